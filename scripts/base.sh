@@ -1,0 +1,92 @@
+# Events, waiting and process identity: what every other part of the runtime stands on.
+#
+# Events are one JSON object a line on file descriptor $EVENTS. A line stays below PIPE_BUF
+# (4096 bytes, pipe(7)), so lines from parallel writers never mix.
+
+export LC_ALL=C.UTF-8
+# An ordinary user's PATH lacks the folders that ip, dnsmasq and dhclient live in on Debian.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+EVENTS=1
+FLAGS=()
+
+# json_text TEXT: TEXT as a JSON string in $REPLY.
+json_text() {
+  local s=$1 code char
+  s=${s//\\/\\\\}
+  s=${s//\"/\\\"}
+  s=${s//$'\n'/\\n}
+  s=${s//$'\t'/\\t}
+  s=${s//$'\r'/\\r}
+  if [[ $s == *[[:cntrl:]]* ]]; then
+    for code in {1..31} 127; do
+      printf -v char "\\x$(printf %x "$code")"
+      s=${s//"$char"/$(printf '\\u%04x' "$code")}
+    done
+  fi
+  REPLY="\"$s\""
+}
+
+# emit EVENT [key=TEXT | key:=JSON]...
+emit() {
+  local line="{\"event\":\"$1\",\"time\":$EPOCHREALTIME" field key
+  shift
+  for field; do
+    key=${field%%=*}
+    if [[ $key == *: ]]; then
+      line+=",\"${key%:}\":${field#*=}"
+    else
+      json_text "${field#*=}"
+      line+=",\"$key\":$REPLY"
+    fi
+  done
+  printf '%s}\n' "$line" >&"$EVENTS"
+}
+
+# emit_file FILE LIMIT [key=TEXT]...: the last LIMIT bytes of FILE as `output` events in base64.
+emit_file() {
+  local file=$1 limit=$2 chunk
+  shift 2
+  [[ -s $file ]] || return 0
+  while IFS= read -r chunk; do
+    emit output "$@" "data=$chunk"
+  done < <(tail -c "$limit" -- "$file" | base64 -w 3000)
+}
+
+# uptime_ms: milliseconds since boot in $REPLY. Deadlines use it because the wall clock may jump.
+uptime_ms() {
+  local seconds
+  read -r seconds _ </proc/uptime
+  REPLY=$((10#${seconds/./} * 10))
+}
+
+# pause SECONDS: wait without starting a process, by reading from a pipe that nobody writes to.
+exec {TICK}<> <(:)
+pause() {
+  read -rt "$1" -u "$TICK" || :
+}
+
+# start_time PID: when PID started, in clock ticks since boot (field 22 of proc_pid_stat(5)).
+start_time() {
+  local stat
+  REPLY=
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  # Fields are counted from behind the command name, which may itself hold blanks and brackets.
+  read -ra stat <<<"${stat##*) }"
+  # A zombie is dead: nothing of it runs any more.
+  [[ ${stat[0]} != [ZX] ]] || return 1
+  REPLY=${stat[19]}
+}
+
+# alive FILE: the process that FILE names by "PID START" still runs.
+alive() {
+  local pid start
+  { read -r pid start <"$1"; } 2>/dev/null || return 1
+  [[ -n $start ]] && start_time "$pid" && [[ $REPLY == "$start" ]]
+}
+
+# fail TEXT: report a mistake in how the script was called, or something it can't explain better.
+fail() {
+  emit error "message=$1"
+  printf 'labrun: %s\n' "$1" >&2
+  exit "${2:-4}"
+}

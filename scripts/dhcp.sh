@@ -1,0 +1,79 @@
+# The `dhcp` step: a real client takes a lease from nothing. Which lease it got, from whom, and
+# whether the address is on the link is reported as it is found, for labrun to judge.
+
+# step_dhcp NODE SECONDS LINK 4|6 CLIENT
+step_dhcp() {
+  local node=$1 seconds=$2 link=$3 family=$4 client=$5 memory lease status
+  memory=$STATE/client/$node,$link,$family
+  mkdir -p "$STATE/client"
+  [[ ! -e $memory ]] || dhcp_forget "$memory"
+  # Ubuntu's AppArmor profile lets dhclient write these two names only.
+  lease=/var/lib/dhcp/dhclient-$node-$link-$family.leases
+  printf '%s\n' "$node" "$link" "$family" "$client" "$lease" "/run/dhclient-$node-$link-$family.pid" >"$memory"
+  mkdir -p "${lease%/*}"
+  rm -f -- "$lease"
+  ip_in "$node" "-$family" addr flush dev "$link" scope global
+  [[ $family == 4 ]] || link_settled "$node" "$link"
+  ("dhcp_$client") >"$OUT" 2>"$ERR" </dev/null
+  status=$?
+  [[ -e $lease ]] && emit_file "$lease" 65536 stream=lease
+  ip_in "$node" -j "-$family" addr show dev "$link" >"$OUT.addresses" 2>/dev/null
+  emit_file "$OUT.addresses" 65536 stream=addresses
+  step_done "$status"
+}
+
+# link_settled NODE LINK: its link-local address may be used (a client binds to it at once).
+link_settled() {
+  local deadline
+  uptime_ms
+  deadline=$((REPLY + 2000))
+  until [[ -n $(ip_in "$1" -o -6 addr show dev "$2" scope link -tentative) ]]; do
+    uptime_ms
+    ((REPLY < deadline)) || return 0
+    pause 0.01
+  done
+}
+
+dhcp_dhclient() {
+  bounded "$seconds" "$node" dhclient "-$family" -1 -v -lf "$lease" -pf "/run/dhclient-$node-$link-$family.pid" "$link"
+}
+
+# dhcpcd configures the link itself; the hook only writes down what it was given.
+dhcp_dhcpcd() {
+  local hook=$STATE/client/hook-$node-$link-$family
+  dhcp_hook "$hook" ''
+  # Without a router that advertises DHCPv6 (RFC 4861 M flag) it would not ask for an address.
+  printf 'duid\nnoarp\n%s\ninterface %s\n%s\n' "$([[ $family == 4 ]] || echo noipv6rs)" "$link" \
+    "$([[ $family == 4 ]] || echo 'ia_na 1')" >"$hook.conf"
+  bounded "$seconds" "$node" dhcpcd "-$family" -1 -B -d --waitip="$family" -f "$hook.conf" -c "$hook" "$link"
+}
+
+# udhcpc leaves all configuration to its script.
+dhcp_udhcpc() {
+  local hook=$STATE/client/hook-$node-$link-$family
+  # shellcheck disable=SC2016 # expanded when the hook runs
+  dhcp_hook "$hook" '
+if [ "$1" = bound ]; then
+  ip -4 addr replace "$ip/${mask:-32}" dev "$interface"
+  for r in $router; do ip -4 route replace default via "$r" dev "$interface"; break; done
+fi'
+  bounded "$seconds" "$node" udhcpc -f -n -q -t 20 -T 1 -i "$link" -s "$hook"
+}
+
+# dhcp_hook FILE COMMANDS: a client script that does COMMANDS and keeps its environment as the lease.
+dhcp_hook() {
+  # shellcheck disable=SC2016 # expanded when the hook runs
+  printf '#!/bin/sh\nif [ "$1" = bound ] || [ "${reason#BOUND}" != "${reason-}" ]; then env >%q; fi\n%s\n' \
+    "$lease" "$2" >"$1"
+  chmod 755 "$1"
+}
+
+# dhcp_forget MEMORY: end a client of an earlier step and take back what it configured.
+dhcp_forget() {
+  local node link family client lease pidfile pid
+  { read -r node && read -r link && read -r family && read -r client && read -r lease && read -r pidfile; } <"$1" || return 0
+  { read -r pid <"$pidfile"; } 2>/dev/null && kill -KILL "$pid" 2>/dev/null
+  rm -f -- "$1" "$lease" "$pidfile"
+  ip_in "$node" "-$family" addr flush dev "$link" scope global
+  node_again "$node"
+}

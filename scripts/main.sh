@@ -1,0 +1,323 @@
+# The verbs, and the two roles this script plays: outside the sandbox and inside it.
+#
+#   bash lab.sh [OPTION...] [setup | session | clean | status | exec | logs | missing] [ARGUMENT...]
+#
+#   setup             bring the lab up and leave it up (the default)
+#   session           set up unless it is up, take requests from standard input, end as found
+#   clean [NAME...]   end these instances, or all
+#   status            list the instances
+#   exec NAME NODE COMMAND...      run a command in a node of an instance
+#   logs NAME [-f] [SERVICE...]    the services' output
+#   missing           report what this machine lacks for the lab
+#
+#   --instance NAME   another instance of the lab than the unnamed one
+#   --subject PATH    the program under test;  --subject-how WORD  how it was come by
+#   --strict          no stand-in
+#   --keep            leave a lab up whose set-up failed
+#   --tied            give up when standard input ends while the lab is being set up
+
+# parse OPTION...: the options into variables, the rest into the array $WORDS.
+parse() {
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' LABRUN_CWD=$PWD
+  while [[ ${1-} == --* ]]; do
+    case $1 in
+      --instance) INSTANCE=$2 && shift ;;
+      --subject) SUBJECT=$2 && shift ;;
+      --subject-how) SUBJECT_HOW=$2 && shift ;;
+      --state) STATE=$2 && shift ;;
+      --cwd) LABRUN_CWD=$2 && shift ;;
+      --strict) STRICT=1 ;;
+      --keep) KEEP=1 ;;
+      --tied) TIED=1 ;;
+      *) fail "unknown option $1" 2 ;;
+    esac
+    shift
+  done
+  WORDS=("$@")
+}
+
+main() {
+  # Its own descriptor, so that no redirection of a command's output catches events.
+  exec {EVENTS}>&1
+  parse "$@"
+  set -- "${WORDS[@]}"
+  state_root
+  NAME=$LAB${INSTANCE:+@$INSTANCE}
+  [[ -z $STATE ]] || NAME=${STATE##*/}
+  case ${1:-setup} in
+    setup) setup ;;
+    session) session ;;
+    clean) clean "${@:2}" ;;
+    status) status ;;
+    exec) enter '' "$2" _exec "${@:3}" ;;
+    logs) logs "${@:2}" ;;
+    missing) missing ;;
+    _init) sandbox_init "$2" ;;
+    _exec) execute "${@:2}" ;;
+    _serve) serve ;;
+    *) fail "unknown verb $1" 2 ;;
+  esac
+}
+
+# missing: what this machine lacks, each as an event. Nothing has been touched yet.
+missing() {
+  local command package feature status=0
+  while read -r command package; do
+    command -v "$command" >/dev/null || {
+      emit missing kind=command "name=$command" "package=$package"
+      status=3
+    }
+  done < <(lab_needs "$HOW")
+  ((status)) || user_flags || {
+    emit refused what=userns
+    return 5
+  }
+  while read -r feature; do
+    ((status)) || kernel_has "$feature" || {
+      emit missing kind=kernel "name=$feature"
+      status=3
+    }
+  done < <(lab_kernel)
+  return "$status"
+}
+
+# claim setup|session: make $STATE this process's. $FRESH says whether it is new or a lab that is up.
+# One lock on $ROOT covers the decision, never the work.
+claim() {
+  local lock slot=1 base=$NAME
+  until safe_root && exec {lock}<"$ROOT" && flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]]; do
+    exec {lock}<&-
+  done
+  while :; do
+    STATE=$ROOT/$NAME
+    FRESH=1
+    [[ -d $STATE ]] || break
+    if alive "$STATE/owner"; then
+      # Somebody is setting it up or testing in it.
+      [[ $1 == session && -z $INSTANCE ]] || fail "$NAME is in use by another labrun (pid $(cut -d' ' -f1 "$STATE/owner"))"
+      slot=$((slot + 1)) NAME=$base@$slot
+      continue
+    fi
+    if [[ -e $STATE/kept && -e $STATE/ready ]] && alive "$STATE/supervisor"; then
+      FRESH=0
+      break
+    fi
+    sandbox_remove "$STATE" || exit 4
+  done
+  if ((FRESH)); then
+    own || exit 4
+  else
+    start_time "$BASHPID"
+    printf '%s %s\n' "$BASHPID" "$REPLY" >"$STATE/owner"
+  fi
+  exec {lock}<&-
+}
+
+# prepare setup|session: a ready lab in $STATE, made anew if what runs there was made from something
+# else. The caller leaves it as it finds it, or not, by what lies in $STATE then.
+prepare() {
+  claim "$1"
+  subject_choose || return 3
+  identity
+  if ((!FRESH)); then
+    if [[ $(<"$STATE/identity") == "$REPLY" ]]; then
+      save_script
+      emit reused "instance=$NAME"
+      subject_say
+      return 0
+    fi
+    emit outdated "instance=$NAME"
+  fi
+  missing || return
+  if ((!FRESH)); then
+    sandbox_remove "$STATE" || return 4
+    own && : >"$STATE/kept" || return 4
+  fi
+  identity
+  printf '%s\n' "$REPLY" >"$STATE/identity"
+  mkdir "$STATE"/{bin,service,log,tmp,client} && mkfifo "$STATE/control" || return 4
+  subject_install || return 4
+  subject_say
+  emit setup "instance=$NAME" "state=$STATE"
+  save_script
+  sandbox_start || return 4
+}
+
+# own: make the state folder, and note whose it is for now.
+own() {
+  mkdir -m 755 "$STATE" || return
+  start_time "$BASHPID"
+  printf '%s %s\n' "$BASHPID" "$REPLY" >"$STATE/owner"
+}
+
+# leave STATUS: the end of every use. A kept lab stays, anything else goes.
+leave() {
+  if [[ -e $STATE/keep ]] || { ((KEEP)) && [[ -e $STATE/failed ]]; }; then
+    : >"$STATE/kept"
+    emit kept "instance=$NAME"
+  fi
+  if [[ -e $STATE/kept ]] && alive "$STATE/supervisor"; then
+    rm -f "$STATE/owner" "$STATE/keep"
+  else
+    sandbox_remove "$STATE" && emit cleaned "instance=$NAME"
+    rmdir "$ROOT" 2>/dev/null || :
+  fi
+  exit "$1"
+}
+
+setup() {
+  local status
+  prepare setup
+  status=$?
+  ((status)) || : >"$STATE/kept"
+  leave "$status"
+}
+
+# session: requests on standard input are answered by `_serve` inside the sandbox. When it ends, for
+# whatever reason, the lab is left as it was found.
+session() {
+  local status
+  prepare session
+  status=$?
+  if ((!status)); then
+    enter setsid "$NAME" _serve
+    status=$?
+    alive "$STATE/supervisor" || emit lost "instance=$NAME"
+  fi
+  leave "$status"
+}
+
+# clean [NAME...]: end these instances or all, and see that nothing of them is left.
+clean() {
+  local state status=0 names=("$@")
+  [[ -d $ROOT ]] || { (($# == 0)) || emit absent "instance=$*"; return 0; }
+  safe_root
+  (($#)) || names=("$ROOT"/* "$ROOT"/.gone-*)
+  for state in "${names[@]##*/}"; do
+    if [[ ! -d $ROOT/$state ]]; then
+      [[ $state == '*' || $state == '.gone-*' ]] || emit absent "instance=$state"
+    elif sandbox_remove "$ROOT/$state"; then
+      emit cleaned "instance=$state"
+    else
+      status=4
+    fi
+  done
+  rmdir "$ROOT" 2>/dev/null || :
+  return "$status"
+}
+
+# status: every instance, and the services of those that run.
+status() {
+  local state name condition log service how path
+  for state in "$ROOT"/*; do
+    [[ -d $state ]] || continue
+    name=${state##*/} condition=starting how='' path=''
+    if ! alive "$state/supervisor"; then
+      alive "$state/owner" || condition=dead
+    elif [[ -e $state/failed ]]; then
+      condition=failed
+    elif [[ -e $state/ready ]]; then
+      condition=ready
+      ! alive "$state/owner" || condition=testing
+    fi
+    { read -r how && IFS= read -r path; } 2>/dev/null <"$state/subject"
+    emit instance "instance=$name" "condition=$condition" "state=$state" "how=$how" "path=$path" \
+      "pid=$(cut -d' ' -f1 "$state/supervisor" 2>/dev/null)"
+    for log in "$state"/log/*.log; do
+      [[ -e $log ]] || continue
+      service=${log##*/}
+      service=${service%.log}
+      if [[ -e ${log%.log}.exit ]]; then
+        emit service "instance=$name" "name=$service" state=exited status:="$(<"${log%.log}.exit")" "log=$log"
+      else
+        emit service "instance=$name" "name=$service" state=running "log=$log"
+      fi
+    done
+  done
+}
+
+# logs NAME [-f] [SERVICE...]: their lines as `log` events.
+logs() {
+  local state=$ROOT/$1 follow=0 log service
+  shift
+  [[ -d $state/log ]] || fail "there is no instance ${state##*/}" 2
+  [[ ${1-} != -f ]] || { follow=1 && shift; }
+  (($#)) || {
+    for log in "$state"/log/*.log; do
+      [[ ! -e $log ]] || set -- "$@" "$(basename "$log" .log)"
+    done
+  }
+  for service; do
+    [[ -e $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2
+  done
+  for service; do
+    if ((follow)); then log_events "$service" -F "$state/log/$service.log" & else log_events "$service" "$state/log/$service.log"; fi
+  done
+  ((!follow)) || wait
+}
+
+# log_events SERVICE TAIL-ARGUMENT...: from its first line on.
+log_events() {
+  local service=$1 line
+  shift
+  tail -n +1 "$@" 2>/dev/null | while IFS= read -r line || [[ -n $line ]]; do
+    emit log "service=$service" "line=${line:0:1500}"
+  done
+}
+
+# execute NODE COMMAND...: without a command, an interactive shell.
+execute() {
+  local node IN
+  lab_handle "$1" || fail "the lab $LAB has no node $1" 2
+  node=$REPLY
+  prefix "$node"
+  in_lab
+  cd "$LABRUN_CWD" 2>/dev/null || cd / || :
+  if (($# > 1)); then exec "${IN[@]}" "${@:2}"; fi
+  # shellcheck disable=SC2016 # expanded by the shell that reads it
+  printf '[ ! -f ~/.bashrc ] || . ~/.bashrc
+PS1=%q
+' "($LAB $1) \\w # " >"$STATE/tmp/.shellrc"
+  exec "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
+}
+
+# lab_up: PID 1's work, until the lab is ready.
+lab_up() {
+  # shellcheck disable=SC2046 # names of services are plain words
+  lab_topology && lab_files && services_up $(lab_service_names)
+}
+
+# serve: requests, one a line, from standard input:
+#   step TEST/INDEX   run that step      restore   put the lab back as set-up left it
+#   keep              leave the lab up   follow    report the services' output as it comes
+# The end of the input ends the session, in the middle of a step too.
+serve() {
+  local request argument service
+  OUT=$STATE/tmp/.out ERR=$STATE/tmp/.err
+  while read -r request argument; do
+    case $request in
+      # In the background, so that the end of the input is seen while the step runs.
+      step)
+        : >"$OUT" && : >"$ERR"
+        lab_step "$argument" </dev/null &
+        ;;
+      restore) restore </dev/null & ;;
+      follow) for service in $(lab_service_names); do log_events "$service" -F "$STATE/log/$service.log" </dev/null & done ;;
+      keep) : >"$STATE/keep" ;;
+      *) emit error "message=unknown request $request" ;;
+    esac
+  done
+  end_session
+}
+
+# end_session: nothing that this session started survives it, except the services.
+end_session() {
+  local stat pid fields
+  for stat in /proc/[0-9]*/stat; do
+    { IFS= read -r fields <"$stat"; } 2>/dev/null || continue
+    pid=${fields%% *}
+    read -ra fields <<<"${fields##*) }"
+    # Field 6 of proc_pid_stat(5) is the session; this process leads its own.
+    [[ ${fields[3]} != "$$" || $pid == "$$" ]] || kill -KILL "$pid" 2>/dev/null
+  done
+}

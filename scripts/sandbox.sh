@@ -1,0 +1,207 @@
+# The sandbox: one mount + PID + network (+ user, when not root) namespace a lab instance.
+#
+# Its PID 1 is this script again (`_init`). Whoever kills PID 1 ends every process of the lab, and
+# with the last process the kernel takes the network namespaces, links and mounts. Nothing on the
+# host has to be undone, except for the state folder, $ROOT/INSTANCE:
+#
+#   lab.sh       this script, re-made from its own functions, so that it also works from a pipe
+#   supervisor   "PID START" of PID 1 as the host sees it
+#   owner        "PID START" of the process that sets the lab up or tests it
+#   kept         set up to stay, by `setup` or --keep
+#   identity     what it was made from;  ready, failed: how set-up ended
+#   control      a pipe on which PID 1 is told the names of services to start again
+#   bin/         the program under test
+#   service/N/   working folder of service N, with its files
+#   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status
+#   tmp/         $TMPDIR of everything that runs in the lab
+
+# state_root: the folder of all instances in $ROOT.
+state_root() {
+  if ((EUID == 0)); then
+    ROOT=/run/labrun
+  elif [[ -n ${XDG_RUNTIME_DIR-} && -w $XDG_RUNTIME_DIR ]]; then
+    ROOT=$XDG_RUNTIME_DIR/labrun
+  else
+    ROOT=/tmp/labrun-$EUID
+  fi
+}
+
+# safe_root: make $ROOT, refusing one that somebody else prepared (it may lie in /tmp).
+safe_root() {
+  mkdir -m 755 "$ROOT" 2>/dev/null || :
+  [[ -d $ROOT && ! -L $ROOT && -O $ROOT ]] || fail "$ROOT is not a folder of this user's; remove it"
+}
+
+# user_flags: how this user may unshare, in the array $FLAGS; fails where the kernel refuses.
+user_flags() {
+  FLAGS=()
+  ((EUID != 0)) || return 0
+  # With a range of mapped ids, daemons can drop privileges as they do on a real host.
+  if command -v newuidmap >/dev/null && grep -qs "^$(id -un):" /etc/subuid; then
+    FLAGS=(--user --map-root-user --map-auto)
+    probe_user_namespace && return
+  fi
+  FLAGS=(--user --map-root-user)
+  probe_user_namespace
+}
+
+# AppArmor may grant the namespace but no capability in it, so the probe uses one.
+probe_user_namespace() {
+  unshare "${FLAGS[@]}" --mount --net ip link set lo up 2>/dev/null
+}
+
+# save_script: this program, as the functions and constants that bash holds of it.
+save_script() {
+  {
+    printf '#!/usr/bin/env bash\nset -u\n'
+    declare -p LAB LAB_HASH
+    declare -f
+    # base.sh's start-up lines are not functions.
+    printf 'export LC_ALL=C.UTF-8\nPATH=%q\nEVENTS=1\nFLAGS=()\nexec {TICK}<> <(:)\nmain "$@"\n' "$PATH"
+  } >"$STATE/lab.sh.new"
+  mv "$STATE/lab.sh.new" "$STATE/lab.sh"
+}
+
+# sandbox_start: run `_init` as PID 1 of a new sandbox and hand its events on until it is ready or
+# dead. Returns 0 when the lab is ready.
+sandbox_start() {
+  local line='' part events ready=0
+  exec {events}< <(
+    exec {EVENTS}>&-
+    exec setsid unshare "${FLAGS[@]}" --mount --pid --net --ipc --uts --fork --kill-child \
+      bash "$STATE/lab.sh" --state "$STATE" --cwd "$LABRUN_CWD" _init "$KEEP" </dev/null 2>"$STATE/supervisor.log"
+  )
+  while :; do
+    if IFS= read -r -t 0.1 -u "$events" part; then
+      line+=$part
+      printf '%s\n' "$line" >&"$EVENTS"
+      # The end of the pipe would not do: unshare(1), waiting for PID 1, holds it open.
+      case $line in
+        '{"event":"ready"'*) ready=1 && break ;;
+        '{"event":"failed"'*) break ;;
+      esac
+      line=
+    elif (($? > 128)); then
+      line+=$part
+      # No request comes before the lab is ready: what can be read is the end of the input.
+      ((TIED)) && read -rt 0 && break
+    else
+      break
+    fi
+  done
+  exec {events}<&-
+  ((ready)) && return 0
+  if [[ -s $STATE/supervisor.log && ! -e $STATE/failed ]]; then
+    emit error "message=the supervisor ended: $(tail -n 5 "$STATE/supervisor.log")"
+  fi
+  return 1
+}
+
+# sandbox_init: PID 1 from its first instruction to the lab being ready.
+sandbox_init() {
+  local stat line control keep=$1
+  # /proc is still the host's here, so this is the host's idea of our PID. The folder is gone if
+  # somebody cleaned up in the meantime: then this sandbox must not exist.
+  { read -r stat </proc/self/stat; } || exit 1
+  start_time self
+  printf '%s %s\n' "${stat%% *}" "$REPLY" 2>/dev/null >"$STATE/supervisor" || exit 1
+  emit supervisor pid:="${stat%% *}"
+  trap '' INT HUP PIPE
+  sandbox_mounts || {
+    emit error "message=cannot prepare the sandbox's mounts: $(tail -n 3 "$STATE/supervisor.log")"
+    : >"$STATE/failed"
+    exit 4
+  }
+  if lab_up; then
+    : >"$STATE/ready"
+    emit ready "instance=$NAME"
+  else
+    : >"$STATE/failed"
+    emit failed "instance=$NAME"
+    ((keep)) || exit 4
+  fi
+  # From here on PID 1 reaps and restarts. Nobody may wait for its end of the event pipe.
+  exec {EVENTS}>&- >/dev/null
+  EVENTS=1
+  exec {control}<>"$STATE/control"
+  while IFS= read -r -u "$control" line; do
+    service_start "$line"
+  done
+}
+
+# sandbox_mounts: private /proc, /sys, /run, /etc and client state; the rest is the host's.
+sandbox_mounts() {
+  local dir private=$STATE/private
+  mount -t proc proc /proc || return
+  mount -t sysfs sysfs /sys 2>/dev/null || :
+  mkdir -p "$private" && mount -t tmpfs -o mode=755 tmpfs "$private" || return
+  mkdir "$private/run" "$private/etc" "$private/work" || return
+  # Where overlayfs refuses (an overlay below, an old kernel) a copy does the same, slower.
+  mount -t overlay -o "lowerdir=/etc,upperdir=$private/etc,workdir=$private/work" overlay /etc 2>/dev/null ||
+    { cp -a /etc/. "$private/etc/" 2>/dev/null; mount --bind "$private/etc" /etc; } || return
+  for dir in /var/lib/dhcp /var/lib/dhcpcd /var/db/dhcpcd /var/lib/misc /var/lib/NetworkManager; do
+    [[ ! -d $dir ]] || mount -t tmpfs -o mode=755 tmpfs "$dir" || return
+  done
+  # Host sockets below /run (systemd, D-Bus, resolved) must be out of reach of the lab's daemons.
+  if [[ $STATE == /run/* ]]; then
+    mkdir -p "$private$STATE" && mount --rbind "$STATE" "$private$STATE" || return
+  fi
+  mount --rbind "$private/run" /run || return
+  mkdir -p /run/netns /run/lock || return
+  hostname "$LAB" 2>/dev/null || :
+}
+
+# enter LAUNCHER INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, through
+# LAUNCHER if that isn't empty.
+enter() {
+  local launcher=$1 state=$ROOT/$2 pid flags=()
+  shift 2
+  alive "$state/supervisor" || fail "$(basename "$state") is not running" 4
+  read -r pid _ <"$state/supervisor"
+  ((EUID == 0)) || flags=(--user --preserve-credentials)
+  # shellcheck disable=SC2086 # no launcher, no word
+  nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts -- \
+    $launcher bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
+}
+
+# sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees.
+sandbox_kill() {
+  local pid namespace left deadline
+  # A supervisor that has just started may have opened its file without having written it yet.
+  uptime_ms
+  deadline=$((REPLY + 1000))
+  while [[ -e $1/supervisor && ! -s $1/supervisor ]] && uptime_ms && ((REPLY < deadline)); do
+    pause 0.005
+  done
+  alive "$1/supervisor" || return 0
+  read -r pid _ <"$1/supervisor"
+  namespace=$(readlink "/proc/$pid/ns/pid") || namespace=none
+  kill -KILL "$pid" 2>/dev/null || :
+  uptime_ms
+  deadline=$((REPLY + 10000))
+  while :; do
+    left=$(readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -cFx -- "$namespace")
+    ((left)) || alive "$1/supervisor" || return 0
+    uptime_ms
+    if ((REPLY >= deadline)); then
+      emit error "message=$left processes of $1 still run after SIGKILL"
+      return 1
+    fi
+    pause 0.005
+  done
+}
+
+# sandbox_remove STATE: end the sandbox and remove its state folder.
+sandbox_remove() {
+  local gone=$ROOT/.gone-${1##*/}-$$
+  [[ -d $1 ]] || return 0
+  # Renamed first: a supervisor that has not written its identity yet then fails to, and ends.
+  case ${1##*/} in
+    .gone-*) gone=$1 ;;
+    *) mv -T "$1" "$gone" 2>/dev/null || return 0 ;;
+  esac
+  sandbox_kill "$gone" || return
+  # Daemons that dropped privileges leave files of mapped ids, which only the namespace may remove.
+  rm -rf -- "$gone" 2>/dev/null || { user_flags && unshare "${FLAGS[@]}" rm -rf -- "$gone"; } ||
+    { emit error "message=cannot remove $gone"; return 1; }
+}

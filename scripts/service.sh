@@ -1,0 +1,195 @@
+# The daemons of a lab: starting, judging readiness, stopping.
+#
+# A service is described by the function service_NAME of the compiled lab, which sets $node,
+# $command, $after, $within (ms), $environment and the readiness conditions in $ready.
+
+# service_describe NAME: load its description, preferring the stand-in when that runs.
+service_describe() {
+  node='' command='' within=10000
+  after=() environment=() ready=()
+  if [[ -e $STATE/stand-in ]] && declare -F "stand_in_$1" >/dev/null; then
+    "stand_in_$1"
+  else
+    "service_$1"
+  fi
+}
+
+# in_lab: what every command of a lab finds in its environment.
+in_lab() {
+  export TMPDIR=$STATE/tmp PATH=$STATE/bin:$PATH LABRUN_LAB=$LAB LABRUN_NODE=$node
+}
+
+# service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
+# Only PID 1 calls this, so that a service never hangs on a session that comes and goes.
+service_start() {
+  local node command within after environment ready IN
+  service_describe "$1"
+  prefix "$node"
+  rm -f "$STATE/log/$1.exit" "$STATE/log/$1.pid"
+  emit service "name=$1" "node=$node" state=starting "command=$command"
+  (
+    trap - INT HUP PIPE
+    exec {TICK}>&- {EVENTS}>&- </dev/null >>"$STATE/log/$1.log" 2>&1
+    cd "$STATE/service/$1" || exit
+    in_lab
+    ((!${#environment[@]})) || export "${environment[@]}"
+    # A session of its own: a signal to its group reaches whatever the command started. Every
+    # word here replaces its process by the next, so $! becomes the daemon.
+    setsid "${IN[@]}" bash -c "$command" &
+    printf '%s\n' "$!" >"$STATE/log/$1.pid"
+    wait "$!"
+    printf '%s\n' "$?" >"$STATE/log/$1.exit"
+  ) &
+  disown
+  # The pid file is what everything else goes by.
+  until [[ -s $STATE/log/$1.pid ]]; do pause 0.001; done
+}
+
+# service_pid NAME: its process in $REPLY, if it runs.
+service_pid() {
+  REPLY=
+  [[ ! -e $STATE/log/$1.exit ]] && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
+}
+
+# condition NAME KIND VALUE: one readiness condition of the started service NAME holds now.
+condition() {
+  local pid
+  case $2 in
+    udp | tcp)
+      service_pid "$1" || return
+      listening "$REPLY" "$2" "$3"
+      ;;
+    log) grep -qE -- "$3" "$STATE/log/$1.log" 2>/dev/null ;;
+    file) [[ -e $3 ]] || (cd "$STATE/service/$1" && [[ -e $3 ]]) ;;
+    command) (in_lab && cd "$STATE/service/$1" && in_node "$node" timeout 2 bash -c "$3") >/dev/null 2>&1 </dev/null ;;
+    running)
+      service_pid "$1" || return
+      pid=$REPLY
+      start_time "$pid" || return
+      pid=$REPLY
+      uptime_ms
+      ((REPLY - pid * 10 >= $3))
+      ;;
+  esac
+}
+
+# listening PID udp|tcp PORT: the network namespace of PID has a socket on PORT (TCP: listening).
+listening() {
+  local hex file lines line fields
+  printf -v hex '%04X' "$3"
+  for file in "/proc/$1/net/$2" "/proc/$1/net/${2}6"; do
+    { mapfile -t lines <"$file"; } 2>/dev/null || continue
+    for line in "${lines[@]:1}"; do
+      read -ra fields <<<"$line"
+      [[ ${fields[1]} == *":$hex" && ($2 == udp || ${fields[3]} == 0A) ]] && return 0
+    done
+  done
+  return 1
+}
+
+# unmet NAME: the conditions of NAME that do not hold yet, as text in $REPLY; fails if there are none.
+unmet() {
+  local service=$1 i text=
+  for ((i = 0; i < ${#ready[@]}; i += 2)); do
+    condition "$service" "${ready[i]}" "${ready[i + 1]}" || text+="${text:+, }${ready[i]} ${ready[i + 1]}"
+  done
+  REPLY=$text
+  [[ -n $text ]]
+}
+
+# services_up NAME...: start them in the order their `after` asks for, side by side otherwise, and
+# wait until all are ready. The first that dies or is late ends it.
+services_up() {
+  local node command within after environment ready name other now status
+  local -A state=() deadline=() began=()
+  local waiting=$#
+  for name; do state[$name]=waiting; done
+  while ((waiting)); do
+    for name; do
+      [[ ${state[$name]} != ready ]] || continue
+      service_describe "$name"
+      if [[ ${state[$name]} == waiting ]]; then
+        for other in "${after[@]}"; do
+          # One that is not in this call was started before it.
+          [[ ${state[$other]-ready} == ready ]] || continue 2
+        done
+        uptime_ms
+        began[$name]=$REPLY deadline[$name]=$((REPLY + within)) state[$name]=starting
+        service_start "$name"
+      fi
+      if [[ -e $STATE/log/$name.exit ]]; then
+        status=$(<"$STATE/log/$name.exit")
+        if [[ ${ready[0]} != exit || ${ready[1]} != "$status" ]]; then
+          service_failed "$name" died "$status"
+          return 1
+        fi
+      elif [[ ${ready[0]} == exit ]] || unmet "$name"; then
+        [[ ${ready[0]} != exit ]] || REPLY="exit ${ready[1]}"
+        uptime_ms_keep now
+        if ((now >= deadline[$name])); then
+          service_failed "$name" late "$REPLY"
+          return 1
+        fi
+        continue
+      fi
+      state[$name]=ready
+      ((waiting -= 1))
+      uptime_ms
+      emit service "name=$name" "node=$node" state=ready ms:="$((REPLY - began[$name]))"
+    done
+    ((!waiting)) || pause 0.003
+  done
+  # One that became ready early may have died while the others were waited for.
+  for name; do
+    service_describe "$name"
+    [[ ${ready[0]} != exit && -e $STATE/log/$name.exit ]] || continue
+    service_failed "$name" died "$(<"$STATE/log/$name.exit")"
+    return 1
+  done
+}
+
+# uptime_ms_keep VARIABLE: uptime_ms into VARIABLE, leaving $REPLY alone.
+uptime_ms_keep() {
+  local kept=$REPLY
+  uptime_ms
+  printf -v "$1" %s "$REPLY"
+  REPLY=$kept
+}
+
+# service_failed NAME died|late DETAIL: all that is known of it, with its last 20 lines.
+service_failed() {
+  local node command within after environment ready lines line
+  service_describe "$1"
+  if [[ $2 == died ]]; then
+    emit service "name=$1" "node=$node" state=died status:="$3" "command=$command" "log=$STATE/log/$1.log"
+  else
+    emit service "name=$1" "node=$node" state=late "waiting=$3" within:="$within" "command=$command" "log=$STATE/log/$1.log"
+  fi
+  mapfile -t lines < <(tail -n 20 -- "$STATE/log/$1.log" | cut -c 1-1000)
+  for line in "${lines[@]}"; do
+    emit log "service=$1" "line=$line"
+  done
+}
+
+# service_signal NAME SIGNAL: to the whole session the service runs in.
+service_signal() {
+  service_pid "$1" && kill "-$2" -- "-$REPLY" 2>/dev/null
+}
+
+# service_stop NAME SIGNAL MS: end it, with SIGKILL when SIGNAL has not in MS milliseconds.
+service_stop() {
+  local deadline signal=$2
+  [[ ! -e $STATE/log/$1.exit ]] || return 0
+  service_signal "$1" "$signal"
+  uptime_ms
+  deadline=$((REPLY + $3))
+  until [[ -e $STATE/log/$1.exit ]]; do
+    uptime_ms
+    if ((REPLY >= deadline)); then
+      [[ $signal != KILL ]] || return 1
+      signal=KILL deadline=$((REPLY + 5000))
+      service_signal "$1" KILL
+    fi
+    pause 0.003
+  done
+}

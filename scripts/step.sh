@@ -1,0 +1,135 @@
+# The steps of a test, run by a session inside the sandbox. A step does one thing and reports what
+# it saw; whether that is a pass is judged by labrun from the events.
+#
+# Every step ends in one `step` event with its exit status (124: its deadline passed).
+
+# step_run NODE SECONDS COMMAND
+step_run() {
+  local node=$1
+  (
+    in_lab
+    cd "$LABRUN_CWD" && bounded "$2" "$node" bash -c "$3"
+  ) >"$OUT" 2>"$ERR" </dev/null
+  step_done "$?"
+}
+
+# bounded SECONDS NODE COMMAND...: end the command and all it started when the time is over.
+bounded() {
+  local seconds=$1 IN
+  prefix "$2"
+  shift 2
+  # What outlives the step must not keep labrun waiting for the end of the events.
+  exec {EVENTS}>&-
+  exec timeout --kill-after=0.5 "$seconds" "${IN[@]}" "$@"
+}
+
+# step_ping NODE SECONDS ADDRESS COUNT
+step_ping() {
+  local node=$1
+  (bounded "$2" "$node" ping -n -i 0.2 -c "$4" -- "$3") >"$OUT" 2>"$ERR" </dev/null
+  step_done "$?"
+}
+
+# step_wait NODE MS KIND VALUE: until a condition holds.
+step_wait() {
+  local node=$1 deadline
+  uptime_ms
+  deadline=$((REPLY + $2))
+  until wait_condition "$3" "$4"; do
+    uptime_ms
+    ((REPLY < deadline)) || { step_done 124; return; }
+    pause 0.01
+  done >/dev/null 2>"$ERR"
+  step_done 0
+}
+
+wait_condition() {
+  case $1 in
+    udp | tcp) in_node "$node" bash -c "$(declare -f listening); listening self $1 $2" ;;
+    file) (cd "$LABRUN_CWD" && [[ -e $2 ]]) ;;
+    command) (in_lab && cd "$LABRUN_CWD" && in_node "$node" timeout 5 bash -c "$2") </dev/null ;;
+    log) grep -qE -- "${2#*:}" "$STATE/log/${2%%:*}.log" ;;
+  esac
+}
+
+# step_service stop|kill|start|restart NAME MS
+step_service() {
+  local node command within after environment ready
+  service_describe "$2"
+  [[ $1 == start ]] || : >"$STATE/log/$2.stopped"
+  case $1 in
+    stop) service_stop "$2" TERM "$3" ;;
+    kill) service_stop "$2" KILL "$3" ;;
+    start) service_again "$2" ;;
+    restart) service_stop "$2" TERM "$3" && service_again "$2" ;;
+  esac 2>"$ERR"
+  step_done "$?"
+}
+
+# service_again NAME: have PID 1 start it once more, and wait until it is ready.
+service_again() {
+  local name=$1 deadline now
+  uptime_ms
+  deadline=$((REPLY + within))
+  if service_pid "$name"; then return 0; fi
+  rm -f "$STATE/log/$name.pid" "$STATE/log/$name.exit"
+  printf '%s\n' "$name" >"$STATE/control"
+  until [[ -s $STATE/log/$name.pid ]] && ! unmet "$name"; do
+    if [[ -e $STATE/log/$name.exit ]]; then
+      service_failed "$name" died "$(<"$STATE/log/$name.exit")"
+      return 1
+    fi
+    uptime_ms_keep now
+    if ((now >= deadline)); then
+      service_failed "$name" late "$REPLY"
+      return 1
+    fi
+    pause 0.003
+  done
+  rm -f "$STATE/log/$name.stopped"
+}
+
+# step_link up|down NODE LINK PORT: as a cable that is pulled and put back. With a PORT that is the
+# bridge's end, so that the node keeps its addresses and routes and only loses the carrier.
+step_link() {
+  if [[ -n $4 ]]; then
+    ip link set dev "$4" "$1" 2>"$ERR"
+  else
+    ip_in "$2" link set dev "$3" "$1" 2>"$ERR" && { [[ $1 == down ]] || node_again "$2"; }
+  fi
+  step_done "$?"
+}
+
+# node_again NODE: give it back the addresses and routes that went with a link.
+node_again() {
+  local addresses=
+  lab_addresses "$1"
+  ip_in "$1" -force -batch - <<<"$addresses" >/dev/null 2>&1 || :
+}
+
+# step_done STATUS: the outputs, then the verdict's raw material.
+step_done() {
+  emit_file "$OUT" 262144 stream=stdout
+  emit_file "$ERR" 262144 stream=stderr
+  emit step exit:="$1"
+}
+
+# restore: after a test, put the lab back as set-up left it, so that the next test finds it whole.
+# What died though no step stopped it is reported: that is the test's result, too.
+restore() {
+  local node command within after environment ready name client
+  for client in "$STATE"/client/*; do
+    [[ ! -e $client ]] || dhcp_forget "$client"
+  done
+  lab_links_up
+  for name in $(lab_service_names); do
+    [[ -e $STATE/log/$name.exit ]] || continue
+    service_describe "$name"
+    [[ ${ready[0]} != exit ]] || continue
+    if [[ ! -e $STATE/log/$name.stopped ]]; then
+      service_failed "$name" died "$(<"$STATE/log/$name.exit")"
+    fi
+    service_again "$name" || return
+  done
+  emit restored
+}

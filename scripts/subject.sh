@@ -1,0 +1,51 @@
+# The program under test: the one given, else the one on PATH, else the lab's stand-in.
+
+# subject_choose: settle which program the lab tests, in $SUBJECT (empty for the stand-in) and $HOW;
+# fails, naming it, when there is none.
+subject_choose() {
+  local program stand_in
+  HOW=
+  declare -F lab_subject >/dev/null || return 0
+  lab_subject
+  # A lab that was set up with a named program keeps it until another is named.
+  if [[ -z $SUBJECT && -e $STATE/subject ]]; then
+    { read -r HOW && IFS= read -r SUBJECT; } <"$STATE/subject"
+    [[ $HOW == given || $HOW == built ]] && [[ -x $SUBJECT ]] || SUBJECT='' HOW=''
+  fi
+  if [[ -n $SUBJECT ]]; then
+    HOW=${HOW:-${SUBJECT_HOW:-given}}
+    [[ -f $SUBJECT && -x $SUBJECT ]] || fail "the subject $SUBJECT is not an executable file" 2
+  elif SUBJECT=$(command -v "$program"); then
+    HOW=path
+  elif [[ -n $stand_in && $STRICT == 0 ]]; then
+    HOW=stand-in
+  else
+    emit missing kind=subject "name=$program" "stand_in=$stand_in"
+    return 1
+  fi
+}
+
+# subject_say: tell which program it is.
+subject_say() {
+  local program stand_in
+  [[ -n $HOW ]] || return 0
+  lab_subject
+  emit subject "program=$program" "how=$HOW" "path=${SUBJECT:-$stand_in}"
+}
+
+# subject_install: put it where the lab's commands find it under its own name.
+subject_install() {
+  local program stand_in
+  [[ -n $HOW ]] || return 0
+  lab_subject
+  printf '%s\n' "$HOW" "$SUBJECT" >"$STATE/subject"
+  # A copy, because the program may be rebuilt while the lab is up.
+  [[ $HOW == stand-in ]] || { cp -L -- "$SUBJECT" "$STATE/bin/$program" && chmod 755 "$STATE/bin/$program"; }
+}
+
+# identity: what a lab is made from, in $REPLY; a running lab is made anew when this differs. Hashing
+# the program would cost more than the whole set-up; size and time tell two builds apart.
+identity() {
+  REPLY="$LAB_HASH $HOW"
+  [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%s %.9Y' -- "$SUBJECT")"
+}
