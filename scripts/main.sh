@@ -18,7 +18,7 @@
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' HOW='' LABRUN_CWD=$PWD
   while [[ ${1-} == --* ]]; do
     case $1 in
       --instance) INSTANCE=$2 && shift ;;
@@ -51,7 +51,7 @@ main() {
     status) status ;;
     exec) enter '' "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
-    missing) missing ;;
+    missing) subject_choose && missing ;;
     _init) sandbox_init "$2" ;;
     _exec) execute "${@:2}" ;;
     _serve) serve ;;
@@ -162,6 +162,7 @@ leave() {
     sandbox_remove "$STATE" && emit cleaned "instance=$NAME"
     rmdir "$ROOT" 2>/dev/null || :
   fi
+  emit end
   exit "$1"
 }
 
@@ -283,8 +284,13 @@ PS1=%q
 
 # lab_up: PID 1's work, until the lab is ready.
 lab_up() {
-  # shellcheck disable=SC2046 # names of services are plain words
-  lab_topology && lab_files && services_up $(lab_service_names)
+  local name names
+  lab_topology || return
+  mapfile -t names < <(lab_service_names)
+  for name in "${names[@]}"; do
+    service_files "$name" || return
+  done
+  services_up "${names[@]}"
 }
 
 # serve: requests, one a line, from standard input:

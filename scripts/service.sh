@@ -6,7 +6,7 @@
 # service_describe NAME: load its description, preferring the stand-in when that runs.
 service_describe() {
   node='' command='' within=10000
-  after=() environment=() ready=()
+  after=() environment=() files=() ready=()
   if [[ -e $STATE/stand-in ]] && declare -F "stand_in_$1" >/dev/null; then
     "stand_in_$1"
   else
@@ -19,10 +19,25 @@ in_lab() {
   export TMPDIR=$STATE/tmp PATH=$STATE/bin:$PATH LABRUN_LAB=$LAB LABRUN_NODE=$node
 }
 
+# service_files NAME: its folder, with its files in it.
+service_files() {
+  local node command within after environment files ready i path
+  service_describe "$1"
+  mkdir -p "$STATE/service/$1" || return
+  for ((i = 0; i < ${#files[@]}; i += 2)); do
+    path=${files[i]}
+    [[ $path == /* ]] || path=$STATE/service/$1/$path
+    mkdir -p -- "${path%/*}" && printf %s "${files[i + 1]}" >"$path" || {
+      emit error "message=cannot write $path of service $1"
+      return 1
+    }
+  done
+}
+
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
 # Only PID 1 calls this, so that a service never hangs on a session that comes and goes.
 service_start() {
-  local node command within after environment ready IN
+  local node command within after environment files ready IN
   service_describe "$1"
   prefix "$node"
   rm -f "$STATE/log/$1.exit" "$STATE/log/$1.pid"
@@ -100,7 +115,7 @@ unmet() {
 # services_up NAME...: start them in the order their `after` asks for, side by side otherwise, and
 # wait until all are ready. The first that dies or is late ends it.
 services_up() {
-  local node command within after environment ready name other now status
+  local node command within after environment files ready name other now status
   local -A state=() deadline=() began=()
   local waiting=$#
   for name; do state[$name]=waiting; done
@@ -158,7 +173,7 @@ uptime_ms_keep() {
 
 # service_failed NAME died|late DETAIL: all that is known of it, with its last 20 lines.
 service_failed() {
-  local node command within after environment ready lines line
+  local node command within after environment files ready lines line
   service_describe "$1"
   if [[ $2 == died ]]; then
     emit service "name=$1" "node=$node" state=died status:="$3" "command=$command" "log=$STATE/log/$1.log"

@@ -54,7 +54,7 @@ wait_condition() {
 
 # step_service stop|kill|start|restart NAME MS
 step_service() {
-  local node command within after environment ready
+  local node command within after environment files ready
   service_describe "$2"
   [[ $1 == start ]] || : >"$STATE/log/$2.stopped"
   case $1 in
@@ -92,12 +92,25 @@ service_again() {
 # step_link up|down NODE LINK PORT: as a cable that is pulled and put back. With a PORT that is the
 # bridge's end, so that the node keeps its addresses and routes and only loses the carrier.
 step_link() {
+  printf '%s\n' "$2" >>"$STATE/pulled"
   if [[ -n $4 ]]; then
     ip link set dev "$4" "$1" 2>"$ERR"
   else
     ip_in "$2" link set dev "$3" "$1" 2>"$ERR" && { [[ $1 == down ]] || node_again "$2"; }
   fi
   step_done "$?"
+}
+
+# links_again: put back the cables that a test pulled.
+links_again() {
+  local ports handle
+  [[ -e $STATE/pulled ]] || return 0
+  lab_ports
+  ip -force -batch - <<<"$ports" >/dev/null 2>&1
+  while read -r handle; do
+    node_again "$handle"
+  done <"$STATE/pulled"
+  rm -f "$STATE/pulled"
 }
 
 # node_again NODE: give it back the addresses and routes that went with a link.
@@ -117,11 +130,11 @@ step_done() {
 # restore: after a test, put the lab back as set-up left it, so that the next test finds it whole.
 # What died though no step stopped it is reported: that is the test's result, too.
 restore() {
-  local node command within after environment ready name client
+  local node command within after environment files ready name client
   for client in "$STATE"/client/*; do
     [[ ! -e $client ]] || dhcp_forget "$client"
   done
-  lab_links_up
+  links_again
   for name in $(lab_service_names); do
     [[ -e $STATE/log/$name.exit ]] || continue
     service_describe "$name"

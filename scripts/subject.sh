@@ -40,7 +40,11 @@ subject_install() {
   lab_subject
   printf '%s\n' "$HOW" "$SUBJECT" >"$STATE/subject"
   # A copy, because the program may be rebuilt while the lab is up.
-  [[ $HOW == stand-in ]] || { cp -L -- "$SUBJECT" "$STATE/bin/$program" && chmod 755 "$STATE/bin/$program"; }
+  if [[ $HOW == stand-in ]]; then
+    : >"$STATE/stand-in"
+  else
+    cp -L -- "$SUBJECT" "$STATE/bin/$program" && chmod 755 "$STATE/bin/$program"
+  fi
 }
 
 # identity: what a lab is made from, in $REPLY; a running lab is made anew when this differs. Hashing

@@ -66,14 +66,17 @@ nodes() {
   fi
 }
 
-# sysctls NODE KEY VALUE...: write them all from one process in NODE.
+# sysctls NODE KEY VALUE...: write them all from one process in NODE; ?KEY only if it exists.
 sysctls() {
   local node=$1 errors
   shift
   # shellcheck disable=SC2016 # expanded by the inner shell
   errors=$(in_node "$node" sh -c '
     while [ $# -gt 0 ]; do
-      printf %s "$2" 2>/dev/null >"/proc/sys/$1" || printf "%s\n" "$1 = $2"
+      file=/proc/sys/${1#\?}
+      if [ "$file" = "/proc/sys/$1" ] || [ -e "$file" ]; then
+        { printf %s "$2" >"$file"; } 2>/dev/null || printf "%s\n" "$1 = $2"
+      fi
       shift 2
     done' sysctls "$@" 2>&1)
   [[ -z $errors ]] || {

@@ -8,6 +8,9 @@ use super::tree::{Node, Place, Value};
 use std::cell::RefCell;
 use std::time::Duration;
 
+/// The longest that anything may be waited for.
+pub const MAX_WAIT: Duration = Duration::from_secs(3600);
+
 /// One mistake of a lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -151,15 +154,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A time: `250ms`, `10s`, `2m`. At most an hour, never zero.
-    pub fn duration(&self) -> Duration {
+    /// A time: `250ms`, `10s`, `2m`, `12h`. At most `most`, never zero.
+    pub fn duration(&self, most: Duration) -> Duration {
         let parsed = match &self.node.value {
             Value::Text(text) => parse_duration(text),
             _ => None,
         };
         match parsed {
-            Some(d) if d > Duration::from_secs(3600) => {
-                self.wrong("longer than an hour");
+            Some(d) if d > most => {
+                self.wrong(format!("{} is too long: at most {} minutes", self.shown(), most.as_secs() / 60));
                 d
             }
             Some(d) if !d.is_zero() => d,
@@ -304,7 +307,7 @@ impl Fields<'_> {
     }
 }
 
-/// Parses `250ms`, `10s` or `2m`.
+/// Parses `250ms`, `10s`, `2m` or `12h`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let number: u64 = text[..digits].parse().ok()?;
@@ -312,6 +315,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
         _ => None,
     }
 }

@@ -1,0 +1,155 @@
+//! The command line.
+
+use crate::lab::model::Client;
+use crate::report::Format;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Real network labs in one command: real daemons, real clients, nothing left behind.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+
+    /// Take the labs from this file instead (may be repeated)
+    #[arg(long = "file", short = 'f', value_name = "FILE", global = true)]
+    pub files: Vec<PathBuf>,
+
+    /// How to print: for people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub format: Format,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0 passed   1 a test failed   2 wrong usage or lab file   3 this machine cannot run it
+  4 set-up failed   130 interrupted, and cleaned up";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Bring labs up and leave them up
+    Setup {
+        /// Their names
+        #[arg(required = true)]
+        labs: Vec<String>,
+        /// How to run them.
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Run tests, setting up what is not up, and taking down only that
+    Test {
+        /// Names of tests or labs; nothing means all that concern this repository
+        tests: Vec<String>,
+        /// How to run them.
+        #[command(flatten)]
+        run: RunArgs,
+        /// How many labs to run at once [default: the number of cores, at least 2]
+        #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        jobs: Option<u16>,
+    },
+    /// Take labs down, all if none is named, and see that nothing is left
+    Clean {
+        /// Names of labs or instances
+        labs: Vec<String>,
+    },
+    /// Show the labs that are up, and their services
+    Status,
+    /// Run a command in a node of a running lab
+    Exec {
+        /// The lab, or LAB@INSTANCE
+        lab: String,
+        /// The node; `global` is the lab's own namespace
+        #[arg(allow_hyphen_values = true)]
+        node: String,
+        /// The command
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Open a shell in a node of a running lab
+    Shell {
+        /// The lab, or LAB@INSTANCE
+        lab: String,
+        /// The node
+        #[arg(default_value = "global", allow_hyphen_values = true)]
+        node: String,
+    },
+    /// Print what the services of a running lab print
+    Logs {
+        /// The lab, or LAB@INSTANCE
+        lab: String,
+        /// The services, all if none is named
+        services: Vec<String>,
+        /// Go on as more comes
+        #[arg(long, short = 'F', visible_short_alias = 'f')]
+        follow: bool,
+    },
+    /// List labs and their tests
+    List,
+    /// Check lab files and show all mistakes
+    Check {
+        /// The files
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Print a lab as one bash program, which runs without labrun
+    Script {
+        /// The lab
+        lab: String,
+        /// The DHCP client of steps that name none
+        #[arg(long, value_enum, default_value = "dhclient")]
+        client: Client,
+    },
+    /// Find out what this machine lacks for the labs
+    Doctor {
+        /// The labs, all if none is named
+        labs: Vec<String>,
+        /// Install the packages that are missing
+        #[arg(long)]
+        install: bool,
+        /// The DHCP client of steps that name none
+        #[arg(long, value_enum, default_value = "dhclient")]
+        client: Client,
+    },
+}
+
+/// How labs are run.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// The program under test: a binary, or a repository to build it from; with several, PROGRAM=PATH
+    #[arg(long, value_name = "PATH", env = "LABRUN_SUBJECT")]
+    pub subject: Vec<String>,
+
+    /// Another instance of the lab, beside the unnamed one
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+
+    /// The DHCP client of steps that name none
+    #[arg(long, value_enum, default_value = "dhclient")]
+    pub client: Client,
+
+    /// Refuse stand-ins, and make a skipped test a failure [default when CI=true]
+    #[arg(long, overrides_with = "no_strict")]
+    pub strict: bool,
+
+    /// Accept stand-ins and skipped tests, even when CI=true
+    #[arg(long, overrides_with = "strict")]
+    pub no_strict: bool,
+
+    /// Leave a lab up that failed, and say how to enter it
+    #[arg(long)]
+    pub keep: bool,
+
+    /// Show the daemons' and the clients' own output
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+impl RunArgs {
+    /// Whether this run is strict.
+    pub fn is_strict(&self) -> bool {
+        let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+        self.strict || (ci && !self.no_strict)
+    }
+}

@@ -1,0 +1,164 @@
+//! What the runtime reports: one JSON object a line.
+
+use base64::Engine;
+use serde::Deserialize;
+
+/// An event of the runtime (`emit` in scripts/base.sh).
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// Which program is tested.
+    Subject {
+        /// The name the lab calls it by.
+        program: String,
+        /// `given`, `built`, `path` or `stand-in`.
+        how: String,
+        /// The program, or the stand-in's name.
+        path: String,
+    },
+    /// The machine lacks something.
+    Missing {
+        /// `command`, `kernel` or `subject`.
+        kind: String,
+        /// What.
+        name: String,
+        /// The Debian package that has it.
+        #[serde(default)]
+        package: String,
+        /// The subject's stand-in, if it has one.
+        #[serde(default)]
+        stand_in: String,
+    },
+    /// The kernel refuses user namespaces.
+    Refused,
+    /// Set-up begins.
+    Setup {
+        /// The instance.
+        instance: String,
+        /// Its state folder.
+        state: String,
+    },
+    /// PID 1 of the sandbox runs.
+    Supervisor,
+    /// A service changed its state.
+    Service(Service),
+    /// A line of a service's output.
+    Log {
+        /// Whose.
+        service: String,
+        /// The line.
+        line: String,
+    },
+    /// The lab is up.
+    Ready {
+        /// The instance.
+        instance: String,
+    },
+    /// The lab was up already.
+    Reused {
+        /// The instance.
+        instance: String,
+    },
+    /// The lab was up, made from something else; it is made anew.
+    Outdated {
+        /// The instance.
+        instance: String,
+    },
+    /// Set-up failed; what went wrong was reported before.
+    Failed,
+    /// Part of what a step printed or found, in base64.
+    Output {
+        /// `stdout`, `stderr`, `lease` or `addresses`.
+        stream: String,
+        /// The bytes.
+        data: String,
+    },
+    /// A step ended.
+    Step {
+        /// Its exit status; 124 if its time was over.
+        exit: i32,
+    },
+    /// The lab is as set-up left it.
+    Restored,
+    /// The sandbox is gone though nobody here ended it.
+    Lost,
+    /// The lab stays up.
+    Kept {
+        /// The instance.
+        instance: String,
+    },
+    /// The lab is down and nothing of it is left.
+    Cleaned {
+        /// The instance.
+        instance: String,
+    },
+    /// There is no such instance.
+    Absent {
+        /// The name asked for.
+        instance: String,
+    },
+    /// An instance, for `status`.
+    Instance(Instance),
+    /// Something else went wrong.
+    Error {
+        /// What.
+        message: String,
+    },
+    /// The last event.
+    End,
+}
+
+/// The state of a service.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// `starting`, `ready`, `died`, `late`, `running` or `exited`.
+    pub state: String,
+    /// Its node.
+    #[serde(default)]
+    pub node: String,
+    /// Its command.
+    #[serde(default)]
+    pub command: String,
+    /// Its exit status, above 128 for a signal.
+    pub status: Option<i32>,
+    /// What a late one was waited for by.
+    #[serde(default)]
+    pub waiting: String,
+    /// How long it was waited for, in ms.
+    pub within: Option<u64>,
+    /// Where its output is.
+    #[serde(default)]
+    pub log: String,
+}
+
+/// An instance of a lab.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Instance {
+    /// Its name.
+    pub instance: String,
+    /// `starting`, `ready`, `testing`, `failed` or `dead`.
+    pub condition: String,
+    /// Its state folder.
+    pub state: String,
+    /// How its subject was come by, empty without one.
+    pub how: String,
+    /// The subject's path.
+    pub path: String,
+    /// PID 1 of its sandbox as the host sees it.
+    pub pid: String,
+}
+
+/// Reads a line of the runtime's output.
+///
+/// # Errors
+/// The line itself, if it is no event: something printed to the wrong place, which is worth showing.
+pub fn parse(line: &str) -> Result<Event, String> {
+    serde_json::from_str(line).map_err(|_| line.to_string())
+}
+
+/// The bytes of an `output` event.
+pub fn bytes(data: &str) -> Vec<u8> {
+    base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default()
+}

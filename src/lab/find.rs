@@ -1,0 +1,203 @@
+//! Which labs there are, and which of them the words of a command line mean.
+
+use super::check;
+use super::decode::{Problem, quoted, suggest};
+use super::model::Lab;
+use crate::error::Failure;
+use crate::subject::is_repository_of;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+/// The labs that labrun brings along.
+pub const BUILT_IN: [(&str, &str); 5] = [
+    ("relay", include_str!("../../labs/relay.yaml")),
+    ("server", include_str!("../../labs/server.yaml")),
+    ("bridge", include_str!("../../labs/bridge.yaml")),
+    ("vpn", include_str!("../../labs/vpn.yaml")),
+    ("balance", include_str!("../../labs/balance.yaml")),
+];
+
+/// Where a lab comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// labrun brings it along.
+    BuiltIn,
+    /// It lies in the repository's `labs/`.
+    Repository,
+    /// It was named with `--file`.
+    File,
+}
+
+/// The labs to choose from.
+#[derive(Debug)]
+pub struct Labs {
+    /// The good ones.
+    pub labs: Vec<(Origin, Lab)>,
+    /// What is wrong with the others, ready to print.
+    pub broken: Vec<String>,
+    /// The repository labrun runs in.
+    pub repository: PathBuf,
+}
+
+/// A lab and the indices of its tests that were chosen.
+#[derive(Debug)]
+pub struct Chosen<'a> {
+    /// The lab.
+    pub lab: &'a Lab,
+    /// In the file's order.
+    pub tests: Vec<usize>,
+}
+
+/// The nearest folder at or above `start` that looks like the root of a project.
+pub fn repository(start: &Path) -> PathBuf {
+    let root = |folder: &&Path| [".git", "go.mod", "labs"].iter().any(|mark| folder.join(mark).exists());
+    start.ancestors().find(root).unwrap_or(start).to_path_buf()
+}
+
+/// One line a mistake: `file:line:column: path: message`.
+pub fn show_problems(file: &str, problems: &[Problem]) -> String {
+    let line = |p: &Problem| {
+        let path = if p.path.is_empty() { String::new() } else { format!("{}: ", p.path) };
+        format!("{file}:{}:{}: {path}{}", p.place.line, p.place.column, p.message)
+    };
+    problems.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+impl Labs {
+    /// Those of `files` if any are named, else the repository's and the built-in ones. A lab of the
+    /// repository hides a built-in one of the same name.
+    ///
+    /// # Errors
+    /// If a file cannot be read. Mistakes in a file are kept in `broken`.
+    pub fn load(files: &[PathBuf]) -> Result<Labs> {
+        let here = std::env::current_dir().context("cannot tell the working directory")?;
+        let repository = repository(&here);
+        let mut labs = Labs { labs: Vec::new(), broken: Vec::new(), repository };
+        if !files.is_empty() {
+            for file in files {
+                labs.read(Origin::File, file, &file.display().to_string())?;
+            }
+            return Ok(labs);
+        }
+        for path in lab_files(&labs.repository.join("labs")) {
+            let shown = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
+            labs.read(Origin::Repository, &path, &shown)?;
+        }
+        for (name, text) in BUILT_IN {
+            if !labs.labs.iter().any(|(_, lab)| lab.name == name) {
+                labs.add(Origin::BuiltIn, text, &format!("<built-in>/{name}.yaml"));
+            }
+        }
+        Ok(labs)
+    }
+
+    fn read(&mut self, origin: Origin, path: &Path, shown: &str) -> Result<()> {
+        let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        match String::from_utf8(bytes) {
+            Ok(text) => self.add(origin, &text, shown),
+            Err(_) => self.broken.push(format!("{shown}:1:1: the file is not UTF-8 text")),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, origin: Origin, text: &str, shown: &str) {
+        match check::lab(text, shown) {
+            Ok(lab) => {
+                if let Some((_, other)) = self.labs.iter().find(|(_, l)| l.name == lab.name) {
+                    self.broken.push(format!("{shown}:1:1: the lab `{}` is already in {}", lab.name, other.file));
+                } else {
+                    self.labs.push((origin, lab));
+                }
+            }
+            Err(problems) => self.broken.push(show_problems(shown, &problems)),
+        }
+    }
+
+    /// Everything that concerns the repository labrun runs in: its own labs and those whose subject
+    /// it is. Elsewhere that is every lab.
+    pub fn all(&self) -> Vec<&Lab> {
+        let concerned = |(origin, lab): &&(Origin, Lab)| {
+            *origin != Origin::BuiltIn || lab.subject.as_ref().is_some_and(|s| is_repository_of(s, &self.repository))
+        };
+        let own: Vec<&Lab> = self.labs.iter().filter(concerned).map(|(_, lab)| lab).collect();
+        if own.is_empty() { self.labs.iter().map(|(_, lab)| lab).collect() } else { own }
+    }
+
+    /// The tests that `words` mean, each the name of a lab or a test; all of them without words.
+    ///
+    /// # Errors
+    /// If a word means nothing, with the nearest name; if files that might hold it are broken, with
+    /// their mistakes.
+    pub fn choose(&self, words: &[String]) -> Result<Vec<Chosen<'_>>> {
+        let mut chosen: Vec<Chosen> = Vec::new();
+        let mut add = |lab: &'_ Lab, test: Option<usize>| {
+            let lab = self.labs.iter().map(|(_, l)| l).find(|l| l.name == lab.name).expect("it is one of them");
+            let index = chosen.iter().position(|c| c.lab.name == lab.name).unwrap_or_else(|| {
+                chosen.push(Chosen { lab, tests: Vec::new() });
+                chosen.len() - 1
+            });
+            let tests = &mut chosen[index].tests;
+            tests.extend(test.map_or(0..lab.tests.len(), |t| t..t + 1));
+            tests.sort_unstable();
+            tests.dedup();
+        };
+        if words.is_empty() {
+            self.intact()?;
+            self.all().into_iter().for_each(|lab| add(lab, None));
+        }
+        for word in words {
+            match self.find(word)? {
+                (lab, test) => add(lab, test),
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// The labs that `words` name; tests are not meant here.
+    ///
+    /// # Errors
+    /// As [`Labs::choose`].
+    pub fn labs(&self, words: &[String]) -> Result<Vec<&Lab>> {
+        let mut labs: Vec<&Lab> = Vec::new();
+        for word in words {
+            match self.find(word)? {
+                (lab, None) => labs.push(lab),
+                (lab, Some(_)) => return Err(Failure::usage(format!("`{word}` is a test of the lab `{}`, a lab is wanted", lab.name)).into()),
+            }
+        }
+        labs.dedup_by(|a, b| a.name == b.name);
+        Ok(labs)
+    }
+
+    fn find(&self, word: &str) -> Result<(&Lab, Option<usize>)> {
+        let labs = || self.labs.iter().map(|(_, lab)| lab);
+        if let Some(lab) = labs().find(|lab| lab.name == word) {
+            return Ok((lab, None));
+        }
+        let test = labs().find_map(|lab| lab.tests.iter().position(|t| t.name == word).map(|i| (lab, Some(i))));
+        if let Some(found) = test {
+            return Ok(found);
+        }
+        self.intact()?;
+        let names: Vec<&str> = labs().flat_map(|lab| std::iter::once(lab.name.as_str()).chain(lab.tests.iter().map(|t| t.name.as_str()))).collect();
+        let hint = match suggest(word, names.iter().copied()) {
+            Some(near) => format!(", did you mean `{near}`?"),
+            None => format!("; there is {}", quoted(&labs().map(|l| l.name.as_str()).collect::<Vec<_>>())),
+        };
+        Err(Failure::usage(format!("there is no lab or test `{word}`{hint}")).into())
+    }
+
+    /// # Errors
+    /// The mistakes of all broken files.
+    pub fn intact(&self) -> Result<()> {
+        if self.broken.is_empty() { Ok(()) } else { Err(Failure::usage(self.broken.join("\n")).into()) }
+    }
+}
+
+fn lab_files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let yaml = |path: &PathBuf| path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(yaml).collect();
+    files.sort();
+    files
+}

@@ -1,0 +1,23 @@
+//! labrun builds network-service test labs from namespaces, runs real daemons and real clients in
+//! them, and leaves nothing behind.
+//!
+//! ```text
+//! arguments ─► lab file ─► checked lab ─► plan ─► script ─► host ─► events ─► results ─► report
+//!    cli       lab/file     lab/model     plan    script    host    event      run      report
+//! ```
+//!
+//! Everything left of the host is pure. The script is the contract: the same bytes run wherever
+//! there is a Linux with bash, with or without labrun.
+
+pub mod cli;
+pub mod error;
+pub mod event;
+pub mod host;
+pub mod lab;
+pub mod plan;
+pub mod quote;
+pub mod report;
+pub mod run;
+pub mod script;
+pub mod subject;
+pub mod verbs;

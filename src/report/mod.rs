@@ -1,0 +1,238 @@
+//! What a run tells the outside, and the three ways of telling it.
+
+mod json;
+mod plain;
+mod terminal;
+
+use serde::Serialize;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// How a test ended. These are four different results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// All steps held.
+    Pass,
+    /// A step did not hold.
+    Fail,
+    /// This machine cannot run it.
+    Skip,
+    /// The lab could not be set up, or broke.
+    Error,
+}
+
+/// Which program a lab tested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SubjectInfo {
+    /// The name the lab calls it by.
+    pub program: String,
+    /// `given`, `built`, `path` or `stand-in`.
+    pub how: String,
+    /// Its path, or the stand-in's name.
+    pub path: String,
+}
+
+/// The result of one test.
+#[derive(Clone, Debug, Serialize)]
+pub struct TestResult {
+    /// LAB-NAME.
+    pub test: String,
+    /// Its lab.
+    pub lab: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took, set-up not included.
+    #[serde(serialize_with = "milliseconds", rename = "ms")]
+    pub time: Duration,
+    /// One line: the lease and who gave it, or why it was skipped.
+    pub detail: String,
+    /// What was wrong and what was seen.
+    pub lines: Vec<String>,
+    /// The program under test.
+    pub subject: Option<SubjectInfo>,
+}
+
+fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(time.as_millis() as u64)
+}
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Message {
+    /// A program under test is being built.
+    Building {
+        /// Its name.
+        program: String,
+        /// Its repository.
+        repository: String,
+    },
+    /// It was built, or an earlier build of the same content found.
+    Built {
+        /// Its name.
+        program: String,
+        /// The binary.
+        path: String,
+        /// Whether an earlier build was found.
+        cached: bool,
+        /// How long it took.
+        #[serde(serialize_with = "milliseconds", rename = "ms")]
+        time: Duration,
+    },
+    /// Which program a lab tests.
+    Subject {
+        /// The lab.
+        lab: String,
+        /// The program.
+        subject: SubjectInfo,
+    },
+    /// A lab is being set up.
+    Setup {
+        /// The instance.
+        instance: String,
+        /// Whether it was up, made from something else.
+        again: bool,
+    },
+    /// A lab is up.
+    Ready {
+        /// The instance.
+        instance: String,
+        /// How long it took.
+        #[serde(serialize_with = "milliseconds", rename = "ms")]
+        time: Duration,
+        /// How many services run in it.
+        services: usize,
+        /// Whether it was up already.
+        reused: bool,
+    },
+    /// A lab could not be set up.
+    SetupFailed {
+        /// The instance.
+        instance: String,
+        /// What went wrong: the service, its exit status, its last lines.
+        lines: Vec<String>,
+    },
+    /// A test begins.
+    Test {
+        /// LAB-NAME.
+        test: String,
+    },
+    /// A test ended.
+    Result(TestResult),
+    /// A lab is down and nothing is left of it.
+    Cleaned {
+        /// The instance.
+        instance: String,
+    },
+    /// A lab was left up.
+    Kept {
+        /// The instance.
+        instance: String,
+        /// A node to enter.
+        node: String,
+    },
+    /// A line of a service's or client's output, with -v.
+    Log {
+        /// The lab.
+        lab: String,
+        /// The service, or the step's stream.
+        source: String,
+        /// The line.
+        line: String,
+    },
+    /// Something worth knowing.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// The run is over.
+    Summary {
+        /// Tests that passed.
+        passed: usize,
+        /// Tests that failed.
+        failed: usize,
+        /// Tests whose lab could not be set up.
+        errors: usize,
+        /// Tests that this machine cannot run.
+        skipped: usize,
+        /// How long it all took.
+        #[serde(serialize_with = "milliseconds", rename = "ms")]
+        time: Duration,
+    },
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people: progress on a terminal, plain lines in a pipe.
+    #[default]
+    Text,
+    /// For programs: one JSON object a line (docs/json.md).
+    Json,
+}
+
+/// Prints messages as they come.
+pub enum Reporter {
+    /// A terminal.
+    Terminal(terminal::Terminal),
+    /// A pipe or file.
+    Plain,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Reporter {
+    /// The right one for `format` and standard output.
+    pub fn new(format: Format) -> Reporter {
+        match format {
+            Format::Json => Reporter::Json,
+            Format::Text if std::io::stdout().is_terminal() => Reporter::Terminal(terminal::Terminal::new()),
+            Format::Text => Reporter::Plain,
+        }
+    }
+
+    /// Prints `message`.
+    pub fn tell(&mut self, message: &Message) {
+        match self {
+            Reporter::Terminal(terminal) => terminal.tell(message),
+            Reporter::Plain => plain::tell(message),
+            Reporter::Json => json::tell(message),
+        }
+    }
+}
+
+/// `0.24 s`.
+pub fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+/// How the subject is named to people, and whether that is a warning.
+pub fn subject_line(lab: &str, subject: &SubjectInfo) -> (String, bool) {
+    let SubjectInfo { program, how, path } = subject;
+    match how.as_str() {
+        "stand-in" => (format!("{lab}: no {program} here, so its stand-in {path} is tested; --subject PATH names the real one"), true),
+        "path" => (format!("{lab}: testing {path} (found on PATH)"), false),
+        "built" => (format!("{lab}: testing {program}, built from its repository"), false),
+        _ => (format!("{lab}: testing {path}"), false),
+    }
+}
+
+/// What else the result line of a test says: the stand-in is named in every report.
+pub fn result_detail(result: &TestResult) -> String {
+    let stand_in = result.subject.as_ref().filter(|s| s.how == "stand-in").map(|s| format!("[stand-in {}]", s.path));
+    [Some(result.detail.clone()).filter(|d| !d.is_empty()), stand_in].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The last line of a run, in the form test runners use.
+pub fn summary_line(message: &Message) -> String {
+    let Message::Summary { passed, failed, errors, skipped, time } = message else { return String::new() };
+    let mut text = format!("{passed} passed, {} failed", failed + errors);
+    if *errors > 0 {
+        text.push_str(&format!(" ({errors} in set-up)"));
+    }
+    if *skipped > 0 {
+        text.push_str(&format!(", {skipped} skipped"));
+    }
+    format!("{text} in {}", seconds(*time))
+}

@@ -1,0 +1,50 @@
+//! Lines for pipes and files: no colour, no symbols, nothing that moves.
+
+use super::{Message, Outcome, result_detail, seconds, subject_line, summary_line};
+
+pub fn tell(message: &Message) {
+    if let Some(text) = text(message) {
+        println!("{text}");
+    }
+}
+
+fn text(message: &Message) -> Option<String> {
+    Some(match message {
+        Message::Building { program, repository } => format!("build {program} from {repository}"),
+        Message::Built { program, cached: true, .. } => format!("built {program} earlier from the same content"),
+        Message::Built { program, time, .. } => format!("built {program} in {}", seconds(*time)),
+        Message::Subject { lab, subject } => match subject_line(lab, subject) {
+            (text, true) => format!("warning: {text}"),
+            (text, false) => text,
+        },
+        Message::Setup { instance, again: true } => format!("setup {instance} again: it was made from something else"),
+        Message::Setup { instance, .. } => format!("setup {instance}"),
+        Message::Ready { instance, reused: true, .. } => format!("ready {instance}: was up already"),
+        Message::Ready { instance, time, services, .. } => format!("ready {instance} in {}, {services} services", seconds(*time)),
+        Message::SetupFailed { instance, lines } => format!("ERROR setup of {instance}\n{}", indented(lines)),
+        Message::Result(result) => {
+            let word = match result.outcome {
+                Outcome::Pass => "PASS",
+                Outcome::Fail => "FAIL",
+                Outcome::Skip => "SKIP",
+                Outcome::Error => "ERROR",
+            };
+            let mut line = format!("{word:<5} {} {} {}", result.test, seconds(result.time), result_detail(result)).trim_end().to_string();
+            if !result.lines.is_empty() {
+                line.push('\n');
+                line.push_str(&indented(&result.lines));
+            }
+            line
+        }
+        Message::Cleaned { instance } => format!("cleaned {instance}"),
+        Message::Kept { instance, node } => format!("kept {instance}: enter it with `labrun shell {instance} {node}`, end it with `labrun clean {instance}`"),
+        Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
+        Message::Note { text } => text.clone(),
+        Message::Summary { .. } => summary_line(message),
+        Message::Test { .. } => return None,
+    })
+}
+
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n")
+}

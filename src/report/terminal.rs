@@ -1,0 +1,123 @@
+//! Lines and progress for a terminal.
+
+use super::{Message, Outcome, TestResult, result_detail, seconds, subject_line, summary_line};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// A terminal: a line for what is done, a spinner for what is going on.
+pub struct Terminal {
+    progress: MultiProgress,
+    spinners: HashMap<String, ProgressBar>,
+    colour: bool,
+}
+
+impl Terminal {
+    /// With colour unless NO_COLOR is set (no-color.org) or the terminal is a dumb one.
+    pub fn new() -> Terminal {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: !set("NO_COLOR") && !dumb }
+    }
+
+    /// Prints `message`.
+    pub fn tell(&mut self, message: &Message) {
+        match message {
+            Message::Building { program, repository } => self.spin(program, &format!("🔨 building {program} from {repository}")),
+            Message::Built { program, cached, time, .. } => {
+                self.stop(program);
+                let how = if *cached { "built earlier from the same content".to_string() } else { format!("built in {}", seconds(*time)) };
+                self.line(&format!("📦 {program} {how}"));
+            }
+            Message::Subject { lab, subject } => match subject_line(lab, subject) {
+                (text, true) => self.line(&format!("⚠️  {}", self.paint("33", &text))),
+                (text, false) => self.line(&format!("📦 {text}")),
+            },
+            Message::Setup { instance, again } => {
+                let why = if *again { " again: it was made from something else" } else { "" };
+                self.spin(instance, &format!("🧪 setting up {instance}{why}"));
+            }
+            Message::Ready { instance, time, services, reused } => {
+                self.stop(instance);
+                match reused {
+                    true => self.line(&format!("🚀 {instance} is up already")),
+                    false => self.line(&format!("🚀 {instance} is up: {services} services ready in {}", seconds(*time))),
+                }
+            }
+            Message::SetupFailed { instance, lines } => {
+                self.stop(instance);
+                self.line(&format!("💥 {}", self.paint("1;31", &format!("setting up {instance} failed"))));
+                self.details(lines);
+            }
+            Message::Test { test } => self.spin(test, &format!("▶️  {test}")),
+            Message::Result(result) => self.result(result),
+            Message::Cleaned { instance } => {
+                self.stop(instance);
+                self.line(&format!("🧹 {instance} is gone, nothing is left"));
+            }
+            Message::Kept { instance, node } => {
+                self.stop(instance);
+                self.line(&format!("🔎 {instance} stays up"));
+                self.line(&format!("   enter it: labrun shell {instance} {node}"));
+                self.line(&format!("   end it:   labrun clean {instance}"));
+            }
+            Message::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),
+            Message::Note { text } => self.line(text),
+            Message::Summary { failed, errors, .. } => {
+                let colour = if failed + errors > 0 { "1;31" } else { "1;32" };
+                self.line(&self.paint(colour, &summary_line(message)));
+            }
+        }
+    }
+
+    fn result(&mut self, result: &TestResult) {
+        self.stop(&result.test);
+        let symbol = match result.outcome {
+            Outcome::Pass => "✅",
+            Outcome::Fail => "❌",
+            Outcome::Skip => "⏭️ ",
+            Outcome::Error => "💥",
+        };
+        let name = match result.outcome {
+            Outcome::Fail | Outcome::Error => self.paint("1;31", &result.test),
+            _ => self.paint("1", &result.test),
+        };
+        let detail = result_detail(result);
+        let time = match result.outcome {
+            Outcome::Pass | Outcome::Fail => format!("  {}", seconds(result.time)),
+            Outcome::Skip | Outcome::Error => String::new(),
+        };
+        self.line(format!("{symbol} {name}{}  {detail}", self.paint("2", &time)).trim_end());
+        self.details(&result.lines);
+    }
+
+    fn details(&self, lines: &[String]) {
+        for line in lines {
+            self.line(&format!("     {line}"));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        // Above the spinners, if there are any.
+        self.progress.suspend(|| println!("{text}"));
+    }
+
+    fn spin(&mut self, key: &str, text: &str) {
+        let bar = self.progress.add(ProgressBar::new_spinner());
+        bar.set_style(ProgressStyle::with_template("{msg} {elapsed}").expect("a valid template"));
+        bar.set_message(text.to_string());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.spinners.insert(key.into(), bar);
+    }
+
+    fn stop(&mut self, key: &str) {
+        if let Some(bar) = self.spinners.remove(key) {
+            bar.finish_and_clear();
+            self.progress.remove(&bar);
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+    }
+}

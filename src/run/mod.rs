@@ -1,0 +1,5 @@
+//! Running a lab: the session with the runtime, and the judging of what it saw.
+
+pub mod judge;
+pub mod lease;
+pub mod session;

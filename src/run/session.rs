@@ -1,0 +1,352 @@
+//! One lab, from set-up to clean-up: drives the runtime's session and judges what it reports.
+
+use super::judge::{Seen, Verdict, judge};
+use crate::event::{self, Event};
+use crate::host::{Native, Process, interrupt};
+use crate::lab::model::{Client, GLOBAL, Lab, Patience, Step, StepKind, Test};
+use crate::report::{Message, Outcome, SubjectInfo, TestResult};
+use crate::script;
+use crate::subject::Given;
+use anyhow::Result;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How labs are run, the same for all labs of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where.
+    pub host: Native,
+    /// Working folder of the steps: the user's repository.
+    pub folder: PathBuf,
+    /// Which instance, if not the unnamed one.
+    pub instance: Option<String>,
+    /// The DHCP client of steps that name none.
+    pub client: Client,
+    /// Refuse stand-ins.
+    pub strict: bool,
+    /// Leave a failed lab up.
+    pub keep: bool,
+    /// Show the daemons' and clients' output.
+    pub verbose: bool,
+}
+
+impl Options {
+    /// The runtime's options in front of `verb`.
+    pub fn arguments(&self, given: Option<&Given>, verb: &str) -> Vec<String> {
+        let mut words = vec!["--tied".to_string()];
+        let mut add = |option: &str, value: Option<&str>| {
+            words.push(option.into());
+            words.extend(value.map(String::from));
+        };
+        if let Some(instance) = &self.instance {
+            add("--instance", Some(instance));
+        }
+        if let Some(given) = given {
+            add("--subject", Some(&given.path.to_string_lossy()));
+            add("--subject-how", Some(given.how));
+        }
+        if self.strict {
+            add("--strict", None);
+        }
+        if self.keep {
+            add("--keep", None);
+        }
+        words.push(verb.into());
+        words
+    }
+}
+
+/// Why a lab is not up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Down {
+    /// This machine lacks something, named here.
+    Skip(String),
+    /// Set-up failed.
+    Failed(Vec<String>),
+    /// The user asked to stop.
+    Interrupted,
+}
+
+/// A lab and the process that drives it.
+pub struct Session<'a> {
+    lab: &'a Lab,
+    options: &'a Options,
+    process: Process,
+    tell: &'a dyn Fn(Message),
+    instance: String,
+    subject: Option<SubjectInfo>,
+    /// Lines about services that failed, collected until somebody asks.
+    trouble: Vec<String>,
+}
+
+impl<'a> Session<'a> {
+    /// Starts the runtime with `verb`, which is `setup` or `session`.
+    ///
+    /// # Errors
+    /// If bash cannot be started.
+    pub fn start(lab: &'a Lab, options: &'a Options, given: Option<&Given>, verb: &str, tell: &'a dyn Fn(Message)) -> Result<Session<'a>> {
+        let script = script::compile(lab, options.client);
+        let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
+        let instance = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
+        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new() })
+    }
+
+    /// Waits until the lab is up.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn up(&mut self) -> Result<(), Down> {
+        let began = Instant::now();
+        let mut missing = Vec::new();
+        let mut again = false;
+        loop {
+            match self.next() {
+                Some(Event::Outdated { .. }) => again = true,
+                Some(Event::Setup { instance, .. }) => {
+                    self.instance = instance.clone();
+                    (self.tell)(Message::Setup { instance, again });
+                }
+                Some(Event::Ready { instance }) => {
+                    let services = self.lab.services.len();
+                    (self.tell)(Message::Ready { instance, time: began.elapsed(), services, reused: false });
+                    return Ok(());
+                }
+                Some(Event::Reused { instance }) => {
+                    self.instance = instance.clone();
+                    (self.tell)(Message::Ready { instance, time: began.elapsed(), services: self.lab.services.len(), reused: true });
+                    // Its subject is told next, and must be known before the first result.
+                    if self.lab.subject.is_some() {
+                        self.next();
+                    }
+                    return Ok(());
+                }
+                Some(Event::Missing { kind, name, package, stand_in }) => missing.push(describe_missing(&kind, &name, &package, &stand_in)),
+                Some(Event::Refused) => missing.push("this kernel refuses user namespaces to ordinary users: run labrun as root".into()),
+                Some(Event::Failed) | None => break,
+                Some(_) => {}
+            }
+        }
+        if interrupt::interrupted() {
+            return Err(Down::Interrupted);
+        }
+        if !missing.is_empty() {
+            return Err(Down::Skip(missing.join("; ")));
+        }
+        let mut lines = std::mem::take(&mut self.trouble);
+        lines.extend(self.process.noise.drain(..));
+        if lines.is_empty() {
+            lines.push("the set-up ended without a word".into());
+        }
+        (self.tell)(Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
+        Err(Down::Failed(lines))
+    }
+
+    /// The next event; what is the same at all times is dealt with here.
+    fn next(&mut self) -> Option<Event> {
+        let event = self.process.event()?;
+        match &event {
+            Event::Subject { program, how, path } => {
+                let subject = SubjectInfo { program: program.clone(), how: how.clone(), path: path.clone() };
+                (self.tell)(Message::Subject { lab: self.lab.name.clone(), subject: subject.clone() });
+                self.subject = Some(subject);
+            }
+            Event::Service(service) => self.trouble.extend(describe_service(service)),
+            Event::Log { service, line } => {
+                if self.options.verbose {
+                    self.log(service, line);
+                } else {
+                    self.trouble.push(format!("| {line}"));
+                }
+            }
+            Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
+            Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
+            Event::Cleaned { instance } => (self.tell)(Message::Cleaned { instance: instance.clone() }),
+            Event::Kept { instance } => {
+                let node = self.lab.nodes.first().map_or(GLOBAL, |n| &n.name);
+                (self.tell)(Message::Kept { instance: instance.clone(), node: node.into() });
+            }
+            _ => {}
+        }
+        Some(event)
+    }
+
+    fn log(&self, source: &str, line: &str) {
+        (self.tell)(Message::Log { lab: self.lab.name.clone(), source: source.into(), line: line.into() });
+    }
+
+    /// Runs `test` and puts the lab back as it was.
+    pub fn test(&mut self, test: &Test) -> TestResult {
+        (self.tell)(Message::Test { test: test.name.clone() });
+        let began = Instant::now();
+        let mut result = self.result(test, Outcome::Pass);
+        self.trouble.clear();
+        for (index, step) in test.steps.iter().enumerate() {
+            match self.step(test, index, step) {
+                // The address obtained says more than what a command printed after it.
+                Ok(Ok(detail)) if result.detail.is_empty() || matches!(step.kind, StepKind::Dhcp(_)) => result.detail = detail,
+                Ok(Ok(_)) => {}
+                Ok(Err(lines)) => {
+                    result.outcome = Outcome::Fail;
+                    result.detail = format!("{}:{}", self.lab.file, step.line);
+                    result.lines = lines;
+                    break;
+                }
+                Err(Gone) => {
+                    result.outcome = Outcome::Error;
+                    result.detail = format!("{}:{}", self.lab.file, step.line);
+                    break;
+                }
+            }
+        }
+        result.time = began.elapsed();
+        if result.outcome != Outcome::Error {
+            self.restore(&mut result);
+        }
+        result.lines.append(&mut self.trouble);
+        if interrupt::interrupted() {
+            result.outcome = Outcome::Error;
+            result.lines = vec!["interrupted".into()];
+        } else if result.outcome == Outcome::Error {
+            result.lines.extend(self.process.noise.drain(..));
+        }
+        result
+    }
+
+    /// A service that died though no step asked for it has failed the test, whatever its steps say.
+    fn restore(&mut self, result: &mut TestResult) {
+        if self.options.verbose && result.outcome == Outcome::Pass {
+            self.trouble.clear();
+        }
+        self.process.requests.send("restore");
+        loop {
+            match self.next() {
+                Some(Event::Restored) => break,
+                Some(Event::Service(service)) if service.state == "died" => result.outcome = Outcome::Fail,
+                Some(_) => {}
+                None => {
+                    result.outcome = Outcome::Error;
+                    break;
+                }
+            }
+        }
+        if result.outcome == Outcome::Fail && result.lines.is_empty() {
+            result.detail = "a service died during the test".into();
+        }
+    }
+
+    /// Tries `step` until it holds or its patience is over.
+    fn step(&mut self, test: &Test, index: usize, step: &Step) -> Result<Verdict, Gone> {
+        let patience = patience(&step.kind);
+        let deadline = patience.and_then(|p| p.within).map(|within| Instant::now() + within);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let seen = self.attempt(test, index)?;
+            let verdict = judge(&step.kind, &seen, self.options.client);
+            let every = patience.map_or(Duration::ZERO, |p| p.every);
+            match (verdict, deadline) {
+                (Err(_), Some(deadline)) if Instant::now() + every < deadline && !interrupt::interrupted() => interrupt::sleep(every),
+                (Err(mut lines), Some(_)) => {
+                    lines.insert(0, format!("tried {attempts} times within {:?}, the last time:", patience.and_then(|p| p.within).unwrap_or_default()));
+                    return Ok(Err(lines));
+                }
+                (verdict, _) => return Ok(verdict),
+            }
+        }
+    }
+
+    fn attempt(&mut self, test: &Test, index: usize) -> Result<Seen, Gone> {
+        self.process.requests.send(&format!("step {}/{index}", test.short));
+        let mut outputs: [Vec<u8>; 4] = Default::default();
+        const STREAMS: [&str; 4] = ["stdout", "stderr", "lease", "addresses"];
+        loop {
+            match self.next() {
+                Some(Event::Output { stream, data }) => {
+                    if let Some(index) = STREAMS.iter().position(|s| *s == stream) {
+                        outputs[index].extend(event::bytes(&data));
+                    }
+                }
+                Some(Event::Step { exit }) => {
+                    let [stdout, stderr, lease, addresses] = outputs.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                    if self.options.verbose {
+                        for line in stdout.lines().chain(stderr.lines()) {
+                            self.log(&test.short, line);
+                        }
+                    }
+                    return Ok(Seen { exit, stdout, stderr, lease, addresses });
+                }
+                Some(Event::Lost) | None => return Err(Gone),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// A result of `test` that has no details yet.
+    pub fn result(&self, test: &Test, outcome: Outcome) -> TestResult {
+        TestResult {
+            test: test.name.clone(),
+            lab: self.lab.name.clone(),
+            outcome,
+            time: Duration::ZERO,
+            detail: String::new(),
+            lines: Vec::new(),
+            subject: self.subject.clone(),
+        }
+    }
+
+    /// Asks for the services' output as it comes.
+    pub fn follow(&self) {
+        self.process.requests.send("follow");
+    }
+
+    /// Asks for the lab to be left up when the session ends.
+    pub fn keep(&self) {
+        self.process.requests.send("keep");
+    }
+
+    /// Ends the session and waits for the clean-up; the runtime's exit status.
+    pub fn end(mut self) -> i32 {
+        self.process.requests.close();
+        while self.next().is_some() {}
+        self.process.finish()
+    }
+}
+
+/// The session ended in the middle.
+struct Gone;
+
+fn patience(step: &StepKind) -> Option<Patience> {
+    match step {
+        StepKind::Run(run) => Some(run.patience),
+        StepKind::Ping(ping) => Some(ping.patience),
+        _ => None,
+    }
+}
+
+/// What is missing and the command that gets it.
+pub fn describe_missing(kind: &str, name: &str, package: &str, stand_in: &str) -> String {
+    match kind {
+        "command" => format!("{name} is missing, install it: {}", crate::verbs::doctor::install_command(&[package.to_string()]).join(" ")),
+        "kernel" => format!("this kernel has no {name}: `modprobe`, another kernel, or a machine that has it"),
+        _ if stand_in.is_empty() => format!("there is no {name}: name it with --subject PATH"),
+        _ => format!("there is no {name}, and --strict refuses its stand-in {stand_in}: name it with --subject PATH"),
+    }
+}
+
+fn describe_service(service: &event::Service) -> Vec<String> {
+    let what = match (service.state.as_str(), service.status) {
+        ("died", Some(status)) if status > 128 => format!("died of signal {}", status - 128),
+        ("died", Some(127)) => "could not be run (exit status 127)".into(),
+        ("died", Some(status)) => format!("died with exit status {status}"),
+        ("late", _) => {
+            let waited = Duration::from_millis(service.within.unwrap_or_default());
+            format!("was not ready within {waited:?}, still waiting for: {}", service.waiting)
+        }
+        _ => return Vec::new(),
+    };
+    vec![
+        format!("service {} (node {}) {what}", service.name, service.node),
+        format!("command: {}", service.command.trim()),
+        "its last lines:".into(),
+    ]
+}

@@ -1,0 +1,143 @@
+//! The program under test: named by the user, or built from the repository labrun runs in.
+
+use crate::error::Failure;
+use crate::host::native;
+use crate::lab::model::{Lab, Subject};
+use crate::report::Message;
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A program under test that was settled before the lab is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The binary.
+    pub path: PathBuf,
+    /// `given` or `built`.
+    pub how: &'static str,
+}
+
+/// The subjects of a run, by program.
+pub type Subjects = BTreeMap<String, Given>;
+
+/// Settles the subjects of `labs`: `named` are the `--subject` values, `[PROGRAM=]PATH`; `repository`
+/// is the one labrun runs in.
+///
+/// # Errors
+/// If a path is no program and no repository, or a build fails; then with the compiler's words.
+pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, tell: &dyn Fn(Message)) -> Result<Subjects> {
+    let mut subjects = Subjects::new();
+    let programs: BTreeMap<&str, &Subject> = labs.iter().filter_map(|l| l.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
+    let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
+    for (program, subject) in programs {
+        let path = named.iter().rev().find(|(name, _)| name.as_deref().is_none_or(|n| n == program)).map(|(_, path)| path);
+        let given = match path {
+            Some(path) if path.is_dir() => build(subject, path, tell)?,
+            Some(path) => Given { path: executable(path)?, how: "given" },
+            None if is_repository_of(subject, repository) => build(subject, repository, tell)?,
+            None => continue,
+        };
+        subjects.insert(program.to_string(), given);
+    }
+    Ok(subjects)
+}
+
+fn name(value: &str, programs: &BTreeMap<&str, &Subject>) -> Result<(Option<String>, PathBuf)> {
+    let (program, path) = match value.split_once('=') {
+        Some((program, path)) if programs.contains_key(program) => (Some(program.to_string()), path),
+        _ => (None, value),
+    };
+    let path = std::path::absolute(path)?;
+    if !path.exists() {
+        return Err(Failure::usage(format!("--subject: there is no `{}`", path.display())).into());
+    }
+    Ok((program, path))
+}
+
+fn executable(path: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = path.metadata()?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err(Failure::usage(format!("--subject: `{}` is neither an executable file nor a repository", path.display())).into());
+    }
+    Ok(path.to_path_buf())
+}
+
+/// Whether `folder` is the repository of `subject`.
+pub fn is_repository_of(subject: &Subject, folder: &Path) -> bool {
+    let module = std::fs::read_to_string(folder.join("go.mod")).ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("module "))?;
+        Some(line.trim().trim_matches('"').to_string())
+    });
+    let known = module.is_some_and(|module| subject.go_modules.iter().any(|m| *m == module || module.starts_with(&format!("{m}/v"))));
+    known || (!subject.files.is_empty() && subject.files.iter().all(|file| folder.join(file).exists()))
+}
+
+/// Builds `subject` from `repository`, unless the same content was built before.
+fn build(subject: &Subject, repository: &Path, tell: &dyn Fn(Message)) -> Result<Given> {
+    let Some(command) = &subject.build else {
+        return Err(Failure::usage(format!("the lab does not say how to build {}: give the binary with --subject", subject.program)).into());
+    };
+    let began = Instant::now();
+    let folder = cache()?.join(format!("{}-{}", subject.program, content_hash(repository, command)?));
+    let path = folder.join(&subject.program);
+    let cached = path.exists();
+    if !cached {
+        tell(Message::Building { program: subject.program.clone(), repository: repository.display().to_string() });
+        // Built beside and renamed, so that a build that was interrupted is never taken for a whole one.
+        std::fs::create_dir_all(folder.parent().expect("it has one"))?;
+        let out = tempfile::Builder::new().prefix(".building-").tempdir_in(folder.parent().expect("it has one"))?;
+        let (success, output) = native::build(command, repository, out.path())?;
+        if !success || !out.path().join(&subject.program).exists() {
+            let why = if success { format!("it left no $OUT/{}", subject.program) } else { "it failed".into() };
+            let lines = output.lines().map(|l| format!("| {l}")).collect::<Vec<_>>().join("\n");
+            return Err(Failure::setup(format!("cannot build {} in {}: `{command}`: {why}\n{lines}", subject.program, repository.display())).into());
+        }
+        let _ = std::fs::remove_dir_all(&folder);
+        let _ = std::fs::rename(out.keep(), &folder);
+    }
+    tell(Message::Built { program: subject.program.clone(), path: path.display().to_string(), cached, time: began.elapsed() });
+    Ok(Given { path, how: "built" })
+}
+
+/// `$XDG_CACHE_HOME/labrun`, by the XDG base directory specification.
+fn cache() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_CACHE_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("labrun"))
+        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place for builds")
+}
+
+/// A hash of everything a build depends on that is in the repository: the files git would take,
+/// tracked or not, and the command.
+fn content_hash(repository: &Path, command: &str) -> Result<String> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    let walk = ignore::WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(|e| e.file_name() != ".git").build();
+    for entry in walk {
+        let entry = entry?;
+        if !entry.file_type().is_some_and(|t| t.is_dir()) {
+            files.push(entry.into_path());
+        }
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    add(command.as_bytes());
+    for name in ["GOFLAGS", "GOOS", "GOARCH", "CGO_ENABLED", "CFLAGS", "RUSTFLAGS"] {
+        add(std::env::var_os(name).unwrap_or_default().as_encoded_bytes());
+    }
+    for file in files {
+        add(file.strip_prefix(repository).unwrap_or(&file).as_os_str().as_encoded_bytes());
+        match std::fs::read_link(&file) {
+            Ok(target) => add(target.as_os_str().as_encoded_bytes()),
+            Err(_) => add(&std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?),
+        }
+    }
+    Ok(hash.finalize()[..8].iter().map(|b| format!("{b:02x}")).collect())
+}

@@ -1,0 +1,67 @@
+//! What only reads lab files: `list`, `check`, `script`.
+
+use crate::cli::Cli;
+use crate::error::{Exit, Failure};
+use crate::lab::check;
+use crate::lab::find::{Labs, Origin, show_problems};
+use crate::lab::model::Client;
+use crate::report::Format;
+use crate::script as compiler;
+use anyhow::Result;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Lists labs and tests.
+///
+/// # Errors
+/// If lab files are broken: their mistakes, after the list of the others.
+pub fn list(cli: &Cli) -> Result<u8> {
+    let labs = Labs::load(&cli.files)?;
+    for (origin, lab) in &labs.labs {
+        let from = if *origin == Origin::BuiltIn { "built in".to_string() } else { lab.file.clone() };
+        if cli.format == Format::Json {
+            let tests: Vec<_> = lab.tests.iter().map(|t| json!({"name": t.name, "about": t.about})).collect();
+            println!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
+            continue;
+        }
+        println!("{:<18} {} ({from})", lab.name, lab.about);
+        for test in &lab.tests {
+            println!("  {:<16} {}", test.name, test.about);
+        }
+    }
+    labs.intact()?;
+    Ok(Exit::Passed as u8)
+}
+
+/// Checks files; every mistake on a line of its own, on standard output.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn check(paths: &[PathBuf]) -> Result<u8> {
+    let mut exit = Exit::Passed;
+    for path in paths {
+        let shown = path.display().to_string();
+        let text = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        let text = String::from_utf8(text).map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
+        match check::lab(&text, &shown) {
+            Ok(lab) => println!("{shown}: lab `{}`, {} nodes, {} services, {} tests: ok", lab.name, lab.nodes.len(), lab.services.len(), lab.tests.len()),
+            Err(problems) => {
+                println!("{}", show_problems(&shown, &problems));
+                exit = Exit::Usage;
+            }
+        }
+    }
+    Ok(exit as u8)
+}
+
+/// Prints the compiled lab.
+///
+/// # Errors
+/// If there is no such lab.
+pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
+    let labs = Labs::load(&cli.files)?;
+    for lab in labs.labs(&[lab.to_string()])? {
+        print!("{}", compiler::compile(lab, client));
+    }
+    Ok(Exit::Passed as u8)
+}

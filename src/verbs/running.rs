@@ -1,0 +1,155 @@
+//! What is asked of labs that are up: `status`, `exec`, `shell`, `logs`.
+
+use crate::cli::Cli;
+use crate::error::{Exit, Failure};
+use crate::event::{self, Event};
+use crate::host::Native;
+use crate::lab::decode::{quoted, suggest};
+use crate::report::{Format, Message, Reporter};
+use crate::script;
+use anyhow::Result;
+use serde_json::json;
+use std::path::Path;
+
+/// This machine.
+pub fn host() -> Result<Native> {
+    Native::detect().map_err(|error| Failure::machine(format!("{error:#}")).into())
+}
+
+/// "no lab" or "no instance", as `name` reads.
+pub fn noun(name: &str) -> &'static str {
+    if name.contains('@') { "no instance" } else { "no lab" }
+}
+
+/// Runs the runtime without a lab; its events and exit status.
+pub fn collect(host: &Native, words: &[String]) -> Result<(Vec<Event>, i32)> {
+    let mut process = host.run(&script::runtime(), words, Path::new("."))?;
+    let mut events = Vec::new();
+    while let Some(event) = process.event() {
+        events.push(event);
+    }
+    for line in &process.noise {
+        eprintln!("labrun: {line}");
+    }
+    Ok((events, process.finish()))
+}
+
+/// Shows what is up.
+///
+/// # Errors
+/// If nothing can be run on this machine.
+pub fn status(cli: &Cli) -> Result<u8> {
+    let (events, _) = collect(&host()?, &["status".to_string()])?;
+    if cli.format == Format::Json {
+        println!("{}", status_json(&events));
+        return Ok(Exit::Passed as u8);
+    }
+    if events.is_empty() {
+        println!("no lab is up");
+    }
+    for event in &events {
+        match event {
+            Event::Instance(instance) => {
+                let subject = match instance.how.as_str() {
+                    "" => String::new(),
+                    "stand-in" => "  on its stand-in".into(),
+                    _ => format!("  testing {}", instance.path),
+                };
+                let hint = if instance.condition == "dead" { "  (run `labrun clean`)" } else { "" };
+                println!("{:<16} {:<8} pid {}{subject}{hint}", instance.instance, instance.condition, instance.pid);
+            }
+            Event::Service(service) => println!("  {:<14} {}", service.name, service_state(service)),
+            _ => {}
+        }
+    }
+    Ok(Exit::Passed as u8)
+}
+
+fn service_state(service: &event::Service) -> String {
+    match service.status {
+        Some(status) if status > 128 => format!("ended by signal {}", status - 128),
+        Some(status) => format!("ended with exit status {status}"),
+        None => service.state.clone(),
+    }
+}
+
+fn status_json(events: &[Event]) -> serde_json::Value {
+    let mut instances: Vec<serde_json::Value> = Vec::new();
+    for event in events {
+        match event {
+            Event::Instance(i) => instances.push(json!({
+                "instance": i.instance, "condition": i.condition, "state": i.state,
+                "pid": i.pid.parse::<u32>().ok(), "subject": {"how": i.how, "path": i.path}, "services": [],
+            })),
+            Event::Service(s) => {
+                if let Some(services) = instances.last_mut().and_then(|i| i["services"].as_array_mut()) {
+                    services.push(json!({"name": s.name, "state": s.state, "status": s.status, "log": s.log}));
+                }
+            }
+            _ => {}
+        }
+    }
+    serde_json::Value::Array(instances)
+}
+
+/// The instance that `name` means, which must be up.
+fn instance(host: &Native, name: &str) -> Result<String> {
+    let (events, _) = collect(host, &["status".to_string()])?;
+    let names: Vec<String> = events.into_iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None }).collect();
+    if names.iter().any(|n| n == name) {
+        return Ok(name.into());
+    }
+    // The only instance of a lab needs no `@`.
+    let others: Vec<&String> = names.iter().filter(|n| n.starts_with(&format!("{name}@"))).collect();
+    if let [only] = others.as_slice() {
+        return Ok((*only).clone());
+    }
+    let hint = match suggest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!(", did you mean `{near}`?"),
+        None if names.is_empty() => format!(": bring it up with `labrun setup {name}`"),
+        None => format!("; up: {}", quoted(&names)),
+    };
+    Err(Failure::usage(format!("{} `{name}` is up{hint}", noun(name))).into())
+}
+
+/// Runs `command` in `node`, or an interactive shell without one; its exit code becomes labrun's.
+///
+/// # Errors
+/// If the lab is not up.
+pub fn exec(lab: &str, node: &str, command: &[String]) -> Result<u8> {
+    let host = host()?;
+    let instance = instance(&host, lab)?;
+    let words: Vec<String> = ["exec", &instance, node].into_iter().map(String::from).chain(command.iter().cloned()).collect();
+    let status = host.run_in_terminal(&script::runtime(), &words)?;
+    Ok(u8::try_from(status).unwrap_or(255))
+}
+
+/// Prints the services' output, each line with the service's name in front.
+///
+/// # Errors
+/// If the lab is not up or has no such service.
+pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u8> {
+    let host = host()?;
+    let instance = instance(&host, lab)?;
+    let mut words = vec!["logs".to_string(), instance.clone()];
+    words.extend(follow.then(|| "-f".to_string()));
+    words.extend(services.iter().cloned());
+    let mut process = host.run(&script::runtime(), &words, Path::new("."))?;
+    let mut reporter = Reporter::new(cli.format);
+    let mut failed = None;
+    while let Some(event) = process.event() {
+        match event {
+            Event::Log { service, line } if cli.format == Format::Json => {
+                reporter.tell(&Message::Log { lab: instance.clone(), source: service, line });
+            }
+            Event::Log { service, line } => println!("{service} | {line}"),
+            Event::Error { message } => failed = Some(message),
+            _ => {}
+        }
+    }
+    match failed {
+        Some(message) => Err(Failure::usage(message).into()),
+        None if crate::host::interrupt::interrupted() => Ok(Exit::Interrupted as u8),
+        None => Ok(Exit::Passed as u8),
+    }
+}

@@ -1,0 +1,45 @@
+//! `labrun setup`.
+
+use super::options;
+use crate::cli::{Cli, RunArgs};
+use crate::error::{Exit, Failure};
+use crate::host::interrupt;
+use crate::lab::find::Labs;
+use crate::report::{Format, Message, Reporter};
+use crate::run::session::{Down, Session};
+use crate::subject;
+use anyhow::Result;
+use std::sync::Mutex;
+
+/// Brings the named labs up, one after the other.
+///
+/// # Errors
+/// Wrong names, broken lab files, a build that fails, a machine that lacks something.
+pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
+    let labs = Labs::load(&cli.files)?;
+    let chosen = labs.labs(words)?;
+    let options = options(run, &labs)?;
+    let reporter = Mutex::new(Reporter::new(cli.format));
+    let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
+    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, &tell)?;
+    for lab in chosen {
+        let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
+        let mut session = Session::start(lab, &options, given, "setup", &tell)?;
+        let up = session.up();
+        session.end();
+        match up {
+            Ok(()) if cli.format == Format::Text => {
+                let name = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
+                let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
+                let node = lab.nodes.first().map_or("global", |n| &n.name);
+                let text = format!("next: labrun test {} | labrun shell {name} {node} | labrun clean {name}", tests.join(" "));
+                tell(Message::Note { text });
+            }
+            Ok(()) => {}
+            Err(Down::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),
+            Err(Down::Failed(_)) => return Ok(Exit::Setup as u8),
+            Err(Down::Interrupted) => return Ok(Exit::Interrupted as u8),
+        }
+    }
+    Ok(if interrupt::interrupted() { Exit::Interrupted } else { Exit::Passed } as u8)
+}
