@@ -42,9 +42,13 @@ dhcp_dhclient() {
 dhcp_dhcpcd() {
   local hook=$STATE/client/hook-$node-$link-$family
   dhcp_hook "$hook" ''
-  # Without a router that advertises DHCPv6 (RFC 4861 M flag) it would not ask for an address.
-  printf 'duid\nnoarp\n%s\ninterface %s\n%s\n' "$([[ $family == 4 ]] || echo noipv6rs)" "$link" \
-    "$([[ $family == 4 ]] || echo 'ia_na 1')" >"$hook.conf"
+  {
+    # No conflict probe and no random delay: both only cost time on a network made for the test.
+    printf '%s\n' duid noarp nodelay 'option domain_name_servers, domain_name, routers, interface_mtu' \
+      'option dhcp6_name_servers, dhcp6_domain_search'
+    # Without `ia_na` it would wait for a router that advertises DHCPv6 (RFC 4861, M flag).
+    [[ $family == 4 ]] || printf '%s\n' noipv6rs "interface $link" 'ia_na 1'
+  } >"$hook.conf"
   bounded "$seconds" "$node" dhcpcd "-$family" -1 -B -d --waitip="$family" -f "$hook.conf" -c "$hook" "$link"
 }
 

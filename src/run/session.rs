@@ -182,8 +182,7 @@ impl<'a> Session<'a> {
         self.trouble.clear();
         for (index, step) in test.steps.iter().enumerate() {
             match self.step(test, index, step) {
-                // The address obtained says more than what a command printed after it.
-                Ok(Ok(detail)) if result.detail.is_empty() || matches!(step.kind, StepKind::Dhcp(_)) => result.detail = detail,
+                Ok(Ok(detail)) if matches!(step.kind, StepKind::Dhcp(_)) => result.detail = detail,
                 Ok(Ok(_)) => {}
                 Ok(Err(lines)) => {
                     result.outcome = Outcome::Fail;
@@ -199,6 +198,10 @@ impl<'a> Session<'a> {
             }
         }
         result.time = began.elapsed();
+        if result.detail.is_empty() {
+            let steps = test.steps.len();
+            result.detail = format!("{steps} step{}", if steps == 1 { "" } else { "s" });
+        }
         if result.outcome != Outcome::Error {
             self.restore(&mut result);
         }
