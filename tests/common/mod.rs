@@ -1,0 +1,87 @@
+//! What the integration tests share: running labrun as root and as an ordinary user.
+
+#![allow(dead_code)] // each test file uses its own part
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Whose labrun is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// The user that runs the tests.
+    Own,
+    /// An ordinary one, when root runs the tests: LABRUN_TEST_USER, or `nobody`.
+    Ordinary,
+}
+
+/// Root and an ordinary user where the tests run as root, else only the user that runs them.
+pub fn users() -> Vec<User> {
+    if is_root() { vec![User::Own, User::Ordinary] } else { vec![User::Own] }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// The labrun of this build, as `user`, with a clean environment.
+pub fn labrun(user: User) -> Command {
+    let binary = env!("CARGO_BIN_EXE_labrun");
+    let mut command = match user {
+        User::Own => Command::new(binary),
+        User::Ordinary => {
+            let name = std::env::var("LABRUN_TEST_USER").unwrap_or_else(|_| "nobody".into());
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", &name, "--regid", &group(&name), "--clear-groups", "--", binary]);
+            command.env("HOME", "/nonexistent");
+            command
+        }
+    };
+    // What the caller's environment could change.
+    for name in ["CI", "LABRUN_SUBJECT", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "NO_COLOR"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).current_dir("/");
+    command
+}
+
+fn group(user: &str) -> String {
+    let output = Command::new("id").args(["-g", user]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().into()
+}
+
+/// Both streams as text, for assertions that show everything when they fail.
+pub fn text(output: &Output) -> String {
+    format!(
+        "exit {:?}\n{}{}",
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Polls `condition` until it holds; panics with `what` when it has not within ten seconds.
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A folder that every user may enter, removed when dropped.
+pub fn folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::Builder::new().prefix("labrun-test-").tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// Writes `text` to `name` in `folder` and returns its path.
+pub fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
