@@ -36,7 +36,9 @@ pub fn runtime() -> String {
 }
 
 fn assemble(title: &str, data: &str) -> String {
-    let mut text = format!("#!/usr/bin/env bash\n# {title}.\n# Run it as root to bring the lab up; `bash FILE status|clean` for the rest (see main.sh below).\nset -u\n");
+    let mut text = format!(
+        "#!/usr/bin/env bash\n# {title}.\n# Run it as root to bring the lab up; `bash FILE status|clean` for the rest (see main.sh below).\nset -u\n"
+    );
     for (name, source) in RUNTIME {
         let _ = write!(text, "\n# ---- {name}\n\n{}", source.trim_start());
     }
@@ -51,7 +53,8 @@ fn data(lab: &Lab, client: Client) -> String {
     handles(&mut setup, lab);
     topology(&mut setup, &plan);
     services(&mut setup, lab);
-    let hash: String = Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8].iter().map(|b| format!("{b:02x}")).collect();
+    let hash: String =
+        Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8].iter().map(|b| format!("{b:02x}")).collect();
     let mut text = format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name));
     steps(&mut text, lab, client);
     text
@@ -173,10 +176,8 @@ fn services(text: &mut String, lab: &Lab) {
 
 fn description(service: &Service, run: &Run) -> Vec<String> {
     let pairs = |pairs: &[(String, String)], glue: &str| -> Vec<String> { pairs.iter().map(|(k, v)| format!("{k}{glue}{v}")).collect() };
-    let mut lines = vec![
-        format!("node={} within={}", shell(&service.node.0), run.within.as_millis()),
-        format!("command={}", shell(&run.command)),
-    ];
+    let mut lines =
+        vec![format!("node={} within={}", shell(&service.node.0), run.within.as_millis()), format!("command={}", shell(&run.command))];
     if !service.after.is_empty() {
         lines.push(format!("after=({})", command(&service.after)));
     }

@@ -93,7 +93,12 @@ fn build(subject: &Subject, repository: &Path, tell: &dyn Fn(Message)) -> Result
         if !success || !out.path().join(&subject.program).exists() {
             let why = if success { format!("it left no $OUT/{}", subject.program) } else { "it failed".into() };
             let lines = output.lines().map(|l| format!("| {l}")).collect::<Vec<_>>().join("\n");
-            return Err(Failure::setup(format!("cannot build {} in {}: `{command}`: {why}\n{lines}", subject.program, repository.display())).into());
+            return Err(Failure::setup(format!(
+                "cannot build {} in {}: `{command}`: {why}\n{lines}",
+                subject.program,
+                repository.display()
+            ))
+            .into());
         }
         let _ = std::fs::remove_dir_all(&folder);
         let _ = std::fs::rename(out.keep(), &folder);

@@ -86,7 +86,8 @@ fn user_namespaces() -> bool {
 /// # Errors
 /// If bash cannot be started.
 pub fn build(command: &str, folder: &Path, out: &Path) -> Result<(bool, String)> {
-    let output = cmd!("bash", "-c", command).dir(folder).env("OUT", out).stdin_null().stderr_to_stdout().stdout_capture().unchecked().run()?;
+    let output =
+        cmd!("bash", "-c", command).dir(folder).env("OUT", out).stdin_null().stderr_to_stdout().stdout_capture().unchecked().run()?;
     Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 

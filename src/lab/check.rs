@@ -15,9 +15,8 @@ use std::time::Duration;
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
-pub const KERNEL_FEATURES: [&str; 14] = [
-    "bridge", "dummy", "ifb", "ipvlan", "macvlan", "nat", "netem", "nftables", "tun", "veth", "vlan", "vrf", "vxlan", "wireguard",
-];
+pub const KERNEL_FEATURES: [&str; 14] =
+    ["bridge", "dummy", "ifb", "ipvlan", "macvlan", "nat", "netem", "nftables", "tun", "veth", "vlan", "vrf", "vxlan", "wireguard"];
 
 /// Reads and checks a lab file; `file` is how messages call it.
 ///
@@ -202,7 +201,9 @@ impl Check<'_> {
         let back = format!("{}/{}", node.name.value, link.name.value);
         match other_node.links.iter().find(|l| l.name.value == far) {
             _ if back == peer.value => self.wrong(peer, "a link cannot be its own peer"),
-            None => self.unknown(&format!("link of `{other}`"), &peer.with(far.to_string()), other_node.links.iter().map(|l| l.name.as_str())),
+            None => {
+                self.unknown(&format!("link of `{other}`"), &peer.with(far.to_string()), other_node.links.iter().map(|l| l.name.as_str()))
+            }
             Some(far_link) if far_link.peer.as_ref().is_none_or(|p| p.value != back) => {
                 self.wrong(peer, format!("the other end must say so too: `{far}` of `{other}` wants `peer: {back}`"));
             }
@@ -267,7 +268,10 @@ impl Check<'_> {
             if let Err(message) = values::link_name(name) {
                 self.wrong(name, message);
             } else if let Some((first, other)) = seen.get(name.as_str()) {
-                let message = format!("`{}` is the name of {other} too (line {}); both stand in the lab's own namespace", name.value, first.place.line);
+                let message = format!(
+                    "`{}` is the name of {other} too (line {}); both stand in the lab's own namespace",
+                    name.value, first.place.line
+                );
                 self.wrong(name, message);
             } else {
                 seen.insert(name, (name, what));
@@ -279,7 +283,9 @@ impl Check<'_> {
     fn addresses(&self) {
         let mut addresses: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
         let mut macs: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut interfaces: Vec<(String, &[At<Option<IpNet>>], Option<&At<String>>)> = Vec::new();
+        // The broadcast domain, the addresses and the hardware address of every interface.
+        type Interface<'a> = (String, &'a [At<Option<IpNet>>], Option<&'a At<String>>);
+        let mut interfaces: Vec<Interface> = Vec::new();
         for bridge in &self.file.bridges {
             interfaces.push((bridge.name.value.clone(), &bridge.addresses, bridge.mac.as_ref()));
         }
@@ -317,7 +323,10 @@ impl Check<'_> {
         for (_, _, service) in &all {
             self.name("service", &service.name);
             if let Some(first) = seen.insert(&service.name, service.name.place.line) {
-                self.wrong(&service.name, format!("there is a service `{}` already, in line {first}: names are unique in a lab", service.name.value));
+                self.wrong(
+                    &service.name,
+                    format!("there is a service `{}` already, in line {first}: names are unique in a lab", service.name.value),
+                );
             }
             for other in &service.after {
                 if !all.iter().any(|(_, _, s)| s.name.value == other.value) {
@@ -358,7 +367,10 @@ impl Check<'_> {
         for (_, _, service) in all.iter().filter(|(_, _, s)| !startable.contains(s.name.as_str())) {
             let waits: Vec<&str> = service.after.iter().map(|a| a.as_str()).collect();
             let at = service.after.first().expect("it waits for something");
-            self.wrong(at, format!("`{}` can never start: it waits for {}, which in the end waits for it", service.name.value, quoted(&waits)));
+            self.wrong(
+                at,
+                format!("`{}` can never start: it waits for {}, which in the end waits for it", service.name.value, quoted(&waits)),
+            );
         }
     }
 
@@ -369,7 +381,8 @@ impl Check<'_> {
         for (path, _) in &run.files {
             let outside = path.starts_with('/') && !path.starts_with("/etc/") && !path.starts_with("/run/");
             if outside || path.is_empty() || path.ends_with('/') || path.split('/').any(|part| part == ".." || part == ".") {
-                let message = format!("`{}`: a path below the service's folder, or below /etc or /run, which are the lab's own", path.value);
+                let message =
+                    format!("`{}`: a path below the service's folder, or below /etc or /run, which are the lab's own", path.value);
                 self.wrong(path, message);
             }
         }

@@ -177,7 +177,8 @@ impl Steps<'_> {
             return match at.parse::<IpAddr>() {
                 Ok(address @ IpAddr::V4(_)) => Some(ServerId::Address(address)),
                 _ => {
-                    self.check.wrong(at, format!("`{}` is no server identifier: DHCPv4 servers are told apart by an IPv4 address", at.value));
+                    self.check
+                        .wrong(at, format!("`{}` is no server identifier: DHCPv4 servers are told apart by an IPv4 address", at.value));
                     None
                 }
             };
@@ -187,7 +188,10 @@ impl Steps<'_> {
             Some(bytes) if bytes.len() == 6 => Some(ServerId::Mac(bytes.try_into().expect("six"))),
             Some(bytes) if bytes.len() > 6 => Some(ServerId::Duid(bytes)),
             _ => {
-                let message = format!("`{}` is no server identifier: DHCPv6 servers are told apart by a DUID, such as `00:03:00:01:02:00:00:00:00:01`, or the hardware address in it", at.value);
+                let message = format!(
+                    "`{}` is no server identifier: DHCPv6 servers are told apart by a DUID, such as `00:03:00:01:02:00:00:00:00:01`, or the hardware address in it",
+                    at.value
+                );
                 self.check.wrong(at, message);
                 None
             }

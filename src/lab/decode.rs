@@ -189,11 +189,9 @@ impl<'a> Reader<'a> {
     pub fn list<T>(&self, mut read: impl FnMut(Reader) -> T) -> Vec<T> {
         match &self.node.value {
             Value::Null => Vec::new(),
-            Value::List(items) => items
-                .iter()
-                .enumerate()
-                .map(|(i, item)| read(Reader::new(item, &format!("{}[{i}]", self.path), self.problems)))
-                .collect(),
+            Value::List(items) => {
+                items.iter().enumerate().map(|(i, item)| read(Reader::new(item, &format!("{}[{i}]", self.path), self.problems))).collect()
+            }
             other => {
                 self.wrong(format!("expected a list, found {}", other.kind()));
                 Vec::new()

@@ -183,8 +183,7 @@ fn one(kind: &str, reader: Reader) -> StepFile {
             let actions = ["stop", "kill", "start", "restart"];
             let fields = reader.fields(&["stop", "kill", "start", "restart", "within"]);
             let within = fields.get("within", |r| r.duration(MAX_WAIT));
-            action(&reader, &fields, &actions)
-                .map_or(StepFile::Broken, |(action, service)| StepFile::Service { action, service, within })
+            action(&reader, &fields, &actions).map_or(StepFile::Broken, |(action, service)| StepFile::Service { action, service, within })
         }
         _ => {
             let actions = ["up", "down"];
@@ -214,14 +213,15 @@ fn dhcp(reader: Reader) -> DhcpFile {
     let file = DhcpFile {
         node: name(&fields, "node"),
         link: name(&fields, "link"),
-        family: fields.need("family", |r| match r.value() {
-            Value::Int(n @ (4 | 6)) => *n,
-            _ => {
-                r.wrong(format!("expected 4 or 6, found {}", r.shown()));
-                4
-            }
-        })
-        .unwrap_or(4),
+        family: fields
+            .need("family", |r| match r.value() {
+                Value::Int(n @ (4 | 6)) => *n,
+                _ => {
+                    r.wrong(format!("expected 4 or 6, found {}", r.shown()));
+                    4
+                }
+            })
+            .unwrap_or(4),
         client: fields.get("client", |r| r.at(r.text())),
         within: fields.get("within", |r| r.duration(MAX_WAIT)),
         fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),

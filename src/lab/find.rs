@@ -146,9 +146,8 @@ impl Labs {
             self.all().into_iter().for_each(|lab| add(lab, None));
         }
         for word in words {
-            match self.find(word)? {
-                (lab, test) => add(lab, test),
-            }
+            let (lab, test) = self.find(word)?;
+            add(lab, test);
         }
         Ok(chosen)
     }
@@ -162,7 +161,9 @@ impl Labs {
         for word in words {
             match self.find(word)? {
                 (lab, None) => labs.push(lab),
-                (lab, Some(_)) => return Err(Failure::usage(format!("`{word}` is a test of the lab `{}`, a lab is wanted", lab.name)).into()),
+                (lab, Some(_)) => {
+                    return Err(Failure::usage(format!("`{word}` is a test of the lab `{}`, a lab is wanted", lab.name)).into());
+                }
             }
         }
         labs.dedup_by(|a, b| a.name == b.name);
@@ -179,7 +180,8 @@ impl Labs {
             return Ok(found);
         }
         self.intact()?;
-        let names: Vec<&str> = labs().flat_map(|lab| std::iter::once(lab.name.as_str()).chain(lab.tests.iter().map(|t| t.name.as_str()))).collect();
+        let names: Vec<&str> =
+            labs().flat_map(|lab| std::iter::once(lab.name.as_str()).chain(lab.tests.iter().map(|t| t.name.as_str()))).collect();
         let hint = match suggest(word, names.iter().copied()) {
             Some(near) => format!(", did you mean `{near}`?"),
             None => format!("; there is {}", quoted(&labs().map(|l| l.name.as_str()).collect::<Vec<_>>())),

@@ -67,8 +67,7 @@ fn net(text: &str) -> Result<IpNet, String> {
 /// A unicast hardware address, in lower case.
 pub fn mac(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split(':').collect();
-    let bytes: Option<Vec<u8>> =
-        parts.iter().map(|p| if p.len() == 2 { u8::from_str_radix(p, 16).ok() } else { None }).collect();
+    let bytes: Option<Vec<u8>> = parts.iter().map(|p| if p.len() == 2 { u8::from_str_radix(p, 16).ok() } else { None }).collect();
     match bytes {
         Some(bytes) if bytes.len() == 6 && bytes[0] & 1 == 1 => {
             Err(format!("`{text}` is a multicast address: the first byte must be even"))
@@ -81,8 +80,7 @@ pub fn mac(text: &str) -> Result<String, String> {
 /// A pool of addresses, `FIRST-LAST`, both in it.
 pub fn pool(text: &str) -> Result<Option<(IpAddr, IpAddr)>, String> {
     let ends = text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
-    let (first, last): (IpAddr, IpAddr) =
-        ends.ok_or_else(|| format!("`{text}` is not a pool such as `192.168.1.10-192.168.1.50`"))?;
+    let (first, last): (IpAddr, IpAddr) = ends.ok_or_else(|| format!("`{text}` is not a pool such as `192.168.1.10-192.168.1.50`"))?;
     if first.is_ipv4() != last.is_ipv4() {
         return Err(format!("`{text}` mixes IPv4 and IPv6"));
     }

@@ -37,7 +37,9 @@ fn text(message: &Message) -> Option<String> {
             line
         }
         Message::Cleaned { instance } => format!("cleaned {instance}"),
-        Message::Kept { instance, node } => format!("kept {instance}: enter it with `labrun shell {instance} {node}`, end it with `labrun clean {instance}`"),
+        Message::Kept { instance, node } => {
+            format!("kept {instance}: enter it with `labrun shell {instance} {node}`, end it with `labrun clean {instance}`")
+        }
         Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
         Message::Note { text } => text.clone(),
         Message::Summary { .. } => summary_line(message),

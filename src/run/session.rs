@@ -133,7 +133,7 @@ impl<'a> Session<'a> {
             return Err(Down::Skip(missing.join("; ")));
         }
         let mut lines = std::mem::take(&mut self.trouble);
-        lines.extend(self.process.noise.drain(..));
+        lines.append(&mut self.process.noise);
         if lines.is_empty() {
             lines.push("the set-up ended without a word".into());
         }
@@ -210,7 +210,7 @@ impl<'a> Session<'a> {
             result.outcome = Outcome::Error;
             result.lines = vec!["interrupted".into()];
         } else if result.outcome == Outcome::Error {
-            result.lines.extend(self.process.noise.drain(..));
+            result.lines.append(&mut self.process.noise);
         }
         result
     }
@@ -250,7 +250,10 @@ impl<'a> Session<'a> {
             match (verdict, deadline) {
                 (Err(_), Some(deadline)) if Instant::now() + every < deadline && !interrupt::interrupted() => interrupt::sleep(every),
                 (Err(mut lines), Some(_)) => {
-                    lines.insert(0, format!("tried {attempts} times within {:?}, the last time:", patience.and_then(|p| p.within).unwrap_or_default()));
+                    lines.insert(
+                        0,
+                        format!("tried {attempts} times within {:?}, the last time:", patience.and_then(|p| p.within).unwrap_or_default()),
+                    );
                     return Ok(Err(lines));
                 }
                 (verdict, _) => return Ok(verdict),

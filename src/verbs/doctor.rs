@@ -33,7 +33,13 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
     let mut lacking = false;
     let host = match Native::detect() {
         Ok(host) => {
-            let how = if host.elevated { "through sudo: this kernel refuses user namespaces to ordinary users" } else if is_root() { "as root" } else { "as this user, in user namespaces" };
+            let how = if host.elevated {
+                "through sudo: this kernel refuses user namespaces to ordinary users"
+            } else if is_root() {
+                "as root"
+            } else {
+                "as this user, in user namespaces"
+            };
             println!("ok    sandbox  {how}");
             host
         }

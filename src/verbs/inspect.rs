@@ -44,7 +44,13 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
         let text = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
         let text = String::from_utf8(text).map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
         match check::lab(&text, &shown) {
-            Ok(lab) => println!("{shown}: lab `{}`, {} nodes, {} services, {} tests: ok", lab.name, lab.nodes.len(), lab.services.len(), lab.tests.len()),
+            Ok(lab) => println!(
+                "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
+                lab.name,
+                lab.nodes.len(),
+                lab.services.len(),
+                lab.tests.len()
+            ),
             Err(problems) => {
                 println!("{}", show_problems(&shown, &problems));
                 exit = Exit::Usage;
