@@ -18,7 +18,7 @@
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' HOW='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
   while [[ ${1-} == --* ]]; do
     case $1 in
       --instance) INSTANCE=$2 && shift ;;
@@ -37,10 +37,14 @@ parse() {
 }
 
 main() {
-  # Its own descriptor, so that no redirection of a command's output catches events.
-  exec {EVENTS}>&1
   parse "$@"
   set -- "${WORDS[@]}"
+  # A descriptor of their own, so that no redirection of a command's output catches events; none
+  # where the output is a command's alone.
+  case ${1-} in
+    exec | _exec) exec {EVENTS}>/dev/null ;;
+    *) exec {EVENTS}>&1 ;;
+  esac
   state_root
   NAME=$LAB${INSTANCE:+@$INSTANCE}
   [[ -z $STATE ]] || NAME=${STATE##*/}
@@ -138,6 +142,7 @@ prepare() {
   mkdir "$STATE"/{bin,service,log,tmp,client} && mkfifo "$STATE/control" || return 4
   subject_install || return 4
   subject_say
+  BEGUN=1
   emit setup "instance=$NAME" "state=$STATE"
   save_script
   sandbox_start || return 4
@@ -159,7 +164,7 @@ leave() {
   if [[ -e $STATE/kept ]] && alive "$STATE/supervisor"; then
     rm -f "$STATE/owner" "$STATE/keep"
   else
-    sandbox_remove "$STATE" && emit cleaned "instance=$NAME"
+    sandbox_remove "$STATE" && [[ -n $BEGUN ]] && emit cleaned "instance=$NAME"
     rmdir "$ROOT" 2>/dev/null || :
   fi
   emit end
@@ -170,7 +175,12 @@ setup() {
   local status
   prepare setup
   status=$?
-  ((status)) || : >"$STATE/kept"
+  if ((!status)); then
+    : >"$STATE/kept"
+    # For a person who runs the script by hand.
+    ((TIED)) || printf 'labrun: %s is up\n  enter it: bash %s/lab.sh exec %s NODE [COMMAND...]\n  end it:   bash %s/lab.sh clean\n' \
+      "$NAME" "$STATE" "$NAME" "$STATE" >&2
+  fi
   leave "$status"
 }
 
@@ -274,6 +284,7 @@ execute() {
   prefix "$node"
   in_lab
   cd "$LABRUN_CWD" 2>/dev/null || cd / || :
+  exec {EVENTS}>&- {TICK}>&-
   if (($# > 1)); then exec "${IN[@]}" "${@:2}"; fi
   # shellcheck disable=SC2016 # expanded by the shell that reads it
   printf '[ ! -f ~/.bashrc ] || . ~/.bashrc

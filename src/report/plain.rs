@@ -4,7 +4,7 @@ use super::{Message, Outcome, result_detail, seconds, subject_line, summary_line
 
 pub fn tell(message: &Message) {
     if let Some(text) = text(message) {
-        println!("{text}");
+        super::print_line(&text);
     }
 }
 
@@ -29,7 +29,11 @@ fn text(message: &Message) -> Option<String> {
                 Outcome::Skip => "SKIP",
                 Outcome::Error => "ERROR",
             };
-            let mut line = format!("{word:<5} {} {} {}", result.test, seconds(result.time), result_detail(result)).trim_end().to_string();
+            let time = match result.outcome {
+                Outcome::Pass | Outcome::Fail => format!(" {}", seconds(result.time)),
+                Outcome::Skip | Outcome::Error => String::new(),
+            };
+            let mut line = format!("{word:<5} {}{time} {}", result.test, result_detail(result)).trim_end().to_string();
             if !result.lines.is_empty() {
                 line.push('\n');
                 line.push_str(&indented(&result.lines));

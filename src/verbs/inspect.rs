@@ -5,6 +5,7 @@ use crate::error::{Exit, Failure};
 use crate::lab::check;
 use crate::lab::find::{Labs, Origin, show_problems};
 use crate::lab::model::Client;
+use crate::outln;
 use crate::report::Format;
 use crate::script as compiler;
 use anyhow::Result;
@@ -21,12 +22,12 @@ pub fn list(cli: &Cli) -> Result<u8> {
         let from = if *origin == Origin::BuiltIn { "built in".to_string() } else { lab.file.clone() };
         if cli.format == Format::Json {
             let tests: Vec<_> = lab.tests.iter().map(|t| json!({"name": t.name, "about": t.about})).collect();
-            println!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
+            outln!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
             continue;
         }
-        println!("{:<18} {} ({from})", lab.name, lab.about);
+        outln!("{:<18} {} ({from})", lab.name, lab.about);
         for test in &lab.tests {
-            println!("  {:<16} {}", test.name, test.about);
+            outln!("  {:<16} {}", test.name, test.about);
         }
     }
     labs.intact()?;
@@ -44,7 +45,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
         let text = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
         let text = String::from_utf8(text).map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
         match check::lab(&text, &shown) {
-            Ok(lab) => println!(
+            Ok(lab) => outln!(
                 "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
                 lab.name,
                 lab.nodes.len(),
@@ -52,7 +53,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
                 lab.tests.len()
             ),
             Err(problems) => {
-                println!("{}", show_problems(&shown, &problems));
+                outln!("{}", show_problems(&shown, &problems));
                 exit = Exit::Usage;
             }
         }
@@ -67,7 +68,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
 pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
-        print!("{}", compiler::compile(lab, client));
+        outln!("{}", compiler::compile(lab, client).trim_end());
     }
     Ok(Exit::Passed as u8)
 }

@@ -32,8 +32,11 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
                 let name = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
                 let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
                 let node = lab.nodes.first().map_or("global", |n| &n.name);
-                let text = format!("next: labrun test {} | labrun shell {name} {node} | labrun clean {name}", tests.join(" "));
-                tell(Message::Note { text });
+                for text in
+                    [format!("labrun test {}", tests.join(" ")), format!("labrun shell {name} {node}"), format!("labrun clean {name}")]
+                {
+                    tell(Message::Note { text: format!("   next: {text}") });
+                }
             }
             Ok(()) => {}
             Err(Down::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),
