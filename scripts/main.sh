@@ -264,7 +264,12 @@ logs() {
   for service; do
     if ((follow)); then log_events "$service" -F "$state/log/$service.log" & else log_events "$service" "$state/log/$service.log"; fi
   done
-  ((!follow)) || wait
+  ((follow)) || return 0
+  ((TIED)) || wait
+  # Nobody writes to it; its end is the end of whoever wanted the lines.
+  read -r
+  trap - TERM
+  kill -TERM 0
 }
 
 # log_events SERVICE TAIL-ARGUMENT...: from its first line on.
