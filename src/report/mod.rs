@@ -217,6 +217,11 @@ macro_rules! outln {
     ($($format:tt)*) => { $crate::report::print_line(&format!($($format)*)) };
 }
 
+/// `1 service`, `4 services`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// `0.24 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())

@@ -1,6 +1,6 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use super::{Message, Outcome, result_detail, seconds, subject_line, summary_line};
+use super::{Message, Outcome, count, result_detail, seconds, subject_line, summary_line};
 
 pub fn tell(message: &Message) {
     if let Some(text) = text(message) {
@@ -20,7 +20,9 @@ fn text(message: &Message) -> Option<String> {
         Message::Setup { instance, again: true } => format!("setup {instance} again: it was made from something else"),
         Message::Setup { instance, .. } => format!("setup {instance}"),
         Message::Ready { instance, reused: true, .. } => format!("ready {instance}: was up already"),
-        Message::Ready { instance, time, services, .. } => format!("ready {instance} in {}, {services} services", seconds(*time)),
+        Message::Ready { instance, time, services, .. } => {
+            format!("ready {instance} in {}, {}", seconds(*time), count(*services, "service"))
+        }
         Message::SetupFailed { instance, lines } => format!("ERROR setup of {instance}\n{}", indented(lines)),
         Message::Result(result) => {
             let word = match result.outcome {

@@ -1,6 +1,6 @@
 //! Lines and progress for a terminal.
 
-use super::{Message, Outcome, TestResult, result_detail, seconds, subject_line, summary_line};
+use super::{Message, Outcome, TestResult, count, result_detail, seconds, subject_line, summary_line};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl Terminal {
                 self.stop(instance);
                 match reused {
                     true => self.line(&format!("🚀 {instance} is up already")),
-                    false => self.line(&format!("🚀 {instance} is up: {services} services ready in {}", seconds(*time))),
+                    false => self.line(&format!("🚀 {instance} is up in {}, {}", seconds(*time), count(*services, "service"))),
                 }
             }
             Message::SetupFailed { instance, lines } => {

@@ -4,7 +4,7 @@ use super::judge::{Seen, Verdict, judge};
 use crate::event::{self, Event};
 use crate::host::{Native, Process, interrupt};
 use crate::lab::model::{Client, GLOBAL, Lab, Patience, Step, StepKind, Test};
-use crate::report::{Message, Outcome, SubjectInfo, TestResult};
+use crate::report::{Message, Outcome, SubjectInfo, TestResult, count};
 use crate::script;
 use crate::subject::Given;
 use anyhow::Result;
@@ -199,8 +199,7 @@ impl<'a> Session<'a> {
         }
         result.time = began.elapsed();
         if result.detail.is_empty() {
-            let steps = test.steps.len();
-            result.detail = format!("{steps} step{}", if steps == 1 { "" } else { "s" });
+            result.detail = count(test.steps.len(), "step");
         }
         if result.outcome != Outcome::Error {
             self.restore(&mut result);

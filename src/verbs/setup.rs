@@ -21,7 +21,7 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
     let options = options(run, &labs)?;
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
-    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, &tell)?;
+    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, options.host, &tell)?;
     for lab in chosen {
         let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
         let mut session = Session::start(lab, &options, given, "setup", &tell)?;
