@@ -23,7 +23,10 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
     if install {
         let packages = packages(&chosen, client);
         if !packages.is_empty() {
-            let command = install_command(&packages);
+            let mut command = install_command(&packages);
+            // Some packages ask questions (isc-dhcp-relay does); sudo would drop a variable set outside of it.
+            let apt = command.iter().position(|word| word == "apt-get").unwrap_or_default();
+            command.splice(apt..apt, ["env", "DEBIAN_FRONTEND=noninteractive"].map(String::from));
             outln!("running: {}", command.join(" "));
             if !run_tool(&command)? {
                 outln!("the installation failed; if a package is unknown, `apt-get update` first");
