@@ -99,7 +99,7 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         // Above the spinners, if there are any.
-        self.progress.suspend(|| super::print_line(&text));
+        self.progress.suspend(|| super::print_line(text));
     }
 
     fn spin(&mut self, key: &str, text: &str) {
