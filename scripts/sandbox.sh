@@ -15,15 +15,10 @@
 #   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status
 #   tmp/         $TMPDIR of everything that runs in the lab
 
-# state_root: the folder of all instances in $ROOT.
+# state_root: the folder of all instances in $ROOT. Not below $XDG_RUNTIME_DIR: a lab must be found
+# again from a session that has another one or none, and outlive the login it was set up in.
 state_root() {
-  if ((EUID == 0)); then
-    ROOT=/run/labrun
-  elif [[ -n ${XDG_RUNTIME_DIR-} && -w $XDG_RUNTIME_DIR ]]; then
-    ROOT=$XDG_RUNTIME_DIR/labrun
-  else
-    ROOT=/tmp/labrun-$EUID
-  fi
+  if ((EUID == 0)); then ROOT=/run/labrun; else ROOT=/tmp/labrun-$EUID; fi
 }
 
 # safe_root: make $ROOT, refusing one that somebody else prepared (it may lie in /tmp).
