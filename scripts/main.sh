@@ -39,6 +39,9 @@ parse() {
 main() {
   # Its own descriptor, so that no redirection of a command's output catches events.
   exec {EVENTS}>&1
+  # When labrun is killed, an event must not end this shell before it has cleaned up. A handler is
+  # reset in every program started from here, so daemons die of SIGPIPE as anywhere else.
+  trap : PIPE
   parse "$@"
   set -- "${WORDS[@]}"
   state_root
@@ -85,8 +88,9 @@ missing() {
 # One lock on $ROOT covers the decision, never the work.
 claim() {
   local lock slot=1 base=$NAME
-  until safe_root && exec {lock}<"$ROOT" && flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]]; do
-    exec {lock}<&-
+  until safe_root && { exec {lock}<"$ROOT"; } 2>/dev/null && flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]]; do
+    [[ -z ${lock-} ]] || exec {lock}<&-
+    lock=
   done
   while :; do
     STATE=$ROOT/$NAME
@@ -191,8 +195,7 @@ session() {
 # clean [NAME...]: end these instances or all, and see that nothing of them is left.
 clean() {
   local state status=0 names=("$@")
-  [[ -d $ROOT ]] || { (($# == 0)) || emit absent "instance=$*"; return 0; }
-  safe_root
+  own_root || { (($# == 0)) || emit absent "instance=$*"; return 0; }
   (($#)) || names=("$ROOT"/* "$ROOT"/.gone-*)
   for state in "${names[@]##*/}"; do
     if [[ ! -d $ROOT/$state ]]; then
