@@ -21,10 +21,19 @@ state_root() {
   if ((EUID == 0)); then ROOT=/run/labrun; else ROOT=/tmp/labrun-$EUID; fi
 }
 
-# safe_root: make $ROOT, refusing one that somebody else prepared (it may lie in /tmp).
+# safe_root: make $ROOT, refusing one that somebody else prepared (it may lie in /tmp). Fails when
+# another labrun, whose last lab ended, has removed the empty folder just now.
 safe_root() {
-  mkdir -m 755 "$ROOT" 2>/dev/null || :
-  [[ -d $ROOT && ! -L $ROOT && -O $ROOT ]] || fail "$ROOT is not a folder of this user's; remove it"
+  local error
+  error=$(mkdir -m 755 "$ROOT" 2>&1) || [[ $error == *'File exists' ]] || fail "$error"
+  own_root
+}
+
+# own_root: there is a $ROOT, and it is this user's.
+own_root() {
+  # Looked at once: between two looks another labrun may remove it and make it again.
+  REPLY=$(stat -c '%F %u' -- "$ROOT" 2>/dev/null) || return
+  [[ $REPLY == "directory $EUID" ]] || fail "$ROOT is not a folder of this user's; remove it"
 }
 
 # user_flags: how this user may unshare, in the array $FLAGS; fails where the kernel refuses.
@@ -69,7 +78,7 @@ sandbox_start() {
   while :; do
     if IFS= read -r -t 0.1 -u "$events" part; then
       line+=$part
-      printf '%s\n' "$line" >&"$EVENTS"
+      printf '%s\n' "$line" 2>/dev/null >&"$EVENTS"
       # The end of the pipe would not do: unshare(1), waiting for PID 1, holds it open.
       case $line in
         '{"event":"ready"'*) ready=1 && break ;;
