@@ -1,16 +1,16 @@
 # The daemons of a lab: starting, judging readiness, stopping.
 #
-# A service is described by the function service_NAME of the compiled lab, which sets $node,
+# A service is described by the function lab_runs_NAME of the compiled lab, which sets $node,
 # $command, $after, $within (ms), $environment and the readiness conditions in $ready.
 
 # service_describe NAME: load its description, preferring the stand-in when that runs.
 service_describe() {
   node='' command='' within=10000
   after=() environment=() files=() ready=()
-  if [[ -e $STATE/stand-in ]] && declare -F "stand_in_$1" >/dev/null; then
-    "stand_in_$1"
+  if [[ -e $STATE/stand-in ]] && declare -F "lab_stand_in_$1" >/dev/null; then
+    "lab_stand_in_$1"
   else
-    "service_$1"
+    "lab_runs_$1"
   fi
 }
 

@@ -167,9 +167,9 @@ fn services(text: &mut String, lab: &Lab) {
     let lines = if names.is_empty() { Vec::new() } else { vec![format!("printf '%s\\n' {}", command(&names))] };
     function(text, "lab_service_names", &lines);
     for service in &lab.services {
-        function(text, &format!("service_{}", service.name), &description(service, &service.run));
+        function(text, &format!("lab_runs_{}", service.name), &description(service, &service.run));
         if let Some(run) = &service.stand_in {
-            function(text, &format!("stand_in_{}", service.name), &description(service, run));
+            function(text, &format!("lab_stand_in_{}", service.name), &description(service, run));
         }
     }
 }
