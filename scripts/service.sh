@@ -47,10 +47,10 @@ service_start() {
     exec {TICK}>&- {EVENTS}>&- </dev/null >>"$STATE/log/$1.log" 2>&1
     cd "$STATE/service/$1" || exit
     in_lab
-    ((!${#environment[@]})) || export "${environment[@]}"
     # A session of its own: a signal to its group reaches whatever the command started. Every
     # word here replaces its process by the next, so $! becomes the daemon.
-    setsid "${IN[@]}" bash -c "$command" &
+    # Its environment is not this shell's, where it might rename the command or the node.
+    setsid "${IN[@]}" env -- "${environment[@]}" "$BASH" -c "$command" &
     printf '%s\n' "$!" >"$STATE/log/$1.pid"
     wait "$!"
     printf '%s\n' "$?" >"$STATE/log/$1.exit"
