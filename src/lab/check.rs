@@ -435,7 +435,8 @@ fn nets(addresses: &[At<Option<IpNet>>]) -> Vec<IpNet> {
 fn handle(name: &str, index: usize) -> Handle {
     let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    Handle(if plain { name.into() } else { format!("node-{index}") })
+    // The underscore keeps it apart from every plain name.
+    Handle(if plain { name.into() } else { format!("_node-{index}") })
 }
 
 /// `net.ipv4.conf.all.rp_filter` as a path; with a `/` in it, it is one already (sysctl(8)).
