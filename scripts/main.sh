@@ -41,6 +41,8 @@ main() {
   exec {EVENTS}>&1
   parse "$@"
   set -- "${WORDS[@]}"
+  # What a user's own command prints is not to be mixed with events.
+  [[ ${1-} != exec && ${1-} != _exec ]] || exec {EVENTS}>/dev/null
   state_root
   NAME=$LAB${INSTANCE:+@$INSTANCE}
   [[ -z $STATE ]] || NAME=${STATE##*/}
@@ -274,12 +276,12 @@ execute() {
   prefix "$node"
   in_lab
   cd "$LABRUN_CWD" 2>/dev/null || cd / || :
-  if (($# > 1)); then exec "${IN[@]}" "${@:2}"; fi
+  if (($# > 1)); then exec -- "${IN[@]}" "${@:2}"; fi
   # shellcheck disable=SC2016 # expanded by the shell that reads it
   printf '[ ! -f ~/.bashrc ] || . ~/.bashrc
 PS1=%q
 ' "($LAB $1) \\w # " >"$STATE/tmp/.shellrc"
-  exec "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
+  exec -- "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
 }
 
 # lab_up: PID 1's work, until the lab is ready.

@@ -5,6 +5,7 @@ use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
 use crate::host::interrupt;
 use crate::lab::find::Labs;
+use crate::quote::shell;
 use crate::report::{Format, Message, Reporter};
 use crate::run::session::{Down, Session};
 use crate::subject;
@@ -32,7 +33,7 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
                 let name = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
                 let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
                 let node = lab.nodes.first().map_or("global", |n| &n.name);
-                let text = format!("next: labrun test {} | labrun shell {name} {node} | labrun clean {name}", tests.join(" "));
+                let text = format!("next: labrun test {} | labrun shell {name} {} | labrun clean {name}", tests.join(" "), shell(node));
                 tell(Message::Note { text });
             }
             Ok(()) => {}
