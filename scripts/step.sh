@@ -128,7 +128,8 @@ step_done() {
 }
 
 # restore: after a test, put the lab back as set-up left it, so that the next test finds it whole.
-# What died though no step stopped it is reported: that is the test's result, too.
+# What died though no step stopped it is reported: that is the test's result, too. If a service does
+# not come back, the lab is broken for the tests that follow.
 restore() {
   local node command within after environment files ready name client
   for client in "$STATE"/client/*; do
@@ -142,7 +143,10 @@ restore() {
     if [[ ! -e $STATE/log/$name.stopped ]]; then
       service_failed "$name" died "$(<"$STATE/log/$name.exit")"
     fi
-    service_again "$name" || return
+    service_again "$name" || {
+      emit failed
+      return
+    }
   done
   emit restored
 }
