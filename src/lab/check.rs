@@ -235,6 +235,8 @@ impl Check<'_> {
             let at = route.via.as_ref().expect("just matched");
             if destination.is_some_and(|net| net.addr().is_ipv4() != via.is_ipv4()) {
                 self.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
+            } else if is_link_local(via) && route.dev.is_none() {
+                self.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
             } else if !is_link_local(via) && !networks.iter().any(|(_, net)| net.contains(via)) && route.dev.is_none() {
                 self.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));
             } else if networks.iter().any(|(_, net)| net.addr() == *via) {
