@@ -293,12 +293,12 @@ execute() {
   in_lab
   cd "$LABRUN_CWD" 2>/dev/null || cd / || :
   exec {EVENTS}>&- {TICK}>&-
-  if (($# > 1)); then exec "${IN[@]}" "${@:2}"; fi
+  if (($# > 1)); then exec -- "${IN[@]}" "${@:2}"; fi
   # shellcheck disable=SC2016 # expanded by the shell that reads it
   printf '[ ! -f ~/.bashrc ] || . ~/.bashrc
 PS1=%q
 ' "($LAB $1) \\w # " >"$STATE/tmp/.shellrc"
-  exec "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
+  exec -- "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
 }
 
 # lab_up: PID 1's work, until the lab is ready.

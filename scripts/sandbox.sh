@@ -12,7 +12,8 @@
 #   control      a pipe on which PID 1 is told the names of services to start again
 #   bin/         the program under test
 #   service/N/   working folder of service N, with its files
-#   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status
+#   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status;
+#                log/N.from: where in its output its last start is
 #   tmp/         $TMPDIR of everything that runs in the lab
 
 # state_root: the folder of all instances in $ROOT. Not below $XDG_RUNTIME_DIR: a lab must be found
