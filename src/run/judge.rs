@@ -151,7 +151,7 @@ fn expectations(expect: &Expect, lease: &Lease, prefix: Option<u8>, wrong: &mut 
         let wanted = match wanted {
             ServerId::Address(address) => address.to_string(),
             ServerId::Duid(duid) => format!("DUID {}", hex(duid)),
-            ServerId::Mac(mac) => format!("server {}", hex(mac)),
+            ServerId::Mac(mac) => hex(mac),
         };
         wrong.push(format!("the lease is from {}, not from {wanted}", lease.giver()));
     }
