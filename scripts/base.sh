@@ -39,7 +39,8 @@ emit() {
       line+=",\"$key\":$REPLY"
     fi
   done
-  printf '%s}\n' "$line" >&"$EVENTS"
+  # Nobody may be listening any more.
+  printf '%s}\n' "$line" 2>/dev/null >&"$EVENTS" || :
 }
 
 # emit_file FILE LIMIT [key=TEXT]...: the last LIMIT bytes of FILE as `output` events in base64.

@@ -37,6 +37,9 @@ parse() {
 }
 
 main() {
+  # When labrun is killed, an event must not end this shell before it has cleaned up. A handler is
+  # reset in every program started from here, so daemons die of SIGPIPE as anywhere else.
+  trap : PIPE
   parse "$@"
   set -- "${WORDS[@]}"
   # A descriptor of their own, so that no redirection of a command's output catches events; none
@@ -89,8 +92,9 @@ missing() {
 # One lock on $ROOT covers the decision, never the work.
 claim() {
   local lock slot=1 base=$NAME
-  until safe_root && exec {lock}<"$ROOT" && flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]]; do
-    exec {lock}<&-
+  until safe_root && { exec {lock}<"$ROOT"; } 2>/dev/null && flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]]; do
+    [[ -z ${lock-} ]] || exec {lock}<&-
+    lock=
   done
   while :; do
     STATE=$ROOT/$NAME
@@ -201,8 +205,7 @@ session() {
 # clean [NAME...]: end these instances or all, and see that nothing of them is left.
 clean() {
   local state status=0 names=("$@")
-  [[ -d $ROOT ]] || { (($# == 0)) || emit absent "instance=$*"; return 0; }
-  safe_root
+  own_root || { (($# == 0)) || emit absent "instance=$*"; return 0; }
   (($#)) || names=("$ROOT"/* "$ROOT"/.gone-*)
   for state in "${names[@]##*/}"; do
     if [[ ! -d $ROOT/$state ]]; then
@@ -290,12 +293,12 @@ execute() {
   in_lab
   cd "$LABRUN_CWD" 2>/dev/null || cd / || :
   exec {EVENTS}>&- {TICK}>&-
-  if (($# > 1)); then exec "${IN[@]}" "${@:2}"; fi
+  if (($# > 1)); then exec -- "${IN[@]}" "${@:2}"; fi
   # shellcheck disable=SC2016 # expanded by the shell that reads it
   printf '[ ! -f ~/.bashrc ] || . ~/.bashrc
 PS1=%q
 ' "($LAB $1) \\w # " >"$STATE/tmp/.shellrc"
-  exec "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
+  exec -- "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
 }
 
 # lab_up: PID 1's work, until the lab is ready.

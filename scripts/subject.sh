@@ -51,5 +51,5 @@ subject_install() {
 # the program would cost more than the whole set-up; size and time tell two builds apart.
 identity() {
   REPLY="$LAB_HASH $HOW"
-  [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%s %.9Y' -- "$SUBJECT")"
+  [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%s %y' -- "$SUBJECT")"
 }

@@ -235,6 +235,8 @@ impl Check<'_> {
             let at = route.via.as_ref().expect("just matched");
             if destination.is_some_and(|net| net.addr().is_ipv4() != via.is_ipv4()) {
                 self.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
+            } else if is_link_local(via) && route.dev.is_none() {
+                self.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
             } else if !is_link_local(via) && !networks.iter().any(|(_, net)| net.contains(via)) && route.dev.is_none() {
                 self.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));
             } else if networks.iter().any(|(_, net)| net.addr() == *via) {
@@ -435,7 +437,8 @@ fn nets(addresses: &[At<Option<IpNet>>]) -> Vec<IpNet> {
 fn handle(name: &str, index: usize) -> Handle {
     let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    Handle(if plain { name.into() } else { format!("node-{index}") })
+    // The underscore keeps it apart from every plain name.
+    Handle(if plain { name.into() } else { format!("_node-{index}") })
 }
 
 /// `net.ipv4.conf.all.rp_filter` as a path; with a `/` in it, it is one already (sysctl(8)).

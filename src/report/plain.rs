@@ -1,6 +1,7 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
 use super::{Message, Outcome, count, result_detail, seconds, subject_line, summary_line};
+use crate::quote::shell;
 
 pub fn tell(message: &Message) {
     if let Some(text) = text(message) {
@@ -44,7 +45,7 @@ fn text(message: &Message) -> Option<String> {
         }
         Message::Cleaned { instance } => format!("cleaned {instance}"),
         Message::Kept { instance, node } => {
-            format!("kept {instance}: enter it with `labrun shell {instance} {node}`, end it with `labrun clean {instance}`")
+            format!("kept {instance}: enter it with `labrun shell {instance} {}`, end it with `labrun clean {instance}`", shell(node))
         }
         Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
         Message::Note { text } => text.clone(),

@@ -1,6 +1,7 @@
 //! Lines and progress for a terminal.
 
 use super::{Message, Outcome, TestResult, count, result_detail, seconds, subject_line, summary_line};
+use crate::quote::shell;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -58,7 +59,7 @@ impl Terminal {
             Message::Kept { instance, node } => {
                 self.stop(instance);
                 self.line(&format!("🔎 {instance} stays up"));
-                self.line(&format!("   enter it: labrun shell {instance} {node}"));
+                self.line(&format!("   enter it: labrun shell {instance} {}", shell(node)));
                 self.line(&format!("   end it:   labrun clean {instance}"));
             }
             Message::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),

@@ -48,7 +48,7 @@ impl Lease {
         match (&self.server, &self.duid) {
             (Some(server), _) => server.to_string(),
             (None, Some(duid)) => match duid_mac(duid) {
-                Some(mac) => format!("server {}", hex(&mac)),
+                Some(mac) => hex(&mac),
                 None => format!("DUID {}", hex(duid)),
             },
             (None, None) => "an unnamed server".into(),

@@ -77,6 +77,8 @@ pub struct Session<'a> {
     subject: Option<SubjectInfo>,
     /// Lines about services that failed, collected until somebody asks.
     trouble: Vec<String>,
+    /// The lab could not be put back as set-up left it: no further test can run in it.
+    pub broken: bool,
 }
 
 impl<'a> Session<'a> {
@@ -88,7 +90,7 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         let instance = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
-        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new() })
+        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new(), broken: false })
     }
 
     /// Waits until the lab is up.
@@ -223,6 +225,14 @@ impl<'a> Session<'a> {
         loop {
             match self.next() {
                 Some(Event::Restored) => break,
+                Some(Event::Failed) => {
+                    self.broken = true;
+                    if result.outcome == Outcome::Pass {
+                        result.outcome = Outcome::Error;
+                        result.detail = "the lab could not be put back after the test".into();
+                    }
+                    break;
+                }
                 Some(Event::Service(service)) if service.state == "died" => result.outcome = Outcome::Fail,
                 Some(_) => {}
                 None => {

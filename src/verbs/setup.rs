@@ -5,6 +5,7 @@ use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
 use crate::host::interrupt;
 use crate::lab::find::Labs;
+use crate::quote::shell;
 use crate::report::{Format, Message, Reporter};
 use crate::run::session::{Down, Session};
 use crate::subject;
@@ -32,9 +33,11 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
                 let name = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
                 let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
                 let node = lab.nodes.first().map_or("global", |n| &n.name);
-                for text in
-                    [format!("labrun test {}", tests.join(" ")), format!("labrun shell {name} {node}"), format!("labrun clean {name}")]
-                {
+                for text in [
+                    format!("labrun test {}", tests.join(" ")),
+                    format!("labrun shell {name} {}", shell(node)),
+                    format!("labrun clean {name}"),
+                ] {
                     tell(Message::Note { text: format!("   next: {text}") });
                 }
             }

@@ -126,8 +126,8 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
         if interrupt::interrupted() {
             break;
         }
-        let result = if broken { session.result(test, Outcome::Error) } else { session.test(test) };
-        broken |= result.outcome == Outcome::Error;
+        let result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
+        broken |= session.broken || result.outcome == Outcome::Error;
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
         }
@@ -135,6 +135,11 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
     }
     session.end();
     Ok(())
+}
+
+/// The result of a test that an earlier one left no lab to run in.
+fn lost(result: TestResult) -> TestResult {
+    TestResult { detail: "the lab was lost in an earlier test".into(), ..result }
 }
 
 fn client_speaks(test: &Test, options: &Options) -> bool {

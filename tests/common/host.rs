@@ -1,0 +1,309 @@
+//! A host of its own for a test: what looks at everything on a host must be alone on it.
+//!
+//! A test that root runs runs itself again in fresh mount, PID and network namespaces with an empty
+//! /run and /tmp. labrun cannot tell that host from any other, and there nothing else comes and goes:
+//! a process, namespace or file more is a leak. LABRUN_TEST_HOST=real keeps it on the real host (then
+//! with `--test-threads=1`, and nobody else at work). An ordinary user's tests always run on the real
+//! host, with a runtime folder of their own, and look only at what carries their mark.
+
+use super::User;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const HOST: &str = "LABRUN_TEST_HOST";
+const MARK: &str = "LABRUN_TEST_MARK";
+
+/// Makes the host: PID 1, which reaps orphans as any init does, and something of everything that a
+/// careless lab would change.
+const BOOT: &str = r#"
+set -e
+mount -t tmpfs -o mode=755 tmpfs /run
+[[ $1 == /tmp/* || $PWD == /tmp/* ]] || mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t sysfs sysfs /sys || :
+mkdir /run/lock /run/netns
+: >/run/host.pid >/tmp/host.file
+echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad
+ip -batch - <<'END'
+link set lo up
+link add host0 type veth peer name host1
+link set host0 up
+link set host1 up
+link add hostbr type bridge
+addr add 198.51.100.1/24 dev host0
+addr add 2001:db8::1/64 dev host0
+route add 203.0.113.0/24 via 198.51.100.2
+route add 192.0.2.0/24 via 198.51.100.2 table 77
+route add 2001:db8:1::/48 via 2001:db8::2
+rule add from 203.0.113.7 lookup 77
+END
+! command -v nft >/dev/null || nft -f - <<'END'
+table inet host { chain in { type filter hook input priority 0; policy accept; tcp dport 9 counter drop; }; }
+END
+! command -v iptables >/dev/null || iptables -A FORWARD -s 203.0.113.9 -j DROP
+until [[ $(cat /sys/class/net/host[01]/operstate) == up*up && -n $(ip -6 addr show dev host0 scope link) ]]; do sleep 0.05; done
+"$@"
+exit $?
+"#;
+
+/// Runs `body`, which is the test called `name`, on a host of its own.
+pub fn private(name: &str, body: impl FnOnce()) {
+    if !super::is_root() || std::env::var_os(HOST).is_some() {
+        return body();
+    }
+    let output = Command::new("unshare")
+        .args(["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "bash", "-c", BOOT, "host"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(HOST, "private")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = super::text(&output);
+    println!("{text}");
+    // A misspelt name would select no test, and that would be a success.
+    assert!(output.status.success() && text.contains("1 passed"), "on its own host, {name} failed:\n{text}");
+}
+
+/// Whether nobody else is on this host.
+pub fn is_private() -> bool {
+    std::env::var_os(HOST).is_some()
+}
+
+/// The labrun of this build with the mark that all its processes inherit.
+pub fn labrun(user: User) -> Command {
+    let mut command = super::labrun(user);
+    command.env(MARK, mark());
+    if !super::is_root() {
+        command.env("XDG_RUNTIME_DIR", runtime());
+    }
+    command
+}
+
+fn mark() -> String {
+    format!("labrun-test-{}", std::process::id())
+}
+
+/// For tests of an ordinary user, who share a host: one folder for each process that runs tests.
+fn runtime() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| super::folder().keep())
+}
+
+/// The folder that labrun keeps the state of `user`'s labs in.
+pub fn state_root(user: User) -> PathBuf {
+    match user {
+        User::Own if super::is_root() => "/run/labrun".into(),
+        User::Own => runtime().join("labrun"),
+        User::Ordinary => {
+            let name = std::env::var("LABRUN_TEST_USER").unwrap_or_else(|_| "nobody".into());
+            let output = Command::new("id").args(["-u", &name]).output().unwrap();
+            format!("/tmp/labrun-{}", String::from_utf8(output.stdout).unwrap().trim()).into()
+        }
+    }
+}
+
+/// Runs `command` to its end, which must come within `limit`.
+pub fn run_within(limit: Duration, command: &mut Command) -> Output {
+    let shown = format!("{command:?}");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    finish_within(limit, child, &shown)
+}
+
+/// Waits for the end of `child` and its output, which must come within `limit`.
+pub fn finish_within(limit: Duration, child: Child, shown: &str) -> Output {
+    let pid = child.id();
+    let (sender, receiver) = channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    match receiver.recv_timeout(limit) {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            let all: Vec<String> = processes().values().map(|p| format!("{p:?}")).collect();
+            kill("KILL", pid);
+            panic!("{shown} has not ended within {limit:?}; processes:\n{}", all.join("\n"));
+        }
+    }
+}
+
+/// Runs labrun with `words` as `user`; a minute is more than any of it may take.
+pub fn run(user: User, words: &[&str]) -> Output {
+    run_within(Duration::from_secs(60), labrun(user).args(words))
+}
+
+/// As [`run`], and it must exit with `code`; what it printed.
+pub fn expect(user: User, words: &[&str], code: i32) -> String {
+    let output = run(user, words);
+    let text = super::text(&output);
+    assert_eq!(output.status.code(), Some(code), "labrun {} as {user:?}: {text}", words.join(" "));
+    text
+}
+
+/// Sends a signal; the process may be gone.
+pub fn kill(signal: &str, pid: u32) {
+    let _ = Command::new("kill").args(["-s", signal, &pid.to_string()]).stderr(Stdio::null()).status();
+}
+
+/// A process as /proc shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// When it started, which makes the number unique.
+    pub start: u64,
+    /// Its name.
+    pub name: String,
+    /// Its command line.
+    pub command: String,
+    /// Its namespaces, by kind.
+    pub namespaces: BTreeMap<&'static str, String>,
+}
+
+/// The kinds of namespaces that a lab makes.
+const KINDS: [&str; 6] = ["net", "mnt", "pid", "user", "uts", "ipc"];
+
+/// All processes on a host of one's own, else those with this test's mark. A zombie is none: nothing
+/// of it runs any more.
+pub fn processes() -> BTreeMap<u32, Process> {
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|pid| is_private() || carries_mark(*pid)).filter_map(process).map(|process| (process.pid, process)).collect()
+}
+
+fn carries_mark(pid: u32) -> bool {
+    let mark = format!("{MARK}={}", mark());
+    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|text| text.split(|b| *b == 0).any(|word| word == mark.as_bytes()))
+}
+
+/// The process `pid`, if it runs.
+pub fn process(pid: u32) -> Option<Process> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    if ["Z", "X"].contains(&fields[0]) {
+        return None;
+    }
+    let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let namespace = |kind| Some((kind, fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok()?.display().to_string()));
+    Some(Process {
+        pid,
+        parent: fields[1].parse().ok()?,
+        start: fields[19].parse().ok()?,
+        name: name.into(),
+        command: String::from_utf8_lossy(&command).replace('\0', " ").chars().take(300).collect(),
+        namespaces: KINDS.into_iter().filter_map(namespace).collect(),
+    })
+}
+
+/// The processes that are not among `before`, and not this test's own helpers of the moment.
+pub fn added(before: &BTreeMap<u32, Process>) -> Vec<Process> {
+    let known = |p: &Process| before.get(&p.pid).is_some_and(|b| b.start == p.start);
+    processes().into_values().filter(|p| !known(p)).collect()
+}
+
+/// The distinct namespaces of `processes`.
+pub fn namespaces<'a>(processes: impl IntoIterator<Item = &'a Process>) -> BTreeSet<String> {
+    processes.into_iter().flat_map(|p| p.namespaces.values().cloned()).collect()
+}
+
+/// Namespaces, mounts, processes and files: what a lab could leave behind. Cheap enough to be taken
+/// after every round of a long test.
+#[derive(Debug)]
+pub struct Trace {
+    processes: BTreeMap<u32, Process>,
+    mounts: String,
+    user: User,
+    files: BTreeSet<PathBuf>,
+}
+
+impl Trace {
+    /// How it is now, before any lab of `user` is up.
+    pub fn now(user: User) -> Trace {
+        assert!(!state_root(user).exists(), "{} is there: `labrun clean` first", state_root(user).display());
+        Trace { processes: processes(), mounts: mounts(), user, files: files() }
+    }
+
+    /// The processes that have come since.
+    pub fn added(&self) -> Vec<Process> {
+        added(&self.processes)
+    }
+
+    /// Everything is as it was. A process that has been killed may take a moment to go, but it does
+    /// so by itself.
+    pub fn assert_same(&self, when: &str) {
+        self.wait_for_processes(when);
+        let now = processes();
+        let extra: Vec<String> = namespaces(now.values()).difference(&namespaces(self.processes.values())).cloned().collect();
+        assert!(extra.is_empty(), "{when}: namespaces are left: {extra:?}");
+        assert_eq!(mounts(), self.mounts, "{when}: mounts differ");
+        assert_eq!(files(), self.files, "{when}: files differ");
+        let root = state_root(self.user);
+        assert!(!root.exists(), "{when}: {} is left: {:?}", root.display(), tree(&root));
+    }
+
+    /// All processes that came since have gone.
+    pub fn wait_for_processes(&self, when: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let left = self.added();
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{when}: processes are left:\n{left:#?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// This namespace's mounts.
+pub fn mounts() -> String {
+    fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+/// What is in /run and /tmp, where nobody else writes there.
+fn files() -> BTreeSet<PathBuf> {
+    if !is_private() {
+        return BTreeSet::new();
+    }
+    ["/run", "/tmp"].into_iter().flat_map(|folder| tree(Path::new(folder))).collect()
+}
+
+/// All paths below `folder`.
+pub fn tree(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut paths = BTreeSet::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            paths.extend(tree(&path));
+        }
+        paths.insert(path);
+    }
+    paths
+}
+
+/// A small generator (xorshift64*), so that a test that draws can be repeated from its seed.
+pub struct Random(u64);
+
+impl Random {
+    /// From LABRUN_TEST_SEED, else from the clock; the seed is printed.
+    pub fn new() -> Random {
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as u64;
+        let seed = std::env::var("LABRUN_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(clock).max(1);
+        println!("LABRUN_TEST_SEED={seed}");
+        Random(seed)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) % end
+    }
+}
