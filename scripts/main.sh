@@ -159,13 +159,13 @@ own() {
   printf '%s %s\n' "$BASHPID" "$REPLY" >"$STATE/owner"
 }
 
-# leave STATUS: the end of every use. A kept lab stays, anything else goes.
+# leave STATUS: the end of every use. A kept lab stays if its set-up came to an end, anything else goes.
 leave() {
   if [[ -e $STATE/keep ]] || { ((KEEP)) && [[ -e $STATE/failed ]]; }; then
     : >"$STATE/kept"
     emit kept "instance=$NAME"
   fi
-  if [[ -e $STATE/kept ]] && alive "$STATE/supervisor"; then
+  if [[ -e $STATE/kept && (-e $STATE/ready || -e $STATE/failed) ]] && alive "$STATE/supervisor"; then
     rm -f "$STATE/owner" "$STATE/keep"
   else
     sandbox_remove "$STATE" && [[ -n $BEGUN ]] && emit cleaned "instance=$NAME"
@@ -179,6 +179,8 @@ setup() {
   local status
   prepare setup
   status=$?
+  # If the input has ended by now, whoever asked for the lab has gone or no longer wants it.
+  if ((!status && TIED)) && read -rt 0; then status=4; fi
   if ((!status)); then
     : >"$STATE/kept"
     # For a person who runs the script by hand.

@@ -139,7 +139,8 @@ sandbox_mounts() {
   local dir private=$STATE/private
   mount -t proc proc /proc || return
   mount -t sysfs sysfs /sys 2>/dev/null || :
-  mkdir -p "$private" && mount -t tmpfs -o mode=755 tmpfs "$private" || return
+  # Without -p: if somebody has cleaned up, the folder must not come into being again.
+  mkdir "$private" && mount -t tmpfs -o mode=755 tmpfs "$private" || return
   mkdir "$private/run" "$private/etc" "$private/work" || return
   # Where overlayfs refuses (an overlay below, an old kernel) a copy does the same, slower.
   mount -t overlay -o "lowerdir=/etc,upperdir=$private/etc,workdir=$private/work" overlay /etc 2>/dev/null ||
@@ -200,7 +201,9 @@ sandbox_kill() {
 sandbox_remove() {
   local gone=$ROOT/.gone-${1##*/}-$$
   [[ -d $1 ]] || return 0
-  # Renamed first: a supervisor that has not written its identity yet then fails to, and ends.
+  # Killed first: what still runs could make its folder anew behind the rename's back. A supervisor
+  # that has not written its identity yet fails to after the rename, and ends.
+  sandbox_kill "$1" || return
   case ${1##*/} in
     .gone-*) gone=$1 ;;
     *) mv -T "$1" "$gone" 2>/dev/null || return 0 ;;

@@ -39,6 +39,11 @@ impl Failure {
         Failure { exit: Exit::Machine, message: message.into() }
     }
 
+    /// The user asked to stop.
+    pub fn interrupted() -> Failure {
+        Failure { exit: Exit::Interrupted, message: "interrupted".into() }
+    }
+
     /// Something could not be set up.
     pub fn setup(message: impl Into<String>) -> Failure {
         Failure { exit: Exit::Setup, message: message.into() }

@@ -1,7 +1,7 @@
 //! The program under test: named by the user, or built from the repository labrun runs in.
 
 use crate::error::Failure;
-use crate::host::{Native, native};
+use crate::host::{Native, interrupt, native};
 use crate::lab::model::{Lab, Subject};
 use crate::report::Message;
 use anyhow::{Context, Result};
@@ -95,6 +95,9 @@ fn build(subject: &Subject, repository: &Path, tell: &dyn Fn(Message)) -> Result
         std::fs::create_dir_all(folder.parent().expect("it has one"))?;
         let out = tempfile::Builder::new().prefix(".building-").tempdir_in(folder.parent().expect("it has one"))?;
         let (success, output) = native::build(command, repository, out.path())?;
+        if interrupt::interrupted() {
+            return Err(Failure::interrupted().into());
+        }
         if !success || !out.path().join(&subject.program).exists() {
             let why = if success { format!("it left no $OUT/{}", subject.program) } else { "it failed".into() };
             let lines = output.lines().map(|l| format!("| {l}")).collect::<Vec<_>>().join("\n");

@@ -1,10 +1,12 @@
 //! This machine.
 
-use super::{BOOTSTRAP, Process};
+use super::{BOOTSTRAP, Process, interrupt};
 use anyhow::{Result, bail};
 use duct::cmd;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// How scripts run on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,14 +83,36 @@ fn user_namespaces() -> bool {
 }
 
 /// Builds a program: runs `command` in `folder` with `$OUT` set to `out`, and returns whether it
-/// succeeded and everything it printed.
+/// succeeded and everything it printed. An interrupt ends it.
 ///
 /// # Errors
 /// If bash cannot be started.
 pub fn build(command: &str, folder: &Path, out: &Path) -> Result<(bool, String)> {
-    let output =
-        cmd!("bash", "-c", command).dir(folder).env("OUT", out).stdin_null().stderr_to_stdout().stdout_capture().unchecked().run()?;
-    Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    let build = cmd!("bash", "-c", command).dir(folder).env("OUT", out).stdin_null().stderr_to_stdout().stdout_capture().unchecked();
+    // A group of its own, so that an interrupt reaches the compilers, too, however it reached labrun.
+    let build = build.before_spawn(|command| {
+        command.process_group(0);
+        Ok(())
+    });
+    let handle = build.start()?;
+    let mut signals = ["TERM", "KILL"].into_iter();
+    loop {
+        if let Some(output) = handle.try_wait()? {
+            return Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()));
+        }
+        if interrupt::interrupted() {
+            for (pid, signal) in handle.pids().iter().zip(signals.next()) {
+                // bash's own, because that of procps takes a group below 65 for a signal.
+                cmd!("bash", "-c", format!("kill -s {signal} -- -{pid}")).stderr_null().unchecked().run()?;
+            }
+            let grace = Instant::now() + Duration::from_secs(1);
+            while handle.try_wait()?.is_none() && Instant::now() < grace {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        } else {
+            interrupt::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 /// Runs a program to its end with this terminal as its own; whether it succeeded.

@@ -319,6 +319,22 @@ impl<'a> Session<'a> {
         self.process.requests.send("keep");
     }
 
+    /// Waits until `setup` has left the lab up for good; whether it has.
+    pub fn settle(&mut self) -> bool {
+        let mut up = true;
+        while let Some(event) = self.next() {
+            up &= !matches!(event, Event::Cleaned { .. });
+        }
+        up
+    }
+
+    /// Reports a lab that was up and is no more.
+    pub fn lost(&mut self) -> Down {
+        let lines = vec!["the lab is gone: its supervisor was killed, or somebody cleaned it".to_string()];
+        (self.tell)(Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
+        Down::Failed(lines)
+    }
+
     /// Ends the session and waits for the clean-up; the runtime's exit status.
     pub fn end(mut self) -> i32 {
         self.process.requests.close();

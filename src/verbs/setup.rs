@@ -24,9 +24,18 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
     let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, options.host, &tell)?;
     for lab in chosen {
+        if interrupt::interrupted() {
+            return Ok(Exit::Interrupted as u8);
+        }
         let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
         let mut session = Session::start(lab, &options, given, "setup", &tell)?;
-        let up = session.up();
+        // An interrupt counts until the lab is left up; after that, `clean` is the way to end it.
+        let up = match session.up() {
+            Ok(()) if session.settle() => Ok(()),
+            Ok(()) if interrupt::interrupted() => Err(Down::Interrupted),
+            Ok(()) => Err(session.lost()),
+            Err(down) => Err(down),
+        };
         session.end();
         match up {
             Ok(()) if cli.format == Format::Text => {
@@ -47,5 +56,5 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
             Err(Down::Interrupted) => return Ok(Exit::Interrupted as u8),
         }
     }
-    Ok(if interrupt::interrupted() { Exit::Interrupted } else { Exit::Passed } as u8)
+    Ok(Exit::Passed as u8)
 }
