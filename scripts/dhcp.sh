@@ -49,7 +49,7 @@ dhcp_dhcpcd() {
     # Without `ia_na` it would wait for a router that advertises DHCPv6 (RFC 4861, M flag).
     [[ $family == 4 ]] || printf '%s\n' noipv6rs "interface $link" 'ia_na 1'
   } >"$hook.conf"
-  bounded "$seconds" "$node" dhcpcd "-$family" -1 -B -d --waitip="$family" -f "$hook.conf" -c "$hook" "$link"
+  bounded "$seconds" "$node" env -i "PATH=$PATH" dhcpcd "-$family" -1 -B -d --waitip="$family" -f "$hook.conf" -c "$hook" "$link"
 }
 
 # udhcpc leaves all configuration to its script.
@@ -61,10 +61,11 @@ if [ "$1" = bound ]; then
   ip -4 addr replace "$ip/${mask:-32}" dev "$interface"
   for r in $router; do ip -4 route replace default via "$r" dev "$interface"; break; done
 fi'
-  bounded "$seconds" "$node" udhcpc -f -n -q -t 20 -T 1 -i "$link" -s "$hook"
+  bounded "$seconds" "$node" env -i "PATH=$PATH" udhcpc -f -n -q -t 20 -T 1 -i "$link" -s "$hook"
 }
 
-# dhcp_hook FILE COMMANDS: a client script that does COMMANDS and keeps its environment as the lease.
+# dhcp_hook FILE COMMANDS: a client script that does COMMANDS and keeps its environment as the lease. The
+# client is started with an empty one, or a variable of the user's called `dns` would be part of it.
 dhcp_hook() {
   # shellcheck disable=SC2016 # expanded when the hook runs
   printf '#!/bin/sh\nif [ "$1" = bound ] || [ "${reason#BOUND}" != "${reason-}" ]; then env >%q; fi\n%s\n' \

@@ -44,7 +44,7 @@ pub fn plan(lab: &Lab) -> Plan {
     let mut own = baseline(declared);
     if !own_has_ipv6(lab, declared) {
         // Bridges and ports would send router solicitations and MLD reports of their own into the lab.
-        own.insert(0, ("net/ipv6/conf/default/disable_ipv6".into(), "1".into()));
+        own.insert(0, ("?net/ipv6/conf/default/disable_ipv6".into(), "1".into()));
     }
     actions.push(Action::Sysctls(global.clone(), own));
     actions.extend(hosts.iter().map(|node| Action::Sysctls(node.handle.clone(), baseline(Some(node)))));

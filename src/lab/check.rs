@@ -70,6 +70,7 @@ impl Check<'_> {
     pub(super) fn name(&self, what: &str, name: &At<String>) {
         // A missing name is reported as a missing field.
         if name.place != tree::Place::default()
+            && !self.problems.are_at(name.place)
             && let Err(message) = values::plain_name(what, name)
         {
             self.wrong(name, message);
@@ -237,6 +238,8 @@ impl Check<'_> {
                 self.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
             } else if is_link_local(via) && route.dev.is_none() {
                 self.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
+            } else if node.links.iter().flat_map(|l| &l.addresses).any(|a| a.value.is_none()) {
+                // Which networks it is in can be told when its addresses are right.
             } else if !is_link_local(via) && !networks.iter().any(|(_, net)| net.contains(via)) && route.dev.is_none() {
                 self.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));
             } else if networks.iter().any(|(_, net)| net.addr() == *via) {
@@ -377,7 +380,8 @@ impl Check<'_> {
     }
 
     fn run(&self, run: &RunFile) -> Run {
-        if run.command.place != tree::Place::default() && run.command.trim().is_empty() {
+        let known = run.command.place == tree::Place::default() || self.problems.are_at(run.command.place);
+        if !known && run.command.trim().is_empty() {
             self.wrong(&run.command, "an empty command");
         }
         for (path, _) in &run.files {
@@ -402,7 +406,7 @@ impl Check<'_> {
         }
         let within = run.ready.within.unwrap_or(READY_WITHIN);
         for condition in &run.ready.conditions {
-            if matches!(condition.value, file::Condition::Running(time) if time >= within) {
+            if matches!(condition.value, file::Condition::Running(time) if time >= within) && !self.problems.are_at(condition.place) {
                 self.wrong(condition, format!("can never be ready: that is not within {within:?}"));
             }
             if matches!(&condition.value, file::Condition::File(path) | file::Condition::Command(path) if path.trim().is_empty()) {

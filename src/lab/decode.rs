@@ -32,6 +32,11 @@ impl Problems {
         self.0.borrow_mut().push(Problem { place, path: path.into(), message: message.into() });
     }
 
+    /// Whether one was noted at `place`: what is built on a wrong value is not wrong by itself.
+    pub fn are_at(&self, place: Place) -> bool {
+        self.0.borrow().iter().any(|problem| problem.place == place)
+    }
+
     /// The mistakes in the order of the file.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut all = self.0.into_inner();
