@@ -14,12 +14,31 @@ step_dhcp() {
   rm -f -- "$lease"
   ip_in "$node" "-$family" addr flush dev "$link" scope global
   [[ $family == 4 ]] || link_settled "$node" "$link"
-  ("dhcp_$client") >"$OUT" 2>"$ERR" </dev/null
+  piped "$ERR" "dhcp_$client"
   status=$?
   [[ -e $lease ]] && emit_file "$lease" 65536 stream=lease
   ip_in "$node" -j "-$family" addr show dev "$link" >"$OUT.addresses" 2>/dev/null
   emit_file "$OUT.addresses" 65536 stream=addresses
   step_done "$status"
+}
+
+# piped FILE COMMAND...: its output in FILE, through a pipe: a client that AppArmor confines is not let
+# write to a file that was opened for it.
+piped() {
+  local file=$1 pipe reader status deadline
+  shift
+  exec {pipe}> >(exec cat >"$file")
+  reader=$!
+  ("$@") >&"$pipe" 2>&1 </dev/null {pipe}>&-
+  status=$?
+  exec {pipe}>&-
+  # What a client leaves running may hold the pipe open; its words no longer matter.
+  uptime_ms
+  deadline=$((REPLY + 500))
+  while kill -0 "$reader" 2>/dev/null && uptime_ms && ((REPLY < deadline)); do
+    pause 0.002
+  done
+  return "$status"
 }
 
 # link_settled NODE LINK: its link-local address may be used (a client binds to it at once).
