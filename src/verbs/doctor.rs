@@ -8,7 +8,7 @@ use crate::host::native::{is_root, run_tool};
 use crate::lab::find::Labs;
 use crate::lab::model::{Client, Lab};
 use crate::outln;
-use crate::run::session::describe_missing;
+use crate::run::describe::describe_missing;
 use crate::script;
 use anyhow::Result;
 use std::path::Path;
