@@ -18,6 +18,8 @@ use std::path::PathBuf;
 /// If lab files are broken: their mistakes, after the list of the others.
 pub fn list(cli: &Cli) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
+    let names = labs.labs.iter().flat_map(|(_, lab)| lab.tests.iter().map(|t| t.name.chars().count() + 2).chain([lab.name.len()]));
+    let width = names.max().unwrap_or_default().max(2);
     for (origin, lab) in &labs.labs {
         let from = if *origin == Origin::BuiltIn { "built in".to_string() } else { lab.file.clone() };
         if cli.format == Format::Json {
@@ -25,9 +27,9 @@ pub fn list(cli: &Cli) -> Result<u8> {
             outln!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
             continue;
         }
-        outln!("{:<18} {} ({from})", lab.name, lab.about);
+        outln!("{:<width$}  {} ({from})", lab.name, lab.about);
         for test in &lab.tests {
-            outln!("  {:<16} {}", test.name, test.about);
+            outln!("  {:<rest$}  {}", test.name, test.about, rest = width - 2);
         }
     }
     labs.intact()?;
