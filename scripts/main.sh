@@ -315,6 +315,7 @@ lab_up() {
 }
 
 # serve: requests, one a line, from standard input:
+#   begin             a test begins      tell      report what the services printed since
 #   step TEST/INDEX   run that step      restore   put the lab back as set-up left it
 #   keep              leave the lab up   follow    report the services' output as it comes
 # The end of the input ends the session, in the middle of a step too.
@@ -328,6 +329,8 @@ serve() {
         : >"$OUT" && : >"$ERR"
         lab_step "$argument" </dev/null &
         ;;
+      begin) logs_mark ;;
+      tell) logs_since ;;
       restore) restore </dev/null & ;;
       follow) for service in $(lab_service_names); do log_events "$service" -F "$STATE/log/$service.log" </dev/null & done ;;
       keep) : >"$STATE/keep" ;;
@@ -335,6 +338,32 @@ serve() {
     esac
   done
   end_session
+}
+
+# logs_mark: remember how much the services have printed so far.
+logs_mark() {
+  local service
+  declare -gA MARKS=()
+  for service in $(lab_service_names); do
+    MARKS[$service]=$(stat -c %s -- "$STATE/log/$service.log" 2>/dev/null || echo 0)
+  done
+}
+
+# logs_since: of what each service has printed since then, the last lines and the first that sound like
+# the trouble (a stack trace would push them out). One that died is reported by `restore`.
+logs_since() {
+  local service line
+  for service in $(lab_service_names); do
+    [[ ! -e $STATE/log/$service.exit ]] || continue
+    tail -c "+$((MARKS[$service] + 1))" -- "$STATE/log/$service.log" 2>/dev/null |
+      awk '{ line[NR] = $0 }
+        tolower($0) ~ /panic|fatal|error|fail|refuse|denied|cannot/ && n < 5 { keep[NR]; n++ }
+        END { for (i = 1; i <= NR; i++) if (i in keep || i > NR - 5) print line[i] }' |
+      while IFS= read -r line || [[ -n $line ]]; do
+        emit log "service=$service" "line=${line:0:1000}"
+      done
+  done
+  emit told
 }
 
 # end_session: nothing that this session started survives it, except the services.

@@ -78,6 +78,8 @@ pub enum Event {
         /// Its exit status; 124 if its time was over.
         exit: i32,
     },
+    /// All that the services printed during the test has been reported.
+    Told,
     /// The lab is as set-up left it.
     Restored,
     /// The sandbox is gone though nobody here ended it.

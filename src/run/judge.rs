@@ -61,14 +61,15 @@ fn waited(condition: &Condition, service: Option<&str>) -> String {
 
 /// `what`, followed by the end of `output`.
 fn with_output(mut what: Vec<String>, output: &str) -> Vec<String> {
-    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty() && !is_banner(line)).collect();
+    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty() && !is_noise(line)).collect();
     what.extend(lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(|line| format!("| {line}")));
     what
 }
 
-/// What ISC's programs say of themselves each time they start.
-fn is_banner(line: &str) -> bool {
-    ["Internet Systems Consortium", "Copyright 20", "All rights reserved.", "For info, please visit"].iter().any(|b| line.starts_with(b))
+/// What ISC's programs say of themselves each time they start, and the innards of DHCPv6 messages.
+fn is_noise(line: &str) -> bool {
+    let noise = ["Internet Systems Consortium", "Copyright 20", "All rights reserved.", "For info, please visit", "XMT:  ", "RCV:  "];
+    noise.iter().any(|beginning| line.starts_with(beginning))
 }
 
 fn dhcp(step: &Dhcp, seen: &Seen, client: Client) -> Verdict {

@@ -183,6 +183,7 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
+        self.process.requests.send("begin");
         for (index, step) in test.steps.iter().enumerate() {
             match self.step(test, index, step) {
                 Ok(Ok(detail)) if matches!(step.kind, StepKind::Dhcp(_)) => result.detail = detail,
@@ -204,6 +205,9 @@ impl<'a> Session<'a> {
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }
+        if result.outcome == Outcome::Fail && !self.options.verbose {
+            self.witnesses(&mut result);
+        }
         if result.outcome != Outcome::Error {
             self.restore(&mut result);
         }
@@ -215,6 +219,27 @@ impl<'a> Session<'a> {
             result.lines.append(&mut self.process.noise);
         }
         result
+    }
+
+    /// Adds to a failure what the services printed during the test: the reason is often there.
+    fn witnesses(&mut self, result: &mut TestResult) {
+        self.process.requests.send("tell");
+        let mut last = String::new();
+        loop {
+            match self.process.event() {
+                Some(Event::Log { service, line }) => {
+                    if service != last {
+                        result.lines.push(format!("meanwhile {service} said:"));
+                        last = service;
+                    }
+                    result.lines.push(format!("| {line}"));
+                }
+                Some(Event::Told) => break,
+                Some(_) => {}
+                // The lab is gone, which restoring it will find.
+                None => break,
+            }
+        }
     }
 
     /// A service that died though no step asked for it has failed the test, whatever its steps say.
