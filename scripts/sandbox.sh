@@ -79,7 +79,7 @@ sandbox_start() {
   while :; do
     if IFS= read -r -t 0.1 -u "$events" part; then
       line+=$part
-      printf '%s\n' "$line" 2>/dev/null >&"$EVENTS"
+      printf '%s\n' "$line" 2>/dev/null 1>&"$EVENTS"
       # The end of the pipe would not do: unshare(1), waiting for PID 1, holds it open.
       case $line in
         '{"event":"ready"'*) ready=1 && break ;;
