@@ -41,6 +41,23 @@ own_root() {
   [[ $REPLY == "directory $EUID" ]] || fail "$ROOT is not a folder of this user's; remove it"
 }
 
+# root_lock: lock $ROOT, by the descriptor $lock. Fails when it has been removed in the meantime.
+root_lock() {
+  { exec {lock}<"$ROOT"; } 2>/dev/null || return
+  flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]] && return
+  exec {lock}<&-
+  return 1
+}
+
+# root_remove: remove $ROOT if it is empty; under the lock, or another labrun that has just decided to
+# put its lab there would lose it.
+root_remove() {
+  local lock
+  root_lock || return 0
+  rmdir "$ROOT" 2>/dev/null || :
+  exec {lock}<&-
+}
+
 # user_flags: how this user may unshare, in the array $FLAGS; fails where the kernel refuses.
 user_flags() {
   FLAGS=()
