@@ -271,7 +271,9 @@ fn files() -> BTreeSet<PathBuf> {
     if !is_private() {
         return BTreeSet::new();
     }
-    ["/run", "/tmp"].into_iter().flat_map(|folder| tree(Path::new(folder))).collect()
+    let all = ["/run", "/tmp"].into_iter().flat_map(|folder| tree(Path::new(folder)));
+    // The tests' own folders are not labrun's.
+    all.filter(|path| !path.to_string_lossy().starts_with("/tmp/labrun-test-")).collect()
 }
 
 /// All paths below `folder`.
