@@ -14,12 +14,31 @@ step_dhcp() {
   rm -f -- "$lease"
   ip_in "$node" "-$family" addr flush dev "$link" scope global
   [[ $family == 4 ]] || link_settled "$node" "$link"
-  ("dhcp_$client") >"$OUT" 2>"$ERR" </dev/null
+  piped "$ERR" "dhcp_$client"
   status=$?
   [[ -e $lease ]] && emit_file "$lease" 65536 stream=lease
   ip_in "$node" -j "-$family" addr show dev "$link" >"$OUT.addresses" 2>/dev/null
   emit_file "$OUT.addresses" 65536 stream=addresses
   step_done "$status"
+}
+
+# piped FILE COMMAND...: its output in FILE, through a pipe: a client that AppArmor confines is not let
+# write to a file that was opened for it.
+piped() {
+  local file=$1 pipe reader status deadline
+  shift
+  exec {pipe}> >(exec cat >"$file")
+  reader=$!
+  ("$@") >&"$pipe" 2>&1 </dev/null {pipe}>&-
+  status=$?
+  exec {pipe}>&-
+  # What a client leaves running may hold the pipe open; its words no longer matter.
+  uptime_ms
+  deadline=$((REPLY + 500))
+  while kill -0 "$reader" 2>/dev/null && uptime_ms && ((REPLY < deadline)); do
+    pause 0.002
+  done
+  return "$status"
 }
 
 # link_settled NODE LINK: its link-local address may be used (a client binds to it at once).
@@ -49,7 +68,7 @@ dhcp_dhcpcd() {
     # Without `ia_na` it would wait for a router that advertises DHCPv6 (RFC 4861, M flag).
     [[ $family == 4 ]] || printf '%s\n' noipv6rs "interface $link" 'ia_na 1'
   } >"$hook.conf"
-  bounded "$seconds" "$node" dhcpcd "-$family" -1 -B -d --waitip="$family" -f "$hook.conf" -c "$hook" "$link"
+  bounded "$seconds" "$node" env -i "PATH=$PATH" dhcpcd "-$family" -1 -B -d --waitip="$family" -f "$hook.conf" -c "$hook" "$link"
 }
 
 # udhcpc leaves all configuration to its script.
@@ -61,10 +80,11 @@ if [ "$1" = bound ]; then
   ip -4 addr replace "$ip/${mask:-32}" dev "$interface"
   for r in $router; do ip -4 route replace default via "$r" dev "$interface"; break; done
 fi'
-  bounded "$seconds" "$node" udhcpc -f -n -q -t 20 -T 1 -i "$link" -s "$hook"
+  bounded "$seconds" "$node" env -i "PATH=$PATH" udhcpc -f -n -q -t 20 -T 1 -i "$link" -s "$hook"
 }
 
-# dhcp_hook FILE COMMANDS: a client script that does COMMANDS and keeps its environment as the lease.
+# dhcp_hook FILE COMMANDS: a client script that does COMMANDS and keeps its environment as the lease. The
+# client is started with an empty one, or a variable of the user's called `dns` would be part of it.
 dhcp_hook() {
   # shellcheck disable=SC2016 # expanded when the hook runs
   printf '#!/bin/sh\nif [ "$1" = bound ] || [ "${reason#BOUND}" != "${reason-}" ]; then env >%q; fi\n%s\n' \

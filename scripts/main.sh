@@ -18,7 +18,7 @@
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' HOW='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
   while [[ ${1-} == --* ]]; do
     case $1 in
       --instance) INSTANCE=$2 && shift ;;
@@ -37,13 +37,17 @@ parse() {
 }
 
 main() {
-  # Its own descriptor, so that no redirection of a command's output catches events.
-  exec {EVENTS}>&1
   # When labrun is killed, an event must not end this shell before it has cleaned up. A handler is
   # reset in every program started from here, so daemons die of SIGPIPE as anywhere else.
   trap : PIPE
   parse "$@"
   set -- "${WORDS[@]}"
+  # A descriptor of their own, so that no redirection of a command's output catches events; none
+  # where the output is a command's alone.
+  case ${1-} in
+    exec | _exec) exec {EVENTS}>/dev/null ;;
+    *) exec {EVENTS}>&1 ;;
+  esac
   state_root
   NAME=$LAB${INSTANCE:+@$INSTANCE}
   [[ -z $STATE ]] || NAME=${STATE##*/}
@@ -139,6 +143,7 @@ prepare() {
   mkdir "$STATE"/{bin,service,log,tmp,client} && mkfifo "$STATE/control" || return 4
   subject_install || return 4
   subject_say
+  BEGUN=1
   emit setup "instance=$NAME" "state=$STATE"
   save_script
   sandbox_start || return 4
@@ -160,7 +165,7 @@ leave() {
   if [[ -e $STATE/kept && (-e $STATE/ready || -e $STATE/failed) ]] && alive "$STATE/supervisor"; then
     rm -f "$STATE/owner" "$STATE/keep"
   else
-    sandbox_remove "$STATE" && emit cleaned "instance=$NAME"
+    sandbox_remove "$STATE" && [[ -n $BEGUN ]] && emit cleaned "instance=$NAME"
     root_remove
   fi
   emit end
@@ -173,7 +178,12 @@ setup() {
   status=$?
   # If the input has ended by now, whoever asked for the lab has gone or no longer wants it.
   if ((!status && TIED)) && read -rt 0; then status=4; fi
-  ((status)) || : >"$STATE/kept"
+  if ((!status)); then
+    : >"$STATE/kept"
+    # For a person who runs the script by hand.
+    ((TIED)) || printf 'labrun: %s is up\n  enter it: bash %s/lab.sh exec %s NODE [COMMAND...]\n  end it:   bash %s/lab.sh clean\n' \
+      "$NAME" "$STATE" "$NAME" "$STATE" >&2
+  fi
   leave "$status"
 }
 
@@ -256,7 +266,12 @@ logs() {
   for service; do
     if ((follow)); then log_events "$service" -F "$state/log/$service.log" & else log_events "$service" "$state/log/$service.log"; fi
   done
-  ((!follow)) || wait
+  ((follow)) || return 0
+  ((TIED)) || wait
+  # Nobody writes to it; its end is the end of whoever wanted the lines.
+  read -r
+  trap - TERM
+  kill -TERM 0
 }
 
 # log_events SERVICE TAIL-ARGUMENT...: from its first line on.
@@ -276,12 +291,13 @@ execute() {
   prefix "$node"
   in_lab
   cd "$LABRUN_CWD" 2>/dev/null || cd / || :
-  if (($# > 1)); then exec "${IN[@]}" "${@:2}"; fi
+  exec {EVENTS}>&- {TICK}>&-
+  if (($# > 1)); then exec -- "${IN[@]}" "${@:2}"; fi
   # shellcheck disable=SC2016 # expanded by the shell that reads it
   printf '[ ! -f ~/.bashrc ] || . ~/.bashrc
 PS1=%q
 ' "($LAB $1) \\w # " >"$STATE/tmp/.shellrc"
-  exec "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
+  exec -- "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
 }
 
 # lab_up: PID 1's work, until the lab is ready.

@@ -12,18 +12,14 @@
 #   control      a pipe on which PID 1 is told the names of services to start again
 #   bin/         the program under test
 #   service/N/   working folder of service N, with its files
-#   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status
+#   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status;
+#                log/N.from: where in its output its last start is
 #   tmp/         $TMPDIR of everything that runs in the lab
 
-# state_root: the folder of all instances in $ROOT.
+# state_root: the folder of all instances in $ROOT. Not below $XDG_RUNTIME_DIR: a lab must be found
+# again from a session that has another one or none, and outlive the login it was set up in.
 state_root() {
-  if ((EUID == 0)); then
-    ROOT=/run/labrun
-  elif [[ -n ${XDG_RUNTIME_DIR-} && -w $XDG_RUNTIME_DIR ]]; then
-    ROOT=$XDG_RUNTIME_DIR/labrun
-  else
-    ROOT=/tmp/labrun-$EUID
-  fi
+  if ((EUID == 0)); then ROOT=/run/labrun; else ROOT=/tmp/labrun-$EUID; fi
 }
 
 # safe_root: make $ROOT, refusing one that somebody else prepared (it may lie in /tmp). Fails when
@@ -100,7 +96,7 @@ sandbox_start() {
   while :; do
     if IFS= read -r -t 0.1 -u "$events" part; then
       line+=$part
-      printf '%s\n' "$line" 2>/dev/null >&"$EVENTS"
+      { printf '%s\n' "$line" >&"$EVENTS"; } 2>/dev/null
       # The end of the pipe would not do: unshare(1), waiting for PID 1, holds it open.
       case $line in
         '{"event":"ready"'*) ready=1 && break ;;

@@ -1,16 +1,16 @@
 # The daemons of a lab: starting, judging readiness, stopping.
 #
-# A service is described by the function service_NAME of the compiled lab, which sets $node,
+# A service is described by the function lab_runs_NAME of the compiled lab, which sets $node,
 # $command, $after, $within (ms), $environment and the readiness conditions in $ready.
 
 # service_describe NAME: load its description, preferring the stand-in when that runs.
 service_describe() {
   node='' command='' within=10000
   after=() environment=() files=() ready=()
-  if [[ -e $STATE/stand-in ]] && declare -F "stand_in_$1" >/dev/null; then
-    "stand_in_$1"
+  if [[ -e $STATE/stand-in ]] && declare -F "lab_stand_in_$1" >/dev/null; then
+    "lab_stand_in_$1"
   else
-    "service_$1"
+    "lab_runs_$1"
   fi
 }
 
@@ -27,11 +27,17 @@ service_files() {
   for ((i = 0; i < ${#files[@]}; i += 2)); do
     path=${files[i]}
     [[ $path == /* ]] || path=$STATE/service/$1/$path
-    mkdir -p -- "${path%/*}" && printf %s "${files[i + 1]}" >"$path" || {
+    mkdir -p -- "${path%/*}" && service_file_fresh "$path" && printf %s "${files[i + 1]}" >"$path" || {
       emit error "message=cannot write $path of service $1"
       return 1
     }
   done
+}
+
+# service_file_fresh PATH: below /etc a link may lead out of the sandbox's own folders or to nowhere, as
+# that of /etc/resolv.conf does where the host runs systemd-resolved: a file takes its place.
+service_file_fresh() {
+  [[ ! -L $1 ]] || rm -f -- "$1"
 }
 
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
@@ -41,18 +47,21 @@ service_start() {
   service_describe "$1"
   prefix "$node"
   rm -f "$STATE/log/$1.exit" "$STATE/log/$1.pid"
+  : >>"$STATE/log/$1.log"
+  stat -c %s -- "$STATE/log/$1.log" >"$STATE/log/$1.from"
   emit service "name=$1" "node=$node" state=starting "command=$command"
   (
     trap - INT HUP PIPE
     exec {TICK}>&- {EVENTS}>&- </dev/null >>"$STATE/log/$1.log" 2>&1
     cd "$STATE/service/$1" || exit
     in_lab
-    ((!${#environment[@]})) || export "${environment[@]}"
     # A session of its own: a signal to its group reaches whatever the command started. Every
     # word here replaces its process by the next, so $! becomes the daemon.
-    setsid "${IN[@]}" bash -c "$command" &
+    # Its environment is not this shell's, where it might rename the command or the node.
+    setsid "${IN[@]}" env -- "${environment[@]}" "$BASH" -c "$command" &
     printf '%s\n' "$!" >"$STATE/log/$1.pid"
-    wait "$!"
+    # The shell's own note of a signal has no place in the service's output.
+    { wait "$!"; } 2>/dev/null
     printf '%s\n' "$?" >"$STATE/log/$1.exit"
   ) &
   disown
@@ -74,7 +83,8 @@ condition() {
       service_pid "$1" || return
       listening "$REPLY" "$2" "$3"
       ;;
-    log) grep -qE -- "$3" "$STATE/log/$1.log" 2>/dev/null ;;
+    # What it printed before it was started again says nothing of now.
+    log) tail -c "+$(($(<"$STATE/log/$1.from") + 1))" -- "$STATE/log/$1.log" 2>/dev/null | grep -qE -- "$3" ;;
     file) [[ -e $3 ]] || (cd "$STATE/service/$1" && [[ -e $3 ]]) ;;
     command) (in_lab && cd "$STATE/service/$1" && in_node "$node" timeout 2 bash -c "$3") >/dev/null 2>&1 </dev/null ;;
     running)
@@ -181,6 +191,7 @@ service_failed() {
     emit service "name=$1" "node=$node" state=late "waiting=$3" within:="$within" "command=$command" "log=$STATE/log/$1.log"
   fi
   mapfile -t lines < <(tail -n 20 -- "$STATE/log/$1.log" | cut -c 1-1000)
+  ((${#lines[@]})) || lines=('(it printed nothing)')
   for line in "${lines[@]}"; do
     emit log "service=$1" "line=$line"
   done

@@ -13,14 +13,22 @@ step_run() {
   step_done "$?"
 }
 
-# bounded SECONDS NODE COMMAND...: end the command and all it started when the time is over.
+# bounded SECONDS NODE COMMAND...: end the command and all it started when the time is over, with
+# status 124 whether SIGTERM was enough or not.
 bounded() {
-  local seconds=$1 IN
+  local seconds=$1 IN began status
   prefix "$2"
   shift 2
   # What outlives the step must not keep labrun waiting for the end of the events.
   exec {EVENTS}>&-
-  exec timeout --kill-after=0.5 "$seconds" "${IN[@]}" "$@"
+  uptime_ms
+  began=$REPLY
+  timeout --kill-after=0.5 "$seconds" "${IN[@]}" "$@"
+  status=$?
+  uptime_ms
+  # timeout(1) reports its own SIGKILL as that of anybody else: it comes half a second late.
+  ((status != 137 || REPLY - began < 10#${seconds%.*} * 1000 + 500)) || status=124
+  exit "$status"
 }
 
 # step_ping NODE SECONDS ADDRESS COUNT
@@ -128,7 +136,8 @@ step_done() {
 }
 
 # restore: after a test, put the lab back as set-up left it, so that the next test finds it whole.
-# What died though no step stopped it is reported: that is the test's result, too.
+# What died though no step stopped it is reported: that is the test's result, too. If a service does
+# not come back, the lab is broken for the tests that follow.
 restore() {
   local node command within after environment files ready name client
   for client in "$STATE"/client/*; do
@@ -142,7 +151,10 @@ restore() {
     if [[ ! -e $STATE/log/$name.stopped ]]; then
       service_failed "$name" died "$(<"$STATE/log/$name.exit")"
     fi
-    service_again "$name" || return
+    service_again "$name" || {
+      emit failed
+      return
+    }
   done
   emit restored
 }

@@ -52,5 +52,5 @@ subject_install() {
 # programs apart, because reproducible builds give all files one time; inode and change time do.
 identity() {
   REPLY="$LAB_HASH $HOW"
-  [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%d:%i %s %.9Y %.9Z' -- "$SUBJECT")"
+  [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%d:%i %s %y %z' -- "$SUBJECT")"
 }

@@ -1,7 +1,7 @@
 //! What is done, in which order, to bring a checked lab up.
 //!
 //! The order matters: settings before links (duplicate address detection is read when a link comes
-//! up), links with their peers created in place (moving one costs fifteen times as much), addresses
+//! up), but those of a single link right behind it, links with their peers created in place (moving one costs fifteen times as much), addresses
 //! before routes, everything before the services.
 
 use crate::lab::model::*;
@@ -44,11 +44,14 @@ pub fn plan(lab: &Lab) -> Plan {
     let mut own = baseline(declared);
     if !own_has_ipv6(lab, declared) {
         // Bridges and ports would send router solicitations and MLD reports of their own into the lab.
-        own.push(("net/ipv6/conf/default/disable_ipv6".into(), "1".into()));
+        own.insert(0, ("?net/ipv6/conf/default/disable_ipv6".into(), "1".into()));
     }
     actions.push(Action::Sysctls(global.clone(), own));
     actions.extend(hosts.iter().map(|node| Action::Sysctls(node.handle.clone(), baseline(Some(node)))));
     actions.push(Action::Links(links(lab)));
+    // Settings of single links can only be written once they exist.
+    let of_links = lab.nodes.iter().map(|node| (node, settings(node, true))).filter(|(_, settings)| !settings.is_empty());
+    actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.handle.clone(), settings)));
 
     let mut addresses = vec![(global, own_addresses(lab, declared))];
     addresses.extend(hosts.iter().map(|node| (node.handle.clone(), host_addresses(node))));
@@ -74,8 +77,17 @@ fn baseline(node: Option<&Node>) -> Vec<(String, String)> {
     // Bridged packets are none of the firewall's business unless the lab says so.
     set("?net/bridge/bridge-nf-call-iptables", "0");
     set("?net/bridge/bridge-nf-call-ip6tables", "0");
-    settings.extend(node.iter().flat_map(|n| n.sysctls.iter().cloned()));
+    settings.extend(node.iter().flat_map(|node| self::settings(node, false)));
     settings
+}
+
+/// The node's own settings: those of single links, such as `net/ipv4/conf/eth0/rp_filter`, or the others.
+fn settings(node: &Node, of_links: bool) -> Vec<(String, String)> {
+    let is_of_link = |path: &str| match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["net", "ipv4" | "ipv6" | "mpls", "conf" | "neigh", link, ..] => !["all", "default", "lo"].contains(link),
+        _ => false,
+    };
+    node.sysctls.iter().filter(|(path, _)| is_of_link(path) == of_links).cloned().collect()
 }
 
 fn own_has_ipv6(lab: &Lab, declared: Option<&Node>) -> bool {

@@ -10,6 +10,12 @@ pub fn shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// `text` as a pattern of a `case` that matches just that. Unlike a word it is always quoted: a bare
+/// `esac` would end the `case`.
+pub fn pattern(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// `words` as a shell command.
 pub fn command<S: AsRef<str>>(words: &[S]) -> String {
     words.iter().map(|w| shell(w.as_ref())).collect::<Vec<_>>().join(" ")

@@ -6,7 +6,7 @@
 use crate::lab::file::Condition;
 use crate::lab::model::*;
 use crate::plan::{Action, Plan, plan};
-use crate::quote::{command, ip_line, shell};
+use crate::quote::{command, ip_line, pattern, shell};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::time::Duration;
@@ -124,7 +124,7 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
 fn handles(text: &mut String, lab: &Lab) {
     let mut lines = vec!["case $1 in".to_string(), format!("  {GLOBAL}) REPLY={GLOBAL} ;;")];
     for node in lab.nodes.iter().filter(|n| n.name != GLOBAL) {
-        lines.push(format!("  {}) REPLY={} ;;", shell(&node.name), shell(&node.handle.0)));
+        lines.push(format!("  {}) REPLY={} ;;", pattern(&node.name), shell(&node.handle.0)));
     }
     lines.extend(["  *) return 1 ;;".to_string(), "esac".into()]);
     function(text, "lab_handle", &lines);
@@ -150,7 +150,7 @@ fn topology(text: &mut String, plan: &Plan) {
     function(text, "lab_topology", &lines);
     let mut lines = vec!["case $1 in".to_string()];
     for (node, commands) in &plan.addresses {
-        lines.push(format!("  {}) addresses={} ;;", shell(&node.0), shell(&batch(commands))));
+        lines.push(format!("  {}) addresses={} ;;", pattern(&node.0), shell(&batch(commands))));
     }
     lines.push("esac".into());
     function(text, "lab_addresses", &lines);
@@ -167,9 +167,9 @@ fn services(text: &mut String, lab: &Lab) {
     let lines = if names.is_empty() { Vec::new() } else { vec![format!("printf '%s\\n' {}", command(&names))] };
     function(text, "lab_service_names", &lines);
     for service in &lab.services {
-        function(text, &format!("service_{}", service.name), &description(service, &service.run));
+        function(text, &format!("lab_runs_{}", service.name), &description(service, &service.run));
         if let Some(run) = &service.stand_in {
-            function(text, &format!("stand_in_{}", service.name), &description(service, run));
+            function(text, &format!("lab_stand_in_{}", service.name), &description(service, run));
         }
     }
 }
@@ -210,7 +210,7 @@ fn steps(text: &mut String, lab: &Lab, client: Client) {
     let mut lines = vec!["case $1 in".to_string()];
     for test in &lab.tests {
         for (index, step) in test.steps.iter().enumerate() {
-            lines.push(format!("  {}/{index}) {} ;;", shell(&test.short), command(&self::step(&step.kind, client))));
+            lines.push(format!("  {}) {} ;;", pattern(&format!("{}/{index}", test.short)), command(&self::step(&step.kind, client))));
         }
     }
     lines.push("  *) fail \"no step $1\" ;;".into());

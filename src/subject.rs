@@ -1,7 +1,7 @@
 //! The program under test: named by the user, or built from the repository labrun runs in.
 
 use crate::error::Failure;
-use crate::host::{interrupt, native};
+use crate::host::{Native, interrupt, native};
 use crate::lab::model::{Lab, Subject};
 use crate::report::Message;
 use anyhow::{Context, Result};
@@ -15,7 +15,7 @@ use std::time::Instant;
 pub struct Given {
     /// The binary.
     pub path: PathBuf,
-    /// `given` or `built`.
+    /// `given`, `built` or `path`.
     pub how: &'static str,
 }
 
@@ -23,11 +23,11 @@ pub struct Given {
 pub type Subjects = BTreeMap<String, Given>;
 
 /// Settles the subjects of `labs`: `named` are the `--subject` values, `[PROGRAM=]PATH`; `repository`
-/// is the one labrun runs in.
+/// is the one labrun runs in, `host` where they will be run.
 ///
 /// # Errors
 /// If a path is no program and no repository, or a build fails; then with the compiler's words.
-pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, tell: &dyn Fn(Message)) -> Result<Subjects> {
+pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, host: Native, tell: &dyn Fn(Message)) -> Result<Subjects> {
     let mut subjects = Subjects::new();
     let programs: BTreeMap<&str, &Subject> = labs.iter().filter_map(|l| l.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
     let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
@@ -37,6 +37,11 @@ pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, tell: &dyn Fn
             Some(path) if path.is_dir() => build(subject, path, tell)?,
             Some(path) => Given { path: executable(path)?, how: "given" },
             None if is_repository_of(subject, repository) => build(subject, repository, tell)?,
+            // Elsewhere the runtime looks at PATH, but sudo replaces it.
+            None if host.elevated => match which::which(program) {
+                Ok(path) => Given { path, how: "path" },
+                Err(_) => continue,
+            },
             None => continue,
         };
         subjects.insert(program.to_string(), given);

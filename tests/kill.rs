@@ -56,7 +56,8 @@ fn round(user: User, victim: Victim, usual: Duration, before: &Trace, random: &m
     let words = [["setup", "relay"], ["test", "relay-v4"]][random.below(2) as usize];
     let moment = usual.mul_f64(random.below(1000) as f64 / 1000.0);
     let at_once = random.below(2) == 0;
-    let what = format!("round {number}: {user:?}, `labrun {}`, {victim:?} killed after {moment:?}, clean at once: {at_once}", words.join(" "));
+    let what =
+        format!("round {number}: {user:?}, `labrun {}`, {victim:?} killed after {moment:?}, clean at once: {at_once}", words.join(" "));
     println!("{what}");
     let mut child = host::labrun(user).args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let labrun = child.id();

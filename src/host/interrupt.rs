@@ -19,10 +19,21 @@ pub fn install() -> Result<(), ctrlc::Error> {
             eprintln!("labrun: interrupted twice, not waiting for the clean-up: run `labrun clean`");
             std::process::exit(130);
         }
-        for requests in RUNNING.lock().expect("not poisoned").drain(..) {
-            requests.close();
-        }
+        close_all();
     })
+}
+
+/// Stops as an interrupt would: whoever reads our output has gone.
+pub fn stop() {
+    if INTERRUPTS.fetch_add(1, Ordering::SeqCst) == 0 {
+        close_all();
+    }
+}
+
+fn close_all() {
+    for requests in RUNNING.lock().expect("not poisoned").drain(..) {
+        requests.close();
+    }
 }
 
 /// Whether it has been asked to stop.

@@ -3,16 +3,11 @@
 
 use super::check_tests;
 use super::decode::{At, Problem, Problems, Reader, quoted, suggest};
-use super::file::{self, BridgeFile, LabFile, LinkFile, NodeFile, RouteFile, RunFile, ServiceFile};
+use super::file::{self, BridgeFile, LabFile, LinkFile, NodeFile, RouteFile};
 use super::model::*;
 use super::{tree, values};
 use ipnet::IpNet;
-use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
-use std::time::Duration;
-
-/// How long a service may take to become ready unless its lab says otherwise.
-const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
 pub const KERNEL_FEATURES: [&str; 14] =
@@ -70,6 +65,7 @@ impl Check<'_> {
     pub(super) fn name(&self, what: &str, name: &At<String>) {
         // A missing name is reported as a missing field.
         if name.place != tree::Place::default()
+            && !self.problems.are_at(name.place)
             && let Err(message) = values::plain_name(what, name)
         {
             self.wrong(name, message);
@@ -235,6 +231,10 @@ impl Check<'_> {
             let at = route.via.as_ref().expect("just matched");
             if destination.is_some_and(|net| net.addr().is_ipv4() != via.is_ipv4()) {
                 self.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
+            } else if is_link_local(via) && route.dev.is_none() {
+                self.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
+            } else if node.links.iter().flat_map(|l| &l.addresses).any(|a| a.value.is_none()) {
+                // Which networks it is in can be told when its addresses are right.
             } else if !is_link_local(via) && !networks.iter().any(|(_, net)| net.contains(via)) && route.dev.is_none() {
                 self.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));
             } else if networks.iter().any(|(_, net)| net.addr() == *via) {
@@ -247,172 +247,6 @@ impl Check<'_> {
             dev: route.dev.as_ref().map(|d| d.value.clone()),
             src: route.src.as_ref().and_then(|s| s.value),
             metric: route.metric,
-        }
-    }
-
-    /// Interface names must be fit for the kernel and unique in their namespace.
-    fn interface_names(&self) {
-        let mut own: Vec<(&At<String>, &str)> = self.file.bridges.iter().map(|b| (&b.name, "a bridge")).collect();
-        for node in &self.file.nodes {
-            for link in &node.links {
-                own.extend(link.port.iter().map(|port| (port, "a port")));
-                if node.name.value == GLOBAL {
-                    own.push((&link.name, "a link of `global`"));
-                } else if let Err(message) = values::link_name(&link.name) {
-                    self.wrong(&link.name, message);
-                }
-            }
-        }
-        let mut seen: BTreeMap<&str, (&At<String>, &str)> = BTreeMap::new();
-        for (name, what) in own {
-            if let Err(message) = values::link_name(name) {
-                self.wrong(name, message);
-            } else if let Some((first, other)) = seen.get(name.as_str()) {
-                let message = format!(
-                    "`{}` is the name of {other} too (line {}); both stand in the lab's own namespace",
-                    name.value, first.place.line
-                );
-                self.wrong(name, message);
-            } else {
-                seen.insert(name, (name, what));
-            }
-        }
-    }
-
-    /// No address twice in one broadcast domain, no hardware address twice at all.
-    fn addresses(&self) {
-        let mut addresses: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
-        let mut macs: BTreeMap<&str, u64> = BTreeMap::new();
-        // The broadcast domain, the addresses and the hardware address of every interface.
-        type Interface<'a> = (String, &'a [At<Option<IpNet>>], Option<&'a At<String>>);
-        let mut interfaces: Vec<Interface> = Vec::new();
-        for bridge in &self.file.bridges {
-            interfaces.push((bridge.name.value.clone(), &bridge.addresses, bridge.mac.as_ref()));
-        }
-        for node in &self.file.nodes {
-            for link in &node.links {
-                let here = format!("{}/{}", node.name.value, link.name.value);
-                let domain = match (&link.bridge, &link.peer) {
-                    (Some(bridge), _) => bridge.value.clone(),
-                    (None, Some(peer)) => here.clone().min(peer.value.clone()),
-                    (None, None) => here,
-                };
-                interfaces.push((domain, &link.addresses, link.mac.as_ref()));
-            }
-        }
-        for (domain, list, mac) in interfaces {
-            for address in list {
-                let Some(net) = address.value else { continue };
-                if let Some(first) = addresses.insert((domain.clone(), net.addr()), address.place.line) {
-                    self.wrong(address, format!("`{}` is taken in the same network already, in line {first}", net.addr()));
-                }
-            }
-            if let Some(mac) = mac
-                && !mac.is_empty()
-                && let Some(first) = macs.insert(mac, mac.place.line)
-            {
-                self.wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
-            }
-        }
-    }
-
-    fn services(&self) -> Vec<Service> {
-        let all: Vec<(&NodeFile, usize, &ServiceFile)> =
-            self.file.nodes.iter().enumerate().flat_map(|(i, n)| n.services.iter().map(move |s| (n, i, s))).collect();
-        let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
-        for (_, _, service) in &all {
-            self.name("service", &service.name);
-            if let Some(first) = seen.insert(&service.name, service.name.place.line) {
-                self.wrong(
-                    &service.name,
-                    format!("there is a service `{}` already, in line {first}: names are unique in a lab", service.name.value),
-                );
-            }
-            for other in &service.after {
-                if !all.iter().any(|(_, _, s)| s.name.value == other.value) {
-                    self.unknown("service", other, all.iter().map(|(_, _, s)| s.name.as_str()));
-                }
-            }
-            if service.stand_in.is_some() && self.file.subject.as_ref().is_none_or(|s| s.stand_in.is_none()) {
-                self.wrong(&service.name, "`stand-in` takes the place of a `subject` that has a `stand-in`, which this lab has not");
-            }
-        }
-        self.cycles(&all);
-        all.iter()
-            .map(|(node, index, service)| Service {
-                name: service.name.value.clone(),
-                node: handle(&node.name, *index),
-                run: self.run(&service.run),
-                stand_in: service.stand_in.as_ref().map(|run| self.run(run)),
-                after: service.after.iter().map(|a| a.value.clone()).collect(),
-            })
-            .collect()
-    }
-
-    /// A service that waits for itself, over others or directly, would never start.
-    fn cycles(&self, all: &[(&NodeFile, usize, &ServiceFile)]) {
-        let mut startable: HashSet<&str> = HashSet::new();
-        let exists = |name: &str| all.iter().any(|(_, _, s)| s.name.value == name);
-        loop {
-            let before = startable.len();
-            for (_, _, service) in all {
-                if service.after.iter().all(|a| startable.contains(a.as_str()) || !exists(a)) {
-                    startable.insert(&service.name);
-                }
-            }
-            if startable.len() == before {
-                break;
-            }
-        }
-        for (_, _, service) in all.iter().filter(|(_, _, s)| !startable.contains(s.name.as_str())) {
-            let waits: Vec<&str> = service.after.iter().map(|a| a.as_str()).collect();
-            let at = service.after.first().expect("it waits for something");
-            self.wrong(
-                at,
-                format!("`{}` can never start: it waits for {}, which in the end waits for it", service.name.value, quoted(&waits)),
-            );
-        }
-    }
-
-    fn run(&self, run: &RunFile) -> Run {
-        if run.command.place != tree::Place::default() && run.command.trim().is_empty() {
-            self.wrong(&run.command, "an empty command");
-        }
-        for (path, _) in &run.files {
-            let outside = path.starts_with('/') && !path.starts_with("/etc/") && !path.starts_with("/run/");
-            if outside || path.is_empty() || path.ends_with('/') || path.split('/').any(|part| part == ".." || part == ".") {
-                let message =
-                    format!("`{}`: a path below the service's folder, or below /etc or /run, which are the lab's own", path.value);
-                self.wrong(path, message);
-            }
-        }
-        for (name, _) in &run.environment {
-            let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(good) {
-                self.wrong(name, format!("`{}` cannot name an environment variable", name.value.escape_debug()));
-            }
-        }
-        let exits = run.ready.conditions.iter().find(|c| matches!(c.value, file::Condition::Exit(_)));
-        if let Some(exit) = exits
-            && run.ready.conditions.len() > 1
-        {
-            self.wrong(exit, "a service that is ready when it has ended cannot be waited for by anything else");
-        }
-        let within = run.ready.within.unwrap_or(READY_WITHIN);
-        for condition in &run.ready.conditions {
-            if matches!(condition.value, file::Condition::Running(time) if time >= within) {
-                self.wrong(condition, format!("can never be ready: that is not within {within:?}"));
-            }
-            if matches!(&condition.value, file::Condition::File(path) | file::Condition::Command(path) if path.trim().is_empty()) {
-                self.wrong(condition, "empty: nothing to wait for");
-            }
-        }
-        Run {
-            command: run.command.value.clone(),
-            files: run.files.iter().map(|(p, c)| (p.value.clone(), c.clone())).collect(),
-            environment: run.environment.iter().map(|(k, v)| (k.value.clone(), v.clone())).collect(),
-            ready: run.ready.conditions.iter().map(|c| c.value.clone()).collect(),
-            within,
         }
     }
 }
@@ -432,10 +266,11 @@ fn nets(addresses: &[At<Option<IpNet>>]) -> Vec<IpNet> {
 
 /// Names that `ip -batch` could misread stand for themselves only in labrun; the kernel's name is
 /// another then.
-fn handle(name: &str, index: usize) -> Handle {
+pub(super) fn handle(name: &str, index: usize) -> Handle {
     let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    Handle(if plain { name.into() } else { format!("node-{index}") })
+    // The underscore keeps it apart from every plain name.
+    Handle(if plain { name.into() } else { format!("_node-{index}") })
 }
 
 /// `net.ipv4.conf.all.rp_filter` as a path; with a `/` in it, it is one already (sysctl(8)).

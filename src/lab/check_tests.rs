@@ -199,7 +199,7 @@ impl Steps<'_> {
     }
 
     fn run(&self, run: &RunStepFile) -> Command {
-        if run.command.place.line > 0 && run.command.trim().is_empty() {
+        if run.command.place.line > 0 && !self.check.problems.are_at(run.command.place) && run.command.trim().is_empty() {
             self.check.wrong(&run.command, "an empty command");
         }
         Command {

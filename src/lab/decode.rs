@@ -32,6 +32,11 @@ impl Problems {
         self.0.borrow_mut().push(Problem { place, path: path.into(), message: message.into() });
     }
 
+    /// Whether one was noted at `place`: what is built on a wrong value is not wrong by itself.
+    pub fn are_at(&self, place: Place) -> bool {
+        self.0.borrow().iter().any(|problem| problem.place == place)
+    }
+
     /// The mistakes in the order of the file.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut all = self.0.into_inner();
@@ -104,7 +109,12 @@ impl<'a> Reader<'a> {
     /// other numbers than they look.
     pub fn text(&self) -> String {
         match &self.node.value {
-            Value::Text(text) => text.clone(),
+            Value::Text(text) => {
+                if text.contains('\0') {
+                    self.wrong("text cannot hold a NUL: neither files written by a shell nor arguments can");
+                }
+                text.clone()
+            }
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
                 self.wrong(format!("expected text, found {}: put it in quotes", self.node.value.kind()));
                 String::new()
@@ -240,6 +250,9 @@ impl<'a> Reader<'a> {
             Value::Null => None,
             Value::Map(map) => {
                 for (i, (key, place, _)) in map.iter().enumerate() {
+                    if key.contains('\0') {
+                        self.problems.add(*place, self.path, "a name cannot hold a NUL");
+                    }
                     if let Some((_, first, _)) = map[..i].iter().find(|(other, ..)| other == key) {
                         let message = format!("`{key}` stands here twice, first in line {}", first.line);
                         self.problems.add(*place, &join(self.path, key), message);

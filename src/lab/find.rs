@@ -57,10 +57,15 @@ pub fn repository(start: &Path) -> PathBuf {
 /// One line a mistake: `file:line:column: path: message`.
 pub fn show_problems(file: &str, problems: &[Problem]) -> String {
     let line = |p: &Problem| {
-        let path = if p.path.is_empty() { String::new() } else { format!("{}: ", p.path) };
-        format!("{file}:{}:{}: {path}{}", p.place.line, p.place.column, p.message)
+        let path = if p.path.is_empty() { String::new() } else { format!("{}: ", one_line(&p.path)) };
+        format!("{file}:{}:{}: {path}{}", p.place.line, p.place.column, one_line(&p.message))
     };
     problems.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// `text` with its line breaks and other control characters as escapes.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 impl Labs {

@@ -67,6 +67,8 @@ pub fn parse(text: &str) -> Result<Node, (Place, String)> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
+        // Three times as deep as a lab file goes; the default is more than a thread's stack may hold.
+        budget: serde_saphyr::budget! { max_depth: 32 },
         // Repeats are reported by `decode`, all of them and with both places.
         duplicate_keys: DuplicateKeyPolicy::LastWins,
     };
@@ -80,6 +82,13 @@ pub fn parse(text: &str) -> Result<Node, (Place, String)> {
             let words = match words.split_once(": ") {
                 Some((head, tail)) if head.starts_with("line ") => tail,
                 _ => words,
+            };
+            let words = words.rsplit_once(" at line ").map_or(words, |(words, _)| words);
+            // These two speak of the library.
+            let words = match words {
+                _ if words.starts_with("multiple YAML documents") => "a second document begins: a lab file holds one",
+                _ if words.starts_with("budget breached") => "nested too deeply or too large for a lab file",
+                other => other,
             };
             Err((place, words.to_string()))
         }

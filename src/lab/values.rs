@@ -130,6 +130,9 @@ pub fn link_name(text: &str) -> Result<(), String> {
     if text == "lo" {
         return Err("`lo` is there in every node already".into());
     }
+    if matches!(text, "all" | "default") {
+        return Err(format!("`{text}` cannot name a link: the kernel's settings for all links are called so"));
+    }
     // The kernel forbids blanks, `/` and `:`; `%` is a pattern to it; the rest would be special to
     // `ip -batch` or be taken for an option by a program that is given the name.
     let bad = |c: char| c.is_whitespace() || c.is_control() || "/:%#'\"\\".contains(c);

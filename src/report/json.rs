@@ -3,5 +3,5 @@
 use super::Message;
 
 pub fn tell(message: &Message) {
-    println!("{}", serde_json::to_string(message).expect("messages are plain data"));
+    super::print_line(&serde_json::to_string(message).expect("messages are plain data"));
 }

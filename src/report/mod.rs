@@ -202,6 +202,26 @@ impl Reporter {
     }
 }
 
+/// Prints a line on standard output. When nobody reads it any more (`labrun logs -f | head`), the
+/// run is stopped in good order.
+pub fn print_line(text: &str) {
+    use std::io::Write;
+    if writeln!(std::io::stdout().lock(), "{text}").is_err() {
+        crate::host::interrupt::stop();
+    }
+}
+
+/// [`print_line`] with a format.
+#[macro_export]
+macro_rules! outln {
+    ($($format:tt)*) => { $crate::report::print_line(&format!($($format)*)) };
+}
+
+/// `1 service`, `4 services`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// `0.24 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
@@ -211,7 +231,7 @@ pub fn seconds(time: Duration) -> String {
 pub fn subject_line(lab: &str, subject: &SubjectInfo) -> (String, bool) {
     let SubjectInfo { program, how, path } = subject;
     match how.as_str() {
-        "stand-in" => (format!("{lab}: no {program} here, so its stand-in {path} is tested; --subject PATH names the real one"), true),
+        "stand-in" => (format!("{lab}: no {program} found, testing its stand-in {path} (see --subject)"), true),
         "path" => (format!("{lab}: testing {path} (found on PATH)"), false),
         "built" => (format!("{lab}: testing {program}, built from its repository"), false),
         _ => (format!("{lab}: testing {path}"), false),

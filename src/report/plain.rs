@@ -1,10 +1,11 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use super::{Message, Outcome, result_detail, seconds, subject_line, summary_line};
+use super::{Message, Outcome, count, result_detail, seconds, subject_line, summary_line};
+use crate::quote::shell;
 
 pub fn tell(message: &Message) {
     if let Some(text) = text(message) {
-        println!("{text}");
+        super::print_line(&text);
     }
 }
 
@@ -20,7 +21,9 @@ fn text(message: &Message) -> Option<String> {
         Message::Setup { instance, again: true } => format!("setup {instance} again: it was made from something else"),
         Message::Setup { instance, .. } => format!("setup {instance}"),
         Message::Ready { instance, reused: true, .. } => format!("ready {instance}: was up already"),
-        Message::Ready { instance, time, services, .. } => format!("ready {instance} in {}, {services} services", seconds(*time)),
+        Message::Ready { instance, time, services, .. } => {
+            format!("ready {instance} in {}, {}", seconds(*time), count(*services, "service"))
+        }
         Message::SetupFailed { instance, lines } => format!("ERROR setup of {instance}\n{}", indented(lines)),
         Message::Result(result) => {
             let word = match result.outcome {
@@ -29,7 +32,11 @@ fn text(message: &Message) -> Option<String> {
                 Outcome::Skip => "SKIP",
                 Outcome::Error => "ERROR",
             };
-            let mut line = format!("{word:<5} {} {} {}", result.test, seconds(result.time), result_detail(result)).trim_end().to_string();
+            let time = match result.outcome {
+                Outcome::Pass | Outcome::Fail => format!(" {}", seconds(result.time)),
+                Outcome::Skip | Outcome::Error => String::new(),
+            };
+            let mut line = format!("{word:<5} {}{time} {}", result.test, result_detail(result)).trim_end().to_string();
             if !result.lines.is_empty() {
                 line.push('\n');
                 line.push_str(&indented(&result.lines));
@@ -38,7 +45,7 @@ fn text(message: &Message) -> Option<String> {
         }
         Message::Cleaned { instance } => format!("cleaned {instance}"),
         Message::Kept { instance, node } => {
-            format!("kept {instance}: enter it with `labrun shell {instance} {node}`, end it with `labrun clean {instance}`")
+            format!("kept {instance}: enter it with `labrun shell {instance} {}`, end it with `labrun clean {instance}`", shell(node))
         }
         Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
         Message::Note { text } => text.clone(),

@@ -1,6 +1,7 @@
 //! Lines and progress for a terminal.
 
-use super::{Message, Outcome, TestResult, result_detail, seconds, subject_line, summary_line};
+use super::{Message, Outcome, TestResult, count, result_detail, seconds, subject_line, summary_line};
+use crate::quote::shell;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -41,7 +42,7 @@ impl Terminal {
                 self.stop(instance);
                 match reused {
                     true => self.line(&format!("🚀 {instance} is up already")),
-                    false => self.line(&format!("🚀 {instance} is up: {services} services ready in {}", seconds(*time))),
+                    false => self.line(&format!("🚀 {instance} is up in {}, {}", seconds(*time), count(*services, "service"))),
                 }
             }
             Message::SetupFailed { instance, lines } => {
@@ -58,7 +59,7 @@ impl Terminal {
             Message::Kept { instance, node } => {
                 self.stop(instance);
                 self.line(&format!("🔎 {instance} stays up"));
-                self.line(&format!("   enter it: labrun shell {instance} {node}"));
+                self.line(&format!("   enter it: labrun shell {instance} {}", shell(node)));
                 self.line(&format!("   end it:   labrun clean {instance}"));
             }
             Message::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),
@@ -99,7 +100,7 @@ impl Terminal {
 
     fn line(&self, text: &str) {
         // Above the spinners, if there are any.
-        self.progress.suspend(|| println!("{text}"));
+        self.progress.suspend(|| super::print_line(text));
     }
 
     fn spin(&mut self, key: &str, text: &str) {

@@ -48,7 +48,7 @@ impl Lease {
         match (&self.server, &self.duid) {
             (Some(server), _) => server.to_string(),
             (None, Some(duid)) => match duid_mac(duid) {
-                Some(mac) => format!("server {}", hex(&mac)),
+                Some(mac) => hex(&mac),
                 None => format!("DUID {}", hex(duid)),
             },
             (None, None) => "an unnamed server".into(),
@@ -72,9 +72,12 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The last lease of a dhclient.leases(5) file: later ones replace earlier ones.
 fn dhclient(text: &str) -> Option<Lease> {
-    let start = text.rfind("lease {").into_iter().chain(text.rfind("lease6 {")).max()?;
-    let mut lease = Lease::default();
-    for line in text[start..].lines() {
+    let mut lease: Option<Lease> = None;
+    for line in text.lines() {
+        if matches!(line, "lease {" | "lease6 {") {
+            lease = Some(Lease::default());
+        }
+        let Some(lease) = &mut lease else { continue };
         let line = line.trim().trim_end_matches(['{', ';']).trim();
         let (key, value) = match line.strip_prefix("option ") {
             Some(option) => option.split_once(' ').unwrap_or((option, "")),
@@ -91,7 +94,7 @@ fn dhclient(text: &str) -> Option<Lease> {
             _ => {}
         }
     }
-    Some(lease)
+    lease
 }
 
 /// dhcpcd-run-hooks(8).

@@ -1,10 +1,11 @@
 //! One lab, from set-up to clean-up: drives the runtime's session and judges what it reports.
 
+use super::describe::{describe_missing, describe_service};
 use super::judge::{Seen, Verdict, judge};
 use crate::event::{self, Event};
 use crate::host::{Native, Process, interrupt};
 use crate::lab::model::{Client, GLOBAL, Lab, Patience, Step, StepKind, Test};
-use crate::report::{Message, Outcome, SubjectInfo, TestResult};
+use crate::report::{Message, Outcome, SubjectInfo, TestResult, count};
 use crate::script;
 use crate::subject::Given;
 use anyhow::Result;
@@ -77,6 +78,8 @@ pub struct Session<'a> {
     subject: Option<SubjectInfo>,
     /// Lines about services that failed, collected until somebody asks.
     trouble: Vec<String>,
+    /// The lab could not be put back as set-up left it: no further test can run in it.
+    pub broken: bool,
 }
 
 impl<'a> Session<'a> {
@@ -88,7 +91,7 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         let instance = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
-        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new() })
+        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new(), broken: false })
     }
 
     /// Waits until the lab is up.
@@ -199,8 +202,7 @@ impl<'a> Session<'a> {
         }
         result.time = began.elapsed();
         if result.detail.is_empty() {
-            let steps = test.steps.len();
-            result.detail = format!("{steps} step{}", if steps == 1 { "" } else { "s" });
+            result.detail = count(test.steps.len(), "step");
         }
         if result.outcome != Outcome::Error {
             self.restore(&mut result);
@@ -224,6 +226,14 @@ impl<'a> Session<'a> {
         loop {
             match self.next() {
                 Some(Event::Restored) => break,
+                Some(Event::Failed) => {
+                    self.broken = true;
+                    if result.outcome == Outcome::Pass {
+                        result.outcome = Outcome::Error;
+                        result.detail = "the lab could not be put back after the test".into();
+                    }
+                    break;
+                }
                 Some(Event::Service(service)) if service.state == "died" => result.outcome = Outcome::Fail,
                 Some(_) => {}
                 None => {
@@ -343,32 +353,4 @@ fn patience(step: &StepKind) -> Option<Patience> {
         StepKind::Ping(ping) => Some(ping.patience),
         _ => None,
     }
-}
-
-/// What is missing and the command that gets it.
-pub fn describe_missing(kind: &str, name: &str, package: &str, stand_in: &str) -> String {
-    match kind {
-        "command" => format!("{name} is missing, install it: {}", crate::verbs::doctor::install_command(&[package.to_string()]).join(" ")),
-        "kernel" => format!("this kernel has no {name}: `modprobe`, another kernel, or a machine that has it"),
-        _ if stand_in.is_empty() => format!("there is no {name}: name it with --subject PATH"),
-        _ => format!("there is no {name}, and --strict refuses its stand-in {stand_in}: name it with --subject PATH"),
-    }
-}
-
-fn describe_service(service: &event::Service) -> Vec<String> {
-    let what = match (service.state.as_str(), service.status) {
-        ("died", Some(status)) if status > 128 => format!("died of signal {}", status - 128),
-        ("died", Some(127)) => "could not be run (exit status 127)".into(),
-        ("died", Some(status)) => format!("died with exit status {status}"),
-        ("late", _) => {
-            let waited = Duration::from_millis(service.within.unwrap_or_default());
-            format!("was not ready within {waited:?}, still waiting for: {}", service.waiting)
-        }
-        _ => return Vec::new(),
-    };
-    vec![
-        format!("service {} (node {}) {what}", service.name, service.node),
-        format!("command: {}", service.command.trim()),
-        "its last lines:".into(),
-    ]
 }

@@ -7,7 +7,8 @@ use crate::host::Native;
 use crate::host::native::{is_root, run_tool};
 use crate::lab::find::Labs;
 use crate::lab::model::{Client, Lab};
-use crate::run::session::describe_missing;
+use crate::outln;
+use crate::run::describe::describe_missing;
 use crate::script;
 use anyhow::Result;
 use std::path::Path;
@@ -22,10 +23,13 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
     if install {
         let packages = packages(&chosen, client);
         if !packages.is_empty() {
-            let command = install_command(&packages);
-            println!("running: {}", command.join(" "));
+            let mut command = install_command(&packages);
+            // Some packages ask questions (isc-dhcp-relay does); sudo would drop a variable set outside of it.
+            let apt = command.iter().position(|word| word == "apt-get").unwrap_or_default();
+            command.splice(apt..apt, ["env", "DEBIAN_FRONTEND=noninteractive"].map(String::from));
+            outln!("running: {}", command.join(" "));
             if !run_tool(&command)? {
-                println!("the installation failed; if a package is unknown, `apt-get update` first");
+                outln!("the installation failed; if a package is unknown, `apt-get update` first");
                 return Ok(Exit::Machine as u8);
             }
         }
@@ -40,11 +44,11 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
             } else {
                 "as this user, in user namespaces"
             };
-            println!("ok    sandbox  {how}");
+            outln!("ok    sandbox  {how}");
             host
         }
         Err(error) => {
-            println!("LACKS sandbox  {error:#}");
+            outln!("LACKS sandbox  {error:#}");
             return Ok(Exit::Machine as u8);
         }
     };
@@ -52,8 +56,8 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
         let missing = missing(&host, lab, client)?;
         lacking |= !missing.is_empty();
         match missing.as_slice() {
-            [] => println!("ok    lab {}", lab.name),
-            some => some.iter().for_each(|text| println!("LACKS lab {}: {text}", lab.name)),
+            [] => outln!("ok    lab {}", lab.name),
+            some => some.iter().for_each(|text| outln!("LACKS lab {}: {text}", lab.name)),
         }
     }
     Ok(if lacking { Exit::Machine } else { Exit::Passed } as u8)

@@ -5,6 +5,7 @@ use crate::error::{Exit, Failure};
 use crate::lab::check;
 use crate::lab::find::{Labs, Origin, show_problems};
 use crate::lab::model::Client;
+use crate::outln;
 use crate::report::Format;
 use crate::script as compiler;
 use anyhow::Result;
@@ -17,16 +18,18 @@ use std::path::PathBuf;
 /// If lab files are broken: their mistakes, after the list of the others.
 pub fn list(cli: &Cli) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
+    let names = labs.labs.iter().flat_map(|(_, lab)| lab.tests.iter().map(|t| t.name.chars().count() + 2).chain([lab.name.len()]));
+    let width = names.max().unwrap_or_default().max(2);
     for (origin, lab) in &labs.labs {
         let from = if *origin == Origin::BuiltIn { "built in".to_string() } else { lab.file.clone() };
         if cli.format == Format::Json {
             let tests: Vec<_> = lab.tests.iter().map(|t| json!({"name": t.name, "about": t.about})).collect();
-            println!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
+            outln!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
             continue;
         }
-        println!("{:<18} {} ({from})", lab.name, lab.about);
+        outln!("{:<width$}  {} ({from})", lab.name, lab.about);
         for test in &lab.tests {
-            println!("  {:<16} {}", test.name, test.about);
+            outln!("  {:<rest$}  {}", test.name, test.about, rest = width - 2);
         }
     }
     labs.intact()?;
@@ -44,7 +47,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
         let text = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
         let text = String::from_utf8(text).map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
         match check::lab(&text, &shown) {
-            Ok(lab) => println!(
+            Ok(lab) => outln!(
                 "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
                 lab.name,
                 lab.nodes.len(),
@@ -52,7 +55,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
                 lab.tests.len()
             ),
             Err(problems) => {
-                println!("{}", show_problems(&shown, &problems));
+                outln!("{}", show_problems(&shown, &problems));
                 exit = Exit::Usage;
             }
         }
@@ -67,7 +70,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
 pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
-        print!("{}", compiler::compile(lab, client));
+        outln!("{}", compiler::compile(lab, client).trim_end());
     }
     Ok(Exit::Passed as u8)
 }

@@ -9,7 +9,6 @@ pub mod test;
 
 use crate::cli::{Cli, RunArgs, Verb};
 use crate::error::Failure;
-use crate::host::Native;
 use crate::lab::find::Labs;
 use crate::run::session::Options;
 use anyhow::Result;
@@ -41,8 +40,12 @@ fn options(run: &RunArgs, labs: &Labs) -> Result<Options> {
     {
         return Err(Failure::usage(format!("--instance: `{instance}` may have letters, digits, `-`, `_` and `.`")).into());
     }
+    let host = running::host()?;
+    if host.elevated {
+        eprintln!("labrun: this kernel refuses user namespaces to ordinary users, so the labs run through sudo");
+    }
     Ok(Options {
-        host: Native::detect().map_err(|error| Failure::machine(format!("{error:#}")))?,
+        host,
         folder: labs.repository.clone(),
         instance: run.instance.clone(),
         client: run.client,

@@ -5,6 +5,7 @@ use crate::error::{Exit, Failure};
 use crate::event::{self, Event};
 use crate::host::Native;
 use crate::lab::decode::{quoted, suggest};
+use crate::outln;
 use crate::report::{Format, Message, Reporter};
 use crate::script;
 use anyhow::Result;
@@ -41,11 +42,11 @@ pub fn collect(host: &Native, words: &[String]) -> Result<(Vec<Event>, i32)> {
 pub fn status(cli: &Cli) -> Result<u8> {
     let (events, _) = collect(&host()?, &["status".to_string()])?;
     if cli.format == Format::Json {
-        println!("{}", status_json(&events));
+        outln!("{}", status_json(&events));
         return Ok(Exit::Passed as u8);
     }
     if events.is_empty() {
-        println!("no lab is up");
+        outln!("no lab is up");
     }
     for event in &events {
         match event {
@@ -56,9 +57,9 @@ pub fn status(cli: &Cli) -> Result<u8> {
                     _ => format!("  testing {}", instance.path),
                 };
                 let hint = if instance.condition == "dead" { "  (run `labrun clean`)" } else { "" };
-                println!("{:<16} {:<8} pid {}{subject}{hint}", instance.instance, instance.condition, instance.pid);
+                outln!("{:<16} {:<8} pid {}{subject}{hint}", instance.instance, instance.condition, instance.pid);
             }
-            Event::Service(service) => println!("  {:<14} {}", service.name, service_state(service)),
+            Event::Service(service) => outln!("  {:<14} {}", service.name, service_state(service)),
             _ => {}
         }
     }
@@ -131,7 +132,7 @@ pub fn exec(lab: &str, node: &str, command: &[String]) -> Result<u8> {
 pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u8> {
     let host = host()?;
     let instance = instance(&host, lab)?;
-    let mut words = vec!["logs".to_string(), instance.clone()];
+    let mut words = vec!["--tied".to_string(), "logs".into(), instance.clone()];
     words.extend(follow.then(|| "-f".to_string()));
     words.extend(services.iter().cloned());
     let mut process = host.run(&script::runtime(), &words, Path::new("."))?;
@@ -142,7 +143,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
             Event::Log { service, line } if cli.format == Format::Json => {
                 reporter.tell(&Message::Log { lab: instance.clone(), source: service, line });
             }
-            Event::Log { service, line } => println!("{service} | {line}"),
+            Event::Log { service, line } => outln!("{service} | {line}"),
             Event::Error { message } => failed = Some(message),
             _ => {}
         }

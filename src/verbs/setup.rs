@@ -5,6 +5,7 @@ use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
 use crate::host::interrupt;
 use crate::lab::find::Labs;
+use crate::quote::shell;
 use crate::report::{Format, Message, Reporter};
 use crate::run::session::{Down, Session};
 use crate::subject;
@@ -21,7 +22,7 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
     let options = options(run, &labs)?;
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
-    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, &tell)?;
+    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, options.host, &tell)?;
     for lab in chosen {
         if interrupt::interrupted() {
             return Ok(Exit::Interrupted as u8);
@@ -41,8 +42,13 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
                 let name = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
                 let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
                 let node = lab.nodes.first().map_or("global", |n| &n.name);
-                let text = format!("next: labrun test {} | labrun shell {name} {node} | labrun clean {name}", tests.join(" "));
-                tell(Message::Note { text });
+                for text in [
+                    format!("labrun test {}", tests.join(" ")),
+                    format!("labrun shell {name} {}", shell(node)),
+                    format!("labrun clean {name}"),
+                ] {
+                    tell(Message::Note { text: format!("   next: {text}") });
+                }
             }
             Ok(()) => {}
             Err(Down::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),

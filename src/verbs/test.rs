@@ -32,16 +32,21 @@ pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>) -> Re
         let reporter = Mutex::new(&mut reporter);
         let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
-        subject::resolve(&all, &run.subject, &labs.repository, &tell)?
+        subject::resolve(&all, &run.subject, &labs.repository, options.host, &tell)?
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     let results = run_labs(&chosen, &options, &subjects, jobs, &mut reporter);
     if interrupt::interrupted() {
+        reporter.tell(&Message::Note { text: "interrupted, and cleaned up".into() });
         return Ok(Exit::Interrupted as u8);
     }
     let count = |outcome| results.iter().filter(|r: &&TestResult| r.outcome == outcome).count();
     let (passed, failed, errors, skipped) = (count(Outcome::Pass), count(Outcome::Fail), count(Outcome::Error), count(Outcome::Skip));
+    if failed > 0 && !options.verbose && !options.keep {
+        let text = "to see more: -v shows what the daemons print, --keep leaves the lab up to look around".into();
+        reporter.tell(&Message::Note { text });
+    }
     reporter.tell(&Message::Summary { passed, failed, errors, skipped, time: began.elapsed() });
     Ok(match (failed, errors, skipped) {
         (_, 1.., _) => Exit::Setup,
@@ -121,8 +126,8 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
         if interrupt::interrupted() {
             break;
         }
-        let result = if broken { session.result(test, Outcome::Error) } else { session.test(test) };
-        broken |= result.outcome == Outcome::Error;
+        let result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
+        broken |= session.broken || result.outcome == Outcome::Error;
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
         }
@@ -130,6 +135,11 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
     }
     session.end();
     Ok(())
+}
+
+/// The result of a test that an earlier one left no lab to run in.
+fn lost(result: TestResult) -> TestResult {
+    TestResult { detail: "the lab was lost in an earlier test".into(), ..result }
 }
 
 fn client_speaks(test: &Test, options: &Options) -> bool {
