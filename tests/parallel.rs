@@ -45,7 +45,9 @@ fn two_runs_of_one_lab_each_get_their_own() {
             let runs = [spawn(user, &["test", "relay"]), spawn(user, &["test", "relay"]), spawn(user, &["test", "relay"])];
             let texts = runs.map(|child| passed(child, "one of three"));
             let all = texts.concat();
-            for instance in ["setup relay\n", "setup relay@2\n", "setup relay@3\n", "cleaned relay\n", "cleaned relay@2\n", "cleaned relay@3\n"] {
+            for instance in
+                ["setup relay\n", "setup relay@2\n", "setup relay@3\n", "cleaned relay\n", "cleaned relay@2\n", "cleaned relay@3\n"]
+            {
                 assert_eq!(all.matches(instance).count(), 1, "{instance} in {all}");
             }
             assert_eq!(all.matches("2 passed, 0 failed").count(), 3, "{all}");
@@ -101,7 +103,10 @@ fn a_lab_that_is_up_is_used_and_stays_up() {
             let supervisor = supervisor(user, "relay");
             for _ in 0..2 {
                 let text = expect(user, &["test", "relay-v4"], 0);
-                assert!(text.contains("ready relay: was up already") && !text.contains("setup relay") && !text.contains("cleaned"), "{text}");
+                assert!(
+                    text.contains("ready relay: was up already") && !text.contains("setup relay") && !text.contains("cleaned"),
+                    "{text}"
+                );
                 assert_eq!(self::supervisor(user, "relay"), supervisor);
             }
             // Setting up what is up changes nothing either.

@@ -68,7 +68,8 @@ fn snapshot(user: User) -> Snapshot {
 fn settled_words(line: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in line.split_whitespace() {
-        let counts = words.last().is_some_and(|last| ["expires", "valid_lft", "preferred_lft"].contains(last)) || (line.starts_with(':') && word.starts_with('['));
+        let counts = words.last().is_some_and(|last| ["expires", "valid_lft", "preferred_lft"].contains(last))
+            || (line.starts_with(':') && word.starts_with('['));
         words.push(if counts { "*" } else { word });
     }
     words.join(" ")
@@ -114,7 +115,12 @@ fn untouched_by(lab: &str) {
         settled(&trace);
         assert_same(&before, &snapshot(user), &format!("{lab} is up, as {user:?}"));
         let added = trace.added();
-        let shared = |p: &host::Process| ["net", "mnt", "pid", "uts", "ipc"].into_iter().filter(|kind| p.namespaces.get(kind) == own.namespaces.get(kind)).collect::<Vec<_>>();
+        let shared = |p: &host::Process| {
+            ["net", "mnt", "pid", "uts", "ipc"]
+                .into_iter()
+                .filter(|kind| p.namespaces.get(kind) == own.namespaces.get(kind))
+                .collect::<Vec<_>>()
+        };
         let outside: Vec<_> = added.iter().map(|p| (p.name.as_str(), shared(p))).filter(|(_, kinds)| !kinds.is_empty()).collect();
         // It waits for PID 1 of the sandbox, so it cannot be in that PID namespace itself.
         assert_eq!(outside, [("unshare", vec!["pid"])], "{lab} is up, as {user:?}: these processes are in the host's namespaces");
