@@ -40,7 +40,7 @@ emit() {
     fi
   done
   # Nobody may be listening any more.
-  printf '%s}\n' "$line" 2>/dev/null 1>&"$EVENTS" || :
+  { printf '%s}\n' "$line" >&"$EVENTS"; } 2>/dev/null || :
 }
 
 # emit_file FILE LIMIT [key=TEXT]...: the last LIMIT bytes of FILE as `output` events in base64.

@@ -92,10 +92,7 @@ missing() {
 # One lock on $ROOT covers the decision, never the work.
 claim() {
   local lock slot=1 base=$NAME
-  until safe_root && { exec {lock}<"$ROOT"; } 2>/dev/null && flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]]; do
-    [[ -z ${lock-} ]] || exec {lock}<&-
-    lock=
-  done
+  until safe_root && root_lock; do :; done
   while :; do
     STATE=$ROOT/$NAME
     FRESH=1
@@ -169,7 +166,7 @@ leave() {
     rm -f "$STATE/owner" "$STATE/keep"
   else
     sandbox_remove "$STATE" && [[ -n $BEGUN ]] && emit cleaned "instance=$NAME"
-    rmdir "$ROOT" 2>/dev/null || :
+    root_remove
   fi
   emit end
   exit "$1"
@@ -218,7 +215,7 @@ clean() {
       status=4
     fi
   done
-  rmdir "$ROOT" 2>/dev/null || :
+  root_remove
   return "$status"
 }
 

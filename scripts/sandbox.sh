@@ -37,6 +37,23 @@ own_root() {
   [[ $REPLY == "directory $EUID" ]] || fail "$ROOT is not a folder of this user's; remove it"
 }
 
+# root_lock: lock $ROOT, by the descriptor $lock. Fails when it has been removed in the meantime.
+root_lock() {
+  { exec {lock}<"$ROOT"; } 2>/dev/null || return
+  flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]] && return
+  exec {lock}<&-
+  return 1
+}
+
+# root_remove: remove $ROOT if it is empty; under the lock, or another labrun that has just decided to
+# put its lab there would lose it.
+root_remove() {
+  local lock
+  root_lock || return 0
+  rmdir "$ROOT" 2>/dev/null || :
+  exec {lock}<&-
+}
+
 # user_flags: how this user may unshare, in the array $FLAGS; fails where the kernel refuses.
 user_flags() {
   FLAGS=()
@@ -79,7 +96,7 @@ sandbox_start() {
   while :; do
     if IFS= read -r -t 0.1 -u "$events" part; then
       line+=$part
-      printf '%s\n' "$line" 2>/dev/null 1>&"$EVENTS"
+      { printf '%s\n' "$line" >&"$EVENTS"; } 2>/dev/null
       # The end of the pipe would not do: unshare(1), waiting for PID 1, holds it open.
       case $line in
         '{"event":"ready"'*) ready=1 && break ;;

@@ -48,8 +48,9 @@ subject_install() {
 }
 
 # identity: what a lab is made from, in $REPLY; a running lab is made anew when this differs. Hashing
-# the program would cost more than the whole set-up; size and time tell two builds apart.
+# the program would cost more than the whole set-up. Size and modification time alone don't tell two
+# programs apart, because reproducible builds give all files one time; inode and change time do.
 identity() {
   REPLY="$LAB_HASH $HOW"
-  [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%s %y' -- "$SUBJECT")"
+  [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%d:%i %s %y %z' -- "$SUBJECT")"
 }

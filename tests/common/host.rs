@@ -3,15 +3,16 @@
 //! A test that root runs runs itself again in fresh mount, PID and network namespaces with an empty
 //! /run and /tmp. labrun cannot tell that host from any other, and there nothing else comes and goes:
 //! a process, namespace or file more is a leak. LABRUN_TEST_HOST=real keeps it on the real host (then
-//! with `--test-threads=1`, and nobody else at work). An ordinary user's tests always run on the real
-//! host, with a runtime folder of their own, and look only at what carries their mark.
+//! with nobody else at work). An ordinary user's tests always run on the real host, one after the other,
+//! and look only at what carries their mark.
 
 use super::User;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -54,7 +55,9 @@ exit $?
 
 /// Runs `body`, which is the test called `name`, on a host of its own.
 pub fn private(name: &str, body: impl FnOnce()) {
-    if !super::is_root() || std::env::var_os(HOST).is_some() {
+    if !super::is_root() || is_private() {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         return body();
     }
     let output = Command::new("unshare")
@@ -80,9 +83,6 @@ pub fn is_private() -> bool {
 pub fn labrun(user: User) -> Command {
     let mut command = super::labrun(user);
     command.env(MARK, mark());
-    if !super::is_root() {
-        command.env("XDG_RUNTIME_DIR", runtime());
-    }
     command
 }
 
@@ -90,17 +90,14 @@ fn mark() -> String {
     format!("labrun-test-{}", std::process::id())
 }
 
-/// For tests of an ordinary user, who share a host: one folder for each process that runs tests.
-fn runtime() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| super::folder().keep())
-}
-
 /// The folder that labrun keeps the state of `user`'s labs in.
 pub fn state_root(user: User) -> PathBuf {
     match user {
         User::Own if super::is_root() => "/run/labrun".into(),
-        User::Own => runtime().join("labrun"),
+        User::Own => {
+            let own = fs::metadata("/proc/self").unwrap();
+            format!("/tmp/labrun-{}", own.uid()).into()
+        }
         User::Ordinary => {
             let name = std::env::var("LABRUN_TEST_USER").unwrap_or_else(|_| "nobody".into());
             let output = Command::new("id").args(["-u", &name]).output().unwrap();
@@ -271,7 +268,9 @@ fn files() -> BTreeSet<PathBuf> {
     if !is_private() {
         return BTreeSet::new();
     }
-    ["/run", "/tmp"].into_iter().flat_map(|folder| tree(Path::new(folder))).collect()
+    let all = ["/run", "/tmp"].into_iter().flat_map(|folder| tree(Path::new(folder)));
+    // The tests' own folders are not labrun's.
+    all.filter(|path| !path.to_string_lossy().starts_with("/tmp/labrun-test-")).collect()
 }
 
 /// All paths below `folder`.
