@@ -191,6 +191,7 @@ service_failed() {
     emit service "name=$1" "node=$node" state=late "waiting=$3" within:="$within" "command=$command" "log=$STATE/log/$1.log"
   fi
   mapfile -t lines < <(tail -n 20 -- "$STATE/log/$1.log" | cut -c 1-1000)
+  ((${#lines[@]})) || lines=('(it printed nothing)')
   for line in "${lines[@]}"; do
     emit log "service=$1" "line=$line"
   done

@@ -14,7 +14,7 @@ pub struct Cli {
     pub verb: Verb,
 
     /// Take the labs from this file instead (may be repeated)
-    #[arg(long = "file", short = 'f', value_name = "FILE", global = true)]
+    #[arg(long = "file", value_name = "FILE", global = true)]
     pub files: Vec<PathBuf>,
 
     /// How to print: for people, or one JSON object a line
@@ -82,7 +82,7 @@ pub enum Verb {
         /// The services, all if none is named
         services: Vec<String>,
         /// Go on as more comes
-        #[arg(long, short = 'F', visible_short_alias = 'f')]
+        #[arg(long, short = 'f')]
         follow: bool,
     },
     /// List labs and their tests
@@ -151,5 +151,16 @@ impl RunArgs {
     pub fn is_strict(&self) -> bool {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
         self.strict || (ci && !self.no_strict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// Two options of one name, for instance, show only when the verb is used.
+    #[test]
+    fn no_verb_contradicts_the_others() {
+        super::Cli::command().debug_assert();
     }
 }
