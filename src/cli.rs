@@ -156,11 +156,11 @@ impl RunArgs {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use clap::CommandFactory;
 
+    /// Two options of one name, for instance, show only when the verb is used.
     #[test]
-    fn the_command_line_does_not_contradict_itself() {
-        Cli::command().debug_assert();
+    fn no_verb_contradicts_the_others() {
+        super::Cli::command().debug_assert();
     }
 }
