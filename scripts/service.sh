@@ -27,17 +27,13 @@ service_files() {
   for ((i = 0; i < ${#files[@]}; i += 2)); do
     path=${files[i]}
     [[ $path == /* ]] || path=$STATE/service/$1/$path
-    mkdir -p -- "${path%/*}" && service_file_fresh "$path" && printf %s "${files[i + 1]}" >"$path" || {
+    # What is there already goes first: below /etc it may be a link to nowhere, as resolv.conf is where
+    # the host runs systemd-resolved, or belong to a user who is unknown in the sandbox.
+    mkdir -p -- "${path%/*}" && rm -f -- "$path" && printf %s "${files[i + 1]}" >"$path" || {
       emit error "message=cannot write $path of service $1"
       return 1
     }
   done
-}
-
-# service_file_fresh PATH: below /etc a link may lead out of the sandbox's own folders or to nowhere, as
-# that of /etc/resolv.conf does where the host runs systemd-resolved: a file takes its place.
-service_file_fresh() {
-  [[ ! -L $1 ]] || rm -f -- "$1"
 }
 
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.

@@ -143,6 +143,7 @@ restore() {
   for client in "$STATE"/client/*; do
     [[ ! -e $client ]] || dhcp_forget "$client"
   done
+  resolver_again
   links_again
   for name in $(lab_service_names); do
     [[ -e $STATE/log/$name.exit ]] || continue
