@@ -39,7 +39,7 @@ service_files() {
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
 # Only PID 1 calls this, so that a service never hangs on a session that comes and goes.
 service_start() {
-  local node command within after environment files ready IN
+  local node command within after environment files ready IN i
   service_describe "$1"
   prefix "$node"
   rm -f "$STATE/log/$1.exit" "$STATE/log/$1.pid"
@@ -61,8 +61,11 @@ service_start() {
     printf '%s\n' "$?" >"$STATE/log/$1.exit"
   ) &
   disown
-  # The pid file is what everything else goes by.
-  until [[ -s $STATE/log/$1.pid ]]; do pause 0.001; done
+  # The pid file is what everything else goes by. On a full disk it never comes, and the service is late.
+  for ((i = 0; i < 2000; i++)); do
+    [[ ! -s $STATE/log/$1.pid ]] || break
+    pause 0.001
+  done
 }
 
 # service_pid NAME: its process in $REPLY, if it runs.
