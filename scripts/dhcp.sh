@@ -7,6 +7,7 @@ step_dhcp() {
   memory=$STATE/client/$node,$link,$family
   mkdir -p "$STATE/client"
   [[ ! -e $memory ]] || dhcp_forget "$memory"
+  resolver_keep
   # Ubuntu's AppArmor profile lets dhclient write these two names only.
   lease=/var/lib/dhcp/dhclient-$node-$link-$family.leases
   printf '%s\n' "$node" "$link" "$family" "$client" "$lease" "/run/dhclient-$node-$link-$family.pid" >"$memory"
@@ -53,6 +54,21 @@ link_settled() {
   done
 }
 
+# resolver_keep: clients write /etc/resolv.conf, which all nodes share. The one from before the test is
+# kept until resolver_again.
+resolver_keep() {
+  [[ ! -d $STATE/client/.etc ]] || return 0
+  mkdir "$STATE/client/.etc"
+  cp -P /etc/resolv.conf "$STATE/client/.etc/" 2>/dev/null || :
+}
+
+resolver_again() {
+  [[ -d $STATE/client/.etc ]] || return 0
+  rm -f /etc/resolv.conf
+  cp -P "$STATE/client/.etc/resolv.conf" /etc/ 2>/dev/null || :
+  rm -rf "$STATE/client/.etc"
+}
+
 dhcp_dhclient() {
   bounded "$seconds" "$node" dhclient "-$family" -1 -v -lf "$lease" -pf "/run/dhclient-$node-$link-$family.pid" "$link"
 }
@@ -61,6 +77,8 @@ dhcp_dhclient() {
 dhcp_dhcpcd() {
   local hook=$STATE/client/hook-$node-$link-$family
   dhcp_hook "$hook" ''
+  # It would ask for the address of an earlier lease again, be it that of another node's link.
+  rm -f -- /var/lib/dhcpcd/"$link".lease* /var/db/dhcpcd/"$link".lease*
   {
     # No conflict probe and no random delay: both only cost time on a network made for the test.
     printf '%s\n' duid noarp nodelay 'option domain_name_servers, domain_name, routers, interface_mtu' \

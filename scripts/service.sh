@@ -27,23 +27,19 @@ service_files() {
   for ((i = 0; i < ${#files[@]}; i += 2)); do
     path=${files[i]}
     [[ $path == /* ]] || path=$STATE/service/$1/$path
-    mkdir -p -- "${path%/*}" && service_file_fresh "$path" && printf %s "${files[i + 1]}" >"$path" || {
+    # What is there already goes first: below /etc it may be a link to nowhere, as resolv.conf is where
+    # the host runs systemd-resolved, or belong to a user who is unknown in the sandbox.
+    mkdir -p -- "${path%/*}" && rm -f -- "$path" && printf %s "${files[i + 1]}" >"$path" || {
       emit error "message=cannot write $path of service $1"
       return 1
     }
   done
 }
 
-# service_file_fresh PATH: below /etc a link may lead out of the sandbox's own folders or to nowhere, as
-# that of /etc/resolv.conf does where the host runs systemd-resolved: a file takes its place.
-service_file_fresh() {
-  [[ ! -L $1 ]] || rm -f -- "$1"
-}
-
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
 # Only PID 1 calls this, so that a service never hangs on a session that comes and goes.
 service_start() {
-  local node command within after environment files ready IN
+  local node command within after environment files ready IN i
   service_describe "$1"
   prefix "$node"
   rm -f "$STATE/log/$1.exit" "$STATE/log/$1.pid"
@@ -65,8 +61,11 @@ service_start() {
     printf '%s\n' "$?" >"$STATE/log/$1.exit"
   ) &
   disown
-  # The pid file is what everything else goes by.
-  until [[ -s $STATE/log/$1.pid ]]; do pause 0.001; done
+  # The pid file is what everything else goes by. On a full disk it never comes, and the service is late.
+  for ((i = 0; i < 2000; i++)); do
+    [[ ! -s $STATE/log/$1.pid ]] || break
+    pause 0.001
+  done
 }
 
 # service_pid NAME: its process in $REPLY, if it runs.

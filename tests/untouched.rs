@@ -97,10 +97,8 @@ fn listing(folder: &str, skip: impl Fn(&Path) -> bool) -> String {
 fn assert_same(before: &Snapshot, after: &Snapshot, when: &str) {
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{when}");
     for (name, old) in before {
-        let new = &after[name];
-        let gone: Vec<&str> = old.lines().filter(|line| !new.lines().any(|l| l == *line)).collect();
-        let come: Vec<&str> = new.lines().filter(|line| !old.lines().any(|l| l == *line)).collect();
-        assert!(old == new, "{when}, {name} differ:\ngone: {gone:#?}\ncome: {come:#?}");
+        let (gone, come) = host::difference(name, old, &after[name]);
+        assert!(gone.is_empty() && come.is_empty(), "{when}, {name} differ:\ngone: {gone:#?}\ncome: {come:#?}");
     }
 }
 

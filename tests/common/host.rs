@@ -238,7 +238,8 @@ impl Trace {
         let now = processes();
         let extra: Vec<String> = namespaces(now.values()).difference(&namespaces(self.processes.values())).cloned().collect();
         assert!(extra.is_empty(), "{when}: namespaces are left: {extra:?}");
-        assert_eq!(mounts(), self.mounts, "{when}: mounts differ");
+        let (gone, come) = difference("mounts", &self.mounts, &mounts());
+        assert!(gone.is_empty() && come.is_empty(), "{when}: mounts are gone: {gone:#?}, have come: {come:#?}");
         assert_eq!(files(), self.files, "{when}: files differ");
         let root = state_root(self.user);
         assert!(!root.exists(), "{when}: {} is left: {:?}", root.display(), tree(&root));
@@ -261,6 +262,16 @@ impl Trace {
 /// This namespace's mounts.
 pub fn mounts() -> String {
     fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+/// The lines of `old`, which shows `name`, that are not in `new`, and the other way round.
+pub fn difference(name: &str, old: &str, new: &str) -> (Vec<String>, Vec<String>) {
+    let lacks = |text: &str, line: &str| !text.lines().any(|l| l == line);
+    // The kernel ends a mount here, too, when somebody removes its folder in another mount namespace.
+    let removed = |line: &str| name == "mounts" && line.split(' ').nth(4).is_some_and(|path| !Path::new(path).exists());
+    let gone = old.lines().filter(|line| lacks(new, line) && !removed(line)).map(String::from).collect();
+    let come = new.lines().filter(|line| lacks(old, line)).map(String::from).collect();
+    (gone, come)
 }
 
 /// What is in /run and /tmp, where nobody else writes there.
