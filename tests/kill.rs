@@ -61,7 +61,12 @@ fn round(user: User, victim: Victim, usual: Duration, before: &Trace, random: &m
     println!("{what}");
     let mut child = host::labrun(user).args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let labrun = child.id();
-    sleep(moment);
+    if victim == Victim::Labrun && random.below(2) == 0 {
+        // The moment that is rarely drawn: its state folder has just been made, nothing runs in it yet.
+        while !host::state_root(user).join("relay").exists() && child.try_wait().unwrap().is_none() {}
+    } else {
+        sleep(moment);
+    }
     let mut killed = 0;
     // What isn't there yet will be there soon, or labrun ends without it.
     while killed == 0 && child.try_wait().unwrap().is_none() {
