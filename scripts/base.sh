@@ -19,7 +19,8 @@ json_text() {
   s=${s//$'\r'/\\r}
   if [[ $s == *[[:cntrl:]]* ]]; then
     for code in {1..31} 127; do
-      printf -v char "\\x$(printf %x "$code")"
+      printf -v char %02x "$code"
+      printf -v char %b "\\x$char"
       s=${s//"$char"/$(printf '\\u%04x' "$code")}
     done
   fi

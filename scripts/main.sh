@@ -14,7 +14,7 @@
 #   --subject PATH    the program under test;  --subject-how WORD  how it was come by
 #   --strict          no stand-in
 #   --keep            leave a lab up whose set-up failed
-#   --tied            give up when standard input ends while the lab is being set up
+#   --tied            give up when standard input ends while the lab is being set up or logs are followed
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
@@ -267,10 +267,10 @@ logs() {
     if ((follow)); then log_events "$service" -F "$state/log/$service.log" & else log_events "$service" "$state/log/$service.log"; fi
   done
   ((follow)) || return 0
-  ((TIED)) || wait
-  # Nobody writes to it; its end is the end of whoever wanted the lines.
-  read -r
-  trap - TERM
+  ((TIED)) || { wait && return; }
+  # The end of the input is the end of the following. The group is this script's own.
+  while read -r _; do :; done
+  trap 'exit 0' TERM
   kill -TERM 0
 }
 
@@ -292,7 +292,9 @@ execute() {
   in_lab
   cd "$LABRUN_CWD" 2>/dev/null || cd / || :
   exec {EVENTS}>&- {TICK}>&-
-  if (($# > 1)); then exec -- "${IN[@]}" "${@:2}"; fi
+  # `ip netns exec` would end with status 1 where there is no such command; a shell says 127.
+  # shellcheck disable=SC2016 # expanded by the shell that reads it
+  if (($# > 1)); then exec -- "${IN[@]}" "$BASH" -c 'exec -- "$@"' labrun "${@:2}"; fi
   # shellcheck disable=SC2016 # expanded by the shell that reads it
   printf '[ ! -f ~/.bashrc ] || . ~/.bashrc
 PS1=%q

@@ -29,10 +29,10 @@ service_files() {
     [[ $path == /* ]] || path=$STATE/service/$1/$path
     # What is there already goes first: below /etc it may be a link to nowhere, as resolv.conf is where
     # the host runs systemd-resolved, or belong to a user who is unknown in the sandbox.
-    mkdir -p -- "${path%/*}" && rm -f -- "$path" && printf %s "${files[i + 1]}" >"$path" || {
+    if ! { mkdir -p -- "${path%/*}" && rm -f -- "$path" && printf %s "${files[i + 1]}" >"$path"; }; then
       emit error "message=cannot write $path of service $1"
       return 1
-    }
+    fi
   done
 }
 

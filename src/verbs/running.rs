@@ -132,7 +132,8 @@ pub fn exec(lab: &str, node: &str, command: &[String]) -> Result<u8> {
 pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u8> {
     let host = host()?;
     let instance = instance(&host, lab)?;
-    let mut words = vec!["--tied".to_string(), "logs".into(), instance.clone()];
+    // Tied to this process: an interrupt ends the input, and with it the following.
+    let mut words = vec!["--tied".to_string(), "logs".to_string(), instance.clone()];
     words.extend(follow.then(|| "-f".to_string()));
     words.extend(services.iter().cloned());
     let mut process = host.run(&script::runtime(), &words, Path::new("."))?;
