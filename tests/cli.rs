@@ -32,14 +32,24 @@ fn plain(arguments: &[&str]) -> Done {
 fn help_tells_the_exit_codes_and_wrong_usage_has_its_own() {
     let help = plain(&["--help"]);
     assert_eq!(help.exit, 0);
-    for words in ["0 passed", "1 a test failed", "2 wrong usage or lab file", "3 this machine cannot run it", "4 set-up failed", "130 interrupted"] {
+    for words in
+        ["0 passed", "1 a test failed", "2 wrong usage or lab file", "3 this machine cannot run it", "4 set-up failed", "130 interrupted"]
+    {
         assert!(help.stdout.contains(words), "{words}: {}", help.stdout);
     }
     for verb in ["setup", "test", "clean", "status", "exec", "shell", "logs", "list", "check", "script", "doctor"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}");
         assert_eq!(plain(&[verb, "--help"]).exit, 0, "{verb}");
     }
-    for wrong in [&[][..], &["--no-such-option"], &["test", "--jobs", "0"], &["setup"], &["exec", "x"], &["test", "--client", "pump"], &["test", "--instance", "a/b"]] {
+    for wrong in [
+        &[][..],
+        &["--no-such-option"],
+        &["test", "--jobs", "0"],
+        &["setup"],
+        &["exec", "x"],
+        &["test", "--client", "pump"],
+        &["test", "--instance", "a/b"],
+    ] {
         assert_eq!(plain(wrong).exit, 2, "{wrong:?}");
     }
     assert_eq!(plain(&["--version"]).stdout, format!("labrun {}\n", env!("CARGO_PKG_VERSION")));
@@ -50,7 +60,11 @@ fn list_shows_labs_with_their_tests() {
     let list = plain(&["list"]);
     assert_eq!(list.exit, 0);
     for (lab, _) in labrun::lab::find::BUILT_IN {
-        assert!(list.stdout.lines().any(|l| l.split_whitespace().next() == Some(lab) && l.ends_with("(built in)")), "{lab}: {}", list.stdout);
+        assert!(
+            list.stdout.lines().any(|l| l.split_whitespace().next() == Some(lab) && l.ends_with("(built in)")),
+            "{lab}: {}",
+            list.stdout
+        );
     }
     assert!(list.stdout.lines().any(|l| l.starts_with("  relay-v6 ") && l.contains("DHCPv6")), "{}", list.stdout);
     let lab = Lab::new(User::Own, TALKER);
@@ -137,7 +151,8 @@ fn json_output_is_one_known_object_a_line() {
             let event = message["event"].as_str().unwrap();
             let mut found: Vec<&str> = message.as_object().unwrap().keys().map(String::as_str).filter(|k| *k != "event").collect();
             let mut expected = fields(event).to_vec();
-            (found.sort(), expected.sort());
+            found.sort();
+            expected.sort();
             assert_eq!(found, expected, "{message}");
         }
         let of = |event: &str| messages.iter().filter(|m| m["event"] == event).collect::<Vec<_>>();
@@ -150,8 +165,14 @@ fn json_output_is_one_known_object_a_line() {
         let status: Value = serde_json::from_str(&status.stdout).unwrap();
         let own = status.as_array().unwrap().iter().find(|i| i["instance"] == lab.name.as_str()).unwrap();
         assert_eq!(own["condition"], "ready");
-        assert!(own["pid"].is_u64() && own["services"].as_array().unwrap().iter().any(|s| s["name"] == "talker" && s["state"] == "running"), "{own}");
-        assert_eq!(json_lines(&lab.run(&["--format", "json", "clean", &lab.name]).stdout), [serde_json::json!({"event": "cleaned", "instance": lab.name})]);
+        assert!(
+            own["pid"].is_u64() && own["services"].as_array().unwrap().iter().any(|s| s["name"] == "talker" && s["state"] == "running"),
+            "{own}"
+        );
+        assert_eq!(
+            json_lines(&lab.run(&["--format", "json", "clean", &lab.name]).stdout),
+            [serde_json::json!({"event": "cleaned", "instance": lab.name})]
+        );
     }
 }
 
@@ -163,7 +184,15 @@ fn plain_output_has_no_escape_codes_and_names_everything() {
     let done = run(command);
     assert!(!done.all.contains('\u{1b}') && !done.all.contains('\r'), "{}", done.all);
     let name = &lab.name;
-    for words in [format!("setup {name}\n"), format!("ready {name} in "), format!("PASS  {name}-good "), format!("FAIL  {name}-bad "), format!("cleaned {name}\n"), "1 passed, 1 failed in ".into(), "      | seen\n".into()] {
+    for words in [
+        format!("setup {name}\n"),
+        format!("ready {name} in "),
+        format!("PASS  {name}-good "),
+        format!("FAIL  {name}-bad "),
+        format!("cleaned {name}\n"),
+        "1 passed, 1 failed in ".into(),
+        "      | seen\n".into(),
+    ] {
         assert!(done.stdout.contains(&words), "{words}: {}", done.all);
     }
 }
@@ -173,7 +202,12 @@ fn on_a_terminal(lab: &Lab, arguments: &[&str], input: &str, environment: &[(&st
     let words: Vec<String> = lab.command(arguments).get_args().map(|a| a.to_str().unwrap().to_string()).collect();
     let line = format!("{} {}", env!("CARGO_BIN_EXE_labrun"), labrun::quote::command(&words));
     let mut command = Command::new("timeout");
-    command.args(["60", "script", "-qec", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR").env_remove("CI").current_dir("/");
+    command
+        .args(["60", "script", "-qec", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .env_remove("CI")
+        .current_dir("/");
     command.envs(environment.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -190,7 +224,9 @@ fn a_terminal_gets_colour_unless_no_color_is_set() {
     let (exit, shown) = on_a_terminal(&lab, &["test"], "", &[]);
     assert!(exit == 1 && shown.contains("\u{1b}[1m") && shown.contains("1 passed, 1 failed"), "{shown:?}");
     // Colours and weights end in `m`; what moves the cursor is no colour (no-color.org).
-    let coloured = |text: &str| text.split("\u{1b}[").skip(1).any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'));
+    let coloured = |text: &str| {
+        text.split("\u{1b}[").skip(1).any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'))
+    };
     assert!(coloured(&shown));
     for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
         let (exit, shown) = on_a_terminal(&lab, &["test"], "", &[environment]);
@@ -231,7 +267,8 @@ fn a_shell_on_a_terminal_stands_in_its_node() {
     }
     let lab = Lab::new(User::Own, TALKER);
     assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
-    let (exit, shown) = on_a_terminal(&lab, &["shell", &lab.name, "host"], "echo $((40 + 2))-$LABRUN_NODE; test -t 0 && echo a-terminal-$?; exit 7\n", &[]);
+    let (exit, shown) =
+        on_a_terminal(&lab, &["shell", &lab.name, "host"], "echo $((40 + 2))-$LABRUN_NODE; test -t 0 && echo a-terminal-$?; exit 7\n", &[]);
     assert!(exit == 7 && shown.contains("42-host") && shown.contains("a-terminal-0"), "{exit} {shown:?}");
     assert!(shown.contains(&format!("({} host)", lab.name)), "the prompt says where: {shown:?}");
 }
@@ -297,7 +334,11 @@ fn a_lab_that_was_set_up_is_used_and_left_up_by_test() {
         let (done, _) = lab.results(&[&format!("{}-good", lab.name)]);
         assert!(done.exit == 0 && done.stdout.contains("\"reused\":true") && lab.is_up(), "{}", done.all);
         // A changed file makes it anew.
-        common::write(lab.folder.path(), "lab.yaml", &std::fs::read_to_string(&lab.file).unwrap().replace("echo hello", "echo hello again"));
+        common::write(
+            lab.folder.path(),
+            "lab.yaml",
+            &std::fs::read_to_string(&lab.file).unwrap().replace("echo hello", "echo hello again"),
+        );
         let (done, _) = lab.results(&[&format!("{}-good", lab.name)]);
         assert!(done.exit == 0 && done.stdout.contains("\"again\":true") && lab.is_up(), "{}", done.all);
         assert_eq!(lab.run(&["logs", &lab.name]).stdout, "talker | hello again\n");
@@ -314,8 +355,14 @@ fn a_script_needs_no_labrun_to_come_up_be_used_and_go() {
         let (program, arguments) = (inner.get_program(), inner.get_args().map(|a| a.to_str().unwrap().to_string()).collect::<Vec<_>>());
         let binary = arguments.iter().position(|a| a == env!("CARGO_BIN_EXE_labrun"));
         // What stands in front of labrun changes the user, and must stand in front of bash as well.
-        let prefix: Vec<String> = binary.map_or(Vec::new(), |at| [program.to_str().unwrap().to_string()].into_iter().chain(arguments[..at].iter().cloned()).collect());
-        let line = format!("{} {} | {} bash", labrun::quote::shell(program.to_str().unwrap()), labrun::quote::command(&arguments), labrun::quote::command(&prefix));
+        let prefix: Vec<String> = binary
+            .map_or(Vec::new(), |at| [program.to_str().unwrap().to_string()].into_iter().chain(arguments[..at].iter().cloned()).collect());
+        let line = format!(
+            "{} {} | {} bash",
+            labrun::quote::shell(program.to_str().unwrap()),
+            labrun::quote::command(&arguments),
+            labrun::quote::command(&prefix)
+        );
         command.args(["-c", &line]).env_remove("XDG_RUNTIME_DIR").current_dir("/");
         let up = run(command);
         assert!(up.exit == 0 && up.stdout.contains("\"event\":\"ready\""), "{}", up.all);
@@ -346,7 +393,12 @@ fn scripts_are_shellcheck_clean() {
     for lab in ["relay", "server", "bridge", "vpn", "balance"] {
         let script = plain(&["script", lab]).stdout;
         // SC2016: a lab's commands are text for another shell, so nothing is to expand in them.
-        let mut child = Command::new("shellcheck").args(["--shell=bash", "--exclude=SC2016", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("shellcheck")
+            .args(["--shell=bash", "--exclude=SC2016", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{lab}: {}", String::from_utf8_lossy(&output.stdout));
@@ -357,6 +409,10 @@ fn scripts_are_shellcheck_clean() {
 fn doctor_says_what_is_there_and_what_is_not() {
     let lab = Lab::new(User::Own, TALKER);
     let done = lab.run(&["doctor"]);
-    assert!(done.exit == 0 && done.stdout.contains("ok    sandbox") && done.stdout.contains(&format!("ok    lab {}", lab.name)), "{}", done.all);
+    assert!(
+        done.exit == 0 && done.stdout.contains("ok    sandbox") && done.stdout.contains(&format!("ok    lab {}", lab.name)),
+        "{}",
+        done.all
+    );
     assert_eq!(done.stdout.contains("as root"), is_root());
 }

@@ -60,7 +60,9 @@ fn settings_come_before_links_links_before_addresses_addresses_before_rules() {
 
 #[test]
 fn settings_of_a_single_link_wait_for_the_link() {
-    let lab = lab("lab: x\nnodes:\n  a:\n    sysctls: {net.ipv4.conf.eth0.rp_filter: 1, net.ipv4.conf.all.rp_filter: 2}\n    links: {eth0: {peer: b/eth0}}\n  b:\n    links: {eth0: {peer: a/eth0}}\n");
+    let lab = lab(
+        "lab: x\nnodes:\n  a:\n    sysctls: {net.ipv4.conf.eth0.rp_filter: 1, net.ipv4.conf.all.rp_filter: 2}\n    links: {eth0: {peer: b/eth0}}\n  b:\n    links: {eth0: {peer: a/eth0}}\n",
+    );
     let actions = plan(&lab).actions;
     let links = places(&actions, |a| matches!(a, Action::Links(_)))[0];
     let sets = |key: &str| places(&actions, |a| matches!(a, Action::Sysctls(_, settings) if settings.iter().any(|(k, _)| k == key)));
@@ -87,7 +89,9 @@ fn every_namespace_says_whether_it_forwards_so_that_the_hosts_settings_do_not_ma
 
 #[test]
 fn a_nodes_own_settings_come_last_so_that_they_win() {
-    let lab = lab("lab: x\nnodes: {a: {sysctls: {net.ipv4.conf.all.rp_filter: 2, net/ipv6/conf/all/accept_dad: 1}}, global: {sysctls: {net.ipv6.conf.default.disable_ipv6: 0}}}\n");
+    let lab = lab(
+        "lab: x\nnodes: {a: {sysctls: {net.ipv4.conf.all.rp_filter: 2, net/ipv6/conf/all/accept_dad: 1}}, global: {sysctls: {net.ipv6.conf.default.disable_ipv6: 0}}}\n",
+    );
     for action in plan(&lab).actions {
         let Action::Sysctls(handle, settings) = action else { continue };
         let own: Vec<&str> = settings.iter().rev().take(if handle.0 == "a" { 2 } else { 1 }).map(|(key, _)| key.as_str()).collect();
@@ -128,7 +132,10 @@ fn hardware_addresses_are_the_same_in_every_run_and_differ_from_each_other() {
 fn names_that_a_shell_or_ip_could_misread_get_a_handle_that_no_other_node_has() {
     let lab = lab("lab: x\nnodes: {\"a b\": {}, node-0: {}, _node-0: {}, \"-n\": {}, esac: {}, \"$(id)\": {}, \"ü\": {}, global: {}}\n");
     let mut handles: Vec<&str> = lab.nodes.iter().map(|n| n.handle.0.as_str()).collect();
-    assert!(handles.iter().all(|h| h.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !h.starts_with('-')), "{handles:?}");
+    assert!(
+        handles.iter().all(|h| h.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !h.starts_with('-')),
+        "{handles:?}"
+    );
     assert!(handles.contains(&"esac") && handles.contains(&"node-0") && handles.contains(&"global"));
     handles.sort();
     handles.dedup();
@@ -137,7 +144,9 @@ fn names_that_a_shell_or_ip_could_misread_get_a_handle_that_no_other_node_has() 
 
 #[test]
 fn what_a_lab_needs_is_told_from_what_it_does() {
-    let needs = |lab: &Lab, client, stand_in| script::commands(lab, client, stand_in).into_iter().map(|(c, p)| format!("{c} {p}")).collect::<Vec<_>>();
+    let needs = |lab: &Lab, client, stand_in| {
+        script::commands(lab, client, stand_in).into_iter().map(|(c, p)| format!("{c} {p}")).collect::<Vec<_>>()
+    };
     let relay = built_in("relay");
     let common = ["ip iproute2", "dnsmasq dnsmasq-base", "dhclient isc-dhcp-client", "ping iputils-ping"];
     assert_eq!(needs(&relay, Client::Dhclient, false), common);

@@ -165,7 +165,13 @@ fn services_start_when_and_where_they_should_and_steps_do_what_they_say() {
     if !have("services_start", &["busybox", "socat"]) {
         return;
     }
-    let host = || (std::fs::read("/etc/resolv.conf").ok(), std::path::Path::new("/etc/labrun-test").exists(), std::path::Path::new("/run/labrun-test").exists());
+    let host = || {
+        (
+            std::fs::read("/etc/resolv.conf").ok(),
+            std::path::Path::new("/etc/labrun-test").exists(),
+            std::path::Path::new("/run/labrun-test").exists(),
+        )
+    };
     let before = host();
     assert_eq!((before.1, before.2), (false, false), "the host must not have what only the lab has");
     for user in users() {
@@ -179,7 +185,11 @@ fn services_start_when_and_where_they_should_and_steps_do_what_they_say() {
         assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
         let logs = |service: &str| lab.run(&["logs", &lab.name, service]).stdout;
         let environment = logs("environment");
-        assert!(environment.starts_with(&format!("environment | <hello  world><7><{}><host>\n", lab.name)) && environment.contains("/service/environment\n"), "{environment}");
+        assert!(
+            environment.starts_with(&format!("environment | <hello  world><7><{}><host>\n", lab.name))
+                && environment.contains("/service/environment\n"),
+            "{environment}"
+        );
         assert_eq!(logs("files"), "files | a\nfiles | b\nfiles | c\nfiles | nameserver 192.0.2.53\nfiles | d\n");
         // `after`: what the others had made was there already.
         assert_eq!(logs("last"), "last | made\n");

@@ -10,11 +10,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// Where anything that was run by mistake would leave a mark.
-const CANARY: &str = "/tmp/labrun-test-canary";
+fn canary() -> String {
+    format!("/tmp/labrun-test-canary-{}", std::process::id())
+}
 
 /// Texts that a shell, `ip`, grep or printf might misread.
 fn traps() -> Vec<String> {
-    let mark = |how: &str| how.replace("MARK", &format!("touch {CANARY}"));
+    let mark = |how: &str| how.replace("MARK", &format!("touch {}", canary()));
     [
         "$(MARK)",
         "`MARK`",
@@ -42,8 +44,8 @@ fn traps() -> Vec<String> {
 }
 
 fn canary_is_dead(context: &str) {
-    let sung = Path::new(CANARY).exists();
-    let _ = std::fs::remove_file(CANARY);
+    let sung = Path::new(&canary()).exists();
+    let _ = std::fs::remove_file(canary());
     assert!(!sung, "something ran that was only text: {context}");
 }
 
@@ -59,8 +61,22 @@ fn name(text: &str) -> String {
 
 #[test]
 fn nodes_may_be_called_anything_and_arguments_arrive_byte_for_byte() {
-    let names: Vec<String> = traps().iter().map(|t| name(t)).filter(|t| !t.is_empty()).chain(["-n".into(), "--help".into(), "a b".into(), "_node-0".into()]).collect();
-    let nodes: String = names.iter().map(|n| format!("  {}: {{links: {{eth0: {{bridge: br0, port: p{}}}}}}}\n", yaml(n), n.len() * 100 + n.bytes().map(usize::from).sum::<usize>() % 100)).collect();
+    let names: Vec<String> = traps()
+        .iter()
+        .map(|t| name(t))
+        .filter(|t| !t.is_empty())
+        .chain(["-n".into(), "--help".into(), "a b".into(), "_node-0".into()])
+        .collect();
+    let nodes: String = names
+        .iter()
+        .map(|n| {
+            format!(
+                "  {}: {{links: {{eth0: {{bridge: br0, port: p{}}}}}}}\n",
+                yaml(n),
+                n.len() * 100 + n.bytes().map(usize::from).sum::<usize>() % 100
+            )
+        })
+        .collect();
     for user in users() {
         let lab = Lab::new(user, &format!("bridges: [br0]\nnodes:\n{nodes}"));
         let setup = lab.run(&["setup", &lab.name]);
@@ -83,14 +99,22 @@ fn nodes_may_be_called_anything_and_arguments_arrive_byte_for_byte() {
 #[test]
 fn files_variables_and_expectations_are_taken_as_they_are() {
     let traps = traps();
-    let files: String = traps.iter().enumerate().map(|(i, t)| format!("          {}: {}\n", yaml(&format!("folder {i}/{}", file_name(t))), yaml(t))).collect();
+    let files: String = traps
+        .iter()
+        .enumerate()
+        .map(|(i, t)| format!("          {}: {}\n", yaml(&format!("folder {i}/{}", file_name(t))), yaml(t)))
+        .collect();
     let variables: String = traps.iter().enumerate().map(|(i, t)| format!("          V{i}: {}\n", yaml(t))).collect();
     // Names that the runtime's own shell uses.
-    let own: String = ["command", "node", "IN", "STATE", "EVENTS", "ready", "IFS", "UID", "PS4"].map(|n| format!("          {n}: {}\n", yaml(&format!("$(touch {CANARY})")))).concat();
+    let own: String = ["command", "node", "IN", "STATE", "EVENTS", "ready", "IFS", "UID", "PS4"]
+        .map(|n| format!("          {n}: {}\n", yaml(&format!("$(touch {})", canary()))))
+        .concat();
     for user in users() {
         let lab = Lab::new(
             user,
-            &format!("nodes:\n  host:\n    services:\n      daemon:\n        command: env -0 >\"$TMPDIR/env\"; pwd >\"$TMPDIR/folder\"; exec sleep 1000\n        ready: {{running: 50ms}}\n        environment:\n{variables}{own}        files:\n{files}"),
+            &format!(
+                "nodes:\n  host:\n    services:\n      daemon:\n        command: env -0 >\"$TMPDIR/env\"; pwd >\"$TMPDIR/folder\"; exec sleep 1000\n        ready: {{running: 50ms}}\n        environment:\n{variables}{own}        files:\n{files}"
+            ),
         );
         let setup = lab.run(&["setup", &lab.name]);
         assert_eq!(setup.exit, 0, "{}", setup.all);
@@ -104,7 +128,7 @@ fn files_variables_and_expectations_are_taken_as_they_are() {
         for (i, trap) in traps.iter().enumerate() {
             assert!(variables.contains(&format!("V{i}={trap}").as_str()), "{trap:?} in {variables:?}");
         }
-        assert!(variables.contains(&format!("STATE=$(touch {CANARY})").as_str()));
+        assert!(variables.contains(&format!("STATE=$(touch {})", canary()).as_str()));
         canary_is_dead("files and variables");
     }
 }
@@ -124,10 +148,18 @@ fn steps_say_and_expect_what_is_written() {
             format!("      - run: {{node: {}, command: {}, stdout: {}}}\n", yaml("the 'node'"), yaml(&command), yaml(trap))
         })
         .collect();
-    let waits: String = traps().iter().filter(|t| !t.is_empty()).map(|trap| {
-        let path = format!("no/{trap}");
-        format!("      - run: {{node: {}, command: {}, fails: true}}\n", yaml("the 'node'"), yaml(&format!("test -e {}", labrun::quote::shell(&path))))
-    }).collect();
+    let waits: String = traps()
+        .iter()
+        .filter(|t| !t.is_empty())
+        .map(|trap| {
+            let path = format!("no/{trap}");
+            format!(
+                "      - run: {{node: {}, command: {}, fails: true}}\n",
+                yaml("the 'node'"),
+                yaml(&format!("test -e {}", labrun::quote::shell(&path)))
+            )
+        })
+        .collect();
     for user in users() {
         let lab = Lab::new(user, &format!("nodes:\n  {}: {{}}\ntests:\n  say:\n    steps:\n{steps}{waits}", yaml("the 'node'")));
         lab.passes(&[]);
@@ -137,6 +169,7 @@ fn steps_say_and_expect_what_is_written() {
 
 #[test]
 fn patterns_and_paths_of_waits_are_no_commands() {
+    let canary = canary();
     let lab = Lab::new(
         User::Own,
         &format!(
@@ -145,7 +178,7 @@ nodes:
   host:
     services:
       daemon:
-        command: printf '%s\n' '-e $(touch {CANARY}) "x" a:b' >&2; exec sleep 1000
+        command: printf '%s\n' '-e $(touch {canary}) "x" a:b' >&2; exec sleep 1000
         ready: {{log: '^-e \$\(touch .*\) "x" a:b$', within: 3s}}
 tests:
   t:
@@ -156,7 +189,7 @@ tests:
       - wait: {{service: daemon, log: '-v', within: 200ms}}
   no-file:
     steps:
-      - wait: {{file: '$(touch {CANARY})', within: 200ms}}
+      - wait: {{file: '$(touch {canary})', within: 200ms}}
 "#
         ),
     );
@@ -168,8 +201,16 @@ tests:
 
 #[test]
 fn links_have_odd_names_or_are_refused_with_a_reason() {
-    let file = |name: &str| format!("bridges: [br0]\nnodes:\n  a:\n    links:\n      {}: {{bridge: br0, port: p1, addresses: [10.0.0.1/24, \"fd00::1/64\"]}}\n    routes: [{{to: 10.1.0.0/16, dev: {}}}]\n", yaml(name), yaml(name));
-    for name in ["$(id)", "`id`", "a;b", "a&b|c", "ü✓", "*", "?x", "~", "!x", "a@b", "{a,b}", "a=b", "type", "dev", "up", "peer", "esac", "$IFS"] {
+    let file = |name: &str| {
+        format!(
+            "bridges: [br0]\nnodes:\n  a:\n    links:\n      {}: {{bridge: br0, port: p1, addresses: [10.0.0.1/24, \"fd00::1/64\"]}}\n    routes: [{{to: 10.1.0.0/16, dev: {}}}]\n",
+            yaml(name),
+            yaml(name)
+        )
+    };
+    for name in
+        ["$(id)", "`id`", "a;b", "a&b|c", "ü✓", "*", "?x", "~", "!x", "a@b", "{a,b}", "a=b", "type", "dev", "up", "peer", "esac", "$IFS"]
+    {
         let lab = Lab::new(User::Own, &file(name));
         let setup = lab.run(&["setup", &lab.name]);
         assert_eq!(setup.exit, 0, "{name}: {}", setup.all);
@@ -178,17 +219,45 @@ fn links_have_odd_names_or_are_refused_with_a_reason() {
         assert!(links.lines().any(|l| l == name) && shown.contains("10.0.0.1") && shown.contains("fd00::1"), "{name}: {links} {shown}");
         canary_is_dead(name);
     }
-    for name in ["a b", "a\tb", "a\nb", "a/b", "a:b", "a%d", "#a", "'a'", "\"a\"", "a\\b", "-a", "--help", ".", "..", "", "lo", "all", "default", "sixteen bytes lo", "1234567890123456"] {
+    for name in [
+        "a b",
+        "a\tb",
+        "a\nb",
+        "a/b",
+        "a:b",
+        "a%d",
+        "#a",
+        "'a'",
+        "\"a\"",
+        "a\\b",
+        "-a",
+        "--help",
+        ".",
+        "..",
+        "",
+        "lo",
+        "all",
+        "default",
+        "sixteen bytes lo",
+        "1234567890123456",
+    ] {
         let lab = Lab::new(User::Own, &file(name));
         let done = lab.run(&["check", lab.file.to_str().unwrap()]);
         assert!(done.exit == 2 && done.all.contains("lab.yaml:6:7: nodes.a.links."), "{name:?}: {}", done.all);
-        assert!(["cannot name a link", "the kernel takes 15", "is there in every node"].iter().any(|reason| done.all.contains(reason)), "{name:?}: {}", done.all);
+        assert!(
+            ["cannot name a link", "the kernel takes 15", "is there in every node"].iter().any(|reason| done.all.contains(reason)),
+            "{name:?}: {}",
+            done.all
+        );
     }
 }
 
 #[test]
 fn services_may_be_called_like_anything_in_the_runtime() {
-    let names = ["start", "stop", "pid", "describe", "files", "signal", "failed", "again", "names", "main", "esac", "if", "1", "a.b-c_d", "exit", "log"];
+    let names = [
+        "start", "stop", "pid", "describe", "files", "signal", "failed", "again", "names", "main", "esac", "if", "1", "a.b-c_d", "exit",
+        "log",
+    ];
     let services: String = names.map(|n| format!("      {}: {{command: exec sleep 1000, ready: {{running: 1ms}}}}\n", yaml(n))).concat();
     let steps: String = names.map(|n| format!("      - service: {{restart: {}}}\n", yaml(n))).concat();
     let lab = Lab::new(User::Own, &format!("nodes:\n  esac:\n    services:\n{services}tests:\n  t:\n    steps:\n{steps}"));
@@ -206,10 +275,20 @@ fn the_script_by_hand_treats_text_as_text_too() {
     let content = traps().concat();
     let lab = Lab::new(
         User::Own,
-        &format!("nodes:\n  {}:\n    services:\n      daemon: {{command: exec sleep 1000, ready: {{running: 10ms}}, files: {{f: {}}}}}\n", yaml(node), yaml(&content)),
+        &format!(
+            "nodes:\n  {}:\n    services:\n      daemon: {{command: exec sleep 1000, ready: {{running: 10ms}}, files: {{f: {}}}}}\n",
+            yaml(node),
+            yaml(&content)
+        ),
     );
     let mut command = Command::new("sh");
-    command.arg("-c").arg(r#""$0" --file "$1" script "$2" | bash"#).arg(env!("CARGO_BIN_EXE_labrun")).arg(&lab.file).arg(&lab.name).current_dir("/");
+    command
+        .arg("-c")
+        .arg(r#""$0" --file "$1" script "$2" | bash"#)
+        .arg(env!("CARGO_BIN_EXE_labrun"))
+        .arg(&lab.file)
+        .arg(&lab.name)
+        .current_dir("/");
     let done = run(command);
     assert!(done.exit == 0 && done.stdout.contains(r#""event":"ready""#), "{}", done.all);
     let file = lab.exec(node, &["cat", &format!("/run/labrun/{}/service/daemon/f", lab.name)]);

@@ -113,7 +113,13 @@ fn several_routers_and_servers_are_told_apart() {
 fn the_hardware_address_is_found_in_both_kinds_of_duid_and_in_no_other() {
     assert_eq!(duid_mac(&[0, 3, 0, 1, 2, 0, 0, 0, 0, 1]), Some(SERVER_MAC));
     assert_eq!(duid_mac(&[0, 1, 0, 1, 9, 9, 9, 9, 2, 0, 0, 0, 0, 1]), Some(SERVER_MAC));
-    for other in [&[][..], &[0, 3, 0, 1, 2, 0, 0, 0, 0], &[0, 3, 0, 6, 2, 0, 0, 0, 0, 1], &[0, 4, 0, 1, 2, 0, 0, 0, 0, 1], &[0, 2, 0, 1, 2, 0, 0, 0, 0, 1]] {
+    for other in [
+        &[][..],
+        &[0, 3, 0, 1, 2, 0, 0, 0, 0],
+        &[0, 3, 0, 6, 2, 0, 0, 0, 0, 1],
+        &[0, 4, 0, 1, 2, 0, 0, 0, 0, 1],
+        &[0, 2, 0, 1, 2, 0, 0, 0, 0, 1],
+    ] {
         assert_eq!(duid_mac(other), None, "{other:?}");
     }
 }

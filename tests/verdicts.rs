@@ -33,7 +33,8 @@ fn dhcp(family: u8, expect: &str) -> String {
 
 #[test]
 fn a_lease_that_is_as_wanted_passes_and_says_what_it_is() {
-    let all = "pool: 192.168.100.40-192.168.100.44, prefix: 24, router: 192.168.100.1, dns: 192.168.100.1, lease: 10m, server: 192.168.100.1";
+    let all =
+        "pool: 192.168.100.40-192.168.100.44, prefix: 24, router: 192.168.100.1, dns: 192.168.100.1, lease: 10m, server: 192.168.100.1";
     assert_eq!(verdict(&dhcp(4, all), &leased(4)), Ok("192.168.100.44/24 from 192.168.100.1".into()));
     let all = "pool: fd00:100::30-fd00:100::30, prefix: 128, dns: fd00:100::1, lease: 10m, server: \"02:00:00:00:00:01\"";
     assert_eq!(verdict(&dhcp(6, all), &leased(6)), Ok("fd00:100::30/128 from server 02:00:00:00:00:01".into()));

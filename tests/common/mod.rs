@@ -54,12 +54,7 @@ fn group(user: &str) -> String {
 
 /// Both streams as text, for assertions that show everything when they fail.
 pub fn text(output: &Output) -> String {
-    format!(
-        "exit {:?}\n{}{}",
-        output.status.code(),
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("exit {:?}\n{}{}", output.status.code(), String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Polls `condition` until it holds; panics with `what` when it has not within ten seconds.
