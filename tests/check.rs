@@ -82,6 +82,8 @@ fn deep_nesting_is_refused_without_overflowing_the_stack() {
 fn a_single_wrong_value_is_a_single_mistake() {
     let good = include_str!("data/good.yaml");
     assert_eq!(mistakes(good), "");
+    let patterns = good.replace("running: 100ms", r"log: '^[]*?]a\.b\w+ (x|y)?[^]?+] \(z\)$'");
+    assert_eq!(mistakes(&patterns), "");
     let cases = [
         ("addresses: 10.0.0.1/24", "addresses: 10.0.0.1", "no prefix length, such as `10.0.0.1/24`"),
         ("addresses: 10.0.0.1/24", "addresses: 10.0.0.0/24", "the network's own address"),
@@ -107,6 +109,8 @@ fn a_single_wrong_value_is_a_single_mistake() {
         ("running: 100ms", "running: 0s", "expected a time such as"),
         ("running: 100ms", "running: 2h", "is too long: at most 60 minutes"),
         ("running: 100ms", "log: '[a'", "is not a regular expression"),
+        ("running: 100ms", "log: 'up \\d+'", "`\\d` is unknown to extended regular expressions"),
+        ("running: 100ms", "log: '(?i)up'", "`(?` is unknown to extended regular expressions"),
         ("running: 100ms", "udp: 65536", "65536 is out of range: 1 to 65535"),
         ("ready: {running: 100ms}", "ready: {}", "nothing says when the service is ready"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.20-10.0.0.10", "is empty: its first address is behind its last"),

@@ -151,7 +151,8 @@ fn json_output_is_one_known_object_a_line() {
             let event = message["event"].as_str().unwrap();
             let mut found: Vec<&str> = message.as_object().unwrap().keys().map(String::as_str).filter(|k| *k != "event").collect();
             let mut expected = fields(event).to_vec();
-            (found.sort(), expected.sort());
+            found.sort();
+            expected.sort();
             assert_eq!(found, expected, "{message}");
         }
         let of = |event: &str| messages.iter().filter(|m| m["event"] == event).collect::<Vec<_>>();

@@ -10,11 +10,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// Where anything that was run by mistake would leave a mark.
-const CANARY: &str = "/tmp/labrun-test-canary";
+fn canary() -> String {
+    format!("/tmp/labrun-test-canary-{}", std::process::id())
+}
 
 /// Texts that a shell, `ip`, grep or printf might misread.
 fn traps() -> Vec<String> {
-    let mark = |how: &str| how.replace("MARK", &format!("touch {CANARY}"));
+    let mark = |how: &str| how.replace("MARK", &format!("touch {}", canary()));
     [
         "$(MARK)",
         "`MARK`",
@@ -42,8 +44,8 @@ fn traps() -> Vec<String> {
 }
 
 fn canary_is_dead(context: &str) {
-    let sung = Path::new(CANARY).exists();
-    let _ = std::fs::remove_file(CANARY);
+    let sung = Path::new(&canary()).exists();
+    let _ = std::fs::remove_file(canary());
     assert!(!sung, "something ran that was only text: {context}");
 }
 
@@ -105,7 +107,7 @@ fn files_variables_and_expectations_are_taken_as_they_are() {
     let variables: String = traps.iter().enumerate().map(|(i, t)| format!("          V{i}: {}\n", yaml(t))).collect();
     // Names that the runtime's own shell uses.
     let own: String = ["command", "node", "IN", "STATE", "EVENTS", "ready", "IFS", "UID", "PS4"]
-        .map(|n| format!("          {n}: {}\n", yaml(&format!("$(touch {CANARY})"))))
+        .map(|n| format!("          {n}: {}\n", yaml(&format!("$(touch {})", canary()))))
         .concat();
     for user in users() {
         let lab = Lab::new(
@@ -126,7 +128,7 @@ fn files_variables_and_expectations_are_taken_as_they_are() {
         for (i, trap) in traps.iter().enumerate() {
             assert!(variables.contains(&format!("V{i}={trap}").as_str()), "{trap:?} in {variables:?}");
         }
-        assert!(variables.contains(&format!("STATE=$(touch {CANARY})").as_str()));
+        assert!(variables.contains(&format!("STATE=$(touch {})", canary()).as_str()));
         canary_is_dead("files and variables");
     }
 }
@@ -167,6 +169,7 @@ fn steps_say_and_expect_what_is_written() {
 
 #[test]
 fn patterns_and_paths_of_waits_are_no_commands() {
+    let canary = canary();
     let lab = Lab::new(
         User::Own,
         &format!(
@@ -175,7 +178,7 @@ nodes:
   host:
     services:
       daemon:
-        command: printf '%s\n' '-e $(touch {CANARY}) "x" a:b' >&2; exec sleep 1000
+        command: printf '%s\n' '-e $(touch {canary}) "x" a:b' >&2; exec sleep 1000
         ready: {{log: '^-e \$\(touch .*\) "x" a:b$', within: 3s}}
 tests:
   t:
@@ -186,7 +189,7 @@ tests:
       - wait: {{service: daemon, log: '-v', within: 200ms}}
   no-file:
     steps:
-      - wait: {{file: '$(touch {CANARY})', within: 200ms}}
+      - wait: {{file: '$(touch {canary})', within: 200ms}}
 "#
         ),
     );

@@ -61,7 +61,7 @@ fn a_wrong_lease_fails_and_names_what_was_wanted_and_found() {
         assert_eq!(done.exit, 1, "{}", done.all);
         for (name, words) in [
             ("pool", "is outside the pool 10.0.0.30-10.0.0.40"),
-            ("pool", "the address 10.0.0.1"),
+            ("pool", "the address 10.0.0."),
             ("router", "the router is 10.0.0.1, not 10.0.0.2"),
             ("server", "the lease is from 10.0.0.1, not from 10.0.0.2"),
             ("prefix", "the prefix length on the link is 24, not 25"),
@@ -112,7 +112,7 @@ fn a_lease_where_none_is_wanted_fails() {
     }
     let (done, results) = dhcp_lab(User::Own, "  t: {steps: [dhcp: {node: client, link: eth0, family: 4, fails: true}]}\n").results(&[]);
     assert_eq!((done.exit, &results["t"]["outcome"]), (1, &"fail".into()), "{}", done.all);
-    assert!(lines(&results["t"]).contains("no lease was wanted, but dhclient got 10.0.0.1"), "{}", done.all);
+    assert!(lines(&results["t"]).contains("no lease was wanted, but dhclient got 10.0.0."), "{}", done.all);
 }
 
 #[test]

@@ -324,7 +324,7 @@ pub fn conditions(fields: &Fields) -> Vec<At<Condition>> {
     let mut all = Vec::new();
     all.extend(fields.get("udp", |r| r.one_or_more(|r| r.at(Condition::Udp(port(r))))).unwrap_or_default());
     all.extend(fields.get("tcp", |r| r.one_or_more(|r| r.at(Condition::Tcp(port(r))))).unwrap_or_default());
-    all.extend(fields.get("log", |r| r.at(Condition::Log(values::pattern(&r)))));
+    all.extend(fields.get("log", |r| r.at(Condition::Log(values::log_pattern(&r)))));
     all.extend(fields.get("file", |r| r.at(Condition::File(r.text()))));
     all.extend(fields.get("command", |r| r.at(Condition::Command(r.text()))));
     all.extend(fields.get("running", |r| r.at(Condition::Running(r.duration(MAX_WAIT)))));

@@ -99,6 +99,31 @@ pub fn pattern(reader: &Reader) -> String {
     })
 }
 
+/// A pattern that is searched for in a service's output, with `grep -E`: what only other dialects know
+/// would never be found, so it is refused.
+pub fn log_pattern(reader: &Reader) -> String {
+    let pattern = pattern(reader);
+    let mut characters = pattern.chars().peekable();
+    while let Some(c) = characters.next() {
+        let next = characters.peek().copied().unwrap_or_default();
+        let alien = match c {
+            '\\' => characters.next().is_some_and(|c| c.is_ascii_alphanumeric() && !"wWsSbB".contains(c)),
+            '(' | '*' | '+' | '?' | '}' => next == '?',
+            _ => false,
+        };
+        if alien {
+            reader.wrong(format!("`{c}{next}` is unknown to extended regular expressions (grep -E), which logs are searched with"));
+        }
+        if c == '[' {
+            // A `]` right at the beginning stands for itself.
+            characters.next_if_eq(&'^');
+            characters.next();
+            characters.by_ref().find(|c| *c == ']');
+        }
+    }
+    pattern
+}
+
 /// A name of a lab, service or test: it becomes part of file names and of the command line.
 pub fn plain_name(what: &str, text: &str) -> Result<(), String> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

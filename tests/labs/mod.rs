@@ -162,11 +162,17 @@ fn build_dhcplb(version: &str) -> Option<PathBuf> {
     if !source.exists() || which::which("go").is_err() {
         return None;
     }
-    // Kept for all tests of this binary; the system's temporary folder is where it ends.
-    let folder = folder().keep();
+    // In target/, for all test binaries and later runs; unpacked and built beside, and then renamed.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dhcplb-{version}"));
+    let program = folder.join("dhcplb");
+    if program.exists() {
+        return Some(program);
+    }
+    std::fs::create_dir_all(&folder).unwrap();
     let unpacked = Command::new("tar").arg("-xzf").arg(&source).arg("-C").arg(&folder).arg("--strip-components=1").status().unwrap();
     assert!(unpacked.success());
-    let output = Command::new("go").args(["build", "-o", "dhcplb", "."]).current_dir(&folder).output().unwrap();
+    let output = Command::new("go").args(["build", "-o", "dhcplb.new", "."]).current_dir(&folder).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-    Some(folder.join("dhcplb"))
+    std::fs::rename(folder.join("dhcplb.new"), &program).unwrap();
+    Some(program)
 }
