@@ -85,7 +85,7 @@ condition() {
     # What it printed before it was started again says nothing of now.
     log) tail -c "+$(($(<"$STATE/log/$1.from") + 1))" -- "$STATE/log/$1.log" 2>/dev/null | grep -qE -- "$3" ;;
     file) [[ -e $3 ]] || (cd "$STATE/service/$1" && [[ -e $3 ]]) ;;
-    command) (in_lab && cd "$STATE/service/$1" && in_node "$node" timeout 2 bash -c "$3") >/dev/null 2>&1 </dev/null ;;
+    command) (in_lab && cd "$STATE/service/$1" && in_node "$node" env -- "${environment[@]}" timeout 2 "$BASH" -c "$3") >/dev/null 2>&1 </dev/null ;;
     running)
       service_pid "$1" || return
       pid=$REPLY

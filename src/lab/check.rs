@@ -45,7 +45,7 @@ impl Check<'_> {
             name: self.file.lab.value.clone(),
             about: self.file.about.trim().to_string(),
             file: path.into(),
-            commands: self.file.commands.iter().map(|(c, p)| (c.value.clone(), p.clone())).collect(),
+            commands: self.commands(),
             kernel: self.kernel(),
             subject: self.subject(),
             bridges: self.file.bridges.iter().map(bridge).collect(),
@@ -88,6 +88,18 @@ impl Check<'_> {
             }
         }
         self.wrong(name, message);
+    }
+
+    fn commands(&self) -> Vec<(String, String)> {
+        for (command, package) in &self.file.commands {
+            for (what, name) in [("command", &command.value), ("package", package)] {
+                let good = |c: char| c.is_ascii_alphanumeric() || "+-._:".contains(c);
+                if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(good) {
+                    self.wrong(command, format!("`{}` cannot name a {what}", name.escape_debug()));
+                }
+            }
+        }
+        self.file.commands.iter().map(|(command, package)| (command.value.clone(), package.clone())).collect()
     }
 
     fn kernel(&self) -> Vec<String> {

@@ -312,6 +312,11 @@ impl Fields<'_> {
         self.problems.add(self.place, &self.path, message);
     }
 
+    /// Notes a mistake at one of its values.
+    pub fn wrong_at<T>(&self, at: &At<T>, message: impl Into<String>) {
+        self.problems.add(at.place, &at.path, message);
+    }
+
     /// `value` at the mapping's place.
     pub fn at<T>(&self, value: T) -> At<T> {
         At { value, place: self.place, path: self.path.clone() }

@@ -259,6 +259,9 @@ fn run(reader: Reader) -> RunStepFile {
         json: fields.get("json", |r| json(&r)),
         patience: patience(&fields),
     };
+    if let Some(exit) = file.exit.as_ref().filter(|exit| exit.value == 124) {
+        fields.wrong_at(exit, "124 stands for a command whose time was over, which never passes");
+    }
     if file.fails && file.exit.is_some() {
         reader.wrong("`fails: true` stands for any exit status but 0, `exit` for one: give either");
     }
