@@ -216,7 +216,7 @@ sandbox_kill() {
 
 # sandbox_remove STATE: end the sandbox and remove its state folder.
 sandbox_remove() {
-  local gone=$ROOT/.gone-${1##*/}-$$
+  local gone=$ROOT/.gone-${1##*/}-$$-${EPOCHREALTIME/./}
   [[ -d $1 ]] || return 0
   # Killed first: what still runs could make its folder anew behind the rename's back. A supervisor
   # that has not written its identity yet fails to after the rename, and ends.

@@ -140,6 +140,8 @@ tests:
     steps:
       - wait: {node: host, udp: 5353}
       - wait: {node: host, tcp: 80}
+      # Printed anew: what it printed before the test began does not count.
+      - service: {restart: log}
       - wait: {service: log, log: "up 7"}
       - wait: {node: host, command: test -e /etc/labrun-test/config}
       - wait: {file: /etc/labrun-test/config}

@@ -35,7 +35,7 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
         match event {
             Event::Cleaned { instance } => {
                 cleaned += 1;
-                reporter.tell(&Message::Cleaned { instance: instance.trim_start_matches(".gone-").to_string() });
+                reporter.tell(&Message::Cleaned { instance: name_of(&instance) });
             }
             Event::Error { message } => eprintln!("labrun: {message}"),
             _ => {}
@@ -45,4 +45,10 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
         reporter.tell(&Message::Note { text: "no lab is up, nothing to clean".into() });
     }
     Ok(if status == 0 { Exit::Passed } else { Exit::Setup } as u8)
+}
+
+/// An instance whose removal was cut short is called `.gone-NAME-PID-TIME`.
+fn name_of(instance: &str) -> String {
+    let name = instance.strip_prefix(".gone-").and_then(|rest| rest.rsplitn(3, '-').last());
+    name.unwrap_or(instance).to_string()
 }
