@@ -183,6 +183,7 @@ nodes:
 tests:
   t:
     steps:
+      - service: {{restart: daemon}}
       - wait: {{service: daemon, log: '^-e \$\(touch .*\) "x" a:b$', within: 1s}}
   no-log:
     steps:

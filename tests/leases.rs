@@ -61,7 +61,7 @@ fn dhcpv6_leases_are_read_with_the_servers_duid() {
         assert_eq!(duid_mac(&duid), Some(SERVER_MAC));
         assert!(lease.is_from(&ServerId::Mac(SERVER_MAC)) && lease.is_from(&ServerId::Duid(duid.clone())));
         assert!(!lease.is_from(&ServerId::Mac([2, 0, 0, 0, 0, 2])) && !lease.is_from(&ServerId::Duid(duid[1..].to_vec())));
-        assert_eq!(lease.giver(), "server 02:00:00:00:00:01");
+        assert_eq!(lease.giver(), "02:00:00:00:00:01");
     }
 }
 
