@@ -17,18 +17,7 @@ pub enum Event {
         path: String,
     },
     /// The machine lacks something.
-    Missing {
-        /// `command`, `kernel` or `subject`.
-        kind: String,
-        /// What.
-        name: String,
-        /// The Debian package that has it.
-        #[serde(default)]
-        package: String,
-        /// The subject's stand-in, if it has one.
-        #[serde(default)]
-        stand_in: String,
-    },
+    Missing(Missing),
     /// The kernel refuses user namespaces.
     Refused,
     /// Set-up begins.
@@ -108,6 +97,21 @@ pub enum Event {
     },
     /// The last event.
     End,
+}
+
+/// Something the machine lacks.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Missing {
+    /// `command`, `kernel` or `subject`.
+    pub kind: String,
+    /// What.
+    pub name: String,
+    /// The Debian package that has it.
+    #[serde(default)]
+    pub package: String,
+    /// The subject's stand-in, if it has one.
+    #[serde(default)]
+    pub stand_in: String,
 }
 
 /// The state of a service.

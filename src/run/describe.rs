@@ -1,16 +1,34 @@
 //! What the runtime reports as missing or broken, in words.
 
-use crate::event;
+use crate::event::{self, Missing};
+use crate::host::native::is_root;
 use std::time::Duration;
 
-/// What is missing and the command that gets it.
-pub fn describe_missing(kind: &str, name: &str, package: &str, stand_in: &str) -> String {
-    match kind {
-        "command" => format!("{name} is missing, install it: {}", crate::verbs::doctor::install_command(&[package.to_string()]).join(" ")),
+/// What is missing, and what gets it: one command for all packages.
+pub fn describe_missing(missing: &[Missing]) -> Vec<String> {
+    let (commands, others): (Vec<&Missing>, Vec<&Missing>) = missing.iter().partition(|m| m.kind == "command");
+    let mut lines = Vec::new();
+    if !commands.is_empty() {
+        let names: Vec<&str> = commands.iter().map(|m| m.name.as_str()).collect();
+        let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+        let mut packages: Vec<String> = commands.iter().map(|m| m.package.clone()).collect();
+        packages.dedup();
+        let install = install_command(&packages).join(" ");
+        lines.push(format!("{} {are} missing, install {them}: {install}", names.join(", ")));
+    }
+    lines.extend(others.iter().map(|Missing { kind, name, stand_in, .. }| match kind.as_str() {
         "kernel" => format!("this kernel has no {name}: `modprobe`, another kernel, or a machine that has it"),
         _ if stand_in.is_empty() => format!("there is no {name}: name it with --subject PATH"),
         _ => format!("there is no {name}, and --strict refuses its stand-in {stand_in}: name it with --subject PATH"),
-    }
+    }));
+    lines
+}
+
+/// The command that installs Debian `packages`.
+pub fn install_command(packages: &[String]) -> Vec<String> {
+    let sudo = (!is_root()).then_some("sudo");
+    let words = ["apt-get", "install", "-y", "--no-install-recommends"];
+    sudo.into_iter().chain(words).map(String::from).chain(packages.iter().cloned()).collect()
 }
 
 /// Why a service is not up, its command, and what its output is headed by; nothing if all is well with it.

@@ -101,6 +101,7 @@ impl<'a> Session<'a> {
     pub fn up(&mut self) -> Result<(), Down> {
         let began = Instant::now();
         let mut missing = Vec::new();
+        let mut refused = false;
         let mut again = false;
         loop {
             match self.next() {
@@ -123,8 +124,8 @@ impl<'a> Session<'a> {
                     }
                     return Ok(());
                 }
-                Some(Event::Missing { kind, name, package, stand_in }) => missing.push(describe_missing(&kind, &name, &package, &stand_in)),
-                Some(Event::Refused) => missing.push("this kernel refuses user namespaces to ordinary users: run labrun as root".into()),
+                Some(Event::Missing(one)) => missing.push(one),
+                Some(Event::Refused) => refused = true,
                 Some(Event::Failed) | None => break,
                 Some(_) => {}
             }
@@ -133,7 +134,10 @@ impl<'a> Session<'a> {
             return Err(Down::Interrupted);
         }
         if !missing.is_empty() {
-            return Err(Down::Skip(missing.join("; ")));
+            return Err(Down::Skip(describe_missing(&missing).join("; ")));
+        }
+        if refused {
+            return Err(Down::Skip("this kernel refuses user namespaces to ordinary users: run labrun as root".into()));
         }
         let mut lines = std::mem::take(&mut self.trouble);
         lines.append(&mut self.process.noise);

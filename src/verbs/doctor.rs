@@ -8,7 +8,7 @@ use crate::host::native::{is_root, run_tool};
 use crate::lab::find::Labs;
 use crate::lab::model::{Client, Lab};
 use crate::outln;
-use crate::run::describe::describe_missing;
+use crate::run::describe::{describe_missing, install_command};
 use crate::script;
 use anyhow::Result;
 use std::path::Path;
@@ -69,12 +69,12 @@ fn missing(host: &Native, lab: &Lab, client: Client) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     while let Some(event) = process.event() {
         match event {
-            Event::Missing { kind, name, package, stand_in } => missing.push(describe_missing(&kind, &name, &package, &stand_in)),
-            Event::Refused => missing.push("this kernel refuses user namespaces to ordinary users".into()),
+            Event::Missing(one) => missing.push(one),
+            Event::Refused => return Ok(vec!["this kernel refuses user namespaces to ordinary users".into()]),
             _ => {}
         }
     }
-    Ok(missing)
+    Ok(describe_missing(&missing))
 }
 
 /// The Debian packages of the commands that are not there.
@@ -89,11 +89,4 @@ fn packages(labs: &[&Lab], client: Client) -> Vec<String> {
         }
     }
     packages
-}
-
-/// The command that installs `packages`.
-pub fn install_command(packages: &[String]) -> Vec<String> {
-    let sudo = (!is_root()).then_some("sudo");
-    let words = ["apt-get", "install", "-y", "--no-install-recommends"];
-    sudo.into_iter().chain(words).map(String::from).chain(packages.iter().cloned()).collect()
 }
