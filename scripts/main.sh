@@ -135,8 +135,7 @@ prepare() {
   fi
   missing || return
   if ((!FRESH)); then
-    sandbox_remove "$STATE" || return 4
-    own && : >"$STATE/kept" || return 4
+    own_anew || return 4
   fi
   identity
   printf '%s\n' "$REPLY" >"$STATE/identity"
@@ -154,6 +153,17 @@ own() {
   mkdir -m 755 "$STATE" || return
   start_time "$BASHPID"
   printf '%s %s\n' "$BASHPID" "$REPLY" >"$STATE/owner"
+}
+
+# own_anew: remove the lab that is up, and own a new one that stays as it did. Under the lock, because
+# in between another labrun may find $ROOT empty and remove it.
+own_anew() {
+  local lock status
+  root_lock || return
+  sandbox_remove "$STATE" && own && : >"$STATE/kept"
+  status=$?
+  exec {lock}<&-
+  return "$status"
 }
 
 # leave STATUS: the end of every use. A kept lab stays if its set-up came to an end, anything else goes.
