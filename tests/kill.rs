@@ -32,12 +32,17 @@ fn nothing_is_left_after_any_kill_and_clean() {
             let before = Trace::now(user);
             let began = Instant::now();
             expect(user, &["test", "relay-v4"], 0);
-            let usual = began.elapsed();
+            let mut usual = began.elapsed();
             before.assert_same("after a test that nobody disturbed");
             let mut done = 0;
-            for number in 0..rounds * 2 {
+            for number in 0..rounds * 10 {
                 // Every victim gets its share, whatever is drawn.
-                done += u32::from(round(user, VICTIMS[number % VICTIMS.len()], usual, &before, &mut random, number));
+                if round(user, VICTIMS[number % VICTIMS.len()], usual, &before, &mut random, number) {
+                    done += 1;
+                } else {
+                    // It had ended already: the first run, by which the moments are drawn, was a slow one.
+                    usual = usual.mul_f64(0.95);
+                }
                 if done == rounds as u32 {
                     break;
                 }
