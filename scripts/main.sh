@@ -109,23 +109,20 @@ claim() {
     fi
     sandbox_remove "$STATE" || exit 4
   done
-  if ((FRESH)); then
-    own || exit 4
-  else
-    start_time "$BASHPID"
-    printf '%s %s\n' "$BASHPID" "$REPLY" >"$STATE/owner"
-  fi
+  if ((FRESH)); then own || exit 4; else sign; fi
   exec {lock}<&-
 }
 
 # prepare setup|session: a ready lab in $STATE, made anew if what runs there was made from something
 # else. The caller leaves it as it finds it, or not, by what lies in $STATE then.
 prepare() {
+  local identity
   claim "$1"
   subject_choose || return 3
   identity
+  identity=$REPLY
   if ((!FRESH)); then
-    if [[ $(<"$STATE/identity") == "$REPLY" ]]; then
+    if [[ $(<"$STATE/identity") == "$identity" ]]; then
       save_script
       emit reused "instance=$NAME"
       subject_say
@@ -137,8 +134,7 @@ prepare() {
   if ((!FRESH)); then
     own_anew || return 4
   fi
-  identity
-  printf '%s\n' "$REPLY" >"$STATE/identity"
+  printf '%s\n' "$identity" >"$STATE/identity"
   mkdir "$STATE"/{bin,service,log,tmp,client} && mkfifo "$STATE/control" || return 4
   subject_install || return 4
   subject_say
@@ -150,7 +146,11 @@ prepare() {
 
 # own: make the state folder, and note whose it is for now.
 own() {
-  mkdir -m 755 "$STATE" || return
+  mkdir -m 755 "$STATE" && sign
+}
+
+# sign: note in $STATE that it is this process's for now.
+sign() {
   start_time "$BASHPID"
   printf '%s %s\n' "$BASHPID" "$REPLY" >"$STATE/owner"
 }

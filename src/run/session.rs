@@ -32,6 +32,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// What the instance of `lab` is called that these options mean.
+    pub fn instance_of(&self, lab: &Lab) -> String {
+        self.instance.as_ref().map_or(lab.name.clone(), |instance| format!("{}@{instance}", lab.name))
+    }
+
     /// The runtime's options in front of `verb`.
     pub fn arguments(&self, given: Option<&Given>, verb: &str) -> Vec<String> {
         let mut words = vec!["--tied".to_string()];
@@ -90,7 +95,7 @@ impl<'a> Session<'a> {
     pub fn start(lab: &'a Lab, options: &'a Options, given: Option<&Given>, verb: &str, tell: &'a dyn Fn(Message)) -> Result<Session<'a>> {
         let script = script::compile(lab, options.client);
         let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
-        let instance = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
+        let instance = options.instance_of(lab);
         Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new(), broken: false })
     }
 

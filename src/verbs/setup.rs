@@ -39,7 +39,7 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
         session.end();
         match up {
             Ok(()) if cli.format == Format::Text => {
-                let name = options.instance.as_ref().map_or(lab.name.clone(), |i| format!("{}@{i}", lab.name));
+                let name = options.instance_of(lab);
                 let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
                 let node = lab.nodes.first().map_or("global", |n| &n.name);
                 for text in [
