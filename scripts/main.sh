@@ -363,7 +363,7 @@ logs_mark() {
 logs_since() {
   local service line
   for service in $(lab_service_names); do
-    [[ ! -e $STATE/log/$service.exit ]] || continue
+    ! service_dead "$service" || continue
     tail -c "+$((MARKS[$service] + 1))" -- "$STATE/log/$service.log" 2>/dev/null |
       awk '{ line[NR] = $0 }
         tolower($0) ~ /panic|fatal|error|fail|refuse|denied|cannot/ && n < 5 { keep[NR]; n++ }

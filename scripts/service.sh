@@ -74,6 +74,34 @@ service_pid() {
   [[ ! -e $STATE/log/$1.exit ]] && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
 }
 
+# dying PID: it has ended, is ending, or a signal that nothing can stop is on its way to it.
+dying() {
+  local stat line
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+  read -ra stat <<<"${stat##*) }"
+  # Field 9 of proc_pid_stat(5) holds the kernel's PF_EXITING, which it sets before all else.
+  [[ ${stat[0]} != [ZX] ]] && ! ((stat[6] & 4)) || return 0
+  while read -r line; do
+    case $line in
+      # Of every fatal signal the kernel makes SIGKILL, the bit for 9.
+      SigPnd:* | ShdPnd:*) ! ((16#${line##*[[:space:]]} & 16#100)) || return 0 ;;
+    esac
+  done 2>/dev/null <"/proc/$1/status"
+  return 1
+}
+
+# service_dead NAME: it has ended. The process that watches it learns of that a little later than
+# whoever killed it, so its note is waited for.
+service_dead() {
+  local i
+  [[ ! -e $STATE/log/$1.exit ]] || return 0
+  service_pid "$1" && dying "$REPLY" || return
+  for ((i = 0; i < 2000; i++)); do
+    [[ ! -s $STATE/log/$1.exit ]] || break
+    pause 0.001
+  done
+}
+
 # condition NAME KIND VALUE: one readiness condition of the started service NAME holds now.
 condition() {
   local pid

@@ -147,7 +147,7 @@ restore() {
   resolver_again
   links_again
   for name in $(lab_service_names); do
-    [[ -e $STATE/log/$name.exit ]] || continue
+    service_dead "$name" || continue
     service_describe "$name"
     [[ ${ready[0]} != exit ]] || continue
     if [[ ! -e $STATE/log/$name.stopped ]]; then
