@@ -2,8 +2,8 @@
 //! them, and leaves nothing behind.
 //!
 //! ```text
-//! arguments ─► lab file ─► checked lab ─► plan ─► script ─► host ─► events ─► results ─► report
-//!    cli       lab/file     lab/model     plan    script    host    event      run      report
+//! arguments ─► lab file ─► checked lab ─► plan ─► script ─► host ─► events ─► evidence ─► report
+//!    cli       lab/file     lab/model     plan    script    host    event   run, evidence  report
 //! ```
 //!
 //! Everything left of the host is pure. The script is the contract: the same bytes run wherever
@@ -12,6 +12,7 @@
 pub mod cli;
 pub mod error;
 pub mod event;
+pub mod evidence;
 pub mod host;
 pub mod lab;
 pub mod plan;

@@ -4,6 +4,8 @@ mod json;
 mod plain;
 mod terminal;
 
+use crate::evidence::Evidence;
+use crate::lab::model::{Lab, Test};
 use serde::Serialize;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -51,6 +53,35 @@ pub struct TestResult {
     pub lines: Vec<String>,
     /// The program under test.
     pub subject: Option<SubjectInfo>,
+    /// Where in the lab file what did not hold is written: the file, and the line in it.
+    #[serde(skip)]
+    pub place: Option<(String, u64)>,
+    /// What it left behind.
+    #[serde(skip)]
+    pub evidence: Evidence,
+}
+
+impl TestResult {
+    /// A result of `test` of `lab` that says nothing but how it ended.
+    pub fn new(lab: &Lab, test: &Test, outcome: Outcome) -> TestResult {
+        TestResult {
+            test: test.name.clone(),
+            lab: lab.name.clone(),
+            outcome,
+            time: Duration::ZERO,
+            detail: String::new(),
+            lines: Vec::new(),
+            subject: None,
+            place: None,
+            evidence: Evidence::default(),
+        }
+    }
+
+    /// Notes where in the lab file what did not hold is written, and shows it.
+    pub fn at(&mut self, file: &str, line: u64) {
+        self.detail = format!("{file}:{line}");
+        self.place = Some((file.into(), line));
+    }
 }
 
 fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

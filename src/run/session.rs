@@ -199,13 +199,13 @@ impl<'a> Session<'a> {
                 Ok(Ok(_)) => {}
                 Ok(Err(lines)) => {
                     result.outcome = Outcome::Fail;
-                    result.detail = format!("{}:{}", self.lab.file, step.line);
+                    result.at(&self.lab.file, step.line);
                     result.lines = lines;
                     break;
                 }
                 Err(Gone) => {
                     result.outcome = Outcome::Error;
-                    result.detail = format!("{}:{}", self.lab.file, step.line);
+                    result.at(&self.lab.file, step.line);
                     break;
                 }
             }
@@ -333,15 +333,7 @@ impl<'a> Session<'a> {
 
     /// A result of `test` that has no details yet.
     pub fn result(&self, test: &Test, outcome: Outcome) -> TestResult {
-        TestResult {
-            test: test.name.clone(),
-            lab: self.lab.name.clone(),
-            outcome,
-            time: Duration::ZERO,
-            detail: String::new(),
-            lines: Vec::new(),
-            subject: self.subject.clone(),
-        }
+        TestResult { subject: self.subject.clone(), ..TestResult::new(self.lab, test, outcome) }
     }
 
     /// Asks for the services' output as it comes.

@@ -12,7 +12,7 @@ use crate::subject::{self, Given, Subjects};
 use anyhow::Result;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Runs the chosen tests; several labs at once.
 ///
@@ -94,9 +94,8 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
     let (runnable, silent): (Vec<&Test>, Vec<&Test>) = tests.into_iter().partition(|t| client_speaks(t, options));
     let unrun = |tests: &[&Test], outcome, detail: &str, lines: &[String]| {
         for test in tests {
-            let time = Duration::ZERO;
-            let (detail, lines) = (detail.to_string(), lines.to_vec());
-            let result = TestResult { test: test.name.clone(), lab: lab.name.clone(), outcome, time, detail, lines, subject: None };
+            let result = TestResult::new(lab, test, outcome);
+            let result = TestResult { detail: detail.to_string(), lines: lines.to_vec(), ..result };
             tell(Message::Result(result));
         }
     };
