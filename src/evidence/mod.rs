@@ -4,6 +4,9 @@ pub mod bpf;
 #[cfg(target_os = "linux")]
 pub mod capturer;
 pub mod decode;
+pub mod dhcp4;
+pub mod dhcp6;
+pub mod frame;
 pub mod ladder;
 pub mod packet;
 pub mod pcap;
