@@ -27,7 +27,9 @@ pub fn draw(picture: &Picture) -> String {
             let here = format!("n{index}:l{nth}");
             if picture.nets[link.net].bridge.is_some() {
                 let port = link.port.as_ref().map(|p| format!(" [label=<{}>]", xml(p))).unwrap_or_default();
-                line(format!("{here} -- b{}{port}", link.net));
+                let bridge = format!("b{}", link.net);
+                let (from, to) = if picture.is_first(index, link.net) { (here, bridge) } else { (bridge, here) };
+                line(format!("{from} -- {to}{port}"));
             } else if let Some(found) = open.iter().position(|(net, _)| *net == link.net) {
                 line(format!("{} -- {here}", open.swap_remove(found).1));
             } else {
@@ -44,7 +46,9 @@ fn table(host: &Host) -> String {
     let (border, colour) = if host.subject.is_some() { (3, "#f59e0b") } else { (1, "#57606a") };
     let mut rows = format!("<tr><td><b>{}</b></td></tr>", xml(&host.name));
     let mut row = |attributes: &str, lines: &[String]| {
-        let _ = write!(rows, "<tr><td align=\"left\"{attributes}>{}</td></tr>", lines.join("<br align=\"left\"/>"));
+        // A break says how the line in front of it is aligned.
+        let lines: String = lines.iter().map(|line| format!("{line}<br align=\"left\"/>")).collect();
+        let _ = write!(rows, "<tr><td align=\"left\" balign=\"left\"{attributes}>{lines}</td></tr>");
     };
     if let Some(subject) = &host.subject {
         row("", &[format!("under test: {}", xml(subject))]);

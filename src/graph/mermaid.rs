@@ -4,7 +4,8 @@ use super::picture::{Host, Picture, Socket};
 use std::fmt::Write;
 
 pub fn draw(picture: &Picture) -> String {
-    let mut text = String::from("flowchart LR\n");
+    // An interface with its addresses is one line.
+    let mut text = String::from("%%{init: {\"flowchart\": {\"wrappingWidth\": 600}}}%%\nflowchart LR\n");
     let mut line = |words: String| {
         let _ = writeln!(text, "  {words}");
     };
@@ -22,10 +23,12 @@ pub fn draw(picture: &Picture) -> String {
     for (index, host) in picture.hosts.iter().enumerate() {
         for link in &host.links {
             if picture.nets[link.net].bridge.is_some() {
-                line(format!("n{index} ---|\"{}\"| b{}", end(link), link.net));
+                let (node, bridge) = (format!("n{index}"), format!("b{}", link.net));
+                let (from, to) = if picture.is_first(index, link.net) { (node, bridge) } else { (bridge, node) };
+                line(format!("{from} ---|\"{}\"| {to}", safe(link.port.as_ref().unwrap_or(&link.name))));
             } else if let Some(found) = open.iter().position(|(net, ..)| *net == link.net) {
                 let (_, first, far) = open.swap_remove(found);
-                line(format!("n{first} ---|\"{} to {}\"| n{index}", end(far), end(link)));
+                line(format!("n{first} ---|\"{} - {}\"| n{index}", safe(&far.name), safe(&link.name)));
             } else {
                 open.push((link.net, index, link));
             }
@@ -45,19 +48,19 @@ fn label(host: &Host) -> String {
     if !host.tags.is_empty() {
         lines.push(host.tags.join(", "));
     }
-    lines.extend(host.services.iter().map(|s| format!("{} {}", safe(&s.name), s.listens).trim_end().to_string()));
-    lines.join("<br/>")
-}
-
-fn end(link: &Socket) -> String {
-    let mut lines = vec![safe(&link.name)];
-    lines.extend(link.addresses.iter().cloned());
+    lines.extend(host.links.iter().map(|l| format!("{} {}", safe(&l.name), l.addresses.join(" ")).trim_end().to_string()));
+    lines.extend(host.services.iter().map(|s| format!("● {} {}", safe(&s.name), s.listens).trim_end().to_string()));
     lines.join("<br/>")
 }
 
 /// `text` with everything as a character's number that could mean something to Mermaid, Markdown or
 /// HTML. The colon is one of them: behind `style` it lets Mermaid take a number's last sign away.
 fn safe(text: &str) -> String {
-    let shown = |c: char| if c.is_alphanumeric() || " -_.,".contains(c) { c.to_string() } else { format!("#{};", c as u32) };
+    let shown = |c: char| match c {
+        // Unbroken, `fa:fa-car` would be an icon.
+        ':' => "#58;#8288;".into(),
+        c if c.is_alphanumeric() || " -_.,".contains(c) => c.to_string(),
+        c => format!("#{};", c as u32),
+    };
     text.chars().map(shown).collect()
 }

@@ -142,12 +142,7 @@ impl Picture {
         let mut busy: Vec<usize> = Vec::new();
         for index in 0..self.hosts.len() {
             for net in self.nets.iter_mut().filter(|n| n.hosts.is_some_and(|(first, _)| first == index)) {
-                let taken = |lane: &usize| *lane >= index;
-                // A bridge's name stands at the top of its lane, so there is none right of that.
-                let lane = match net.bridge {
-                    Some(_) => busy.iter().rposition(|l| taken(l)).map_or(0, |lane| lane + 1),
-                    None => busy.iter().position(|l| !taken(l)).unwrap_or(busy.len()),
-                };
+                let lane = busy.iter().position(|last| *last < index).unwrap_or(busy.len());
                 if lane == busy.len() {
                     busy.push(0);
                 }
@@ -158,15 +153,27 @@ impl Picture {
         self.lanes = busy.len();
     }
 
+    /// Whether `host` is the first on the network. Drawings that flow from left to right have it before the
+    /// network, and the others behind it.
+    pub fn is_first(&self, host: usize, net: usize) -> bool {
+        self.nets[net].hosts.is_some_and(|(first, _)| first == host)
+    }
+
     /// Bridges that nothing is plugged into.
     pub fn unplugged(&self) -> impl Iterator<Item = &str> {
         self.nets.iter().filter(|n| n.links == 0).filter_map(|n| n.bridge.as_deref())
     }
 
-    /// Bridges whose lane begins at a host, with their indices.
-    pub fn beginning(&self, host: usize) -> impl Iterator<Item = (usize, &str)> {
-        let begins = move |net: &Net| net.hosts.is_some_and(|(first, _)| first == host);
-        self.nets.iter().enumerate().filter(move |(_, n)| begins(n)).filter_map(|(i, n)| Some((i, n.bridge.as_deref()?)))
+    /// Bridges whose lane begins at a host: index, name, and the lane that the name stands in. That is the
+    /// bridge's own, unless its name would hide other networks there.
+    pub fn beginning(&self, host: usize) -> impl Iterator<Item = (usize, &str, usize)> {
+        let bridges = self.nets.iter().enumerate().filter(move |(i, _)| self.is_first(host, *i));
+        bridges.filter_map(move |(index, net)| {
+            let begun = |(i, other): &(usize, &Net)| other.hosts.is_some_and(|(first, _)| first < host || (first == host && *i < index));
+            let lasts = |(_, other): &(usize, &Net)| other.hosts.is_some_and(|(_, last)| last >= host) && other.lane > net.lane;
+            let hidden = self.nets.iter().enumerate().filter(begun).filter(lasts).map(|(_, other)| other.lane + 1).max();
+            Some((index, net.bridge.as_deref()?, hidden.unwrap_or(net.lane)))
+        })
     }
 }
 
@@ -176,7 +183,8 @@ fn socket(link: &Link, port: Option<String>, net: usize) -> Socket {
 
 fn daemon(lab: &Lab, service: &Service) -> Daemon {
     let [udp, tcp] = ports(service).map(|ports| ports.iter().map(|p| p.to_string()).collect::<Vec<_>>().join(", "));
-    let listens: Vec<String> = [("udp", udp), ("tcp", tcp)].into_iter().filter(|p| !p.1.is_empty()).map(|(p, n)| format!("{p} {n}")).collect();
+    let listens: Vec<String> =
+        [("udp", udp), ("tcp", tcp)].into_iter().filter(|p| !p.1.is_empty()).map(|(p, n)| format!("{p} {n}")).collect();
     Daemon { name: plain(&service.name), listens: listens.join(", "), subject: runs_subject(lab, service) }
 }
 

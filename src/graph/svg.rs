@@ -82,8 +82,9 @@ impl Drawing<'_> {
 
     fn all(&mut self) {
         for (index, host) in self.picture.hosts.iter().enumerate() {
-            for (net, name) in self.picture.beginning(index) {
-                let (x, wide) = (self.lane(net) - 8, length(name) + 18);
+            for (net, name, column) in self.picture.beginning(index) {
+                let (x, wide) = (MARGIN + column * PITCH, length(name) + 18);
+                let _ = writeln!(self.wires, "<path d=\"M{} {}H{x}\" stroke=\"{}\"/>", self.lane(net), self.y + 10, self.colour(net));
                 let _ = writeln!(
                     self.pills,
                     "<rect x=\"{x}\" y=\"{}\" width=\"{wide}\" height=\"20\" rx=\"10\" fill=\"{}\"/><text class=\"m b w\" x=\"{}\" y=\"{}\">{}</text>",
@@ -99,7 +100,8 @@ impl Drawing<'_> {
             self.host(host);
         }
         for name in self.picture.unplugged() {
-            let _ = writeln!(self.boxes, "<text class=\"d\" x=\"{MARGIN}\" y=\"{}\">{}: nothing is plugged in</text>", self.y + 8, xml(name));
+            let _ =
+                writeln!(self.boxes, "<text class=\"d\" x=\"{MARGIN}\" y=\"{}\">{}: nothing is plugged in</text>", self.y + 8, xml(name));
             self.y += ROW;
         }
     }
@@ -151,13 +153,8 @@ impl Drawing<'_> {
             y - 4
         );
         if let Some(port) = &link.port {
-            let _ = writeln!(
-                self.boxes,
-                "<text class=\"m s d\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-                left - 10,
-                y - 4,
-                xml(port)
-            );
+            let _ =
+                writeln!(self.boxes, "<text class=\"m s d\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", left - 10, y - 4, xml(port));
         }
         self.words(left + 14, y, "m b", &xml(&link.name));
         self.words(left + self.column, y, "m", &link.addresses.join("  "));

@@ -24,7 +24,7 @@ pub fn draw(picture: &Picture, columns: usize) -> String {
         // With too many lanes, each link says in words what it is plugged into.
         lanes: if picture.lanes * PITCH <= columns / 3 { picture.lanes } else { 0 },
         ports: 0,
-        hosts: picture.hosts.iter().map(|h| width(&h.name)).max().unwrap_or_default().min(24),
+        hosts: picture.hosts.iter().map(|h| width(&h.name)).max().unwrap_or_default().min(columns / 4),
         names: names.chain(services).max().unwrap_or_default().min(20),
         active: vec![None; picture.lanes],
         left: picture.nets.iter().map(|n| n.links).collect(),
@@ -70,17 +70,29 @@ impl Drawing<'_> {
         let title = if about.is_empty() { name.clone() } else { format!("{name}: {about}") };
         self.lines.extend([cut(&title, self.columns), String::new()]);
         for (index, host) in self.picture.hosts.iter().enumerate() {
-            for (net, name) in self.picture.beginning(index).filter(|_| self.lanes > 0).collect::<Vec<_>>() {
-                let lane = self.picture.nets[net].lane;
-                let before: String = self.rail().chars().take(lane * PITCH).collect();
-                self.lines.push(before + &cut(name, self.columns - lane * PITCH));
-                self.active[lane] = Some(net);
+            for (net, name, column) in self.picture.beginning(index).filter(|_| self.lanes > 0).collect::<Vec<_>>() {
+                self.begin(net, name, column);
             }
             self.host(host);
         }
         for bridge in self.picture.unplugged() {
             self.lines.push(cut(&format!("{bridge}: nothing is plugged in"), self.columns));
         }
+    }
+
+    /// The beginning of a bridge's lane, with its name above it or right of what else runs there.
+    fn begin(&mut self, net: usize, name: &str, column: usize) {
+        let lane = self.picture.nets[net].lane;
+        let rail: Vec<char> = self.rail().chars().collect();
+        let mut line: String = rail[..lane * PITCH].iter().collect();
+        if column > lane {
+            line.push_str("┏━");
+            line.extend(rail[lane * PITCH + 2..column * PITCH - 1].iter().map(|c| if *c == ' ' { '━' } else { *c }));
+            line.push(' ');
+        }
+        let room = self.columns - width(&line);
+        self.lines.push(line + &cut(name, room));
+        self.active[lane] = Some(net);
     }
 
     fn host(&mut self, host: &Host) {
@@ -111,7 +123,7 @@ impl Drawing<'_> {
             let bottom = frame.top[1].to_string().repeat(self.inner());
             self.aside(format!("{}{bottom}{}", frame.bottom[0], frame.bottom[1]));
         } else if !note.is_empty() || !name.is_empty() {
-            self.row(self.rail(), false, frame, &mut name, &note);
+            self.row(self.rail(), false, frame, &mut name, &cut(&note, self.room()));
         }
     }
 
