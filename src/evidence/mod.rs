@@ -1,5 +1,9 @@
 //! What a test leaves behind: packets, outputs, states. Read and judged here, on any platform.
 
+pub mod decode;
+pub mod dhcp4;
+pub mod dhcp6;
+pub mod frame;
 pub mod ladder;
 pub mod packet;
 
