@@ -5,6 +5,8 @@ pub mod dhcp4;
 pub mod dhcp6;
 pub mod frame;
 pub mod ladder;
+mod ladder_svg;
+mod ladder_text;
 pub mod packet;
 
 use packet::Capture;
