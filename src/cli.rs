@@ -2,7 +2,8 @@
 
 use crate::lab::model::Client;
 use crate::report::Format;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Real network labs in one command: real daemons, real clients, nothing left behind.
@@ -18,7 +19,7 @@ pub struct Cli {
     pub files: Vec<PathBuf>,
 
     /// How to print: for people, or one JSON object a line
-    #[arg(long, value_enum, default_value_t, global = true)]
+    #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json"]), default_value = "text", global = true)]
     pub format: Format,
 }
 
@@ -113,6 +114,14 @@ pub enum Verb {
         #[arg(long, value_enum, default_value = "dhclient")]
         client: Client,
     },
+    /// Draw a lab's topology
+    Graph {
+        /// The lab
+        lab: String,
+        /// As what: for a terminal, or for other programs
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "mermaid", "dot", "svg", "json"]), default_value = "text")]
+        format: Format,
+    },
     /// Find out what this machine lacks for the labs
     Doctor {
         /// The labs, all if none is named
@@ -199,6 +208,11 @@ impl RunArgs {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
         self.strict || (ci && !self.no_strict)
     }
+}
+
+/// Reads those of all formats that a verb can print.
+fn one_of(names: &'static [&'static str]) -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(names).map(|name| Format::from_str(&name, false).expect("these are formats"))
 }
 
 #[cfg(test)]

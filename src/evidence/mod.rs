@@ -8,6 +8,8 @@ pub mod dhcp4;
 pub mod dhcp6;
 pub mod frame;
 pub mod ladder;
+mod ladder_svg;
+mod ladder_text;
 pub mod packet;
 pub mod pcap;
 pub mod pcapng;

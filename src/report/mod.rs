@@ -201,6 +201,26 @@ pub enum Format {
     Text,
     /// For programs: one JSON object a line (docs/json.md).
     Json,
+    /// A drawing in the language of Mermaid.
+    Mermaid,
+    /// A drawing in the language of Graphviz.
+    Dot,
+    /// A drawing as SVG.
+    Svg,
+}
+
+/// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and not
+/// a dumb one.
+pub fn colours() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+}
+
+/// How many columns there are to print in: the terminal's, 80 in a pipe.
+pub fn columns() -> usize {
+    let terminal = terminal_size::terminal_size_of(std::io::stdout());
+    terminal.map_or(80, |(width, _)| usize::from(width.0)).clamp(1, 400)
 }
 
 /// Prints messages as they come.
@@ -218,8 +238,8 @@ impl Reporter {
     pub fn new(format: Format) -> Reporter {
         match format {
             Format::Json => Reporter::Json,
-            Format::Text if std::io::stdout().is_terminal() => Reporter::Terminal(terminal::Terminal::new()),
-            Format::Text => Reporter::Plain,
+            _ if std::io::stdout().is_terminal() => Reporter::Terminal(terminal::Terminal::new()),
+            _ => Reporter::Plain,
         }
     }
 

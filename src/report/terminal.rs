@@ -14,11 +14,9 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// With colour unless NO_COLOR is set (no-color.org) or the terminal is a dumb one.
+    /// With colour where that is wanted.
     pub fn new() -> Terminal {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: !set("NO_COLOR") && !dumb }
+        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: super::colours() }
     }
 
     /// Prints `message`.

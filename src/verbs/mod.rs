@@ -35,6 +35,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::List => inspect::list(cli),
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
+        Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
         Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
     }
 }
