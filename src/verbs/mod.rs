@@ -3,13 +3,16 @@
 pub mod clean;
 pub mod doctor;
 pub mod inspect;
+pub mod list;
+pub mod report;
 pub mod running;
 pub mod setup;
 pub mod test;
 
-use crate::cli::{Cli, RunArgs, Verb};
+use crate::cli::{Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
 use crate::lab::find::Labs;
+use crate::report::Format;
 use crate::run::session::Options;
 use anyhow::Result;
 
@@ -18,15 +21,22 @@ use anyhow::Result;
 /// # Errors
 /// What kept it from running; [`crate::error::exit_code`] knows the code.
 pub fn run(cli: &Cli) -> Result<u8> {
+    if cli.format == Format::GithubMatrix && !matches!(cli.verb, Verb::List { .. }) {
+        return Err(Failure::usage("--format github-matrix is for `labrun list`").into());
+    }
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test { tests, run, jobs } => test::test(cli, tests, run, *jobs),
+        Verb::Test { tests, run, jobs, partition, reports } => test::test(cli, tests, run, *jobs, *partition, reports),
+        Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(lab, node, command),
         Verb::Shell { lab, node } => running::exec(lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
-        Verb::List => inspect::list(cli),
+        Verb::List { tests, partition, partitions, durations } => match cli.format {
+            Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
+            _ => list::list(cli, tests, *partition, durations.as_deref()),
+        },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
         Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
