@@ -4,7 +4,8 @@ use crate::lab::model::Client;
 use crate::partition::Part;
 use crate::report::Format;
 use crate::report::files::Target;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Real network labs in one command: real daemons, real clients, nothing left behind.
@@ -20,7 +21,7 @@ pub struct Cli {
     pub files: Vec<PathBuf>,
 
     /// How to print: for people, or one JSON object a line
-    #[arg(long, value_enum, default_value_t, global = true)]
+    #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json"]), default_value = "text", global = true)]
     pub format: Format,
 }
 
@@ -113,6 +114,9 @@ pub enum Verb {
         /// How long the tests took in earlier runs
         #[arg(long, value_name = "FILE")]
         durations: Option<PathBuf>,
+        /// As what: for people, one JSON object a line, or what a workflow takes for `strategy.matrix`
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json", "github-matrix"]), default_value = "text")]
+        format: Format,
     },
     /// Check lab files and show all mistakes
     Check {
@@ -127,6 +131,14 @@ pub enum Verb {
         /// The DHCP client of steps that name none
         #[arg(long, value_enum, default_value = "dhclient")]
         client: Client,
+    },
+    /// Draw a lab's topology
+    Graph {
+        /// The lab
+        lab: String,
+        /// As what: for a terminal, or for other programs
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "mermaid", "dot", "svg", "json"]), default_value = "text")]
+        format: Format,
     },
     /// Find out what this machine lacks for the labs
     Doctor {
@@ -206,6 +218,11 @@ impl RunArgs {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
         self.strict || (ci && !self.no_strict)
     }
+}
+
+/// Reads those of all formats that a verb can print.
+fn one_of(names: &'static [&'static str]) -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(names).map(|name| Format::from_str(&name, false).expect("these are formats"))
 }
 
 #[cfg(test)]

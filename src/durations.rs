@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The set-up of a lab that has none recorded, in milliseconds.
-const SETUP: u64 = 300;
-/// A test where none has a record.
-const TEST: u64 = 1000;
+/// What a set-up is taken to need that has no record, in milliseconds; and a test, where none has one.
+/// Alike, they keep the tests of a lab together.
+const UNKNOWN: u64 = 1000;
 
 /// What is recorded, by name, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,13 +73,13 @@ impl Durations {
 
     /// What the set-up of `lab` took, or is likely to.
     pub fn setup(&self, lab: &str) -> u64 {
-        self.labs.get(lab).copied().unwrap_or(SETUP)
+        self.labs.get(lab).copied().unwrap_or(UNKNOWN)
     }
 
     /// The median of those of `tests` that are known, which a new one is taken to need.
     pub fn typical<'a>(&self, tests: impl Iterator<Item = &'a str>) -> u64 {
         let mut known: Vec<u64> = tests.filter_map(|test| self.test(test)).collect();
         known.sort_unstable();
-        known.get(known.len() / 2).copied().unwrap_or(TEST)
+        known.get(known.len() / 2).copied().unwrap_or(UNKNOWN)
     }
 }

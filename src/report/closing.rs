@@ -3,6 +3,7 @@
 use super::run::{Run, seconds};
 use super::{Outcome, count};
 use crate::report::files::Kind;
+use std::cmp::Reverse;
 use std::path::PathBuf;
 
 /// How many of the slowest are named, and how many tests a run must have for that.
@@ -39,7 +40,7 @@ pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
     }
     let mut ran: Vec<_> = run.tests.iter().filter(|t| matches!(t.outcome, Outcome::Pass | Outcome::Fail)).collect();
     if ran.len() > SLOWEST {
-        ran.sort_by(|a, b| b.ms.cmp(&a.ms));
+        ran.sort_by_key(|test| Reverse(test.ms));
         let slowest: Vec<String> = ran.iter().take(SLOWEST).map(|t| format!("{} {}", t.test, seconds(t.ms))).collect();
         add(false, "slowest", slowest.join(", "));
     }

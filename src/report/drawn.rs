@@ -2,16 +2,17 @@
 
 use crate::evidence::ladder::Ladder;
 use crate::evidence::packet::Capture;
+use crate::graph;
 use crate::lab::model::Lab;
 
 /// The topology of `lab` as `<svg>`.
-pub fn topology(_lab: &Lab) -> Option<String> {
-    None
+pub fn topology(lab: &Lab) -> Option<String> {
+    Some(graph::svg(lab))
 }
 
 /// The topology of `lab` in the words of Mermaid.
-pub fn mermaid(_lab: &Lab) -> Option<String> {
-    None
+pub fn mermaid(lab: &Lab) -> Option<String> {
+    Some(graph::mermaid(lab))
 }
 
 /// The exchange that `capture` holds.

@@ -48,7 +48,7 @@ impl FromStr for Target {
         let (name, file) = text.split_once('=').map_or((text, None), |(name, file)| (name, Some(file)));
         let names = KINDS.map(|(name, _)| name);
         let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == name) else {
-            let hint = suggest(name, names.into_iter()).map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+            let hint = suggest(name, names).map_or(String::new(), |near| format!(", did you mean `{near}`?"));
             return Err(Failure::usage(format!("there is no report `{name}`{hint}; there is {}", quoted(&names))));
         };
         match (kind, file) {

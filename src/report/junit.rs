@@ -50,7 +50,7 @@ fn case(run: &Run, test: &TestRun) -> TestCase {
         status.set_message(first.as_str());
         if test.is_bad() {
             status.set_type(if test.outcome == Outcome::Fail { "failure" } else { "error" });
-            status.set_description([&[test.detail.clone()], story].concat().join("\n"));
+            status.set_description([std::slice::from_ref(&test.detail), story].concat().join("\n"));
         }
     }
     let mut case = TestCase::new(test.test.as_str(), status);

@@ -22,6 +22,7 @@ pub use reporter::{Format, Reporter};
 use crate::evidence::Evidence;
 use crate::lab::model::{Lab, Test};
 use serde::{Deserialize, Serialize};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 /// How a test ended. These are four different results.
@@ -212,6 +213,20 @@ pub enum Message {
         #[serde(serialize_with = "milliseconds", rename = "ms")]
         time: Duration,
     },
+}
+
+/// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and not
+/// a dumb one.
+pub fn colours() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+}
+
+/// How many columns there are to print in: the terminal's, 80 in a pipe.
+pub fn columns() -> usize {
+    let terminal = terminal_size::terminal_size_of(std::io::stdout());
+    terminal.map_or(80, |(width, _)| usize::from(width.0)).clamp(1, 400)
 }
 
 /// Prints a line on standard output. When nobody reads it any more (`labrun logs -f | head`), the

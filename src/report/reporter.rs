@@ -14,7 +14,13 @@ pub enum Format {
     Text,
     /// For programs: one JSON object a line (docs/json.md).
     Json,
-    /// For `list`: what a GitHub workflow takes for `strategy.matrix`.
+    /// A drawing in the language of Mermaid.
+    Mermaid,
+    /// A drawing in the language of Graphviz.
+    Dot,
+    /// A drawing as SVG.
+    Svg,
+    /// What a GitHub workflow takes for `strategy.matrix`.
     GithubMatrix,
 }
 

@@ -16,11 +16,9 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// With colour unless NO_COLOR is set (no-color.org) or the terminal is a dumb one.
+    /// With colour where that is wanted.
     pub fn new() -> Terminal {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: !set("NO_COLOR") && !dumb }
+        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: super::colours() }
     }
 
     /// Prints `message`.
@@ -119,7 +117,7 @@ impl Terminal {
     /// Prints `text`, with what does not fit into its line below it, `indent` columns to the right.
     fn wrapped(&self, text: &str, indent: usize) {
         // What is narrower than that is no place for a lab.
-        let columns = console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns)).max(40);
+        let columns = super::columns().max(40);
         // Above the spinners, if there are any.
         self.progress.suspend(|| wrap(text, columns, indent).iter().for_each(|line| super::print_line(line)));
     }

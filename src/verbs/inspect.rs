@@ -1,11 +1,13 @@
-//! What only reads lab files: `check`, `script`.
+//! What only reads lab files: `check`, `script`, `graph`.
 
 use crate::cli::Cli;
 use crate::error::{Exit, Failure};
+use crate::graph;
 use crate::lab::check;
 use crate::lab::find::{Labs, show_problems};
 use crate::lab::model::Client;
 use crate::outln;
+use crate::report::{Format, colours, columns};
 use crate::script as compiler;
 use anyhow::Result;
 use std::path::PathBuf;
@@ -45,6 +47,27 @@ pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
         outln!("{}", compiler::compile(lab, client).trim_end());
+    }
+    Ok(Exit::Passed as u8)
+}
+
+/// Draws a lab.
+///
+/// # Errors
+/// If there is no such lab.
+pub fn graph(cli: &Cli, lab: &str, format: Format) -> Result<u8> {
+    let labs = Labs::load(&cli.files)?;
+    for lab in labs.labs(&[lab.to_string()])? {
+        let drawing = match format {
+            Format::Text if colours() => graph::coloured(lab, columns()),
+            Format::Text => graph::terminal(lab, columns()),
+            Format::Mermaid => graph::mermaid(lab),
+            Format::Dot => graph::dot(lab),
+            Format::Svg => graph::svg(lab),
+            // The last is none of those that `graph` takes.
+            Format::Json | Format::GithubMatrix => graph::json(lab).to_string(),
+        };
+        outln!("{}", drawing.trim_end());
     }
     Ok(Exit::Passed as u8)
 }

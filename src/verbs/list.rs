@@ -18,7 +18,7 @@ const JOBS: usize = 256;
 ///
 /// # Errors
 /// If lab files are broken: their mistakes, after the list of the others.
-pub fn list(cli: &Cli, words: &[String], part: Option<Part>, durations: Option<&Path>) -> Result<u8> {
+pub fn list(cli: &Cli, words: &[String], format: Format, part: Option<Part>, durations: Option<&Path>) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = if words.is_empty() && part.is_none() {
         let all = labs.labs.iter().map(|(_, lab)| Chosen { lab, tests: (0..lab.tests.len()).collect() });
@@ -32,7 +32,7 @@ pub fn list(cli: &Cli, words: &[String], part: Option<Part>, durations: Option<&
         let built_in = labs.labs.iter().any(|(origin, l)| l.name == lab.name && *origin == Origin::BuiltIn);
         let from = if built_in { "built in" } else { &lab.file };
         let tests = tests.iter().map(|index| &lab.tests[*index]);
-        if cli.format == Format::Json {
+        if format == Format::Json {
             let tests: Vec<_> = tests.map(|t| json!({"name": t.name, "about": t.about})).collect();
             outln!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
             continue;

@@ -21,9 +21,6 @@ use anyhow::Result;
 /// # Errors
 /// What kept it from running; [`crate::error::exit_code`] knows the code.
 pub fn run(cli: &Cli) -> Result<u8> {
-    if cli.format == Format::GithubMatrix && !matches!(cli.verb, Verb::List { .. }) {
-        return Err(Failure::usage("--format github-matrix is for `labrun list`").into());
-    }
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
         Verb::Test { tests, run, jobs, partition, reports } => test::test(cli, tests, run, *jobs, *partition, reports),
@@ -33,12 +30,13 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Exec { lab, node, command } => running::exec(lab, node, command),
         Verb::Shell { lab, node } => running::exec(lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
-        Verb::List { tests, partition, partitions, durations } => match cli.format {
+        Verb::List { tests, partition, partitions, durations, format } => match format {
             Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
-            _ => list::list(cli, tests, *partition, durations.as_deref()),
+            _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
         },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
+        Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
         Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
     }
 }
