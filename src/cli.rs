@@ -1,7 +1,9 @@
 //! The command line.
 
 use crate::lab::model::Client;
+use crate::partition::Part;
 use crate::report::Format;
+use crate::report::files::Target;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -49,6 +51,19 @@ pub enum Verb {
         /// How many labs to run at once [default: the number of cores, at least 2]
         #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         jobs: Option<u16>,
+        /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
+        /// every machine
+        #[arg(long, value_name = "K/N")]
+        partition: Option<Part>,
+        /// What is told of the run.
+        #[command(flatten)]
+        reports: ReportArgs,
+    },
+    /// Work with reports of earlier runs
+    Report {
+        /// What to do with them.
+        #[command(subcommand)]
+        verb: ReportVerb,
     },
     /// Take labs down, all if none is named, and see that nothing is left
     Clean {
@@ -99,7 +114,22 @@ pub enum Verb {
         live: bool,
     },
     /// List labs and their tests
-    List,
+    List {
+        /// Names of tests or labs; nothing means all
+        tests: Vec<String>,
+        /// List only part K of N, as `test` divides them
+        #[arg(long, value_name = "K/N")]
+        partition: Option<Part>,
+        /// With --format github-matrix: a job a part, of N, instead of a job a test
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "partition")]
+        partitions: Option<u16>,
+        /// How long the tests took in earlier runs
+        #[arg(long, value_name = "FILE")]
+        durations: Option<PathBuf>,
+        /// As what: for people, one JSON object a line, or what a workflow takes for `strategy.matrix`
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json", "github-matrix"]), default_value = "text")]
+        format: Format,
+    },
     /// Check lab files and show all mistakes
     Check {
         /// The files
@@ -168,6 +198,33 @@ pub enum CaptureVerb {
         /// The file
         file: PathBuf,
     },
+}
+
+/// What `report` can do.
+#[derive(Debug, Subcommand)]
+pub enum ReportVerb {
+    /// Join the JSON reports of the parts of a run; the exit code is that of the whole
+    Merge {
+        /// What `test --report json=FILE` wrote
+        #[arg(required = true, value_name = "IN.json")]
+        inputs: Vec<PathBuf>,
+        /// What is told of the whole.
+        #[command(flatten)]
+        reports: ReportArgs,
+    },
+}
+
+/// What is told of a run beside what is printed.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Write a report: json=FILE, junit=FILE, html=FILE or github (may be repeated); github is on by
+    /// itself in GitHub Actions
+    #[arg(long = "report", value_name = "KIND=FILE")]
+    pub targets: Vec<Target>,
+
+    /// How long tests took in earlier runs; what passes now is added
+    #[arg(long, value_name = "FILE")]
+    pub durations: Option<PathBuf>,
 }
 
 /// How labs are run.

@@ -9,7 +9,8 @@ pub fn tell(message: &Message) {
     }
 }
 
-fn text(message: &Message) -> Option<String> {
+/// The text of `message`, if it has any for people.
+pub fn text(message: &Message) -> Option<String> {
     Some(match message {
         Message::Building { program, repository } => format!("build {program} from {repository}"),
         Message::Built { program, cached: true, .. } => format!("built {program} earlier from the same content"),
@@ -50,7 +51,7 @@ fn text(message: &Message) -> Option<String> {
         Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
         Message::Note { text } => text.clone(),
         Message::Summary { .. } => summary_line(message),
-        Message::Test { .. } => return None,
+        Message::Test { .. } | Message::Report { .. } => return None,
     })
 }
 

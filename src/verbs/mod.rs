@@ -4,13 +4,16 @@ pub mod capture;
 pub mod clean;
 pub mod doctor;
 pub mod inspect;
+pub mod list;
+pub mod report;
 pub mod running;
 pub mod setup;
 pub mod test;
 
-use crate::cli::{CaptureVerb, Cli, RunArgs, Verb};
+use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
 use crate::lab::find::Labs;
+use crate::report::Format;
 use crate::run::session::Options;
 use anyhow::Result;
 
@@ -21,7 +24,8 @@ use anyhow::Result;
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test { tests, run, jobs } => test::test(cli, tests, run, *jobs),
+        Verb::Test { tests, run, jobs, partition, reports } => test::test(cli, tests, run, *jobs, *partition, reports),
+        Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(lab, node, command),
@@ -32,7 +36,10 @@ pub fn run(cli: &Cli) -> Result<u8> {
             None => capture::live(args),
         },
         Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
-        Verb::List => inspect::list(cli),
+        Verb::List { tests, partition, partitions, durations, format } => match format {
+            Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
+            _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
+        },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
         Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
