@@ -14,11 +14,12 @@
 #   --subject PATH    the program under test;  --subject-how WORD  how it was come by
 #   --strict          no stand-in
 #   --keep            leave a lab up whose set-up failed
+#   --gather          report the state of a lab whose set-up failed, or that was lost
 #   --tied            give up when standard input ends while the lab is being set up or logs are followed
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
   while [[ ${1-} == --* ]]; do
     case $1 in
       --instance) INSTANCE=$2 && shift ;;
@@ -28,6 +29,7 @@ parse() {
       --cwd) LABRUN_CWD=$2 && shift ;;
       --strict) STRICT=1 ;;
       --keep) KEEP=1 ;;
+      --gather) GATHER=1 ;;
       --tied) TIED=1 ;;
       *) fail "unknown option $1" 2 ;;
     esac
@@ -59,7 +61,7 @@ main() {
     exec) enter '' "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
     missing) subject_choose && missing ;;
-    _init) sandbox_init "$2" ;;
+    _init) sandbox_init "$2" "$3" ;;
     _exec) execute "${@:2}" ;;
     _serve) serve ;;
     *) fail "unknown verb $1" 2 ;;
@@ -206,7 +208,11 @@ session() {
   if ((!status)); then
     enter setsid "$NAME" _serve
     status=$?
-    alive "$STATE/supervisor" || emit lost "instance=$NAME"
+    alive "$STATE/supervisor" || {
+      # Its processes are gone, what they wrote is not.
+      ((!GATHER)) || gathered_send
+      emit lost "instance=$NAME"
+    }
   fi
   leave "$status"
 }
@@ -325,8 +331,9 @@ lab_up() {
 
 # serve: requests, one a line, from standard input:
 #   begin             a test begins      tell      report what the services printed since
-#   step TEST/INDEX   run that step      restore   put the lab back as set-up left it
+#   step TEST/INDEX   run that step      gather    report the state of everything
 #   keep              leave the lab up   follow    report the services' output as it comes
+#   restore [gather]  put the lab back as set-up left it; gather first if a service has died
 # The end of the input ends the session, in the middle of a step too.
 serve() {
   local request argument service
@@ -340,7 +347,8 @@ serve() {
         ;;
       begin) logs_mark ;;
       tell) logs_since ;;
-      restore) restore </dev/null & ;;
+      gather) { gather; gathered_send; } </dev/null & ;;
+      restore) restore "$argument" </dev/null & ;;
       follow) for service in $(lab_service_names); do log_events "$service" -F "$STATE/log/$service.log" </dev/null & done ;;
       keep) : >"$STATE/keep" ;;
       *) emit error "message=unknown request $request" ;;

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::evidence::artifacts::{self, When};
 use crate::lab::model::Client;
 use crate::report::Format;
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +49,9 @@ pub enum Verb {
         /// How many labs to run at once [default: the number of cores, at least 2]
         #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         jobs: Option<u16>,
+        /// What is kept of them.
+        #[command(flatten)]
+        artifacts: ArtifactArgs,
     },
     /// Take labs down, all if none is named, and see that nothing is left
     Clean {
@@ -144,6 +148,18 @@ pub struct RunArgs {
     /// Show the daemons' and the clients' own output
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// What is kept of tests.
+#[derive(Args, Debug)]
+pub struct ArtifactArgs {
+    /// Of which tests to keep logs, captures and the state of every node
+    #[arg(long = "artifacts", value_name = "WHEN", value_enum, default_value_t, env = "LABRUN_ARTIFACTS")]
+    pub when: When,
+
+    /// Where: each test and attempt has a folder in it
+    #[arg(long = "artifacts-dir", value_name = "DIR", default_value = artifacts::FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
+    pub folder: PathBuf,
 }
 
 impl RunArgs {

@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// The shell files of the runtime, in the order they are put together.
-pub const RUNTIME: [(&str, &str); 8] = [
+pub const RUNTIME: [(&str, &str); 9] = [
     ("base.sh", include_str!("../scripts/base.sh")),
     ("sandbox.sh", include_str!("../scripts/sandbox.sh")),
     ("topology.sh", include_str!("../scripts/topology.sh")),
@@ -20,6 +20,7 @@ pub const RUNTIME: [(&str, &str); 8] = [
     ("service.sh", include_str!("../scripts/service.sh")),
     ("step.sh", include_str!("../scripts/step.sh")),
     ("dhcp.sh", include_str!("../scripts/dhcp.sh")),
+    ("gather.sh", include_str!("../scripts/gather.sh")),
     ("main.sh", include_str!("../scripts/main.sh")),
 ];
 

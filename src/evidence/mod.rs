@@ -1,5 +1,6 @@
 //! What a test leaves behind: packets, outputs, states. Read and judged here, on any platform.
 
+pub mod artifacts;
 pub mod ladder;
 pub mod packet;
 

@@ -1,13 +1,14 @@
 //! What a run tells the outside, and the three ways of telling it.
 
 mod json;
-mod plain;
+pub(crate) mod plain;
 mod terminal;
 
 use crate::evidence::Evidence;
 use crate::lab::model::{Lab, Test};
 use serde::Serialize;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a test ended. These are four different results.
@@ -56,6 +57,9 @@ pub struct TestResult {
     /// Where in the lab file what did not hold is written: the file, and the line in it.
     #[serde(skip)]
     pub place: Option<(String, u64)>,
+    /// The folder of its artifacts, if they were kept.
+    #[serde(serialize_with = "path")]
+    pub artifacts: Option<PathBuf>,
     /// What it left behind.
     #[serde(skip)]
     pub evidence: Evidence,
@@ -73,6 +77,7 @@ impl TestResult {
             lines: Vec::new(),
             subject: None,
             place: None,
+            artifacts: None,
             evidence: Evidence::default(),
         }
     }
@@ -86,6 +91,11 @@ impl TestResult {
 
 fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(time.as_millis() as u64)
+}
+
+/// Paths need not be UTF-8, but JSON must.
+fn path<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 /// Something that happened in a run.
@@ -273,6 +283,12 @@ pub fn subject_line(lab: &str, subject: &SubjectInfo) -> (String, bool) {
 pub fn result_detail(result: &TestResult) -> String {
     let stand_in = result.subject.as_ref().filter(|s| s.how == "stand-in").map(|s| format!("[stand-in {}]", s.path));
     [Some(result.detail.clone()).filter(|d| !d.is_empty()), stand_in].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The lines below the result line of a test.
+pub fn result_lines(result: &TestResult) -> Vec<String> {
+    let artifacts = result.artifacts.iter().map(|path| format!("artifacts: {}", path.display()));
+    result.lines.iter().cloned().chain(artifacts).collect()
 }
 
 /// The last line of a run, in the form test runners use.

@@ -9,6 +9,7 @@ pub mod test;
 
 use crate::cli::{Cli, RunArgs, Verb};
 use crate::error::Failure;
+use crate::evidence::artifacts::{Artifacts, FOLDER, When};
 use crate::lab::find::Labs;
 use crate::run::session::Options;
 use anyhow::Result;
@@ -20,7 +21,7 @@ use anyhow::Result;
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test { tests, run, jobs } => test::test(cli, tests, run, *jobs),
+        Verb::Test { tests, run, jobs, artifacts } => test::test(cli, tests, run, *jobs, artifacts),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(lab, node, command),
@@ -52,5 +53,6 @@ fn options(run: &RunArgs, labs: &Labs) -> Result<Options> {
         strict: run.is_strict(),
         keep: run.keep,
         verbose: run.verbose,
+        artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
     })
 }

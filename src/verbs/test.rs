@@ -1,8 +1,9 @@
 //! `labrun test`.
 
 use super::options;
-use crate::cli::{Cli, RunArgs};
+use crate::cli::{ArtifactArgs, Cli, RunArgs};
 use crate::error::{Exit, Failure};
+use crate::evidence::artifacts::Artifacts;
 use crate::host::interrupt;
 use crate::lab::find::{Chosen, Labs};
 use crate::lab::model::{StepKind, Test};
@@ -10,6 +11,7 @@ use crate::report::{Message, Outcome, Reporter, TestResult};
 use crate::run::session::{Down, Options, Session};
 use crate::subject::{self, Given, Subjects};
 use anyhow::Result;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
@@ -18,21 +20,22 @@ use std::time::Instant;
 ///
 /// # Errors
 /// Wrong names, broken lab files, a build that fails, a machine that can't run labs at all.
-pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>) -> Result<u8> {
+pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>, artifacts: &ArtifactArgs) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let mut chosen = labs.choose(words)?;
     chosen.retain(|c| !c.tests.is_empty());
     if chosen.is_empty() {
         return Err(Failure::usage("none of these labs has a test").into());
     }
-    let options = options(run, &labs)?;
+    let artifacts = Artifacts { when: artifacts.when, folder: artifacts.folder.clone() };
+    let options = Options { artifacts, ..options(run, &labs)? };
     let began = Instant::now();
     let mut reporter = Reporter::new(cli.format);
     let subjects = {
         let reporter = Mutex::new(&mut reporter);
         let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
-        subject::resolve(&all, &run.subject, &labs.repository, options.host, &tell)?
+        subject::resolve(&all, &run.subject, &labs.repository, &options.artifacts.folder, options.host, &tell)?
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = jobs.map_or(cores.max(2), usize::from).min(chosen.len());
@@ -92,30 +95,38 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
     let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
     let tests: Vec<&Test> = chosen.tests.iter().map(|i| &lab.tests[*i]).collect();
     let (runnable, silent): (Vec<&Test>, Vec<&Test>) = tests.into_iter().partition(|t| client_speaks(t, options));
-    let unrun = |tests: &[&Test], outcome, detail: &str, lines: &[String]| {
+    let unrun = |tests: &[&Test], outcome, detail: &str, artifacts: Option<PathBuf>| {
         for test in tests {
             let result = TestResult::new(lab, test, outcome);
-            let result = TestResult { detail: detail.to_string(), lines: lines.to_vec(), ..result };
+            let result = TestResult { detail: detail.to_string(), artifacts: artifacts.clone(), ..result };
             tell(Message::Result(result));
         }
     };
-    unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), &[]);
+    unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), None);
     if runnable.is_empty() {
         return;
     }
     match session(chosen, options, given, &runnable, &tell) {
-        Ok(()) | Err(Down::Interrupted) => {}
-        Err(Down::Skip(reason)) => unrun(&runnable, Outcome::Skip, &reason, &[]),
-        Err(Down::Failed(_)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", &[]),
+        Ok(()) | Err((Down::Interrupted, _)) => {}
+        Err((Down::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
+        Err((Down::Failed(_), artifacts)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts),
     }
 }
 
-fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&Test], tell: &dyn Fn(Message)) -> Result<(), Down> {
-    let failed = |error: anyhow::Error| Down::Failed(vec![format!("{error:#}")]);
+/// Runs `tests` in the lab; why it is down if it could not be set up, and the folder of its artifacts.
+fn session(
+    chosen: &Chosen,
+    options: &Options,
+    given: Option<&Given>,
+    tests: &[&Test],
+    tell: &dyn Fn(Message),
+) -> Result<(), (Down, Option<PathBuf>)> {
+    let failed = |error: anyhow::Error| (Down::Failed(vec![format!("{error:#}")]), None);
     let mut session = Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
     if let Err(down) = session.up() {
+        let artifacts = session.save_setup(&down);
         session.end();
-        return Err(down);
+        return Err((down, artifacts));
     }
     if options.verbose {
         session.follow();
@@ -125,7 +136,10 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
         if interrupt::interrupted() {
             break;
         }
-        let result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
+        let mut result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
+        if !broken {
+            session.save(&mut result);
+        }
         broken |= session.broken || result.outcome == Outcome::Error;
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
