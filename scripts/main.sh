@@ -202,13 +202,15 @@ setup() {
 # session: requests on standard input are answered by `_serve` inside the sandbox. When it ends, for
 # whatever reason, the lab is left as it was found.
 session() {
-  local status
+  local status pid
   prepare session
   status=$?
   if ((!status)); then
     enter setsid "$NAME" _serve
     status=$?
-    alive "$STATE/supervisor" || {
+    # PID 1 ends after all the others, so it may be about to.
+    { read -r pid _ <"$STATE/supervisor"; } 2>/dev/null
+    alive "$STATE/supervisor" && ! dying "$pid" || {
       # Its processes are gone, what they wrote is not.
       ((!GATHER)) || gathered_send
       emit lost "instance=$NAME"

@@ -105,7 +105,17 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         let instance = options.instance_of(lab);
-        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new(), gathered: Gathered::default(), broken: false })
+        Ok(Session {
+            lab,
+            options,
+            process,
+            tell,
+            instance,
+            subject: None,
+            trouble: Vec::new(),
+            gathered: Gathered::default(),
+            broken: false,
+        })
     }
 
     /// Waits until the lab is up.
