@@ -394,7 +394,7 @@ tests:
             own.is_some()
                 && all
                     .filter(|p| fs::read_link(p.path().join("ns/pid")).ok() == own)
-                    .any(|p| fs::read(p.path().join("cmdline")).is_ok_and(|line| line.starts_with(b"sleep\0100\0")))
+                    .any(|p| fs::read(p.path().join("cmdline")).is_ok_and(|line| line.starts_with(b"sleep\x00100\0")))
         };
         let mut pid = 0;
         wait_for("the second step", || {

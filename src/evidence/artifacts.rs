@@ -59,7 +59,7 @@ impl Artifacts {
         files.extend(result.evidence.capture.iter().flat_map(|capture| packets(lab, capture)));
         files.push(json("result.json", result));
         if result.outcome != Outcome::Pass {
-            files.push(printed(&Message::Result(result.clone())));
+            files.push(printed(&Message::Result(Box::new(result.clone()))));
         }
         write(&folder, with_lab(files, lab, client))
     }

@@ -80,7 +80,7 @@ fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usi
         for message in receiver {
             reporter.tell(&message);
             if let Message::Result(result) = message {
-                results.push(result);
+                results.push(*result);
             }
         }
         results
@@ -99,7 +99,7 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
         for test in tests {
             let result = TestResult::new(lab, test, outcome);
             let result = TestResult { detail: detail.to_string(), artifacts: artifacts.clone(), ..result };
-            tell(Message::Result(result));
+            tell(Message::Result(Box::new(result)));
         }
     };
     unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), None);
@@ -144,7 +144,7 @@ fn session(
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
         }
-        tell(Message::Result(result));
+        tell(Message::Result(Box::new(result)));
     }
     session.end();
     Ok(())
