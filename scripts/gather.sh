@@ -123,19 +123,25 @@ gather_versions() {
 # gathered_send: what was gathered, and the services' output and files, as `output` events of the stream
 # `file`; then `gathered`.
 gathered_send() {
-  local name path left=$((16 << 20))
-  for path in "$STATE"/gathered/*.txt "$STATE"/gathered/nodes/*/*.txt; do
-    gathered_file "${path#"$STATE/gathered/"}" "$path" $((1 << 20))
-  done
-  for name in $(lab_service_names); do
-    [[ -e $STATE/log/$name.log ]] || continue
-    gathered_file "services/$name.log" "$STATE/log/$name.log" $((4 << 20))
-    emit output stream=file "name=services/$name.status" "data=$(service_status "$name" | base64 -w 0)"
-    # Its configuration and what it remembers, a server's leases above all.
-    while IFS= read -r -d '' path; do
-      gathered_file "services/$name.files/${path#"$STATE/service/$name/"}" "$path" $((64 << 10))
-    done < <(find "$STATE/service/$name" -type f -print0 2>/dev/null | sort -z | head -z -n 50)
-  done
+  local size path name left=$((16 << 20)) files=200
+  # One look at all sizes: a process a file is what takes the time here.
+  while IFS= read -r -d '' path; do
+    size=${path%% *}
+    path=${path#"$size $STATE/"}
+    case $path in
+      gathered/*) gathered_file "${path#gathered/}" $((1 << 20)) ;;
+      log/*.log)
+        name=services/$(basename "$path" .log)
+        gathered_file "$name.log" $((4 << 20))
+        emit output stream=file "name=$name.status" "data=$(service_status "${name#*/}" | base64 -w 0)"
+        ;;
+      # Its configuration and what it remembers, a server's leases above all.
+      service/*/*)
+        name=${path#service/}
+        ((files-- <= 0)) || gathered_file "services/${name%%/*}.files/${name#*/}" $((64 << 10))
+        ;;
+    esac
+  done < <(find "$STATE"/{gathered,log,service} -type f -printf '%s %p\0' 2>/dev/null)
   # Another failure must not be explained by this one's state.
   rm -rf -- "$STATE/gathered"
   emit gathered
@@ -158,21 +164,29 @@ service_status() {
   fi
 }
 
-# gathered_file NAME FILE LIMIT: the last LIMIT bytes of FILE, less when all files together get too much.
+# gathered_file NAME LIMIT: the last LIMIT bytes of the file $path of $size bytes, less when all files
+# together get too much.
 gathered_file() {
-  local limit=$3 size event LC_ALL=C
-  size=$(stat -c %s -- "$2" 2>/dev/null) && [[ -r $2 ]] || return 0
+  local limit=$2 event data i LC_ALL=C
+  [[ -r $STATE/$path ]] || return 0
   ((limit <= left)) || limit=$left
   ((size >= limit)) || limit=$size
   ((left -= limit))
   json_text "$1"
   event="{\"event\":\"output\",\"time\":$EPOCHREALTIME,\"stream\":\"file\",\"name\":$REPLY,\"data\":\""
-  # The whole line must stay below PIPE_BUF. That a file is empty is worth knowing, too.
+  # The whole line must stay below PIPE_BUF.
   ((${#event} < 900)) || return 0
-  ((limit > 0)) || { printf '%s"}\n' "$event" >&"$EVENTS"; return 0; }
+  if ((size == limit && size <= 32768)); then
+    data=$(base64 -w 0 -- "$STATE/$path" 2>/dev/null)
+    # Once for an empty file, too: that it is empty is worth knowing.
+    for ((i = 0; i == 0 || i < ${#data}; i += 3000)); do
+      printf '%s%s"}\n' "$event" "${data:i:3000}" >&"$EVENTS"
+    done
+    return
+  fi
   {
     ((size == limit)) || printf '(%s bytes before this are left out)\n' $((size - limit))
-    tail -c "$limit" -- "$2"
+    tail -c "$limit" -- "$STATE/$path"
   } 2>/dev/null | base64 -w 3000 |
     # awk writes a line at once, and reads more than bash's one byte at a time.
     EVENT=$event awk '{ print ENVIRON["EVENT"] $0 "\"}"; fflush() }' >&"$EVENTS"

@@ -292,7 +292,7 @@ nodes:
       web.log:
         command: echo "from $LABRUN_NODE"; exec sleep 1000
         ready: {log: from}
-        files: {".hidden": dark, "a:b|c": colon, "deep/*/x?": star}
+        files: {".hidden": dark, "a:b|c": colon, "blank ": end, "deep/*/x?": star}
   "x\n<y>": {}
 tests:
   t: {steps: [run: {node: "..up", command: "false"}]}
@@ -308,6 +308,7 @@ tests:
             ("services/web.log.log", "from _node-"),
             ("services/web.log.files/%2Ehidden", "dark"),
             ("services/web.log.files/a%3Ab%7Cc", "colon"),
+            ("services/web.log.files/blank%20", "end"),
             ("services/web.log.files/deep/%2A/x%3F", "star"),
         ];
         assert_has(&files(&fixture.folder("t", 1)), &expected);
