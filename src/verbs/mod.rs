@@ -12,6 +12,7 @@ pub mod test;
 
 use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
+use crate::evidence::artifacts::{Artifacts, FOLDER, When};
 use crate::lab::find::Labs;
 use crate::report::Format;
 use crate::run::session::Options;
@@ -24,7 +25,7 @@ use anyhow::Result;
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test { tests, run, jobs, partition, reports } => test::test(cli, tests, run, *jobs, *partition, reports),
+        Verb::Test(args) => test::test(cli, args),
         Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
@@ -66,5 +67,6 @@ fn options(run: &RunArgs, labs: &Labs) -> Result<Options> {
         strict: run.is_strict(),
         keep: run.keep,
         verbose: run.verbose,
+        artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
     })
 }
