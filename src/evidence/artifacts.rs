@@ -4,8 +4,10 @@
 //! left, be it a retry or one at the same time. File names are such that they can be uploaded, unpacked
 //! and looked at anywhere, so what a file system somewhere refuses is encoded, and nothing is hidden.
 
-use super::packet::Capture;
-use crate::lab::model::{Client, Lab};
+use super::ladder::Ladder;
+use super::packet::{Capture, Place};
+use super::pcapng;
+use crate::lab::model::{Client, End, GLOBAL, Lab};
 use crate::report::{Message, Outcome, TestResult, plain};
 use crate::script;
 use anyhow::{Context, Result};
@@ -16,6 +18,9 @@ use std::path::{Path, PathBuf};
 
 /// The folder of all artifacts, if no other is named.
 pub const FOLDER: &str = "labrun-artifacts";
+
+/// How wide the ladder is drawn in a file, in columns.
+const LADDER: usize = 120;
 
 /// Of which tests artifacts are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -78,8 +83,30 @@ impl Artifacts {
 }
 
 /// The capture in the forms that other programs and people read.
-fn packets(_lab: &Lab, _capture: &Capture) -> Vec<(String, Vec<u8>)> {
-    Vec::new()
+fn packets(lab: &Lab, capture: &Capture) -> Vec<(String, Vec<u8>)> {
+    let mut file = Vec::new();
+    pcapng::write(&mut file, capture, &|place| describe(lab, place)).expect("memory takes everything");
+    let ladder = Ladder::of(lab, capture).text(LADDER).join("\n") + "\n";
+    vec![("capture.pcapng".into(), file), ("ladder.txt".into(), ladder.into_bytes())]
+}
+
+/// What an interface is to people: which node a bridge's port leads to, which bridge a link.
+fn describe(lab: &Lab, place: &Place) -> String {
+    for node in &lab.nodes {
+        for link in &node.links {
+            match &link.end {
+                End::Port { bridge, port } if place.node == GLOBAL && *port == place.link => {
+                    return format!("port of {bridge} that leads to {} {}", node.name, link.name);
+                }
+                End::Port { bridge, .. } if place.node == node.name && link.name == place.link => return format!("leads to {bridge}"),
+                End::Peer { node: far, link: far_link } if place.node == node.name && link.name == place.link => {
+                    return format!("leads to {} {far_link}", lab.nodes[*far].name);
+                }
+                _ => {}
+            }
+        }
+    }
+    String::new()
 }
 
 fn json(name: &str, value: &impl serde::Serialize) -> (String, Vec<u8>) {

@@ -107,6 +107,13 @@ impl Ladder {
     }
 }
 
+impl Ladder {
+    /// Whether all its rows lead from one of its nodes to others; one that was read may do anything.
+    pub fn is_sound(&self) -> bool {
+        self.rows.iter().all(|row| row.to.iter().chain([&row.from]).all(|node| *node < self.nodes.len()))
+    }
+}
+
 impl Wiring {
     fn of(lab: &Lab) -> Wiring {
         let mut names: Vec<String> = lab.nodes.iter().map(|n| n.name.clone()).collect();

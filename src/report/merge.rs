@@ -18,7 +18,11 @@ pub fn read(name: &str, text: &str) -> Result<Run> {
         Some(format) => return Err(Failure::usage(format!("{name} has the format {format}, this labrun reads {FORMAT}")).into()),
         None => return Err(wrong("it names no `format`".into()).into()),
     }
-    Ok(serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?)
+    let run: Run = serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?;
+    match run.tests.iter().find(|test| test.ladder.as_ref().is_some_and(|ladder| !ladder.is_sound())) {
+        Some(test) => Err(wrong(format!("the ladder of {} names a node that it doesn't have", test.test)).into()),
+        None => Ok(run),
+    }
 }
 
 /// Joins `runs`, each with the name messages call it by.

@@ -1,8 +1,9 @@
 //! Collects what happens in a run, for the reports.
 
-use super::drawn;
 use super::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
 use super::{Message, Outcome, SubjectInfo, TestResult};
+use crate::evidence::ladder::Ladder;
+use crate::graph;
 use crate::lab::find::Chosen;
 use crate::lab::model::{Lab, Test};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -113,8 +114,8 @@ impl<'a> Recorder<'a> {
             file: lab.file.clone(),
             subject: self.subjects.get(&lab.name).cloned(),
             setup: self.setups.get(&lab.name).cloned().unwrap_or_default(),
-            drawing: drawn::topology(lab),
-            mermaid: drawn::mermaid(lab),
+            drawing: Some(graph::svg(lab)),
+            mermaid: Some(graph::mermaid(lab)),
         }
     }
 }
@@ -126,7 +127,7 @@ fn lab_of(instance: &str) -> String {
 
 fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
     let test: &Test = &lab.tests[index];
-    let artifacts: Option<&Path> = None;
+    let artifacts = result.artifacts.as_deref();
     TestRun {
         test: test.name.clone(),
         lab: lab.name.clone(),
@@ -141,7 +142,7 @@ fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
         subject: result.subject.clone(),
         artifacts: artifacts.map(|folder| folder.display().to_string()),
         files: artifacts.map(files_in).unwrap_or_default(),
-        ladder: result.evidence.capture.as_ref().and_then(|capture| drawn::ladder(lab, capture)),
+        ladder: result.evidence.capture.as_ref().map(|capture| Ladder::of(lab, capture)),
         logs: logs(&result.evidence.files),
     }
 }
