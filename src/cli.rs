@@ -86,6 +86,18 @@ pub enum Verb {
         #[arg(long, short = 'f')]
         follow: bool,
     },
+    /// Show or record what crosses a running lab
+    Capture(CaptureArgs),
+    /// Capture packets from inside a lab
+    #[command(name = "_capture", hide = true)]
+    Capturer {
+        /// The network namespaces: a node's name, and where it is unless it is this one
+        #[arg(long = "namespace", value_name = "NODE[=PATH]", required = true)]
+        namespaces: Vec<String>,
+        /// Write everything to standard output as it comes
+        #[arg(long)]
+        live: bool,
+    },
     /// List labs and their tests
     List,
     /// Check lab files and show all mistakes
@@ -120,6 +132,41 @@ pub enum Verb {
         /// The DHCP client of steps that name none
         #[arg(long, value_enum, default_value = "dhclient")]
         client: Client,
+    },
+}
+
+/// What to capture.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct CaptureArgs {
+    /// What else to do with captures.
+    #[command(subcommand)]
+    pub verb: Option<CaptureVerb>,
+
+    /// The lab, or LAB@INSTANCE
+    #[arg(required = true)]
+    pub lab: Option<String>,
+
+    /// The node; `global` is the lab's own namespace, where all ports of its bridges are
+    #[arg(default_value = "global", allow_hyphen_values = true)]
+    pub node: String,
+
+    /// Only packets for which this holds, as tcpdump understands it (pcap-filter(7))
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
+
+    /// Write them to a file that Wireshark opens (pcapng), `-` for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+}
+
+/// What else there is to do with captures.
+#[derive(Debug, Subcommand)]
+pub enum CaptureVerb {
+    /// Show a capture
+    Show {
+        /// The file
+        file: PathBuf,
     },
 }
 

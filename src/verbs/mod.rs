@@ -1,5 +1,6 @@
 //! What each verb does.
 
+pub mod capture;
 pub mod clean;
 pub mod doctor;
 pub mod inspect;
@@ -7,7 +8,7 @@ pub mod running;
 pub mod setup;
 pub mod test;
 
-use crate::cli::{Cli, RunArgs, Verb};
+use crate::cli::{CaptureVerb, Cli, RunArgs, Verb};
 use crate::error::Failure;
 use crate::lab::find::Labs;
 use crate::run::session::Options;
@@ -26,6 +27,11 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Exec { lab, node, command } => running::exec(lab, node, command),
         Verb::Shell { lab, node } => running::exec(lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
+        Verb::Capture(args) => match &args.verb {
+            Some(CaptureVerb::Show { file }) => capture::show(file),
+            None => capture::live(args),
+        },
+        Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
         Verb::List => inspect::list(cli),
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
