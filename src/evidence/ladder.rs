@@ -12,7 +12,7 @@ use crate::lab::model::{End, GLOBAL, Lab};
 use crate::plan;
 use crate::text::plain;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A ladder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,11 @@ impl Ladder {
             nodes: nodes.iter().map(|node| plain(&wiring.names[*node])).collect(),
         }
     }
+}
+
+/// All places of `lab` where frames can be seen.
+pub fn places(lab: &Lab) -> HashSet<Place> {
+    Wiring::of(lab).sites.into_keys().collect()
 }
 
 impl Wiring {
