@@ -178,11 +178,24 @@ pub struct CaptureArgs {
 /// What else there is to do with captures.
 #[derive(Debug, Subcommand)]
 pub enum CaptureVerb {
-    /// Show a capture
-    Show {
-        /// The file
-        file: PathBuf,
-    },
+    /// Draw who sent what to whom, or list the packets
+    Show(ShowArgs),
+}
+
+/// Which capture is shown, and how.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// A file, or a test that left a capture among its artifacts; the newest capture if none is named
+    #[arg(value_name = "TEST or FILE")]
+    pub what: Option<String>,
+
+    /// The lab it was made in [default: the one whose interfaces it has]
+    #[arg(long)]
+    pub lab: Option<String>,
+
+    /// List the packets, a line each time one was seen
+    #[arg(long, short = 'v', visible_alias = "verbose")]
+    pub list: bool,
 }
 
 /// What `report` can do.
