@@ -57,7 +57,7 @@ pub enum Event {
     Failed,
     /// Part of what a step printed or found, in base64.
     Output {
-        /// `stdout`, `stderr`, `lease` or `addresses`.
+        /// `stdout`, `stderr`, `lease`, `addresses` or `capture`.
         stream: String,
         /// The bytes.
         data: String,
@@ -66,6 +66,22 @@ pub enum Event {
     Step {
         /// Its exit status; 124 if its time was over.
         exit: i32,
+    },
+    /// The capture of a test has begun.
+    Begun,
+    /// It has ended, and all of it was told.
+    Captured {
+        /// How many packets are in it.
+        packets: u64,
+        /// How many the kernel dropped.
+        lost: u64,
+        /// How many were left out because it had reached its size.
+        left_out: u64,
+    },
+    /// No capture is made, now or from now on.
+    NoCapture {
+        /// Why.
+        reason: String,
     },
     /// All that the services printed during the test has been reported.
     Told,

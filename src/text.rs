@@ -51,6 +51,21 @@ pub fn xml(text: &str) -> String {
     escaped
 }
 
+/// About how wide a text of 12 pixels in a fixed-width font is.
+pub fn length(text: &str) -> usize {
+    (width(text) * 37).div_ceil(5)
+}
+
+/// The style of every SVG drawing of labrun's. In a page it takes the page's colour of text, alone it
+/// follows the viewer's choice of light or dark.
+pub const STYLE: &str = "svg:root{color:#1f2328;color-scheme:light dark}\
+@media(prefers-color-scheme:dark){svg:root{color:#e6edf3;background:#0d1117}}\
+.lr{font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
+.lr text{fill:currentColor}.lr .b{font-weight:600}\
+.lr .m{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}\
+.lr .d{opacity:.65}.lr .s{font-size:11px}.lr .w{fill:#fff}.lr .u{fill:#b45309}\
+@media(prefers-color-scheme:dark){svg:root.lr .u{fill:#fbbf24}}";
+
 #[cfg(test)]
 mod tests {
     use super::*;

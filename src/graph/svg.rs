@@ -1,18 +1,8 @@
 //! A lab as SVG, laid out as in a terminal. Lengths are in pixels.
 
 use super::picture::{Host, Picture, Socket};
-use crate::text::{width, xml};
+use crate::text::{STYLE, length, xml};
 use std::fmt::Write;
-
-/// What every drawing of labrun's begins with: in a page it takes the page's colour of text, alone it
-/// follows the viewer's choice of light or dark.
-pub const STYLE: &str = "svg:root{color:#1f2328;color-scheme:light dark}\
-@media(prefers-color-scheme:dark){svg:root{color:#e6edf3;background:#0d1117}}\
-.lr{font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
-.lr text{fill:currentColor}.lr .b{font-weight:600}\
-.lr .m{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}\
-.lr .d{opacity:.65}.lr .s{font-size:11px}.lr .w{fill:#fff}.lr .u{fill:#b45309}\
-@media(prefers-color-scheme:dark){svg:root.lr .u{fill:#fbbf24}}";
 
 /// Colours of bridges that can be told from each other, on light and on dark, also by most of those who
 /// confuse red and green.
@@ -23,11 +13,6 @@ const ROW: usize = 22;
 const HEAD: usize = 28;
 const GAP: usize = 18;
 const MARGIN: usize = 16;
-
-/// About how wide a text of 12 pixels in a fixed-width font is.
-fn length(text: &str) -> usize {
-    (width(text) * 37).div_ceil(5)
-}
 
 pub fn draw(picture: &Picture) -> String {
     let mut drawing = Drawing::of(picture);

@@ -3,7 +3,6 @@
 //! Its policy (Content-Security-Policy) forbids both to the browser as well, whatever came in with a log
 //! or with a drawing from another machine.
 
-use super::drawn;
 use super::run::{LabRun, Run, SetupState, TestRun, seconds};
 use super::{Outcome, count};
 use std::path::{Component, Path};
@@ -144,7 +143,7 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
         let name = escape(&test.test);
         body.push_str(&format!(
             "<div><h4>Packets</h4><figure class=\"ladder\" aria-label=\"Packets of {name}\" tabindex=\"0\">{}</figure></div>\n",
-            drawn::svg(ladder)
+            ladder.svg()
         ));
     }
     if !test.logs.is_empty() {

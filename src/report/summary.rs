@@ -1,6 +1,5 @@
 //! The step summary of GitHub Actions: Markdown with a table, the ladders of what failed, the topologies.
 
-use super::drawn;
 use super::run::{LabRun, Run, SetupState, TestRun, seconds};
 use super::{Outcome, count};
 
@@ -90,7 +89,7 @@ fn failure(test: &TestRun) -> String {
         text.push_str(&fence("", &shortened(&test.lines)));
     }
     if let Some(ladder) = &test.ladder {
-        text.push_str(&fence("", &drawn::text(ladder, WIDTH)));
+        text.push_str(&fence("", &ladder.text(WIDTH)));
     }
     if let Some(folder) = &test.artifacts {
         text.push_str(&format!("Artifacts: {}\n\n", cell(folder)));

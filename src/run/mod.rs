@@ -1,5 +1,6 @@
 //! Running a lab: the session with the runtime, and the judging of what it saw.
 
+mod capture;
 pub mod describe;
 pub mod judge;
 pub mod lease;

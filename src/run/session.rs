@@ -51,6 +51,9 @@ impl Options {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
         }
+        if let Ok(labrun) = std::env::current_exe() {
+            add("--capturer", Some(&labrun.to_string_lossy()));
+        }
         if self.strict {
             add("--strict", None);
         }
@@ -77,12 +80,14 @@ pub enum Down {
 pub struct Session<'a> {
     lab: &'a Lab,
     options: &'a Options,
-    process: Process,
+    pub(super) process: Process,
     tell: &'a dyn Fn(Message),
     instance: String,
     subject: Option<SubjectInfo>,
     /// Lines about services that failed, collected until somebody asks.
     trouble: Vec<String>,
+    /// Why nothing can be captured.
+    pub(super) no_capture: Option<String>,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
 }
@@ -96,7 +101,7 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         let instance = options.instance_of(lab);
-        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new(), broken: false })
+        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new(), no_capture: None, broken: false })
     }
 
     /// Waits until the lab is up.
@@ -154,7 +159,7 @@ impl<'a> Session<'a> {
     }
 
     /// The next event; what is the same at all times is dealt with here.
-    fn next(&mut self) -> Option<Event> {
+    pub(super) fn next(&mut self) -> Option<Event> {
         let event = self.process.event()?;
         match &event {
             Event::Subject { program, how, path } => {
@@ -170,6 +175,7 @@ impl<'a> Session<'a> {
                     self.trouble.push(format!("| {line}"));
                 }
             }
+            Event::NoCapture { reason } => self.no_capture = Some(reason.clone()),
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
             Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
             Event::Cleaned { instance } => (self.tell)(Message::Cleaned { instance: instance.clone() }),
@@ -192,7 +198,7 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
-        self.process.requests.send("begin");
+        self.begin(test);
         for (index, step) in test.steps.iter().enumerate() {
             match self.step(test, index, step) {
                 Ok(Ok(detail)) if matches!(step.kind, StepKind::Dhcp(_)) => result.detail = detail,
@@ -211,6 +217,7 @@ impl<'a> Session<'a> {
             }
         }
         result.time = began.elapsed();
+        self.captured(&mut result);
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }

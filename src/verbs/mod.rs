@@ -1,5 +1,6 @@
 //! What each verb does.
 
+pub mod capture;
 pub mod clean;
 pub mod doctor;
 pub mod inspect;
@@ -7,9 +8,10 @@ pub mod list;
 pub mod report;
 pub mod running;
 pub mod setup;
+pub mod show;
 pub mod test;
 
-use crate::cli::{Cli, ReportVerb, RunArgs, Verb};
+use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
 use crate::lab::find::Labs;
 use crate::report::Format;
@@ -34,6 +36,11 @@ pub fn run(cli: &Cli) -> Result<u8> {
             Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
             _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
         },
+        Verb::Capture(args) => match &args.verb {
+            Some(CaptureVerb::Show(args)) => show::show(cli, args),
+            None => capture::live(args),
+        },
+        Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
         Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
