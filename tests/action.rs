@@ -64,6 +64,10 @@ fn the_action_declares_all_that_it_uses_and_uses_all_that_it_declares() {
         // An action knows strings only: a bare `false` would be one by luck.
         assert!(input["description"].is_string() && input["default"].is_string(), "{name}: {input}");
     }
+    let document = include_str!("../docs/github-actions.md");
+    for name in declared.keys().chain(action["outputs"].as_object().unwrap().keys()) {
+        assert!(document.contains(&format!("`{name}`")), "docs/github-actions.md does not say what {name} is");
+    }
     // `if:` is an expression with or without its braces.
     let conditions = steps(&action).into_iter().filter_map(|step| step["if"].as_str());
     let used: Vec<&str> = strings(&action).into_iter().flat_map(expressions).chain(conditions).collect();
