@@ -1,7 +1,7 @@
 //! The tests of a checked lab.
 
 use super::file::Condition;
-use super::model::Handle;
+use super::model::{Handle, Rule};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub struct Test {
     pub about: String,
     /// Its steps.
     pub steps: Vec<Step>,
+    /// Which way its packets must have gone.
+    pub path: Vec<Rule>,
 }
 
 /// A step and where it stands.
