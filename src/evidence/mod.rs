@@ -1,11 +1,17 @@
 //! What a test leaves behind: packets, outputs, states. Read and judged here, on any platform.
 
+pub mod bpf;
 pub mod decode;
 pub mod dhcp4;
 pub mod dhcp6;
+pub mod filter;
 pub mod frame;
 pub mod ladder;
+pub mod message;
 pub mod packet;
+pub mod path;
+pub mod places;
+mod told;
 
 use packet::Capture;
 

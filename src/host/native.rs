@@ -122,3 +122,11 @@ pub fn build(command: &str, folder: &Path, out: &Path) -> Result<(bool, String)>
 pub fn run_tool(words: &[String]) -> Result<bool> {
     Ok(cmd(&words[0], &words[1..]).unchecked().run()?.status.success())
 }
+
+/// Runs a program with `input` to its end and returns all it printed.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
+    Ok(cmd(words[0], &words[1..]).stdin_bytes(input).stdout_capture().stderr_capture().unchecked().run()?)
+}

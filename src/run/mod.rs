@@ -3,4 +3,5 @@
 pub mod describe;
 pub mod judge;
 pub mod lease;
+pub mod path;
 pub mod session;

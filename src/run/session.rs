@@ -2,6 +2,7 @@
 
 use super::describe::{describe_missing, describe_service};
 use super::judge::{Seen, Verdict, judge};
+use super::path::path;
 use crate::event::{self, Event};
 use crate::host::{Native, Process, interrupt};
 use crate::lab::model::{Client, GLOBAL, Lab, Patience, Step, StepKind, Test};
@@ -211,6 +212,9 @@ impl<'a> Session<'a> {
             }
         }
         result.time = began.elapsed();
+        if result.outcome == Outcome::Pass {
+            path(self.lab, test, &mut result);
+        }
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }
