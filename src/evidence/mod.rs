@@ -1,16 +1,27 @@
 //! What a test leaves behind: packets, outputs, states. Read and judged here, on any platform.
 
+pub mod artifacts;
 pub mod bpf;
+#[cfg(target_os = "linux")]
+pub mod capturer;
 pub mod decode;
 pub mod dhcp4;
 pub mod dhcp6;
 pub mod filter;
 pub mod frame;
 pub mod ladder;
+mod ladder_svg;
+mod ladder_text;
 pub mod message;
 pub mod packet;
 pub mod path;
+pub mod pcap;
+pub mod pcapng;
 pub mod places;
+#[cfg(target_os = "linux")]
+pub mod ring;
+#[cfg(target_os = "linux")]
+pub mod ring_frame;
 mod told;
 
 use packet::Capture;
@@ -20,6 +31,8 @@ use packet::Capture;
 pub struct Evidence {
     /// The packets of the test; `None` if they could not be captured.
     pub capture: Option<Capture>,
+    /// Why they could not be captured.
+    pub no_capture: Option<String>,
     /// Outputs and states, each with its path in the test's folder of artifacts.
     pub files: Vec<(String, Vec<u8>)>,
 }

@@ -1,7 +1,7 @@
 //! Which node a packet enters or leaves where it is seen.
 
 use super::packet::{Packet, Place};
-use crate::lab::model::{End, GLOBAL, Lab, Spot, Test};
+use crate::lab::model::{End, GLOBAL, Lab, Link, Rule, Spot};
 use std::collections::{BTreeSet, HashMap};
 
 /// The places of a lab.
@@ -72,13 +72,13 @@ pub fn shown(place: &Place) -> String {
     if place.node == GLOBAL { place.link.clone() } else { format!("{}/{}", place.node, place.link) }
 }
 
-/// The nodes inside which `test` must be captured for its path rules: those with cables to other nodes,
+/// The nodes inside which a test must be captured for its `rules`: those with cables to other nodes,
 /// which are seen nowhere else. Bridges and their ports are in the lab's own namespace.
-pub fn inside(lab: &Lab, test: &Test) -> BTreeSet<String> {
-    let spots = test.path.iter().flat_map(|rule| rule.at.iter().chain(&rule.crosses).chain(&rule.avoids));
+pub fn inside(lab: &Lab, rules: &[Rule]) -> BTreeSet<String> {
+    let spots = rules.iter().flat_map(|rule| rule.at.iter().chain(&rule.crosses).chain(&rule.avoids));
     let nodes = spots.filter_map(|spot| match spot {
         Spot::Node(node) => {
-            let cabled = |link: &crate::lab::model::Link| matches!(link.end, End::Peer { .. });
+            let cabled = |link: &Link| matches!(link.end, End::Peer { .. });
             lab.nodes.iter().any(|n| n.name == *node && n.links.iter().any(cabled)).then_some(node)
         }
         Spot::Link(node, _) => Some(node),

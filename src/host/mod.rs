@@ -47,26 +47,55 @@ pub struct Process {
     pub noise: Vec<String>,
 }
 
+/// Starts `command` with `script` on its standard input; its output, and what is left of its input.
+fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> {
+    let (reader, mut writer) = std::io::pipe()?;
+    let handle = command
+        .stdin_file(reader)
+        .unchecked()
+        // A Ctrl-C in the terminal is for labrun alone, which then ends the script in good order.
+        .before_spawn(|command| {
+            use std::os::unix::process::CommandExt;
+            command.process_group(0);
+            Ok(())
+        })
+        .reader()
+        .context("cannot start bash")?;
+    // Longer than a pipe holds, and nobody may be there to read it any more.
+    writer.write_all(script.as_bytes()).context("cannot hand the script over")?;
+    let requests = Requests(Arc::new(Mutex::new(Some(writer))));
+    interrupt::on_interrupt(&requests);
+    Ok((handle, requests))
+}
+
+/// A running script whose output is a program's alone: bytes, no events.
+pub struct Stream {
+    /// Its standard output.
+    pub output: ReaderHandle,
+    requests: Requests,
+}
+
+impl Stream {
+    fn start(command: Expression, script: &str) -> Result<Stream> {
+        let (output, requests) = start(command, script)?;
+        Ok(Stream { output, requests })
+    }
+
+    /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
+    pub fn finish(mut self) -> i32 {
+        self.requests.close();
+        let _ = std::io::copy(&mut self.output, &mut std::io::sink());
+        match self.output.try_wait() {
+            Ok(Some(output)) => output.status.code().unwrap_or(255),
+            _ => 255,
+        }
+    }
+}
+
 impl Process {
-    fn start(command: Expression, script: String) -> Result<Process> {
-        let (reader, mut writer) = std::io::pipe()?;
-        let handle = command
-            .stdin_file(reader)
-            .stderr_to_stdout()
-            .unchecked()
-            // A Ctrl-C in the terminal is for labrun alone, which then ends the script in good order.
-            .before_spawn(|command| {
-                use std::os::unix::process::CommandExt;
-                command.process_group(0);
-                Ok(())
-            })
-            .reader()
-            .context("cannot start bash")?;
-        // Longer than a pipe holds, and nobody may be there to read it any more.
-        writer.write_all(script.as_bytes()).context("cannot hand the script over")?;
-        let requests = Requests(Arc::new(Mutex::new(Some(writer))));
-        interrupt::on_interrupt(&requests);
-        Ok(Process { lines: BufReader::new(handle), requests, noise: Vec::new() })
+    fn start(command: Expression, script: &str) -> Result<Process> {
+        let (output, requests) = start(command.stderr_to_stdout(), script)?;
+        Ok(Process { lines: BufReader::new(output), requests, noise: Vec::new() })
     }
 
     /// The next event, or `None` at the end.

@@ -1,8 +1,8 @@
 //! This machine.
 
-use super::{BOOTSTRAP, Process, interrupt};
+use super::{BOOTSTRAP, Process, Stream, interrupt};
 use anyhow::{Result, bail};
-use duct::cmd;
+use duct::{Expression, cmd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -43,10 +43,23 @@ impl Native {
     /// # Errors
     /// If bash cannot be started.
     pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
+        Process::start(self.command(script, arguments, folder), script)
+    }
+
+    /// Starts `script` with `arguments`, in `folder`, for a verb whose output is a program's alone.
+    ///
+    /// # Errors
+    /// If bash cannot be started.
+    pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
+        Stream::start(self.command(script, arguments, folder), script)
+    }
+
+    /// What reads `script` from its standard input and becomes it.
+    fn command(&self, script: &str, arguments: &[String], folder: &Path) -> Expression {
         let length = script.len().to_string();
         let words = ["bash", "-c", BOOTSTRAP, "labrun", &length].into_iter().map(String::from).chain(arguments.iter().cloned());
         let words = self.words(words);
-        Process::start(cmd(&words[0], &words[1..]).dir(folder), script.to_string())
+        cmd(&words[0], &words[1..]).dir(folder)
     }
 
     /// Runs `script` with `arguments` on this terminal, and returns its exit status.
@@ -123,7 +136,7 @@ pub fn run_tool(words: &[String]) -> Result<bool> {
     Ok(cmd(&words[0], &words[1..]).unchecked().run()?.status.success())
 }
 
-/// Runs a program with `input` to its end and returns all it printed.
+/// Runs a program to its end with `input` as its standard input; what it printed and how it ended.
 ///
 /// # Errors
 /// If it cannot be started.

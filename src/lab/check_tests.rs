@@ -7,6 +7,7 @@ use super::file::Condition;
 use super::file_tests::{DhcpFile, ExpectFile, PatienceFile, RunStepFile, StepFile};
 use super::model::*;
 use super::values;
+use crate::evidence::places::inside;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -26,13 +27,20 @@ pub(super) fn tests(check: &Check, lab: &Lab) -> Vec<Test> {
         if test.steps.is_empty() {
             check.wrong(&test.name, "a test without steps proves nothing");
         }
+        for node in &test.capture {
+            checker.node(node);
+        }
+        let path = check_path::rules(check, lab, &test.path);
+        let mut capture = inside(lab, &path);
+        capture.extend(test.capture.iter().map(|node| node.value.clone()));
         let steps = test.steps.iter().filter_map(|step| Some(Step { line: step.place.line, kind: checker.step(&step.value)? }));
         tests.push(Test {
             name: format!("{}-{}", lab.name, test.name.value),
             short: test.name.value.clone(),
             about: test.about.trim().to_string(),
+            capture: capture.into_iter().collect(),
             steps: steps.collect(),
-            path: check_path::rules(check, lab, &test.path),
+            path,
         });
     }
     tests

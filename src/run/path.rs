@@ -12,7 +12,10 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
     let Some(first) = test.path.first() else { return };
     let violations = match (&result.evidence.capture, filters(test)) {
         (Some(capture), Ok(filters)) => judge(lab, test, capture, &filters),
-        (None, _) => vec![Violation { line: first.line, lines: vec!["the path cannot be judged without a capture".into()] }],
+        (None, _) => {
+            let reason = result.evidence.no_capture.as_deref().unwrap_or("nobody says why");
+            vec![Violation { line: first.line, lines: vec![format!("the path cannot be judged without a capture: {reason}")] }]
+        }
         (_, Err(error)) => vec![Violation { line: first.line, lines: vec![format!("the path cannot be judged: {error:#}")] }],
     };
     for violation in violations {

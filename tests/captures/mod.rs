@@ -1,5 +1,5 @@
 //! Captures of real runs, recorded with tcpdump on every port (in `vpn-routed` inside every node):
-//! a line a frame with the nanoseconds since the first, NODE/LINK, the direction and the bytes.
+//! a line a frame with the microseconds since the first, NODE/LINK, the direction and the bytes.
 
 #![allow(dead_code)] // each test file uses its own part
 
@@ -28,7 +28,7 @@ fn packet(line: &str) -> Packet {
     let (node, link) = place.split_once('/').unwrap();
     let data: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
     Packet {
-        time: time.parse().unwrap(),
+        time: time.parse::<u64>().unwrap() * 1000,
         place: Place { node: node.into(), link: link.into() },
         sent: direction == "sent",
         length: data.len() as u32,
