@@ -194,6 +194,29 @@ fn an_answer_given_twice_is_found_out_be_it_the_same_or_another() {
 }
 
 #[test]
+fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_way() {
+    let mut capture = captures::read("relay-v4");
+    let discover = |packet: &&mut labrun::evidence::packet::Packet| labrun::evidence::decode::summary(&packet.data).label == "DISCOVER";
+    let mut again: Vec<_> = capture.packets.iter_mut().filter(discover).map(|packet| packet.clone()).collect();
+    assert_eq!(again.len(), 7);
+    // The first three come from the client, and again before the relay agent has sent anything on.
+    let (first, relayed) = (again[2].time, again[3].time);
+    for (packet, time) in again.iter_mut().zip([first + 1, first + 2, first + 3]) {
+        packet.time = time;
+    }
+    assert!(first + 3 < relayed);
+    for packet in &mut again[3..] {
+        packet.time += 1;
+    }
+    capture.packets.extend(again.clone());
+    let rule = "{packet: dhcp4 discover, crosses: [ns-client, ns-relay, ns-dhcplb, ns-server]}";
+    assert_eq!(said(&with_rules("relay", rule), 0, &capture), "");
+    // Where the balancer swallows both, that is told of the one that got so far.
+    capture.packets.retain(|packet| packet.place.link != "v-br-srv" && (packet.place.link != "v-br-lb" || packet.sent));
+    assert!(said(&with_rules("relay", rule), 0, &capture).contains("but one did not get from ns-dhcplb to ns-server:"));
+}
+
+#[test]
 fn a_dhcpv6_answer_given_twice_is_found_out() {
     let capture = captures::read("server-v6");
     let rule = "{packet: dhcp6 reply, at-most: 1}";
@@ -215,12 +238,29 @@ fn a_capture_that_lacks_packets_proves_nothing() {
 }
 
 #[test]
+fn without_a_capture_the_test_fails_and_says_why() {
+    use labrun::report::{Outcome, TestResult};
+    let lab = with_rules("server", "{packet: dhcp4 nak, avoids: ns-client}");
+    let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
+    result.evidence.no_capture = Some("the kernel has no AF_PACKET".into());
+    labrun::run::path::path(&lab, &lab.tests[0], &mut result);
+    assert_eq!((result.outcome, result.place), (Outcome::Fail, Some(("lab.yaml".into(), lab.tests[0].path[0].line))));
+    assert_eq!(result.lines, ["the path cannot be judged without a capture: the kernel has no AF_PACKET"]);
+    // A test that asks nothing of its packets needs none.
+    let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
+    let test = labrun::lab::model::Test { path: Vec::new(), ..lab.tests[0].clone() };
+    labrun::run::path::path(&lab, &test, &mut result);
+    assert_eq!(result.outcome, Outcome::Pass);
+}
+
+#[test]
 fn nodes_on_cables_are_captured_inside() {
     let inside = |name: &str, rule: &str| {
         let lab = with_rules(name, rule);
         lab.tests[0].capture.join(" ")
     };
-    assert_eq!(inside("vpn", "{packet: icmp, crosses: [pc1, vpn10/veth10], avoids: pc2}"), "pc1 pc2 vpn10");
+    assert_eq!(inside("vpn", "{packet: icmp, crosses: [pc1, vpn10/veth10]}"), "pc1 pc2 vpn10 vpn20");
+    assert_eq!(inside("vpn", "{packet: icmp, at: [pc1, vpn10/veth10]}"), "pc1 vpn10");
     assert_eq!(inside("relay", "{packet: icmp, crosses: [ns-client, ns-relay/v-rly-int, v-br-srv, br-ext]}"), "");
     assert_eq!(
         inside("balance", "{packet: icmp, crosses: [server1, global, global/wan0], at-most: 9}, {packet: arp, at: outside}"),

@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::message::{self, Message};
 use super::packet::{Capture, Packet, Place};
 use super::places::{Passage, Places};
+use super::way::ways;
 use super::{filter, told};
 use crate::lab::model::{Lab, Rule, Spot, Test};
 use std::collections::{BTreeMap, HashMap};
@@ -134,20 +135,27 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         (!there.is_empty()).then(|| told::not_avoided(self.story, self.rule, &there, &self.seen))
     }
 
-    /// Every message must have gone the whole way.
+    /// Every message must have gone the whole way, and arrived by no other.
     fn crosses(&self, looked: &[&Sighting]) -> Option<Vec<String>> {
-        if self.rule.crosses.is_empty() {
-            return None;
-        }
-        let mut ways: Vec<(&Message, Vec<&Sighting>)> = Vec::new();
+        let last = self.rule.crosses.last()?;
+        let mut messages: Vec<Vec<&Sighting>> = Vec::new();
+        let mut known: HashMap<&Message, usize> = HashMap::new();
         for sighting in looked {
-            match ways.iter_mut().find(|(message, _)| **message == sighting.message) {
-                Some((_, way)) => way.push(sighting),
-                None => ways.push((&sighting.message, vec![sighting])),
+            let index = *known.entry(&sighting.message).or_insert(messages.len());
+            if index == messages.len() {
+                messages.push(Vec::new());
             }
+            messages[index].push(sighting);
         }
-        let (got, way) = ways.iter().find_map(|(_, way)| Some((self.got_to(way)?, way)))?;
-        Some(told::not_crossed(self.story, self.rule, got, way))
+        messages.iter().find_map(|all| {
+            let ways: Vec<(Option<usize>, Vec<&Sighting>)> = ways(all).into_iter().map(|way| (self.got_to(&way), way)).collect();
+            // Of a message that is sent again one may be lost, but none may take a short cut.
+            let arrived = |way: &[&Sighting]| way.iter().any(|s| self.story.is_at(s, std::slice::from_ref(last)));
+            let whole = ways.iter().any(|(got, _)| got.is_none());
+            let wrong = ways.iter().filter(|(_, way)| !whole || arrived(way));
+            let (got, way) = wrong.filter_map(|(got, way)| Some(((*got)?, way))).max_by_key(|(got, _)| *got)?;
+            Some(told::not_crossed(self.story, self.rule, got, way))
+        })
     }
 
     /// The index of the first of [`Rule::crosses`] that `way` does not get to; `None` if there is none.

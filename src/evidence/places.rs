@@ -72,17 +72,19 @@ pub fn shown(place: &Place) -> String {
     if place.node == GLOBAL { place.link.clone() } else { format!("{}/{}", place.node, place.link) }
 }
 
-/// The nodes inside which a test must be captured for its `rules`: those with cables to other nodes,
-/// which are seen nowhere else. Bridges and their ports are in the lab's own namespace.
+/// The nodes inside which a test must be captured for its `rules`, because cables between nodes are seen
+/// nowhere else: bridges and their ports are in the lab's own namespace. Where the way over a cable
+/// matters, that is all nodes that have one, or what went another way could not be told.
 pub fn inside(lab: &Lab, rules: &[Rule]) -> BTreeSet<String> {
-    let spots = rules.iter().flat_map(|rule| rule.at.iter().chain(&rule.crosses).chain(&rule.avoids));
-    let nodes = spots.filter_map(|spot| match spot {
-        Spot::Node(node) => {
-            let cabled = |link: &Link| matches!(link.end, End::Peer { .. });
-            lab.nodes.iter().any(|n| n.name == *node && n.links.iter().any(cabled)).then_some(node)
-        }
-        Spot::Link(node, _) => Some(node),
+    let cabled = |link: &Link| matches!(link.end, End::Peer { .. });
+    let all: BTreeSet<&str> = lab.nodes.iter().filter(|node| node.links.iter().any(cabled)).map(|node| node.name.as_str()).collect();
+    let seen_inside = |spot: &Spot| match spot {
+        Spot::Node(node) | Spot::Link(node, _) => all.get(node.as_str()).copied().filter(|node| *node != GLOBAL),
         Spot::Bridge(_) | Spot::Port(_) => None,
-    });
-    nodes.filter(|node| *node != GLOBAL).cloned().collect()
+    };
+    let mut nodes: BTreeSet<&str> = rules.iter().flat_map(|rule| &rule.at).filter_map(seen_inside).collect();
+    if rules.iter().flat_map(|rule| rule.crosses.iter().chain(&rule.avoids)).any(|spot| seen_inside(spot).is_some()) {
+        nodes.extend(&all);
+    }
+    nodes.into_iter().filter(|node| *node != GLOBAL).map(String::from).collect()
 }
