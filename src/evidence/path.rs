@@ -148,7 +148,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             messages[index].push(sighting);
         }
         messages.iter().find_map(|all| {
-            let ways: Vec<(Option<usize>, Vec<&Sighting>)> = ways(all).into_iter().map(|way| (self.got_to(&way), way)).collect();
+            let ways: Vec<(Option<(usize, bool)>, Vec<&Sighting>)> = ways(all).into_iter().map(|way| (self.got_to(&way), way)).collect();
             // Of a message that is sent again one may be lost, but none may take a short cut.
             let arrived = |way: &[&Sighting]| way.iter().any(|s| self.story.is_at(s, std::slice::from_ref(last)));
             let whole = ways.iter().any(|(got, _)| got.is_none());
@@ -158,8 +158,9 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         })
     }
 
-    /// The index of the first of [`Rule::crosses`] that `way` does not get to; `None` if there is none.
-    fn got_to(&self, way: &[&Sighting]) -> Option<usize> {
+    /// The index of the first of [`Rule::crosses`] that `way` does not cross, and whether it gets into it;
+    /// `None` if there is none.
+    fn got_to(&self, way: &[&Sighting]) -> Option<(usize, bool)> {
         let last = self.rule.crosses.len() - 1;
         let mut from = 0;
         for (index, spot) in self.rule.crosses.iter().enumerate() {
@@ -171,7 +172,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
                 Spot::Node(_) => &[Some(true), Some(false)],
                 _ => &[None],
             };
-            for enters in passes {
+            for (pass, enters) in passes.iter().enumerate() {
                 let here = |sighting: &&Sighting| {
                     self.story.is_at(sighting, std::slice::from_ref(spot))
                         && enters.is_none_or(|enters| sighting.passage.is_some_and(|passage| passage.enters == enters))
@@ -179,7 +180,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
                 // The next may be seen in the same place: a node, and then its port.
                 match way[from..].iter().position(here) {
                     Some(found) => from += found,
-                    None => return Some(index),
+                    None => return Some((index, pass > 0)),
                 }
             }
         }

@@ -73,11 +73,12 @@ pub(super) fn not_avoided(story: &Story, rule: &Rule, there: &[&Sighting], seen:
 }
 
 /// A message that did not go the whole way.
-pub(super) fn not_crossed(story: &Story, rule: &Rule, got: usize, all: &[&Sighting]) -> Vec<String> {
+pub(super) fn not_crossed(story: &Story, rule: &Rule, got: (usize, bool), all: &[&Sighting]) -> Vec<String> {
     let missed = match (got, rule.crosses.len()) {
+        ((index, true), _) => format!("one got no further than {}", rule.crosses[index]),
         (_, 1) => "one did not".to_string(),
-        (0, _) => format!("one did not come from {}", rule.crosses[0]),
-        (got, _) => format!("one did not get from {} to {}", rule.crosses[got - 1], rule.crosses[got]),
+        ((0, _), _) => format!("one did not come from {}", rule.crosses[0]),
+        ((index, _), _) => format!("one did not get from {} to {}", rule.crosses[index - 1], rule.crosses[index]),
     };
     let mut lines = vec![format!("{} must cross {}, but {missed}:", rule.name, spots(&rule.crosses, " → "))];
     lines.extend(packets(story, &all[..1]));

@@ -120,7 +120,7 @@ impl Rules<'_> {
             self.check.wrong(
                 name,
                 match relayed {
-                    true => format!("only relay messages have a `{0}`: name one, such as `dhcp6 relay-forward`", name.value),
+                    true => format!("only relay messages have `{0}`: name one, such as `dhcp6 relay-forward`", name.value),
                     false => format!("these packets have no field `{}`", name.value),
                 },
             );

@@ -93,7 +93,7 @@ impl<'a> Words<'a> {
         if first != "port" && self.next() != Some("port") {
             return Err(format!("behind `{first}` goes `port`, as in `{first} port 80`"));
         }
-        let number = self.next().unwrap_or_default();
+        let Some(number) = self.next() else { return Err("behind `port` goes its number, as in `port 80`".into()) };
         match number.parse() {
             Ok(port @ 1..) => self.ports(&[before, &[make(port)]].concat()),
             _ => Err(format!("`{number}` is no port: 1 to 65535")),
