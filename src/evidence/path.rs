@@ -148,7 +148,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             messages[index].push(sighting);
         }
         messages.iter().find_map(|all| {
-            let ways: Vec<(Option<(usize, bool)>, Vec<&Sighting>)> = ways(all).into_iter().map(|way| (self.got_to(&way), way)).collect();
+            let ways: Vec<_> = ways(all).into_iter().map(|way| (self.got_to(&way), way)).collect();
             // Of a message that is sent again one may be lost, but none may take a short cut.
             let arrived = |way: &[&Sighting]| way.iter().any(|s| self.story.is_at(s, std::slice::from_ref(last)));
             let whole = ways.iter().any(|(got, _)| got.is_none());
