@@ -25,6 +25,7 @@ pub mod ring_frame;
 mod told;
 mod way;
 
+use ladder::Ladder;
 use packet::Capture;
 
 /// Everything known of one test beside its verdict.
@@ -34,6 +35,8 @@ pub struct Evidence {
     pub capture: Option<Capture>,
     /// Why they could not be captured.
     pub no_capture: Option<String>,
+    /// Their ladder, if it is to be shown with the result.
+    pub ladder: Option<Ladder>,
     /// Outputs and states, each with its path in the test's folder of artifacts.
     pub files: Vec<(String, Vec<u8>)>,
 }
