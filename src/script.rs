@@ -95,6 +95,9 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
     if lab.nodes.iter().any(|n| n.nft.is_some()) {
         add("nft", "nftables");
     }
+    if lab.tests.iter().flat_map(|t| &t.path).any(|rule| rule.filter.is_some()) {
+        add("tcpdump", "tcpdump");
+    }
     for step in lab.tests.iter().flat_map(|t| &t.steps) {
         match &step.kind {
             StepKind::Ping(_) => add("ping", "iputils-ping"),

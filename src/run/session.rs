@@ -3,6 +3,7 @@
 use super::describe::{describe_missing, describe_service};
 use super::gather::Gathered;
 use super::judge::{Seen, Verdict, judge};
+use super::path::path;
 use crate::event::{self, Event};
 use crate::evidence::artifacts::{Artifacts, When};
 use crate::host::{Native, Process, interrupt};
@@ -240,6 +241,9 @@ impl<'a> Session<'a> {
         }
         result.time = began.elapsed();
         self.captured(&mut result);
+        if result.outcome == Outcome::Pass {
+            path(self.lab, test, &mut result);
+        }
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }

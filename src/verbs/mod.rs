@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod clean;
 pub mod doctor;
+pub mod filters;
 pub mod inspect;
 pub mod list;
 pub mod report;

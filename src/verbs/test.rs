@@ -1,6 +1,6 @@
 //! `labrun test`.
 
-use super::options;
+use super::{filters, options};
 use crate::cli::{Cli, TestArgs};
 use crate::durations::Durations;
 use crate::error::Failure;
@@ -35,6 +35,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     if chosen.is_empty() {
         return Err(Failure::usage("none of these labs has a test").into());
     }
+    filters::intact(&chosen)?;
     let targets = github::targets(&reports.targets);
     files::prepare(&targets)?;
     let mut reporter = Reporter::new(cli.format);
