@@ -78,7 +78,7 @@ fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usi
         for message in receiver {
             reporter.tell(&message);
             if let Message::Result(result) = message {
-                results.push(result);
+                results.push(*result);
             }
         }
         results
@@ -97,7 +97,7 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
         for test in tests {
             let result = TestResult::new(lab, test, outcome);
             let result = TestResult { detail: detail.to_string(), lines: lines.to_vec(), ..result };
-            tell(Message::Result(result));
+            tell(Message::Result(Box::new(result)));
         }
     };
     unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), &[]);
@@ -132,7 +132,7 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
         }
-        tell(Message::Result(result));
+        tell(Message::Result(Box::new(result)));
     }
     session.end();
     Ok(())
