@@ -137,7 +137,7 @@ pub enum Verb {
 
 /// What to capture.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub struct CaptureArgs {
     /// What else to do with captures.
     #[command(subcommand)]

@@ -58,7 +58,7 @@ pub struct TestResult {
     pub place: Option<(String, u64)>,
     /// What it left behind.
     #[serde(skip)]
-    pub evidence: Evidence,
+    pub evidence: Box<Evidence>,
 }
 
 impl TestResult {
@@ -73,7 +73,7 @@ impl TestResult {
             lines: Vec::new(),
             subject: None,
             place: None,
-            evidence: Evidence::default(),
+            evidence: Box::default(),
         }
     }
 
