@@ -10,12 +10,14 @@
 //! there is a Linux with bash, with or without labrun.
 
 pub mod cli;
+pub mod durations;
 pub mod error;
 pub mod event;
 pub mod evidence;
 pub mod graph;
 pub mod host;
 pub mod lab;
+pub mod partition;
 pub mod plan;
 pub mod quote;
 pub mod report;
