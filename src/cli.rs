@@ -139,7 +139,7 @@ pub enum Verb {
     },
     /// Find out what this machine lacks for the labs
     Doctor {
-        /// The labs, all if none is named
+        /// The labs, or tests of theirs; all if none is named
         labs: Vec<String>,
         /// Install the packages that are missing
         #[arg(long)]

@@ -4,7 +4,7 @@
 mod common;
 
 use common::host::{self, expect, finish_within};
-use common::{User, command, folder, labrun, users, write};
+use common::{User, command, folder, labrun, users, wait_for, write};
 use labrun::event::{self, Event};
 use labrun::evidence::packet::{Capture, Packet};
 use labrun::evidence::pcapng;
@@ -16,6 +16,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::SystemTime;
 
 /// Two hosts on a switch. The datagrams of `burst` come from one socket, without a pause, and the first
 /// and the last are what the test begins and ends with.
@@ -51,6 +52,9 @@ tests:
   tagged:
     steps:
       - run: {node: a, command: 'printf "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\1\x81\0\0\7\x88\xb5tagged" | socat -u STDIN INTERFACE:eth0'}
+  flow:
+    steps:
+      - run: {node: a, timeout: 50s, command: 'exec 3>/dev/udp/10.0.0.2/9; exec 4<> <(:); for ((n = 0; ; n++)); do printf "flow %05d" $n >&3; read -t 0.0002 -u 4; done'}
   none:
     steps:
       - run: {node: a, command: 'true'}
@@ -114,10 +118,14 @@ impl Session {
         file
     }
 
-    /// Runs a test whose nodes are captured; the file with its packets.
-    fn test(&mut self, name: &str, nodes: &str) -> Vec<u8> {
+    fn begin(&mut self, nodes: &str) {
         self.say(&format!("begin global {nodes}"));
         self.until(|event| matches!(event, Event::Begun));
+    }
+
+    /// Runs a test whose nodes are captured; the file with its packets.
+    fn test(&mut self, name: &str, nodes: &str) -> Vec<u8> {
+        self.begin(nodes);
         self.step(name);
         let file = self.captured();
         self.say("restore");
@@ -183,6 +191,49 @@ fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
                 assert!(capture.packets.iter().all(|packet| packet.place.node == "global"));
                 assert_eq!(numbers(&capture, "burst")[&key("global", "p-b", true)], all);
             }
+            session.end();
+        }
+    });
+}
+
+/// Nanoseconds since 1970, by the clock that packets have their times from.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64
+}
+
+#[test]
+fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
+    host::private("a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow", || {
+        for user in users() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), LABRUN);
+            session.say("step flow/0");
+            wait_for("the flow", || {
+                session.begin("");
+                !numbers(&pcapng::read(&session.captured()).unwrap(), "flow").is_empty()
+            });
+            let (mut next, mut rounds) = (BTreeMap::new(), 0);
+            // The sender may get no time in a round.
+            wait_for("ten captures of the flow", || {
+                let asked = now();
+                session.begin("b");
+                let begun = now();
+                while now() < begun + 10_000_000 {}
+                let capture = pcapng::read(&session.captured()).unwrap();
+                let ended = now();
+                assert_eq!((capture.lost, capture.left_out), (0, 0));
+                assert!(capture.packets.iter().all(|packet| (asked..ended).contains(&packet.time)), "{asked}..{ended}: {capture:?}");
+                let seen = numbers(&capture, "flow");
+                for (place, numbers) in &seen {
+                    // Nothing is missing in between, and nothing was in the capture before.
+                    let last = numbers[0] + numbers.len();
+                    assert_eq!(*numbers, (numbers[0]..last).collect::<Vec<_>>(), "{place:?}");
+                    let next = next.insert(place.clone(), last).unwrap_or(0);
+                    assert!(numbers[0] >= next, "{place:?}: {} was seen before {next}", numbers[0]);
+                }
+                rounds += usize::from(seen.len() == 3);
+                rounds == 10
+            });
             session.end();
         }
     });

@@ -181,6 +181,8 @@ fn a_long_name_at_the_edge_is_not_written_beyond_it() {
     for columns in 1..160 {
         assert!(ladder.text(columns).iter().all(|line| width(line) <= columns), "{columns}");
     }
+    // It is moved to the left before it is cut.
+    assert_eq!(ladder.text(60)[0].matches('b').count(), 40);
 }
 
 #[test]
