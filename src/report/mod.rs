@@ -165,7 +165,7 @@ pub enum Message {
         test: String,
     },
     /// A test ended.
-    Result(TestResult),
+    Result(Box<TestResult>),
     /// A lab is down and nothing is left of it.
     Cleaned {
         /// The instance.

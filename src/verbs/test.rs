@@ -164,7 +164,7 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
         for test in tests {
             let result = TestResult::new(lab, test, outcome);
             let result = TestResult { detail: detail.to_string(), lines: lines.to_vec(), ..result };
-            tell(Message::Result(result));
+            tell(Message::Result(Box::new(result)));
         }
     };
     unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), &[]);
@@ -199,7 +199,7 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
         }
-        tell(Message::Result(result));
+        tell(Message::Result(Box::new(result)));
     }
     session.end();
     Ok(())
