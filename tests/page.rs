@@ -43,7 +43,7 @@ struct Shown {
 
 impl Browser {
     fn find(test: &str) -> Option<Browser> {
-        let found = ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| which::which(name).ok());
+        let found = ["chromium", "google-chrome"].iter().find_map(|name| which::which(name).ok());
         if found.is_none() {
             eprintln!("SKIP {test}: there is no chromium");
         }

@@ -44,10 +44,15 @@ fn a_good_run_looks_as_it_did() {
 #[test]
 fn the_json_report_is_the_run() {
     assert_eq!(merge::read("x", &mixed().json()).unwrap(), mixed());
+    let odd = mixed().json().replacen("\"from\": 0", "\"from\": 3", 1);
     let newer = mixed().json().replacen("\"format\": 1", "\"format\": 2", 1);
-    for (text, words) in
-        [("{}", "names no `format`"), ("[", "no JSON report"), (newer.as_str(), "format 2"), ("{\"format\": 1}", "missing field")]
-    {
+    for (text, words) in [
+        (odd.as_str(), "the ladder of relay-v4 names a node"),
+        ("{}", "names no `format`"),
+        ("[", "no JSON report"),
+        (newer.as_str(), "format 2"),
+        ("{\"format\": 1}", "missing field"),
+    ] {
         let error = merge::read("in.json", text).unwrap_err().to_string();
         assert!(error.starts_with("in.json ") && error.contains(words), "{error}");
     }

@@ -1,7 +1,8 @@
 //! Joins the JSON reports of the parts of a run.
 
-use super::run::{FORMAT, Run};
+use super::run::{FORMAT, Run, TestRun};
 use crate::error::Failure;
+use crate::evidence::ladder::Ladder;
 use crate::partition::Part;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,17 @@ pub fn read(name: &str, text: &str) -> Result<Run> {
         Some(format) => return Err(Failure::usage(format!("{name} has the format {format}, this labrun reads {FORMAT}")).into()),
         None => return Err(wrong("it names no `format`".into()).into()),
     }
-    Ok(serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?)
+    let run: Run = serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?;
+    let odd = |test: &&TestRun| test.ladder.as_ref().is_some_and(|ladder| !is_whole(ladder));
+    match run.tests.iter().find(odd) {
+        Some(test) => Err(wrong(format!("the ladder of {} names a node that it has not", test.test)).into()),
+        None => Ok(run),
+    }
+}
+
+/// Whether `ladder` has all the nodes that its rows name, which drawing it relies on.
+fn is_whole(ladder: &Ladder) -> bool {
+    ladder.rows.iter().flat_map(|row| row.to.iter().chain([&row.from])).all(|node| *node < ladder.nodes.len())
 }
 
 /// Joins `runs`, each with the name messages call it by.
