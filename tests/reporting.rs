@@ -334,3 +334,31 @@ fn the_end_of_a_run_names_what_matters() {
     // Three tests ran, which are not worth a list of three.
     assert!(!done.stdout.contains("slowest"), "{}", done.all);
 }
+
+#[test]
+fn nothing_is_wider_than_the_terminal() {
+    if !labs::have("nothing_is_wider_than_the_terminal", &["script", "stty"]) {
+        return;
+    }
+    let lab = Lab::new(User::Own, MIXED);
+    let report = out(&lab).join("r.html");
+    let line = format!(
+        "stty cols 80 rows 24; exec {} --file {} test {CLIENT} --report html={}",
+        env!("CARGO_BIN_EXE_labrun"),
+        lab.file.display(),
+        report.display()
+    );
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).env("NO_COLOR", "1").env("TERM", "xterm").env("LANG", "C.UTF-8").current_dir("/");
+    let done = run(command);
+    assert_eq!(done.exit, 1, "{}", done.all);
+    // Spinners move the cursor; what stays is what the last carriage return left of a line.
+    let shown: Vec<String> =
+        done.stdout.lines().map(|line| console::strip_ansi_codes(line.trim_end().rsplit('\r').next().unwrap()).into_owned()).collect();
+    let wide: Vec<&String> = shown.iter().filter(|line| console::measure_text_width(line) > 80 && !line.contains(".html")).collect();
+    assert!(wide.is_empty(), "{wide:?}");
+    assert!(
+        shown.iter().any(|line| line.contains("--keep leaves the lab up to look")) && shown.iter().any(|line| line == "   around"),
+        "{shown:?}"
+    );
+}

@@ -2,7 +2,6 @@
 
 mod closing;
 pub mod deliver;
-mod drawn;
 pub mod files;
 pub mod github;
 pub mod html;

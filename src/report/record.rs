@@ -1,8 +1,9 @@
 //! Collects what happens in a run, for the reports.
 
-use super::drawn;
 use super::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
 use super::{Message, Outcome, SubjectInfo, TestResult};
+use crate::evidence::ladder::Ladder;
+use crate::graph;
 use crate::lab::find::Chosen;
 use crate::lab::model::{Lab, Test};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -31,6 +32,8 @@ pub struct Unrun {
 /// What is known of a run so far.
 pub struct Recorder<'a> {
     chosen: &'a [Chosen<'a>],
+    /// Whether anybody will look at drawings.
+    draws: bool,
     /// All labs of the whole run, in their order.
     order: Vec<String>,
     started: SystemTime,
@@ -40,10 +43,10 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// For a run of `chosen`, which may be a part of the labs that `order` names.
-    pub fn new(chosen: &'a [Chosen<'a>], order: Vec<String>) -> Recorder<'a> {
+    /// For a run of `chosen`, which may be a part of the labs that `order` names; with drawings if it `draws`.
+    pub fn new(chosen: &'a [Chosen<'a>], order: Vec<String>, draws: bool) -> Recorder<'a> {
         let (setups, subjects, results) = Default::default();
-        Recorder { chosen, order, started: SystemTime::now(), setups, subjects, results }
+        Recorder { chosen, draws, order, started: SystemTime::now(), setups, subjects, results }
     }
 
     /// Takes in what happened.
@@ -64,7 +67,9 @@ impl<'a> Recorder<'a> {
                 let found = self.chosen.iter().find(|c| c.lab.name == result.lab);
                 let test = found.and_then(|c| c.lab.tests.iter().position(|t| t.name == result.test).map(|index| (c.lab, index)));
                 if let Some((lab, index)) = test {
-                    self.results.insert(result.test.clone(), test_run(lab, index, result));
+                    let capture = result.evidence.capture.as_ref().filter(|_| self.draws);
+                    let ladder = capture.map(|capture| Ladder::of(lab, capture)).filter(|ladder| !ladder.rows.is_empty());
+                    self.results.insert(result.test.clone(), TestRun { ladder, ..test_run(lab, index, result) });
                 }
             }
             _ => {}
@@ -113,8 +118,8 @@ impl<'a> Recorder<'a> {
             file: lab.file.clone(),
             subject: self.subjects.get(&lab.name).cloned(),
             setup: self.setups.get(&lab.name).cloned().unwrap_or_default(),
-            drawing: drawn::topology(lab),
-            mermaid: drawn::mermaid(lab),
+            drawing: self.draws.then(|| graph::svg(lab)),
+            mermaid: self.draws.then(|| graph::mermaid(lab)),
         }
     }
 }
@@ -141,7 +146,7 @@ fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
         subject: result.subject.clone(),
         artifacts: artifacts.map(|folder| folder.display().to_string()),
         files: artifacts.map(files_in).unwrap_or_default(),
-        ladder: result.evidence.capture.as_ref().and_then(|capture| drawn::ladder(lab, capture)),
+        ladder: None,
         logs: logs(&result.evidence.files),
     }
 }

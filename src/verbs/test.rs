@@ -50,7 +50,7 @@ pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>, part:
     }
 
     let began = Instant::now();
-    let mut recorder = Recorder::new(&chosen, order);
+    let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
     let ended = run_all(&chosen, &labs, run, &subjects, jobs, &mut reporter, &mut recorder);
     let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
     if let Some(path) = keeps
