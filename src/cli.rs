@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::evidence::artifacts::{self, When};
 use crate::lab::model::Client;
 use crate::partition::Part;
 use crate::report::Format;
@@ -42,23 +43,7 @@ pub enum Verb {
         run: RunArgs,
     },
     /// Run tests, setting up what is not up, and taking down only that
-    Test {
-        /// Names of tests or labs; nothing means all that concern this repository
-        tests: Vec<String>,
-        /// How to run them.
-        #[command(flatten)]
-        run: RunArgs,
-        /// How many labs to run at once [default: the number of cores, at least 2]
-        #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-        jobs: Option<u16>,
-        /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
-        /// every machine
-        #[arg(long, value_name = "K/N")]
-        partition: Option<Part>,
-        /// What is told of the run.
-        #[command(flatten)]
-        reports: ReportArgs,
-    },
+    Test(TestArgs),
     /// Work with reports of earlier runs
     Report {
         /// What to do with them.
@@ -154,7 +139,7 @@ pub enum Verb {
     },
     /// Find out what this machine lacks for the labs
     Doctor {
-        /// The labs, all if none is named
+        /// The labs, or tests of theirs; all if none is named
         labs: Vec<String>,
         /// Install the packages that are missing
         #[arg(long)]
@@ -165,36 +150,9 @@ pub enum Verb {
     },
 }
 
-/// What `report` can do.
-#[derive(Debug, Subcommand)]
-pub enum ReportVerb {
-    /// Join the JSON reports of the parts of a run; the exit code is that of the whole
-    Merge {
-        /// What `test --report json=FILE` wrote
-        #[arg(required = true, value_name = "IN.json")]
-        inputs: Vec<PathBuf>,
-        /// What is told of the whole.
-        #[command(flatten)]
-        reports: ReportArgs,
-    },
-}
-
-/// What is told of a run beside what is printed.
-#[derive(Args, Debug)]
-pub struct ReportArgs {
-    /// Write a report: json=FILE, junit=FILE, html=FILE or github (may be repeated); github is on by
-    /// itself in GitHub Actions
-    #[arg(long = "report", value_name = "KIND=FILE")]
-    pub targets: Vec<Target>,
-
-    /// How long tests took in earlier runs; what passes now is added
-    #[arg(long, value_name = "FILE")]
-    pub durations: Option<PathBuf>,
-}
-
 /// What to capture.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub struct CaptureArgs {
     /// What else to do with captures.
     #[command(subcommand)]
@@ -240,6 +198,56 @@ pub struct ShowArgs {
     pub list: bool,
 }
 
+/// What `report` can do.
+#[derive(Debug, Subcommand)]
+pub enum ReportVerb {
+    /// Join the JSON reports of the parts of a run; the exit code is that of the whole
+    Merge {
+        /// What `test --report json=FILE` wrote
+        #[arg(required = true, value_name = "IN.json")]
+        inputs: Vec<PathBuf>,
+        /// What is told of the whole.
+        #[command(flatten)]
+        reports: ReportArgs,
+    },
+}
+
+/// Which tests are run, and how.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Names of tests or labs; nothing means all that concern this repository
+    pub tests: Vec<String>,
+    /// How to run them.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How many labs to run at once [default: the number of cores, at least 2]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
+    /// every machine
+    #[arg(long, value_name = "K/N")]
+    pub partition: Option<Part>,
+    /// What is told of the run.
+    #[command(flatten)]
+    pub reports: ReportArgs,
+    /// What is kept of it.
+    #[command(flatten)]
+    pub artifacts: ArtifactArgs,
+}
+
+/// What is told of a run beside what is printed.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Write a report: json=FILE, junit=FILE, html=FILE or github (may be repeated); github is on by
+    /// itself in GitHub Actions
+    #[arg(long = "report", value_name = "KIND=FILE")]
+    pub targets: Vec<Target>,
+
+    /// How long tests took in earlier runs; what passes now is added
+    #[arg(long, value_name = "FILE")]
+    pub durations: Option<PathBuf>,
+}
+
 /// How labs are run.
 #[derive(Args, Debug)]
 pub struct RunArgs {
@@ -270,6 +278,18 @@ pub struct RunArgs {
     /// Show the daemons' and the clients' own output
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// What is kept of tests.
+#[derive(Args, Debug)]
+pub struct ArtifactArgs {
+    /// Of which tests to keep logs, captures and the state of every node
+    #[arg(long = "artifacts", value_name = "WHEN", value_enum, default_value_t, env = "LABRUN_ARTIFACTS")]
+    pub when: When,
+
+    /// Where: each test and attempt has a folder in it
+    #[arg(long = "artifacts-dir", value_name = "DIR", default_value = artifacts::FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
+    pub folder: PathBuf,
 }
 
 impl RunArgs {

@@ -105,6 +105,11 @@ impl Ladder {
             nodes: nodes.iter().map(|node| plain(&wiring.names[*node])).collect(),
         }
     }
+
+    /// Whether all its rows lead from one of its nodes to others; one that was read may do anything.
+    pub fn is_sound(&self) -> bool {
+        self.rows.iter().all(|row| row.to.iter().chain([&row.from]).all(|node| *node < self.nodes.len()))
+    }
 }
 
 /// All places of `lab` where frames can be seen.

@@ -1,5 +1,6 @@
 //! What a test leaves behind: packets, outputs, states. Read and judged here, on any platform.
 
+pub mod artifacts;
 pub mod bpf;
 #[cfg(target_os = "linux")]
 pub mod capturer;

@@ -1,8 +1,7 @@
 //! Joins the JSON reports of the parts of a run.
 
-use super::run::{FORMAT, Run, TestRun};
+use super::run::{FORMAT, Run};
 use crate::error::Failure;
-use crate::evidence::ladder::Ladder;
 use crate::partition::Part;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,16 +19,10 @@ pub fn read(name: &str, text: &str) -> Result<Run> {
         None => return Err(wrong("it names no `format`".into()).into()),
     }
     let run: Run = serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?;
-    let odd = |test: &&TestRun| test.ladder.as_ref().is_some_and(|ladder| !is_whole(ladder));
-    match run.tests.iter().find(odd) {
-        Some(test) => Err(wrong(format!("the ladder of {} names a node that it has not", test.test)).into()),
+    match run.tests.iter().find(|test| test.ladder.as_ref().is_some_and(|ladder| !ladder.is_sound())) {
+        Some(test) => Err(wrong(format!("the ladder of {} names a node that it doesn't have", test.test)).into()),
         None => Ok(run),
     }
-}
-
-/// Whether `ladder` has all the nodes that its rows name, which drawing it relies on.
-fn is_whole(ladder: &Ladder) -> bool {
-    ladder.rows.iter().flat_map(|row| row.to.iter().chain([&row.from])).all(|node| *node < ladder.nodes.len())
 }
 
 /// Joins `runs`, each with the name messages call it by.

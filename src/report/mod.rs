@@ -8,7 +8,7 @@ pub mod html;
 mod json;
 pub mod junit;
 pub mod merge;
-mod plain;
+pub(crate) mod plain;
 pub mod record;
 mod reporter;
 pub mod run;
@@ -22,6 +22,7 @@ use crate::evidence::Evidence;
 use crate::lab::model::{Lab, Test};
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a test ended. These are four different results.
@@ -70,6 +71,9 @@ pub struct TestResult {
     /// Where in the lab file what did not hold is written: the file, and the line in it.
     #[serde(skip)]
     pub place: Option<(String, u64)>,
+    /// The folder of its artifacts, if they were kept.
+    #[serde(serialize_with = "path")]
+    pub artifacts: Option<PathBuf>,
     /// What it left behind.
     #[serde(skip)]
     pub evidence: Evidence,
@@ -87,6 +91,7 @@ impl TestResult {
             lines: Vec::new(),
             subject: None,
             place: None,
+            artifacts: None,
             evidence: Evidence::default(),
         }
     }
@@ -100,6 +105,11 @@ impl TestResult {
 
 fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(time.as_millis() as u64)
+}
+
+/// Paths need not be UTF-8, but JSON must.
+fn path<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 /// Something that happened in a run.
@@ -274,6 +284,12 @@ pub fn subject_line(lab: &str, subject: &SubjectInfo) -> (String, bool) {
 pub fn result_detail(result: &TestResult) -> String {
     let stand_in = result.subject.as_ref().filter(|s| s.how == "stand-in").map(|s| format!("[stand-in {}]", s.path));
     [Some(result.detail.clone()).filter(|d| !d.is_empty()), stand_in].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The lines below the result line of a test.
+pub fn result_lines(result: &TestResult) -> Vec<String> {
+    let artifacts = result.artifacts.iter().map(|path| format!("artifacts: {}", path.display()));
+    result.lines.iter().cloned().chain(artifacts).collect()
 }
 
 /// The ladder of a test, if it is to be shown, in lines of at most `columns`.

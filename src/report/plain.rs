@@ -1,6 +1,6 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use super::{Message, Outcome, count, ladder_lines, result_detail, seconds, subject_line, summary_line};
+use super::{Message, Outcome, count, ladder_lines, result_detail, result_lines, seconds, subject_line, summary_line};
 use crate::quote::shell;
 
 /// How wide ladders are: the logs of continuous integration have room for details.
@@ -41,9 +41,10 @@ pub fn text(message: &Message) -> Option<String> {
                 Outcome::Skip | Outcome::Error => String::new(),
             };
             let mut line = format!("{word:<5} {}{time} {}", result.test, result_detail(result)).trim_end().to_string();
-            if !result.lines.is_empty() {
+            let lines = result_lines(result);
+            if !lines.is_empty() {
                 line.push('\n');
-                line.push_str(&indented(&result.lines));
+                line.push_str(&indented(&lines));
             }
             for rung in ladder_lines(result, LADDER) {
                 line.push('\n');

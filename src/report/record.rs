@@ -131,7 +131,7 @@ fn lab_of(instance: &str) -> String {
 
 fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
     let test: &Test = &lab.tests[index];
-    let artifacts = kept(result);
+    let artifacts = result.artifacts.as_deref();
     TestRun {
         test: test.name.clone(),
         lab: lab.name.clone(),
@@ -149,11 +149,6 @@ fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
         ladder: None,
         logs: logs(&result.evidence.files),
     }
-}
-
-/// The folder of what was kept of a test.
-fn kept(_result: &TestResult) -> Option<&Path> {
-    None
 }
 
 /// The files in `folder` and below, by their paths in it, in order.
@@ -177,7 +172,9 @@ fn files_in(folder: &Path) -> Vec<String> {
 /// The ends of those of `files` that are text.
 fn logs(files: &[(String, Vec<u8>)]) -> Vec<Log> {
     let mut room = LOGS;
-    let text = files.iter().filter(|(_, bytes)| !bytes.is_empty() && !bytes.contains(&0));
+    // The states of the nodes are in the artifacts, where there is room for them.
+    let told = |name: &str| name.starts_with("steps/") || (name.starts_with("services/") && name.ends_with(".log"));
+    let text = files.iter().filter(|(name, bytes)| told(name) && !bytes.is_empty() && !bytes.contains(&0));
     text.map(|(name, bytes)| {
         let log = end(name, bytes, LOG.min(room));
         room -= log.text.len().min(room);
@@ -208,10 +205,12 @@ mod tests {
 
     #[test]
     fn logs_are_bounded_and_text() {
-        let many: Vec<(String, Vec<u8>)> = (0..9).map(|n| (n.to_string(), b"0123456789\n".repeat(10_000))).collect();
+        let many: Vec<(String, Vec<u8>)> = (0..9).map(|n| (format!("steps/{n}"), b"0123456789\n".repeat(10_000))).collect();
         let kept = logs(&many);
         assert!(kept.iter().all(|l| l.text.len() <= LOG) && kept.iter().map(|l| l.text.len()).sum::<usize>() <= LOGS);
         assert_eq!(kept.len(), 9, "each is named");
-        assert!(logs(&[("capture.pcapng".into(), vec![10, 13, 13, 0]), ("empty".into(), vec![])]).is_empty());
+        // What is no text, what is empty, and the state of a node.
+        let others = [("steps/binary", &b"\n\r\0"[..]), ("steps/empty", b""), ("nodes/a/links", b"text\n")];
+        assert!(logs(&others.map(|(name, bytes)| (name.to_string(), bytes.to_vec()))).is_empty());
     }
 }

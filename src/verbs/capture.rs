@@ -30,11 +30,6 @@ pub fn live(args: &CaptureArgs) -> Result<u8> {
     let filter = args.filter.as_deref().map(bpf::compile).transpose()?;
     let host = running::host()?;
     let instance = running::instance(&host, lab)?;
-    let out: Option<Box<dyn Write>> = match &args.write {
-        None => None,
-        Some(_) if to_stdout => Some(Box::new(io::stdout().lock())),
-        Some(path) => Some(Box::new(File::create(path).with_context(|| format!("--write: cannot write {}", path.display()))?)),
-    };
     let labrun = std::env::current_exe()?;
     let labrun = labrun.to_string_lossy();
     let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", &args.node].map(String::from);
@@ -42,6 +37,11 @@ pub fn live(args: &CaptureArgs) -> Result<u8> {
     // What it cannot do it says itself.
     let Ok(mut reader) = Reader::new(BufReader::new(&mut stream.output)) else {
         return Ok(u8::try_from(stream.finish()).unwrap_or(255));
+    };
+    let out: Option<Box<dyn Write>> = match &args.write {
+        None => None,
+        Some(_) if to_stdout => Some(Box::new(io::stdout().lock())),
+        Some(path) => Some(Box::new(File::create(path).with_context(|| format!("--write: cannot write {}", path.display()))?)),
     };
     if args.write.is_some() {
         eprintln!("labrun: capturing in {} of {instance}, until Ctrl-C", args.node);

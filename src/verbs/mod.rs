@@ -13,6 +13,7 @@ pub mod test;
 
 use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
+use crate::evidence::artifacts::{Artifacts, FOLDER, When};
 use crate::lab::find::Labs;
 use crate::report::Format;
 use crate::run::session::Options;
@@ -25,22 +26,22 @@ use anyhow::Result;
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test { tests, run, jobs, partition, reports } => test::test(cli, tests, run, *jobs, *partition, reports),
+        Verb::Test(args) => test::test(cli, args),
         Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(lab, node, command),
         Verb::Shell { lab, node } => running::exec(lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
-        Verb::List { tests, partition, partitions, durations, format } => match format {
-            Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
-            _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
-        },
         Verb::Capture(args) => match &args.verb {
             Some(CaptureVerb::Show(args)) => show::show(cli, args),
             None => capture::live(args),
         },
         Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
+        Verb::List { tests, partition, partitions, durations, format } => match format {
+            Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
+            _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
+        },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
         Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
@@ -67,5 +68,6 @@ fn options(run: &RunArgs, labs: &Labs) -> Result<Options> {
         strict: run.is_strict(),
         keep: run.keep,
         verbose: run.verbose,
+        artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
     })
 }

@@ -1,9 +1,10 @@
 //! `labrun test`.
 
 use super::options;
-use crate::cli::{Cli, ReportArgs, RunArgs};
+use crate::cli::{Cli, TestArgs};
 use crate::durations::Durations;
 use crate::error::Failure;
+use crate::evidence::artifacts::Artifacts;
 use crate::evidence::ladder::Ladder;
 use crate::host::interrupt;
 use crate::lab::find::{Chosen, Labs};
@@ -16,16 +17,18 @@ use crate::report::{Message, Outcome, Reporter, TestResult, deliver, github};
 use crate::run::session::{Down, Options, Session};
 use crate::subject::{self, Given, Subjects};
 use anyhow::Result;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
-/// Runs the chosen tests, or the `part` of them; several labs at once.
+/// Runs the chosen tests, or the part of them; several labs at once.
 ///
 /// # Errors
 /// Wrong names, broken lab files, reports that can't be written, a build that fails, a machine that
 /// can't run labs at all.
-pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>, part: Option<Part>, reports: &ReportArgs) -> Result<u8> {
+pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
+    let TestArgs { tests: words, run, partition: part, reports, .. } = args;
     let labs = Labs::load(&cli.files)?;
     let mut chosen = labs.choose(words)?;
     chosen.retain(|c| !c.tests.is_empty());
@@ -51,7 +54,7 @@ pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>, part:
 
     let began = Instant::now();
     let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
-    let ended = run_all(&chosen, &labs, run, &subjects, jobs, &mut reporter, &mut recorder);
+    let ended = run_all(&chosen, &labs, args, &subjects, &mut reporter, &mut recorder);
     let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
@@ -94,13 +97,13 @@ fn unrun(ended: &Result<()>) -> Unrun {
 fn run_all(
     chosen: &[Chosen],
     labs: &Labs,
-    run: &RunArgs,
+    args: &TestArgs,
     subjects: &[String],
-    jobs: Option<u16>,
     reporter: &mut Reporter,
     recorder: &mut Recorder,
 ) -> Result<()> {
-    let options = options(run, labs)?;
+    let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
+    let options = Options { artifacts, ..options(&args.run, labs)? };
     let subjects = {
         let reporter = Mutex::new((&mut *reporter, &mut *recorder));
         let tell = |message| {
@@ -109,10 +112,10 @@ fn run_all(
             recorder.hear(&message);
         };
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
-        subject::resolve(&all, subjects, &labs.repository, options.host, &tell)?
+        subject::resolve(&all, subjects, &labs.repository, &options.artifacts.folder, options.host, &tell)?
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let jobs = jobs.map_or(cores.max(2), usize::from).min(chosen.len());
+    let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {
         Some(message) => {
             reporter.tell_of(Some(lab), &message);
@@ -160,30 +163,38 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
     let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
     let tests: Vec<&Test> = chosen.tests.iter().map(|i| &lab.tests[*i]).collect();
     let (runnable, silent): (Vec<&Test>, Vec<&Test>) = tests.into_iter().partition(|t| client_speaks(t, options));
-    let unrun = |tests: &[&Test], outcome, detail: &str, lines: &[String]| {
+    let unrun = |tests: &[&Test], outcome, detail: &str, artifacts: Option<PathBuf>| {
         for test in tests {
             let result = TestResult::new(lab, test, outcome);
-            let result = TestResult { detail: detail.to_string(), lines: lines.to_vec(), ..result };
+            let result = TestResult { detail: detail.to_string(), artifacts: artifacts.clone(), ..result };
             tell(Message::Result(Box::new(result)));
         }
     };
-    unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), &[]);
+    unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), None);
     if runnable.is_empty() {
         return;
     }
     match session(chosen, options, given, &runnable, &tell) {
-        Ok(()) | Err(Down::Interrupted) => {}
-        Err(Down::Skip(reason)) => unrun(&runnable, Outcome::Skip, &reason, &[]),
-        Err(Down::Failed(_)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", &[]),
+        Ok(()) | Err((Down::Interrupted, _)) => {}
+        Err((Down::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
+        Err((Down::Failed(_), artifacts)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts),
     }
 }
 
-fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&Test], tell: &dyn Fn(Message)) -> Result<(), Down> {
-    let failed = |error: anyhow::Error| Down::Failed(vec![format!("{error:#}")]);
+/// Runs `tests` in the lab; why it is down if it could not be set up, and the folder of its artifacts.
+fn session(
+    chosen: &Chosen,
+    options: &Options,
+    given: Option<&Given>,
+    tests: &[&Test],
+    tell: &dyn Fn(Message),
+) -> Result<(), (Down, Option<PathBuf>)> {
+    let failed = |error: anyhow::Error| (Down::Failed(vec![format!("{error:#}")]), None);
     let mut session = Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
     if let Err(down) = session.up() {
+        let artifacts = session.save_setup(&down);
         session.end();
-        return Err(down);
+        return Err((down, artifacts));
     }
     if options.verbose {
         session.follow();
@@ -195,6 +206,9 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
         }
         let mut result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
         result.evidence.ladder = ladder(chosen.lab, &result, options.verbose);
+        if !broken {
+            session.save(&mut result);
+        }
         broken |= session.broken || result.outcome == Outcome::Error;
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
