@@ -42,7 +42,7 @@ fn the_verbs_and_exit_codes_of_the_readme_exist() {
     let readme = include_str!("../README.md");
     let help = labrun(User::Own).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    for verb in ["setup", "test", "clean", "status", "exec", "shell", "logs", "list", "check", "script", "doctor"] {
+    for verb in ["setup", "test", "clean", "status", "exec", "shell", "logs", "report", "list", "check", "script", "doctor"] {
         assert!(help.contains(&format!("\n  {verb} ")), "no {verb} in {help}");
         assert!(readme.contains(&format!("`labrun {verb}")), "no {verb} in the README");
     }

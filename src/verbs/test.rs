@@ -54,7 +54,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     }
 
     let began = Instant::now();
-    let mut recorder = Recorder::new(&chosen, order);
+    let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
     let ended = run_all(&chosen, &labs, args, &subjects, &mut reporter, &mut recorder);
     let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
     if let Some(path) = keeps
