@@ -212,11 +212,11 @@ session() {
     status=$?
     # PID 1 ends after all the others, so it may be about to.
     { read -r pid _ <"$STATE/supervisor"; } 2>/dev/null
-    alive "$STATE/supervisor" && ! dying "$pid" || {
+    if ! alive "$STATE/supervisor" || dying "$pid"; then
       # Its processes are gone, what they wrote is not.
       ((!GATHER)) || gathered_send
       emit lost "instance=$NAME"
-    }
+    fi
   fi
   leave "$status"
 }

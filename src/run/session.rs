@@ -86,18 +86,18 @@ pub enum Down {
 
 /// A lab and the process that drives it.
 pub struct Session<'a> {
-    lab: &'a Lab,
-    options: &'a Options,
+    pub(super) lab: &'a Lab,
+    pub(super) options: &'a Options,
     pub(super) process: Process,
-    tell: &'a dyn Fn(Message),
-    instance: String,
+    pub(super) tell: &'a dyn Fn(Message),
+    pub(super) instance: String,
     subject: Option<SubjectInfo>,
     /// Lines about services that failed, collected until somebody asks.
     trouble: Vec<String>,
     /// Why nothing can be captured.
     pub(super) no_capture: Option<String>,
     /// For the artifacts of the test that runs.
-    gathered: Gathered,
+    pub(super) gathered: Gathered,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
 }
@@ -286,44 +286,6 @@ impl<'a> Session<'a> {
                 None => break,
             }
         }
-    }
-
-    /// Has the state of everything reported, once, if artifacts of this result are kept.
-    fn gather(&mut self, result: &TestResult) {
-        if self.gathered.has_state() || !self.options.artifacts.keeps(result.outcome) {
-            return;
-        }
-        self.process.requests.send("gather");
-        while !matches!(self.next(), Some(Event::Gathered | Event::Lost) | None) {}
-    }
-
-    /// Saves the artifacts of `result` if they are kept. That they cannot be saved is told, and no more:
-    /// the verdict stands.
-    pub fn save(&self, result: &mut TestResult) {
-        let artifacts = &self.options.artifacts;
-        if !artifacts.keeps(result.outcome) || interrupt::interrupted() {
-            return;
-        }
-        if let Err(error) = artifacts.save(self.lab, self.options.client, result) {
-            self.unsaved(&result.test, &error);
-        }
-    }
-
-    /// Saves the artifacts of a lab that could not be set up; their folder.
-    pub fn save_setup(&mut self, down: &Down) -> Option<PathBuf> {
-        let artifacts = &self.options.artifacts;
-        let Down::Failed(lines) = down else { return None };
-        if !artifacts.keeps(Outcome::Error) {
-            return None;
-        }
-        let message = Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() };
-        let saved = artifacts.save_setup(self.lab, self.options.client, &message, self.gathered.take(self.lab));
-        saved.map_err(|error| self.unsaved(&self.lab.name, &error)).ok()
-    }
-
-    fn unsaved(&self, what: &str, error: &anyhow::Error) {
-        let text = format!("warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)");
-        (self.tell)(Message::Note { text });
     }
 
     /// A service that died though no step asked for it has failed the test, whatever its steps say.
