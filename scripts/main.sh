@@ -326,7 +326,7 @@ lab_up() {
 }
 
 # serve CAPTURER: requests, one a line, from standard input:
-#   begin [NODE...]   a test begins, and the capture of what these nodes see
+#   begin [HANDLE...] a test begins, and the capture in these namespaces
 #   captured          the capture ends: report it
 #   step TEST/INDEX   run that step      tell      report what the services printed since `begin`
 #   keep              leave the lab up   restore   put the lab back as set-up left it

@@ -14,8 +14,8 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
-    /// Names of the nodes inside which it is captured, besides the lab's own namespace.
-    pub capture: Vec<String>,
+    /// Namespaces in which it is captured, besides the lab's own.
+    pub capture: Vec<Handle>,
     /// Its steps.
     pub steps: Vec<Step>,
 }

@@ -78,7 +78,7 @@ pub enum Down {
 
 /// A lab and the process that drives it.
 pub struct Session<'a> {
-    lab: &'a Lab,
+    pub(super) lab: &'a Lab,
     options: &'a Options,
     pub(super) process: Process,
     tell: &'a dyn Fn(Message),
