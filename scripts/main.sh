@@ -15,11 +15,12 @@
 #   --strict          no stand-in
 #   --keep            leave a lab up whose set-up failed
 #   --capturer PATH   labrun, which captures the packets of every test of a session
+#   --gather          report the state of a lab whose set-up failed, or that was lost
 #   --tied            give up when standard input ends while the lab is being set up or logs are followed
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 CAPTURER='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 CAPTURER='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
   while [[ ${1-} == --* ]]; do
     case $1 in
       --instance) INSTANCE=$2 && shift ;;
@@ -30,6 +31,7 @@ parse() {
       --cwd) LABRUN_CWD=$2 && shift ;;
       --strict) STRICT=1 ;;
       --keep) KEEP=1 ;;
+      --gather) GATHER=1 ;;
       --tied) TIED=1 ;;
       *) fail "unknown option $1" 2 ;;
     esac
@@ -61,7 +63,7 @@ main() {
     exec) enter exec "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
     missing) subject_choose && missing ;;
-    _init) sandbox_init "$2" ;;
+    _init) sandbox_init "$2" "$3" ;;
     _exec) execute "${@:2}" ;;
     _serve) serve "$2" ;;
     *) fail "unknown verb $1" 2 ;;
@@ -202,13 +204,19 @@ setup() {
 # session: requests on standard input are answered by `_serve` inside the sandbox. When it ends, for
 # whatever reason, the lab is left as it was found.
 session() {
-  local status
+  local status pid
   prepare session
   status=$?
   if ((!status)); then
     enter setsid "$NAME" _serve "$CAPTURER"
     status=$?
-    alive "$STATE/supervisor" || emit lost "instance=$NAME"
+    # PID 1 ends after all the others, so it may be about to.
+    { read -r pid _ <"$STATE/supervisor"; } 2>/dev/null
+    alive "$STATE/supervisor" && ! dying "$pid" || {
+      # Its processes are gone, what they wrote is not.
+      ((!GATHER)) || gathered_send
+      emit lost "instance=$NAME"
+    }
   fi
   leave "$status"
 }
@@ -329,8 +337,9 @@ lab_up() {
 #   begin [HANDLE...] a test begins, and the capture in these namespaces
 #   captured          the capture ends: report it
 #   step TEST/INDEX   run that step      tell      report what the services printed since `begin`
-#   keep              leave the lab up   restore   put the lab back as set-up left it
-#   follow            report the services' output as it comes
+#   gather            report the state of everything
+#   keep              leave the lab up   follow    report the services' output as it comes
+#   restore [gather]  put the lab back as set-up left it; gather first if a service has died
 # The end of the input ends the session, in the middle of a step too.
 serve() {
   local request argument service
@@ -350,7 +359,8 @@ serve() {
         ;;
       captured) capture_say end ;;
       tell) logs_since ;;
-      restore) restore </dev/null & ;;
+      gather) { gather; gathered_send; } </dev/null & ;;
+      restore) restore "$argument" </dev/null & ;;
       follow) for service in $(lab_service_names); do log_events "$service" -F "$STATE/log/$service.log" </dev/null & done ;;
       keep) : >"$STATE/keep" ;;
       *) emit error "message=unknown request $request" ;;

@@ -1,8 +1,12 @@
 //! The command line.
 
+use crate::evidence::artifacts::{self, When};
 use crate::lab::model::Client;
+use crate::partition::Part;
 use crate::report::Format;
-use clap::{Args, Parser, Subcommand};
+use crate::report::files::Target;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Real network labs in one command: real daemons, real clients, nothing left behind.
@@ -18,7 +22,7 @@ pub struct Cli {
     pub files: Vec<PathBuf>,
 
     /// How to print: for people, or one JSON object a line
-    #[arg(long, value_enum, default_value_t, global = true)]
+    #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json"]), default_value = "text", global = true)]
     pub format: Format,
 }
 
@@ -39,15 +43,12 @@ pub enum Verb {
         run: RunArgs,
     },
     /// Run tests, setting up what is not up, and taking down only that
-    Test {
-        /// Names of tests or labs; nothing means all that concern this repository
-        tests: Vec<String>,
-        /// How to run them.
-        #[command(flatten)]
-        run: RunArgs,
-        /// How many labs to run at once [default: the number of cores, at least 2]
-        #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-        jobs: Option<u16>,
+    Test(TestArgs),
+    /// Work with reports of earlier runs
+    Report {
+        /// What to do with them.
+        #[command(subcommand)]
+        verb: ReportVerb,
     },
     /// Take labs down, all if none is named, and see that nothing is left
     Clean {
@@ -98,7 +99,22 @@ pub enum Verb {
         live: bool,
     },
     /// List labs and their tests
-    List,
+    List {
+        /// Names of tests or labs; nothing means all
+        tests: Vec<String>,
+        /// List only part K of N, as `test` divides them
+        #[arg(long, value_name = "K/N")]
+        partition: Option<Part>,
+        /// With --format github-matrix: a job a part, of N, instead of a job a test
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "partition")]
+        partitions: Option<u16>,
+        /// How long the tests took in earlier runs
+        #[arg(long, value_name = "FILE")]
+        durations: Option<PathBuf>,
+        /// As what: for people, one JSON object a line, or what a workflow takes for `strategy.matrix`
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json", "github-matrix"]), default_value = "text")]
+        format: Format,
+    },
     /// Check lab files and show all mistakes
     Check {
         /// The files
@@ -113,9 +129,17 @@ pub enum Verb {
         #[arg(long, value_enum, default_value = "dhclient")]
         client: Client,
     },
+    /// Draw a lab's topology
+    Graph {
+        /// The lab
+        lab: String,
+        /// As what: for a terminal, or for other programs
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "mermaid", "dot", "svg", "json"]), default_value = "text")]
+        format: Format,
+    },
     /// Find out what this machine lacks for the labs
     Doctor {
-        /// The labs, all if none is named
+        /// The labs, or tests of theirs; all if none is named
         labs: Vec<String>,
         /// Install the packages that are missing
         #[arg(long)]
@@ -154,11 +178,74 @@ pub struct CaptureArgs {
 /// What else there is to do with captures.
 #[derive(Debug, Subcommand)]
 pub enum CaptureVerb {
-    /// Show a capture
-    Show {
-        /// The file
-        file: PathBuf,
+    /// Draw who sent what to whom, or list the packets
+    Show(ShowArgs),
+}
+
+/// Which capture is shown, and how.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// A file, or a test that left a capture among its artifacts; the newest capture if none is named
+    #[arg(value_name = "TEST or FILE")]
+    pub what: Option<String>,
+
+    /// The lab it was made in [default: the one whose interfaces it has]
+    #[arg(long)]
+    pub lab: Option<String>,
+
+    /// List the packets, a line each time one was seen
+    #[arg(long, short = 'v', visible_alias = "verbose")]
+    pub list: bool,
+}
+
+/// What `report` can do.
+#[derive(Debug, Subcommand)]
+pub enum ReportVerb {
+    /// Join the JSON reports of the parts of a run; the exit code is that of the whole
+    Merge {
+        /// What `test --report json=FILE` wrote
+        #[arg(required = true, value_name = "IN.json")]
+        inputs: Vec<PathBuf>,
+        /// What is told of the whole.
+        #[command(flatten)]
+        reports: ReportArgs,
     },
+}
+
+/// Which tests are run, and how.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Names of tests or labs; nothing means all that concern this repository
+    pub tests: Vec<String>,
+    /// How to run them.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How many labs to run at once [default: the number of cores, at least 2]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
+    /// every machine
+    #[arg(long, value_name = "K/N")]
+    pub partition: Option<Part>,
+    /// What is told of the run.
+    #[command(flatten)]
+    pub reports: ReportArgs,
+    /// What is kept of it.
+    #[command(flatten)]
+    pub artifacts: ArtifactArgs,
+}
+
+/// What is told of a run beside what is printed.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Write a report: json=FILE, junit=FILE, html=FILE or github (may be repeated); github is on by
+    /// itself in GitHub Actions
+    #[arg(long = "report", value_name = "KIND=FILE")]
+    pub targets: Vec<Target>,
+
+    /// How long tests took in earlier runs; what passes now is added
+    #[arg(long, value_name = "FILE")]
+    pub durations: Option<PathBuf>,
 }
 
 /// How labs are run.
@@ -193,12 +280,29 @@ pub struct RunArgs {
     pub verbose: bool,
 }
 
+/// What is kept of tests.
+#[derive(Args, Debug)]
+pub struct ArtifactArgs {
+    /// Of which tests to keep logs, captures and the state of every node
+    #[arg(long = "artifacts", value_name = "WHEN", value_enum, default_value_t, env = "LABRUN_ARTIFACTS")]
+    pub when: When,
+
+    /// Where: each test and attempt has a folder in it
+    #[arg(long = "artifacts-dir", value_name = "DIR", default_value = artifacts::FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
+    pub folder: PathBuf,
+}
+
 impl RunArgs {
     /// Whether this run is strict.
     pub fn is_strict(&self) -> bool {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
         self.strict || (ci && !self.no_strict)
     }
+}
+
+/// Reads those of all formats that a verb can print.
+fn one_of(names: &'static [&'static str]) -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(names).map(|name| Format::from_str(&name, false).expect("these are formats"))
 }
 
 #[cfg(test)]

@@ -55,10 +55,13 @@ pub enum Event {
     },
     /// Set-up failed; what went wrong was reported before.
     Failed,
-    /// Part of what a step printed or found, in base64.
+    /// Part of what a step printed or found, or of a file that was gathered, in base64.
     Output {
-        /// `stdout`, `stderr`, `lease`, `addresses` or `capture`.
+        /// `stdout`, `stderr`, `lease`, `addresses`, `capture` or `file`.
         stream: String,
+        /// The name of the file, in the test's folder of artifacts.
+        #[serde(default)]
+        name: String,
         /// The bytes.
         data: String,
     },
@@ -85,6 +88,8 @@ pub enum Event {
     },
     /// All that the services printed during the test has been reported.
     Told,
+    /// The state of the lab has been reported, as far as it could be.
+    Gathered,
     /// The lab is as set-up left it.
     Restored,
     /// The sandbox is gone though nobody here ended it.

@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// The shell files of the runtime, in the order they are put together.
-pub const RUNTIME: [(&str, &str); 9] = [
+pub const RUNTIME: [(&str, &str); 10] = [
     ("base.sh", include_str!("../scripts/base.sh")),
     ("sandbox.sh", include_str!("../scripts/sandbox.sh")),
     ("topology.sh", include_str!("../scripts/topology.sh")),
@@ -21,6 +21,7 @@ pub const RUNTIME: [(&str, &str); 9] = [
     ("step.sh", include_str!("../scripts/step.sh")),
     ("dhcp.sh", include_str!("../scripts/dhcp.sh")),
     ("capture.sh", include_str!("../scripts/capture.sh")),
+    ("gather.sh", include_str!("../scripts/gather.sh")),
     ("main.sh", include_str!("../scripts/main.sh")),
 ];
 

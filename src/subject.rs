@@ -1,6 +1,7 @@
 //! The program under test: named by the user, or built from the repository labrun runs in.
 
 use crate::error::Failure;
+use crate::evidence::artifacts::FOLDER;
 use crate::host::{Native, interrupt, native};
 use crate::lab::model::{Lab, Subject};
 use crate::report::Message;
@@ -23,20 +24,28 @@ pub struct Given {
 pub type Subjects = BTreeMap<String, Given>;
 
 /// Settles the subjects of `labs`: `named` are the `--subject` values, `[PROGRAM=]PATH`; `repository`
-/// is the one labrun runs in, `host` where they will be run.
+/// is the one labrun runs in, `artifacts` what tests leave in it, which is no reason to build again,
+/// and `host` where they will be run.
 ///
 /// # Errors
 /// If a path is no program and no repository, or a build fails; then with the compiler's words.
-pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, host: Native, tell: &dyn Fn(Message)) -> Result<Subjects> {
+pub fn resolve(
+    labs: &[&Lab],
+    named: &[String],
+    repository: &Path,
+    artifacts: &Path,
+    host: Native,
+    tell: &dyn Fn(Message),
+) -> Result<Subjects> {
     let mut subjects = Subjects::new();
     let programs: BTreeMap<&str, &Subject> = labs.iter().filter_map(|l| l.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
     let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
     for (program, subject) in programs {
         let path = named.iter().rev().find(|(name, _)| name.as_deref().is_none_or(|n| n == program)).map(|(_, path)| path);
         let given = match path {
-            Some(path) if path.is_dir() => build(subject, path, tell)?,
+            Some(path) if path.is_dir() => build(subject, path, artifacts, tell)?,
             Some(path) => Given { path: executable(path)?, how: "given" },
-            None if is_repository_of(subject, repository) => build(subject, repository, tell)?,
+            None if is_repository_of(subject, repository) => build(subject, repository, artifacts, tell)?,
             // Elsewhere the runtime looks at PATH, but sudo replaces it.
             None if host.elevated => match which::which(program) {
                 Ok(path) => Given { path, how: "path" },
@@ -81,12 +90,12 @@ pub fn is_repository_of(subject: &Subject, folder: &Path) -> bool {
 }
 
 /// Builds `subject` from `repository`, unless the same content was built before.
-fn build(subject: &Subject, repository: &Path, tell: &dyn Fn(Message)) -> Result<Given> {
+fn build(subject: &Subject, repository: &Path, artifacts: &Path, tell: &dyn Fn(Message)) -> Result<Given> {
     let Some(command) = &subject.build else {
         return Err(Failure::usage(format!("the lab does not say how to build {}: give the binary with --subject", subject.program)).into());
     };
     let began = Instant::now();
-    let folder = cache()?.join(format!("{}-{}", subject.program, content_hash(repository, command)?));
+    let folder = cache()?.join(format!("{}-{}", subject.program, content_hash(repository, artifacts, command)?));
     let path = folder.join(&subject.program);
     let cached = path.exists();
     if !cached {
@@ -125,10 +134,16 @@ fn cache() -> Result<PathBuf> {
 }
 
 /// A hash of everything a build depends on that is in the repository: the files git would take,
-/// tracked or not, and the command.
-fn content_hash(repository: &Path, command: &str) -> Result<String> {
+/// tracked or not, less the `artifacts` of failed tests, and the command.
+fn content_hash(repository: &Path, artifacts: &Path, command: &str) -> Result<String> {
     let mut files: Vec<PathBuf> = Vec::new();
-    let walk = ignore::WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(|e| e.file_name() != ".git").build();
+    // It need not exist, and if it is the repository itself there is no telling apart.
+    let artifacts = artifacts.canonicalize().ok();
+    let beside = move |e: &ignore::DirEntry| {
+        let left = e.depth() > 0 && (e.file_name() == FOLDER || e.path().canonicalize().ok() == artifacts && artifacts.is_some());
+        e.file_name() != ".git" && !(left && e.file_type().is_some_and(|t| t.is_dir()))
+    };
+    let walk = ignore::WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(beside).build();
     for entry in walk {
         let entry = entry?;
         if !entry.file_type().is_some_and(|t| t.is_dir()) {

@@ -115,7 +115,7 @@ impl Session {
         let events = self.until(|event| matches!(event, Event::Captured { .. } | Event::NoCapture { .. }));
         let Some(Event::Captured { packets, lost, left_out }) = events.last() else { panic!("{events:?}") };
         let chunks = events.iter().filter_map(|event| match event {
-            Event::Output { stream, data } if stream == "capture" => Some(event::bytes(data)),
+            Event::Output { stream, data, .. } if stream == "capture" => Some(event::bytes(data)),
             _ => None,
         });
         let file: Vec<u8> = chunks.flatten().collect();

@@ -1,10 +1,16 @@
 //! What a test leaves behind: packets, outputs, states. Read and judged here, on any platform.
 
+pub mod artifacts;
 pub mod bpf;
 #[cfg(target_os = "linux")]
 pub mod capturer;
 pub mod decode;
+pub mod dhcp4;
+pub mod dhcp6;
+pub mod frame;
 pub mod ladder;
+mod ladder_svg;
+mod ladder_text;
 pub mod packet;
 pub mod pcap;
 pub mod pcapng;
@@ -13,6 +19,7 @@ pub mod ring;
 #[cfg(target_os = "linux")]
 pub mod ring_frame;
 
+use ladder::Ladder;
 use packet::Capture;
 
 /// Everything known of one test beside its verdict.
@@ -22,6 +29,8 @@ pub struct Evidence {
     pub capture: Option<Capture>,
     /// Why they could not be captured.
     pub no_capture: Option<String>,
+    /// Their ladder, if it is to be shown with the result.
+    pub ladder: Option<Ladder>,
     /// Outputs and states, each with its path in the test's folder of artifacts.
     pub files: Vec<(String, Vec<u8>)>,
 }

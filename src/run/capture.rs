@@ -25,7 +25,7 @@ impl Session<'_> {
         self.process.requests.send("captured");
         while self.no_capture.is_none() {
             match self.next() {
-                Some(Event::Output { stream, data }) if stream == "capture" => file.extend(event::bytes(&data)),
+                Some(Event::Output { stream, data, .. }) if stream == "capture" => file.extend(event::bytes(&data)),
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
                     Ok(mut capture) => {
                         // Inside, nodes are known by their namespaces only.

@@ -2,6 +2,7 @@
 
 mod capture;
 pub mod describe;
+pub mod gather;
 pub mod judge;
 pub mod lease;
 pub mod session;

@@ -1,8 +1,10 @@
 //! One lab, from set-up to clean-up: drives the runtime's session and judges what it reports.
 
 use super::describe::{describe_missing, describe_service};
+use super::gather::Gathered;
 use super::judge::{Seen, Verdict, judge};
 use crate::event::{self, Event};
+use crate::evidence::artifacts::{Artifacts, When};
 use crate::host::{Native, Process, interrupt};
 use crate::lab::model::{Client, GLOBAL, Lab, Patience, Step, StepKind, Test};
 use crate::report::{Message, Outcome, SubjectInfo, TestResult, count};
@@ -29,6 +31,8 @@ pub struct Options {
     pub keep: bool,
     /// Show the daemons' and clients' output.
     pub verbose: bool,
+    /// What is kept of tests, and where.
+    pub artifacts: Artifacts,
 }
 
 impl Options {
@@ -60,6 +64,9 @@ impl Options {
         if self.keep {
             add("--keep", None);
         }
+        if self.artifacts.when != When::Never {
+            add("--gather", None);
+        }
         words.push(verb.into());
         words
     }
@@ -88,6 +95,8 @@ pub struct Session<'a> {
     trouble: Vec<String>,
     /// Why nothing can be captured.
     pub(super) no_capture: Option<String>,
+    /// For the artifacts of the test that runs.
+    gathered: Gathered,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
 }
@@ -101,7 +110,18 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         let instance = options.instance_of(lab);
-        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new(), no_capture: None, broken: false })
+        Ok(Session {
+            lab,
+            options,
+            process,
+            tell,
+            instance,
+            subject: None,
+            trouble: Vec::new(),
+            gathered: Gathered::default(),
+            no_capture: None,
+            broken: false,
+        })
     }
 
     /// Waits until the lab is up.
@@ -176,6 +196,7 @@ impl<'a> Session<'a> {
                 }
             }
             Event::NoCapture { reason } => self.no_capture = Some(reason.clone()),
+            Event::Output { stream, name, data } if stream == "file" => self.gathered.file(name, event::bytes(data)),
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
             Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
             Event::Cleaned { instance } => (self.tell)(Message::Cleaned { instance: instance.clone() }),
@@ -198,6 +219,7 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
+        self.gathered = Gathered::default();
         self.begin(test);
         for (index, step) in test.steps.iter().enumerate() {
             match self.step(test, index, step) {
@@ -225,8 +247,12 @@ impl<'a> Session<'a> {
             self.witnesses(&mut result);
         }
         if result.outcome != Outcome::Error {
+            self.gather(&result);
             self.restore(&mut result);
+            // What has just failed to come back.
+            self.gather(&result);
         }
+        result.evidence.files = self.gathered.take(self.lab);
         result.lines.append(&mut self.trouble);
         if interrupt::interrupted() {
             result.outcome = Outcome::Error;
@@ -258,12 +284,51 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Has the state of everything reported, once, if artifacts of this result are kept.
+    fn gather(&mut self, result: &TestResult) {
+        if self.gathered.has_state() || !self.options.artifacts.keeps(result.outcome) {
+            return;
+        }
+        self.process.requests.send("gather");
+        while !matches!(self.next(), Some(Event::Gathered | Event::Lost) | None) {}
+    }
+
+    /// Saves the artifacts of `result` if they are kept. That they cannot be saved is told, and no more:
+    /// the verdict stands.
+    pub fn save(&self, result: &mut TestResult) {
+        let artifacts = &self.options.artifacts;
+        if !artifacts.keeps(result.outcome) || interrupt::interrupted() {
+            return;
+        }
+        if let Err(error) = artifacts.save(self.lab, self.options.client, result) {
+            self.unsaved(&result.test, &error);
+        }
+    }
+
+    /// Saves the artifacts of a lab that could not be set up; their folder.
+    pub fn save_setup(&mut self, down: &Down) -> Option<PathBuf> {
+        let artifacts = &self.options.artifacts;
+        let Down::Failed(lines) = down else { return None };
+        if !artifacts.keeps(Outcome::Error) {
+            return None;
+        }
+        let message = Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() };
+        let saved = artifacts.save_setup(self.lab, self.options.client, &message, self.gathered.take(self.lab));
+        saved.map_err(|error| self.unsaved(&self.lab.name, &error)).ok()
+    }
+
+    fn unsaved(&self, what: &str, error: &anyhow::Error) {
+        let text = format!("warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)");
+        (self.tell)(Message::Note { text });
+    }
+
     /// A service that died though no step asked for it has failed the test, whatever its steps say.
     fn restore(&mut self, result: &mut TestResult) {
         if self.options.verbose && result.outcome == Outcome::Pass {
             self.trouble.clear();
         }
-        self.process.requests.send("restore");
+        let gather = self.options.artifacts.keeps(Outcome::Fail) && !self.gathered.has_state();
+        self.process.requests.send(if gather { "restore gather" } else { "restore" });
         loop {
             match self.next() {
                 Some(Event::Restored) => break,
@@ -318,7 +383,7 @@ impl<'a> Session<'a> {
         const STREAMS: [&str; 4] = ["stdout", "stderr", "lease", "addresses"];
         loop {
             match self.next() {
-                Some(Event::Output { stream, data }) => {
+                Some(Event::Output { stream, data, .. }) => {
                     if let Some(index) = STREAMS.iter().position(|s| *s == stream) {
                         outputs[index].extend(event::bytes(&data));
                     }
@@ -330,7 +395,9 @@ impl<'a> Session<'a> {
                             self.log(&test.short, line);
                         }
                     }
-                    return Ok(Seen { exit, stdout, stderr, lease, addresses });
+                    let seen = Seen { exit, stdout, stderr, lease, addresses };
+                    self.gathered.step(index, &test.steps[index], &seen);
+                    return Ok(seen);
                 }
                 Some(Event::Lost) | None => return Err(Gone),
                 Some(_) => {}

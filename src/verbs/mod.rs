@@ -4,13 +4,18 @@ pub mod capture;
 pub mod clean;
 pub mod doctor;
 pub mod inspect;
+pub mod list;
+pub mod report;
 pub mod running;
 pub mod setup;
+pub mod show;
 pub mod test;
 
-use crate::cli::{CaptureVerb, Cli, RunArgs, Verb};
+use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
+use crate::evidence::artifacts::{Artifacts, FOLDER, When};
 use crate::lab::find::Labs;
+use crate::report::Format;
 use crate::run::session::Options;
 use anyhow::Result;
 
@@ -21,20 +26,25 @@ use anyhow::Result;
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test { tests, run, jobs } => test::test(cli, tests, run, *jobs),
+        Verb::Test(args) => test::test(cli, args),
+        Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(lab, node, command),
         Verb::Shell { lab, node } => running::exec(lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
         Verb::Capture(args) => match &args.verb {
-            Some(CaptureVerb::Show { file }) => capture::show(file),
+            Some(CaptureVerb::Show(args)) => show::show(cli, args),
             None => capture::live(args),
         },
         Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
-        Verb::List => inspect::list(cli),
+        Verb::List { tests, partition, partitions, durations, format } => match format {
+            Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
+            _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
+        },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
+        Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
         Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
     }
 }
@@ -58,5 +68,6 @@ fn options(run: &RunArgs, labs: &Labs) -> Result<Options> {
         strict: run.is_strict(),
         keep: run.keep,
         verbose: run.verbose,
+        artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
     })
 }

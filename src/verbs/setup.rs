@@ -22,7 +22,7 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
     let options = options(run, &labs)?;
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
-    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, options.host, &tell)?;
+    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, &options.artifacts.folder, options.host, &tell)?;
     for lab in chosen {
         if interrupt::interrupted() {
             return Ok(Exit::Interrupted as u8);
