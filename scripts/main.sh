@@ -334,7 +334,7 @@ lab_up() {
 }
 
 # serve CAPTURER: requests, one a line, from standard input:
-#   begin [NODE...]   a test begins, and the capture of what these nodes see
+#   begin [HANDLE...] a test begins, and the capture in these namespaces
 #   captured          the capture ends: report it
 #   step TEST/INDEX   run that step      tell      report what the services printed since `begin`
 #   gather            report the state of everything

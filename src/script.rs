@@ -60,14 +60,14 @@ fn data(lab: &Lab, client: Client) -> String {
     let mut text = format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name));
     steps(&mut text, lab, client);
     // Behind the hash: what tests want to be captured does not make another lab.
-    let nodes: Vec<&str> = captured_nodes(lab).iter().flat_map(|node| [node.name.as_str(), &node.handle.0]).collect();
+    let nodes: Vec<&str> = captured_nodes(lab).iter().map(|node| node.handle.0.as_str()).collect();
     function(&mut text, "lab_captured", &[format!("captured=({})", command(&nodes))]);
     text
 }
 
 /// The nodes that some test of `lab` wants to be captured inside.
 pub fn captured_nodes(lab: &Lab) -> Vec<&Node> {
-    let wanted = |node: &&Node| lab.tests.iter().any(|test| test.capture.contains(&node.name));
+    let wanted = |node: &&Node| lab.tests.iter().any(|test| test.capture.contains(&node.handle));
     lab.nodes.iter().filter(|node| node.name != GLOBAL).filter(wanted).collect()
 }
 

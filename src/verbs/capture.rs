@@ -32,7 +32,8 @@ pub fn live(args: &CaptureArgs) -> Result<u8> {
     let instance = running::instance(&host, lab)?;
     let labrun = std::env::current_exe()?;
     let labrun = labrun.to_string_lossy();
-    let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", &args.node].map(String::from);
+    // A node may be called anything, so it gets its name out here.
+    let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", "here"].map(String::from);
     let mut stream = host.stream(&script::runtime(), &words, Path::new("."))?;
     // What it cannot do it says itself.
     let Ok(mut reader) = Reader::new(BufReader::new(&mut stream.output)) else {
@@ -49,7 +50,8 @@ pub fn live(args: &CaptureArgs) -> Result<u8> {
     let mut recorder = out.map(|out| pcapng::Writer::new(out, &|_| String::new())).transpose()?;
     let (mut packets, mut began) = (0, None);
     // When the lab goes down, this ends in the middle of a packet.
-    while let Ok(Some(packet)) = reader.packet() {
+    while let Ok(Some(mut packet)) = reader.packet() {
+        packet.place.node.clone_from(&args.node);
         if filter.as_ref().is_some_and(|program| !bpf::accepts(program, &packet.data, packet.length)) {
             continue;
         }
