@@ -67,7 +67,7 @@ fn data(lab: &Lab, client: Client) -> String {
 
 /// The nodes that some test of `lab` wants to be captured inside.
 pub fn captured_nodes(lab: &Lab) -> Vec<&Node> {
-    let wanted = |node: &&Node| lab.tests.iter().any(|test| test.capture.contains(&node.handle));
+    let wanted = |node: &&Node| lab.tests.iter().any(|test| test.capture.contains(&node.name));
     lab.nodes.iter().filter(|node| node.name != GLOBAL).filter(wanted).collect()
 }
 

@@ -257,7 +257,7 @@ fn without_a_capture_the_test_fails_and_says_why() {
 fn nodes_on_cables_are_captured_inside() {
     let inside = |name: &str, rule: &str| {
         let lab = with_rules(name, rule);
-        lab.tests[0].capture.iter().map(|handle| handle.0.as_str()).collect::<Vec<_>>().join(" ")
+        lab.tests[0].capture.join(" ")
     };
     assert_eq!(inside("vpn", "{packet: icmp, crosses: [pc1, vpn10/veth10]}"), "pc1 pc2 vpn10 vpn20");
     assert_eq!(inside("vpn", "{packet: icmp, at: [pc1, vpn10/veth10]}"), "pc1 vpn10");

@@ -38,7 +38,7 @@ pub(super) fn tests(check: &Check, lab: &Lab) -> Vec<Test> {
             name: format!("{}-{}", lab.name, test.name.value),
             short: test.name.value.clone(),
             about: test.about.trim().to_string(),
-            capture: lab.nodes.iter().filter(|node| capture.contains(&node.name)).map(|node| node.handle.clone()).collect(),
+            capture: capture.into_iter().collect(),
             steps: steps.collect(),
             path,
         });

@@ -14,8 +14,9 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
-    /// Namespaces in which it is captured, besides the lab's own; those that its path rules need among them.
-    pub capture: Vec<Handle>,
+    /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that its path
+    /// rules need among them.
+    pub capture: Vec<String>,
     /// Its steps.
     pub steps: Vec<Step>,
     /// Which way its packets must have gone.

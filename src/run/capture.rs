@@ -9,7 +9,9 @@ use crate::report::TestResult;
 impl Session<'_> {
     /// Begins `test`: from here on, all that it causes is captured.
     pub(super) fn begin(&mut self, test: &Test) {
-        let handles: Vec<&str> = std::iter::once(GLOBAL).chain(test.capture.iter().map(|handle| handle.0.as_str())).collect();
+        // Inside, nodes are known by their namespaces only.
+        let nodes = self.lab.nodes.iter().filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
+        let handles: Vec<&str> = std::iter::once(GLOBAL).chain(nodes.map(|node| node.handle.0.as_str())).collect();
         self.process.requests.send(&format!("begin {}", handles.join(" ")));
         while self.no_capture.is_none() {
             match self.next() {
@@ -28,7 +30,6 @@ impl Session<'_> {
                 Some(Event::Output { stream, data, .. }) if stream == "capture" => file.extend(event::bytes(&data)),
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
                     Ok(mut capture) => {
-                        // Inside, nodes are known by their namespaces only.
                         for packet in &mut capture.packets {
                             if let Some(node) = self.lab.nodes.iter().find(|node| node.handle.0 == packet.place.node) {
                                 packet.place.node.clone_from(&node.name);
