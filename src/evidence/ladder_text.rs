@@ -211,7 +211,7 @@ impl Grid {
             spans.push(if stops(end, from) { (from - self.gap + 2, from) } else { (end + 2, from) });
         }
         // The stretch beside the sender is enough for most labels, and hides no other node's line.
-        let wanted = width(&row.label) + 4;
+        let wanted = width(&row.label) + 2;
         let near = |span: &(usize, usize)| {
             let room = span.1 - span.0;
             if room <= self.gap || wanted > self.gap - 2 {
