@@ -23,6 +23,7 @@ pub mod ring;
 #[cfg(target_os = "linux")]
 pub mod ring_frame;
 mod told;
+mod transport;
 mod way;
 
 use ladder::Ladder;
