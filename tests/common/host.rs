@@ -24,7 +24,8 @@ const MARK: &str = "LABRUN_TEST_MARK";
 /// careless lab would change.
 const BOOT: &str = r#"
 set -e
-mount -t tmpfs -o mode=755 tmpfs /run
+# As Debian and Ubuntu mount it.
+mount -t tmpfs -o mode=755,nosuid,nodev,noexec tmpfs /run
 [[ $1 == /tmp/* || $PWD == /tmp/* ]] || mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t sysfs sysfs /sys || :
 mkdir /run/lock /run/netns
