@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::host::HostKind;
 use crate::lab::model::Client;
 use crate::report::Format;
 use clap::{Args, Parser, Subcommand};
@@ -16,6 +17,10 @@ pub struct Cli {
     /// Take the labs from this file instead (may be repeated)
     #[arg(long = "file", value_name = "FILE", global = true)]
     pub files: Vec<PathBuf>,
+
+    /// Where labs run: `native`, or another Linux machine by `ssh://[user@]machine[:port]`
+    #[arg(long, env = "LABRUN_HOST", value_name = "HOST", global = true)]
+    pub host: Option<HostKind>,
 
     /// How to print: for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t, global = true)]

@@ -1,7 +1,7 @@
 //! The program under test: named by the user, or built from the repository labrun runs in.
 
 use crate::error::Failure;
-use crate::host::{Native, interrupt, native};
+use crate::host::{Host, Native, interrupt, native};
 use crate::lab::model::{Lab, Subject};
 use crate::report::Message;
 use anyhow::{Context, Result};
@@ -27,7 +27,7 @@ pub type Subjects = BTreeMap<String, Given>;
 ///
 /// # Errors
 /// If a path is no program and no repository, or a build fails; then with the compiler's words.
-pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, host: Native, tell: &dyn Fn(Message)) -> Result<Subjects> {
+pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, host: &Host, tell: &dyn Fn(Message)) -> Result<Subjects> {
     let mut subjects = Subjects::new();
     let programs: BTreeMap<&str, &Subject> = labs.iter().filter_map(|l| l.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
     let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
@@ -38,7 +38,7 @@ pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, host: Native,
             Some(path) => Given { path: executable(path)?, how: "given" },
             None if is_repository_of(subject, repository) => build(subject, repository, tell)?,
             // Elsewhere the runtime looks at PATH, but sudo replaces it.
-            None if host.elevated => match which::which(program) {
+            None if matches!(host, Host::Native(Native { elevated: true })) => match which::which(program) {
                 Ok(path) => Given { path, how: "path" },
                 Err(_) => continue,
             },

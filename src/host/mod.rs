@@ -5,19 +5,111 @@
 //! transport that carries a pipe will do.
 
 pub mod interrupt;
+mod kind;
 pub mod native;
+pub mod remote;
+pub mod ssh;
 
+pub use kind::HostKind;
 pub use native::Native;
+pub use remote::Remote;
 
 use crate::event::{self, Event};
 use anyhow::{Context, Result};
-use duct::{Expression, ReaderHandle};
-use std::io::{BufRead, BufReader, PipeWriter, Write};
+use duct::{Expression, ReaderHandle, cmd};
+use std::io::{BufRead, BufReader, ErrorKind, PipeWriter, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// Reads the script from its standard input, then becomes it. `head -c` takes exactly as much, so
 /// that the requests behind the script stay in the pipe.
 const BOOTSTRAP: &str = r#"script=$(head -c "$1") && shift && eval "$script""#;
+
+/// Where labs run.
+#[derive(Clone, Debug)]
+pub enum Host {
+    /// This machine.
+    Native(Native),
+    /// Another one.
+    Remote(Remote),
+}
+
+impl Host {
+    /// The host of `kind`, found fit for labs if it is this machine. Another one shows when it is used.
+    ///
+    /// # Errors
+    /// If labs cannot be run on this machine.
+    pub fn new(kind: &HostKind) -> Result<Host> {
+        Ok(match kind {
+            HostKind::Native => Host::Native(Native::detect()?),
+            HostKind::Ssh(destination) => Host::Remote(Remote::new(destination.machine())),
+        })
+    }
+
+    /// Starts `script` with `arguments`, in `folder` on the host.
+    ///
+    /// # Errors
+    /// If what runs it cannot be started.
+    pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
+        match self {
+            Host::Native(native) => native.run(script, arguments, folder),
+            Host::Remote(remote) => remote.run(script, arguments, folder),
+        }
+    }
+
+    /// Runs a program on this terminal that has nothing to do with labs; whether it succeeded.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn run_tool(&self, words: &[String]) -> Result<bool> {
+        let status = match self {
+            Host::Native(_) => in_terminal(words)?,
+            Host::Remote(remote) => remote.tool(words)?,
+        };
+        Ok(status == 0)
+    }
+
+    /// Whether programs run there as root; of another machine this is known once something has run there.
+    pub fn is_root(&self) -> bool {
+        match self {
+            Host::Native(_) => native::is_root(),
+            Host::Remote(remote) => remote.how() == "root",
+        }
+    }
+
+    /// How labs run there, in words.
+    pub fn how(&self) -> &'static str {
+        let how = match self {
+            Host::Native(Native { elevated: true }) => "sudo",
+            Host::Native(_) if native::is_root() => "root",
+            Host::Native(_) => "namespaces",
+            Host::Remote(remote) => remote.how(),
+        };
+        match how {
+            "root" => "as root",
+            "sudo" => "through sudo: this kernel refuses user namespaces to ordinary users",
+            _ => "as this user, in user namespaces",
+        }
+    }
+
+    /// What has turned out to be wrong with the connection to the host.
+    ///
+    /// # Errors
+    /// If anything has.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Host::Native(_) => Ok(()),
+            Host::Remote(remote) => remote.check(),
+        }
+    }
+}
+
+/// Runs `words` on this terminal; their exit status, as a shell would give it.
+fn in_terminal(words: &[String]) -> Result<i32> {
+    use std::os::unix::process::ExitStatusExt;
+    let status = cmd(&words[0], &words[1..]).unchecked().run().with_context(|| format!("cannot run {}", words[0]))?.status;
+    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
+}
 
 /// The writing end of a script's standard input. Closing it, which an interrupt does, too, tells the
 /// script to leave everything as it was found.
@@ -45,10 +137,12 @@ pub struct Process {
     pub requests: Requests,
     /// What it printed that is no event: the words of a shell or of sudo.
     pub noise: Vec<String>,
+    /// The machine it runs on, if that isn't this one, and whether it has been reached.
+    remote: Option<(Remote, bool)>,
 }
 
 impl Process {
-    fn start(command: Expression, script: String) -> Result<Process> {
+    fn start(command: Expression, script: String, remote: Option<Remote>) -> Result<Process> {
         let (reader, mut writer) = std::io::pipe()?;
         let handle = command
             .stdin_file(reader)
@@ -62,11 +156,15 @@ impl Process {
             })
             .reader()
             .context("cannot start bash")?;
-        // Longer than a pipe holds, and nobody may be there to read it any more.
-        writer.write_all(script.as_bytes()).context("cannot hand the script over")?;
+        // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or
+        // its exit status, says why.
+        match writer.write_all(script.as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error).context("cannot hand the script over"),
+            _ => {}
+        }
         let requests = Requests(Arc::new(Mutex::new(Some(writer))));
         interrupt::on_interrupt(&requests);
-        Ok(Process { lines: BufReader::new(handle), requests, noise: Vec::new() })
+        Ok(Process { lines: BufReader::new(handle), requests, noise: Vec::new(), remote: remote.map(|remote| (remote, false)) })
     }
 
     /// The next event, or `None` at the end.
@@ -75,12 +173,25 @@ impl Process {
         loop {
             line.clear();
             match self.lines.read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return None,
+                Ok(0) | Err(_) => {
+                    if let Some((remote, reached)) = self.remote.take() {
+                        remote.ended(self.status(), reached, &self.noise);
+                    }
+                    return None;
+                }
                 Ok(_) => {}
             }
             let text = String::from_utf8_lossy(&line);
             match event::parse(text.trim_end()) {
                 Ok(Event::End) => return None,
+                Ok(Event::Host { how }) => {
+                    // What came before are the words of a login.
+                    self.noise.clear();
+                    if let Some((remote, reached)) = &mut self.remote {
+                        remote.found(how);
+                        *reached = true;
+                    }
+                }
                 Ok(event) => return Some(event),
                 Err(noise) => self.noise.push(noise),
             }
@@ -95,9 +206,11 @@ impl Process {
         // but for its own last event; so the reader is only asked after that.
         let mut rest = Vec::new();
         let _ = self.lines.read_until(0, &mut rest);
-        match self.lines.get_ref().try_wait() {
-            Ok(Some(output)) => output.status.code().unwrap_or(255),
-            _ => 255,
-        }
+        self.status().unwrap_or(255)
+    }
+
+    /// The exit status, if it has ended by itself.
+    fn status(&self) -> Option<i32> {
+        self.lines.get_ref().try_wait().ok().flatten().and_then(|output| output.status.code())
     }
 }

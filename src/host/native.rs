@@ -22,7 +22,9 @@ impl Native {
     /// If neither root, nor user namespaces, nor sudo are to be had.
     pub fn detect() -> Result<Native> {
         if !cfg!(target_os = "linux") {
-            bail!("labs need Linux: network namespaces are a feature of its kernel");
+            bail!(
+                "labs need Linux, network namespaces are a feature of its kernel: name a Linux machine with `--host ssh://[user@]machine`"
+            );
         }
         if is_root() || user_namespaces() {
             return Ok(Native { elevated: false });
@@ -46,7 +48,7 @@ impl Native {
         let length = script.len().to_string();
         let words = ["bash", "-c", BOOTSTRAP, "labrun", &length].into_iter().map(String::from).chain(arguments.iter().cloned());
         let words = self.words(words);
-        Process::start(cmd(&words[0], &words[1..]).dir(folder), script.to_string())
+        Process::start(cmd(&words[0], &words[1..]).dir(folder), script.to_string(), None)
     }
 
     /// Runs `script` with `arguments` on this terminal, and returns its exit status.
@@ -55,10 +57,7 @@ impl Native {
     /// If bash cannot be started.
     pub fn run_in_terminal(&self, script: &str, arguments: &[String]) -> Result<i32> {
         let words = ["bash", "-c", script, "labrun"].into_iter().map(String::from).chain(arguments.iter().cloned());
-        let words = self.words(words);
-        let status = cmd(&words[0], &words[1..]).unchecked().run()?.status;
-        use std::os::unix::process::ExitStatusExt;
-        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
+        super::in_terminal(&self.words(words))
     }
 
     fn words(&self, words: impl Iterator<Item = String>) -> Vec<String> {
@@ -113,12 +112,4 @@ pub fn build(command: &str, folder: &Path, out: &Path) -> Result<(bool, String)>
             interrupt::sleep(Duration::from_millis(10));
         }
     }
-}
-
-/// Runs a program to its end with this terminal as its own; whether it succeeded.
-///
-/// # Errors
-/// If it cannot be started.
-pub fn run_tool(words: &[String]) -> Result<bool> {
-    Ok(cmd(&words[0], &words[1..]).unchecked().run()?.status.success())
 }

@@ -3,7 +3,7 @@
 use super::describe::{describe_missing, describe_service};
 use super::judge::{Seen, Verdict, judge};
 use crate::event::{self, Event};
-use crate::host::{Native, Process, interrupt};
+use crate::host::{Host, Process, interrupt};
 use crate::lab::model::{Client, GLOBAL, Lab, Patience, Step, StepKind, Test};
 use crate::report::{Message, Outcome, SubjectInfo, TestResult, count};
 use crate::script;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where.
-    pub host: Native,
+    pub host: Host,
     /// Working folder of the steps: the user's repository.
     pub folder: PathBuf,
     /// Which instance, if not the unnamed one.
@@ -138,8 +138,11 @@ impl<'a> Session<'a> {
         if interrupt::interrupted() {
             return Err(Down::Interrupted);
         }
+        if let Err(error) = self.options.host.check() {
+            return Err(Down::Failed(vec![error.to_string()]));
+        }
         if !missing.is_empty() {
-            return Err(Down::Skip(describe_missing(&missing).join("; ")));
+            return Err(Down::Skip(describe_missing(&missing, &self.options.host).join("; ")));
         }
         if refused {
             return Err(Down::Skip("this kernel refuses user namespaces to ordinary users: run labrun as root".into()));

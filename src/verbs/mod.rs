@@ -9,6 +9,7 @@ pub mod test;
 
 use crate::cli::{Cli, RunArgs, Verb};
 use crate::error::Failure;
+use crate::host::{Host, Native};
 use crate::lab::find::Labs;
 use crate::run::session::Options;
 use anyhow::Result;
@@ -23,8 +24,8 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Test { tests, run, jobs } => test::test(cli, tests, run, *jobs),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
-        Verb::Exec { lab, node, command } => running::exec(lab, node, command),
-        Verb::Shell { lab, node } => running::exec(lab, node, &[]),
+        Verb::Exec { lab, node, command } => running::exec(cli, lab, node, command),
+        Verb::Shell { lab, node } => running::exec(cli, lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
         Verb::List => inspect::list(cli),
         Verb::Check { paths } => inspect::check(paths),
@@ -34,14 +35,14 @@ pub fn run(cli: &Cli) -> Result<u8> {
 }
 
 /// The host's readiness and the options of a run.
-fn options(run: &RunArgs, labs: &Labs) -> Result<Options> {
+fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
     if let Some(instance) = &run.instance
         && !instance.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
         return Err(Failure::usage(format!("--instance: `{instance}` may have letters, digits, `-`, `_` and `.`")).into());
     }
-    let host = running::host()?;
-    if host.elevated {
+    let host = running::host(cli)?;
+    if let Host::Native(Native { elevated: true }) = host {
         eprintln!("labrun: this kernel refuses user namespaces to ordinary users, so the labs run through sudo");
     }
     Ok(Options {

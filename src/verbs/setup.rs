@@ -19,10 +19,10 @@ use std::sync::Mutex;
 pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = labs.labs(words)?;
-    let options = options(run, &labs)?;
+    let options = options(cli, run, &labs)?;
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
-    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, options.host, &tell)?;
+    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, &options.host, &tell)?;
     for lab in chosen {
         if interrupt::interrupted() {
             return Ok(Exit::Interrupted as u8);
@@ -37,6 +37,7 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
             Err(down) => Err(down),
         };
         session.end();
+        options.host.check()?;
         match up {
             Ok(()) if cli.format == Format::Text => {
                 let name = options.instance_of(lab);

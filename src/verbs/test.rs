@@ -25,14 +25,14 @@ pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>) -> Re
     if chosen.is_empty() {
         return Err(Failure::usage("none of these labs has a test").into());
     }
-    let options = options(run, &labs)?;
+    let options = options(cli, run, &labs)?;
     let began = Instant::now();
     let mut reporter = Reporter::new(cli.format);
     let subjects = {
         let reporter = Mutex::new(&mut reporter);
         let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
-        subject::resolve(&all, &run.subject, &labs.repository, options.host, &tell)?
+        subject::resolve(&all, &run.subject, &labs.repository, &options.host, &tell)?
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = jobs.map_or(cores.max(2), usize::from).min(chosen.len());
@@ -48,6 +48,7 @@ pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>) -> Re
         reporter.tell(&Message::Note { text });
     }
     reporter.tell(&Message::Summary { passed, failed, errors, skipped, time: began.elapsed() });
+    options.host.check()?;
     Ok(match (failed, errors, skipped) {
         (_, 1.., _) => Exit::Setup,
         (1.., ..) => Exit::TestFailed,
