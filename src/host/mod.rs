@@ -4,12 +4,16 @@
 //! followed by the requests of a session, so nothing is written to a disk on the way and any
 //! transport that carries a pipe will do.
 
+pub mod files;
 pub mod interrupt;
 mod kind;
 pub mod native;
+mod program;
 pub mod remote;
 pub mod ssh;
+pub mod sync;
 
+pub use files::Files;
 pub use kind::HostKind;
 pub use native::Native;
 pub use remote::Remote;
@@ -17,7 +21,7 @@ pub use remote::Remote;
 use crate::event::{self, Event};
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle, cmd};
-use std::io::{BufRead, BufReader, ErrorKind, PipeWriter, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -104,6 +108,21 @@ impl Host {
     }
 }
 
+/// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which then ends
+/// what it runs in good order. Its exit status is no error.
+fn apart(command: Expression) -> Expression {
+    use std::os::unix::process::CommandExt;
+    command.unchecked().before_spawn(|command| {
+        command.process_group(0);
+        Ok(())
+    })
+}
+
+/// The exit status of what has ended by itself.
+fn status(handle: &ReaderHandle) -> Option<i32> {
+    handle.try_wait().ok().flatten().and_then(|output| output.status.code())
+}
+
 /// Runs `words` on this terminal; their exit status, as a shell would give it.
 fn in_terminal(words: &[String]) -> Result<i32> {
     use std::os::unix::process::ExitStatusExt;
@@ -117,10 +136,25 @@ fn in_terminal(words: &[String]) -> Result<i32> {
 pub struct Requests(Arc<Mutex<Option<PipeWriter>>>);
 
 impl Requests {
+    fn new(pipe: PipeWriter) -> Requests {
+        Requests(Arc::new(Mutex::new(Some(pipe))))
+    }
+
     /// Sends one request. Nobody reading any more shows in the events, so it is no error here.
     pub fn send(&self, request: &str) {
         if let Some(pipe) = self.0.lock().expect("not poisoned").as_mut() {
             let _ = writeln!(pipe, "{request}");
+        }
+    }
+
+    /// Sends what is more than a request.
+    ///
+    /// # Errors
+    /// If nobody reads it any more, or the input was ended.
+    pub fn write(&self, data: &[u8]) -> io::Result<()> {
+        match self.0.lock().expect("not poisoned").as_mut() {
+            Some(pipe) => pipe.write_all(data),
+            None => Err(ErrorKind::BrokenPipe.into()),
         }
     }
 
@@ -143,26 +177,15 @@ pub struct Process {
 
 impl Process {
     fn start(command: Expression, script: String, remote: Option<Remote>) -> Result<Process> {
-        let (reader, mut writer) = std::io::pipe()?;
-        let handle = command
-            .stdin_file(reader)
-            .stderr_to_stdout()
-            .unchecked()
-            // A Ctrl-C in the terminal is for labrun alone, which then ends the script in good order.
-            .before_spawn(|command| {
-                use std::os::unix::process::CommandExt;
-                command.process_group(0);
-                Ok(())
-            })
-            .reader()
-            .context("cannot start bash")?;
+        let (reader, mut writer) = io::pipe()?;
+        let handle = apart(command.stdin_file(reader).stderr_to_stdout()).reader().context("cannot start bash")?;
         // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or
         // its exit status, says why.
         match writer.write_all(script.as_bytes()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error).context("cannot hand the script over"),
             _ => {}
         }
-        let requests = Requests(Arc::new(Mutex::new(Some(writer))));
+        let requests = Requests::new(writer);
         interrupt::on_interrupt(&requests);
         Ok(Process { lines: BufReader::new(handle), requests, noise: Vec::new(), remote: remote.map(|remote| (remote, false)) })
     }
@@ -175,7 +198,7 @@ impl Process {
             match self.lines.read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => {
                     if let Some((remote, reached)) = self.remote.take() {
-                        remote.ended(self.status(), reached, &self.noise);
+                        remote.ended(status(self.lines.get_ref()), reached, &self.noise);
                     }
                     return None;
                 }
@@ -206,11 +229,6 @@ impl Process {
         // but for its own last event; so the reader is only asked after that.
         let mut rest = Vec::new();
         let _ = self.lines.read_until(0, &mut rest);
-        self.status().unwrap_or(255)
-    }
-
-    /// The exit status, if it has ended by itself.
-    fn status(&self) -> Option<i32> {
-        self.lines.get_ref().try_wait().ok().flatten().and_then(|output| output.status.code())
+        status(self.lines.get_ref()).unwrap_or(255)
     }
 }

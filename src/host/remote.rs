@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 const PROGRAM: &str = include_str!("../../scripts/remote.sh");
+const FILES: &str = include_str!("../../scripts/files.sh");
 
 /// A machine and the command that gets into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Machine {
 impl Machine {
     /// The command that calls `remote` of remote.sh there with `arguments`.
     pub fn command(&self, terminal: bool, arguments: &[String]) -> Vec<String> {
-        let program = format!("{PROGRAM}\nremote {}", quote::command(arguments));
+        let program = format!("{PROGRAM}\n{FILES}\nremote {}", quote::command(arguments));
         let program = base64::engine::general_purpose::STANDARD.encode(program);
         let there = ["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from);
         let mut words = if terminal { self.terminal.clone() } else { self.piped.clone() };

@@ -9,10 +9,14 @@ pub mod test;
 
 use crate::cli::{Cli, RunArgs, Verb};
 use crate::error::Failure;
-use crate::host::{Host, Native};
+use crate::host::{Files, Host, Native};
 use crate::lab::find::Labs;
+use crate::lab::model::Lab;
+use crate::report::Message;
 use crate::run::session::Options;
+use crate::subject::{self, Subjects};
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// Runs the verb; the exit code.
 ///
@@ -34,7 +38,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
     }
 }
 
-/// The host's readiness and the options of a run.
+/// The host's readiness and the options of a run; what [`prepare`] brings there is still missing.
 fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
     if let Some(instance) = &run.instance
         && !instance.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
@@ -54,4 +58,15 @@ fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
         keep: run.keep,
         verbose: run.verbose,
     })
+}
+
+/// Brings what `chosen` need to the host: the programs under test, and the folder their steps run in.
+fn prepare(options: &mut Options, run: &RunArgs, labs: &Labs, chosen: &[&Lab], tell: &dyn Fn(Message)) -> Result<(Subjects, Files)> {
+    let mut files = Files::on(&options.host);
+    let subjects = subject::resolve(chosen, &run.subject, &labs.repository, &options.host, &mut files, tell)?;
+    options.folder = match options.host {
+        Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
+        _ => files.folder(&labs.repository, tell)?,
+    };
+    Ok((subjects, files))
 }

@@ -1,6 +1,6 @@
 //! `labrun test`.
 
-use super::options;
+use super::{options, prepare};
 use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
 use crate::host::interrupt;
@@ -8,7 +8,7 @@ use crate::lab::find::{Chosen, Labs};
 use crate::lab::model::{StepKind, Test};
 use crate::report::{Message, Outcome, Reporter, TestResult};
 use crate::run::session::{Down, Options, Session};
-use crate::subject::{self, Given, Subjects};
+use crate::subject::{Given, Subjects};
 use anyhow::Result;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
@@ -25,18 +25,19 @@ pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>) -> Re
     if chosen.is_empty() {
         return Err(Failure::usage("none of these labs has a test").into());
     }
-    let options = options(cli, run, &labs)?;
+    let mut options = options(cli, run, &labs)?;
     let began = Instant::now();
     let mut reporter = Reporter::new(cli.format);
-    let subjects = {
+    let (subjects, files) = {
         let reporter = Mutex::new(&mut reporter);
         let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
-        subject::resolve(&all, &run.subject, &labs.repository, &options.host, &tell)?
+        prepare(&mut options, run, &labs, &all, &tell)?
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     let results = run_labs(&chosen, &options, &subjects, jobs, &mut reporter);
+    drop(files);
     if interrupt::interrupted() {
         reporter.tell(&Message::Note { text: "interrupted, and cleaned up".into() });
         return Ok(Exit::Interrupted as u8);
