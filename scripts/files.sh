@@ -8,7 +8,7 @@
 #                             %n'), each behind a NUL, and an empty one; then come, in chunks, the names of
 #                             what has gone, the new manifest, and a tar archive
 #   built BUILD PROGRAM       whether BUILD is in the cache
-#   build BUILD PROGRAM ID NAME    build it in a copy by the command that follows in chunks
+#   build BUILD PROGRAM COPY  build it in a copy by the command that follows in chunks
 #   end                       the run is over
 # Answers are lines: `path PATH`, `absent`, `output STATUS LENGTH` and as many bytes, `failed REASON`.
 
@@ -111,7 +111,7 @@ files_built() {
 }
 
 files_build() {
-  local build=$1 program=$2 tree=$FILES/$3/$4 command out log status over=0
+  local build=$1 program=$2 tree=$3 command out log status over=0
   command=$(files_chunks) || exit 4
   # Built beside and renamed, so that a build that was cut short is never taken for a whole one.
   mkdir -p "$CACHE" && out=$(mktemp -d "$CACHE/.building-XXXXXX") && log=$(mktemp "$FILES/log-XXXXXX") ||

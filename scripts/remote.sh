@@ -3,6 +3,7 @@
 #
 #   remote run BOOTSTRAP LENGTH FOLDER ARGUMENT...   run the script of LENGTH bytes that stands first in
 #                                                    the input, by BOOTSTRAP, with ARGUMENT..., in FOLDER
+#   remote stream ...                                the same, but say nothing oneself
 #   remote files                                     the files of a run (files.sh)
 #   remote tool COMMAND...                           a command that has nothing to do with labs
 #   remote enter INSTANCE NODE [COMMAND...]          a command, or a shell, in a lab that is up
@@ -34,6 +35,10 @@ remote_how() {
 
 remote_run() {
   printf '{"event":"host","how":"%s"}\n' "$HOW"
+  remote_stream "$@"
+}
+
+remote_stream() {
   cd -- "${3:-.}" || exit 3
   [[ $4 == clean ]] || exec "${SUDO[@]}" bash -c "$1" labrun "$2" "${@:4}"
   # Where no lab is up any more, what was copied for them goes, too.

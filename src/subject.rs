@@ -2,7 +2,7 @@
 
 use crate::error::Failure;
 use crate::host::files::Build;
-use crate::host::{Files, Host, Native, sync};
+use crate::host::{Files, Host, Native};
 use crate::lab::model::{Lab, Subject};
 use crate::report::Message;
 use anyhow::{Context, Result};
@@ -95,7 +95,7 @@ fn build(subject: &Subject, repository: &Path, files: &mut Files, tell: &dyn Fn(
         return Err(Failure::usage(format!("the lab does not say how to build {}: give the binary with --subject", subject.program)).into());
     };
     let began = Instant::now();
-    let name = format!("{}-{}", subject.program, content_hash(repository, command)?);
+    let name = format!("{}-{}", subject.program, content_hash(repository, &files.sources(repository)?, command)?);
     let build = Build { program: &subject.program, command, repository, name };
     let earlier = files.built(&build)?;
     let cached = earlier.is_some();
@@ -111,8 +111,9 @@ fn build(subject: &Subject, repository: &Path, files: &mut Files, tell: &dyn Fn(
 }
 
 /// A hash of everything a build depends on that is in the repository: the files git would take,
-/// tracked or not, and the command. What is tracked but not there has no content.
-fn content_hash(repository: &Path, command: &str) -> Result<String> {
+/// tracked or not, less the artifacts of failed tests, and the command. What is tracked but not there has
+/// no content.
+fn content_hash(repository: &Path, files: &[PathBuf], command: &str) -> Result<String> {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
@@ -122,7 +123,7 @@ fn content_hash(repository: &Path, command: &str) -> Result<String> {
     for name in ["GOFLAGS", "GOOS", "GOARCH", "CGO_ENABLED", "CFLAGS", "RUSTFLAGS"] {
         add(std::env::var_os(name).unwrap_or_default().as_encoded_bytes());
     }
-    for file in sync::files(repository)? {
+    for file in files {
         add(file.as_os_str().as_encoded_bytes());
         let file = repository.join(file);
         match std::fs::read_link(&file) {

@@ -7,6 +7,7 @@
 pub mod files;
 pub mod interrupt;
 mod kind;
+mod link;
 pub mod native;
 mod program;
 pub mod remote;
@@ -58,6 +59,17 @@ impl Host {
         match self {
             Host::Native(native) => native.run(script, arguments, folder),
             Host::Remote(remote) => remote.run(script, arguments, folder),
+        }
+    }
+
+    /// Starts `script` with `arguments`, in `folder` on the host, for a verb whose output is a program's alone.
+    ///
+    /// # Errors
+    /// If what runs it cannot be started.
+    pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
+        match self {
+            Host::Native(native) => native.stream(script, arguments, folder),
+            Host::Remote(remote) => remote.stream(script, arguments, folder),
         }
     }
 
@@ -175,19 +187,46 @@ pub struct Process {
     remote: Option<(Remote, bool)>,
 }
 
+/// Starts `command` with `script` on its standard input; its output, and what is left of its input.
+fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> {
+    let (reader, mut writer) = io::pipe()?;
+    let handle = apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
+    // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or its
+    // exit status, says why.
+    match writer.write_all(script.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error).context("cannot hand the script over"),
+        _ => {}
+    }
+    let requests = Requests::new(writer);
+    interrupt::on_interrupt(&requests);
+    Ok((handle, requests))
+}
+
+/// A running script whose output is a program's alone: bytes, no events.
+pub struct Stream {
+    /// Its standard output.
+    pub output: ReaderHandle,
+    requests: Requests,
+}
+
+impl Stream {
+    fn start(command: Expression, script: &str) -> Result<Stream> {
+        let (output, requests) = start(command, script)?;
+        Ok(Stream { output, requests })
+    }
+
+    /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
+    pub fn finish(mut self) -> i32 {
+        self.requests.close();
+        let _ = io::copy(&mut self.output, &mut io::sink());
+        status(&self.output).unwrap_or(255)
+    }
+}
+
 impl Process {
-    fn start(command: Expression, script: String, remote: Option<Remote>) -> Result<Process> {
-        let (reader, mut writer) = io::pipe()?;
-        let handle = apart(command.stdin_file(reader).stderr_to_stdout()).reader().context("cannot start bash")?;
-        // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or
-        // its exit status, says why.
-        match writer.write_all(script.as_bytes()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error).context("cannot hand the script over"),
-            _ => {}
-        }
-        let requests = Requests::new(writer);
-        interrupt::on_interrupt(&requests);
-        Ok(Process { lines: BufReader::new(handle), requests, noise: Vec::new(), remote: remote.map(|remote| (remote, false)) })
+    fn start(command: Expression, script: &str, remote: Option<Remote>) -> Result<Process> {
+        let (output, requests) = start(command.stderr_to_stdout(), script)?;
+        Ok(Process { lines: BufReader::new(output), requests, noise: Vec::new(), remote: remote.map(|remote| (remote, false)) })
     }
 
     /// The next event, or `None` at the end.

@@ -1,10 +1,10 @@
 //! This machine.
 
 use super::files::Build;
-use super::{BOOTSTRAP, Process, apart, interrupt};
+use super::{BOOTSTRAP, Process, Stream, apart, interrupt};
 use crate::error::Failure;
 use anyhow::{Context, Result, bail};
-use duct::cmd;
+use duct::{Expression, cmd};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -48,10 +48,23 @@ impl Native {
     /// # Errors
     /// If bash cannot be started.
     pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
+        Process::start(self.command(script, arguments, folder), script, None)
+    }
+
+    /// Starts `script` with `arguments`, in `folder`, for a verb whose output is a program's alone.
+    ///
+    /// # Errors
+    /// If bash cannot be started.
+    pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
+        Stream::start(self.command(script, arguments, folder), script)
+    }
+
+    /// What reads `script` from its standard input and becomes it.
+    fn command(&self, script: &str, arguments: &[String], folder: &Path) -> Expression {
         let length = script.len().to_string();
         let words = ["bash", "-c", BOOTSTRAP, "labrun", &length].into_iter().map(String::from).chain(arguments.iter().cloned());
         let words = self.words(words);
-        Process::start(cmd(&words[0], &words[1..]).dir(folder), script.to_string(), None)
+        cmd(&words[0], &words[1..]).dir(folder)
     }
 
     /// Runs `script` with `arguments` on this terminal, and returns its exit status.
@@ -166,4 +179,12 @@ fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
             interrupt::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Runs a program to its end with `input` as its standard input; what it printed and how it ended.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
+    Ok(cmd(words[0], &words[1..]).stdin_bytes(input).stdout_capture().stderr_capture().unchecked().run()?)
 }

@@ -4,6 +4,7 @@
 //! trust: what a lab changed or removed there is sent again like what was changed here.
 
 use super::native;
+use crate::evidence::artifacts::FOLDER;
 use anyhow::{Context, Result};
 use ignore::{DirEntry, WalkBuilder};
 use std::ffi::OsStr;
@@ -14,16 +15,21 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The files of `repository` that git would take, tracked or not, as sorted paths in it. Ignored
-/// folders are not read, nor is what labrun itself writes there. Where it is no git checkout, its ignore
-/// files still count.
+/// folders are not read, nor are the `artifacts` of tests. Where it is no git checkout, its ignore files
+/// still count.
 ///
 /// # Errors
 /// If a folder cannot be read.
-pub fn files(repository: &Path) -> Result<Vec<PathBuf>> {
+pub fn files(repository: &Path, artifacts: &Path) -> Result<Vec<PathBuf>> {
     // Also those that are tracked though they are ignored.
     let mut files = native::tracked(repository);
-    let left_out = |e: &DirEntry| e.file_name() == ".git" || (e.depth() == 1 && e.file_name() == "labrun-artifacts");
-    let walk = WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(move |e| !left_out(e)).build();
+    // They need not exist, and if they are the repository itself there is no telling apart.
+    let artifacts = artifacts.canonicalize().ok();
+    let beside = move |e: &DirEntry| {
+        let left = e.depth() > 0 && (e.file_name() == FOLDER || e.path().canonicalize().ok() == artifacts && artifacts.is_some());
+        e.file_name() != ".git" && !(left && e.file_type().is_some_and(|t| t.is_dir()))
+    };
+    let walk = WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(beside).build();
     for entry in walk {
         let entry = entry?;
         if entry.file_type().is_some_and(|t| t.is_file() || t.is_symlink()) {

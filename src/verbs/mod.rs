@@ -1,18 +1,22 @@
 //! What each verb does.
 
+pub mod capture;
 pub mod clean;
 pub mod doctor;
 pub mod inspect;
+pub mod list;
+pub mod report;
 pub mod running;
 pub mod setup;
 pub mod test;
 
-use crate::cli::{Cli, RunArgs, Verb};
+use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
+use crate::evidence::artifacts::{Artifacts, FOLDER, When};
 use crate::host::{Files, Host, Native};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
-use crate::report::Message;
+use crate::report::{Format, Message};
 use crate::run::session::Options;
 use crate::subject::{self, Subjects};
 use anyhow::Result;
@@ -25,15 +29,25 @@ use std::path::PathBuf;
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test { tests, run, jobs } => test::test(cli, tests, run, *jobs),
+        Verb::Test(args) => test::test(cli, args),
+        Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(cli, lab, node, command),
         Verb::Shell { lab, node } => running::exec(cli, lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
-        Verb::List => inspect::list(cli),
+        Verb::Capture(args) => match &args.verb {
+            Some(CaptureVerb::Show { file }) => capture::show(file),
+            None => capture::live(cli, args),
+        },
+        Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
+        Verb::List { tests, partition, partitions, durations, format } => match format {
+            Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
+            _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
+        },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
+        Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
         Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
     }
 }
@@ -57,13 +71,14 @@ fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
         strict: run.is_strict(),
         keep: run.keep,
         verbose: run.verbose,
+        artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
     })
 }
 
-/// Brings what `chosen` need to the host: the programs under test, and the folder their steps run in.
-fn prepare(options: &mut Options, run: &RunArgs, labs: &Labs, chosen: &[&Lab], tell: &dyn Fn(Message)) -> Result<(Subjects, Files)> {
-    let mut files = Files::on(&options.host);
-    let subjects = subject::resolve(chosen, &run.subject, &labs.repository, &options.host, &mut files, tell)?;
+/// Brings what `chosen` need to the host: the programs under test, of which `named` are the user's, and the folder their steps run in.
+fn prepare(options: &mut Options, named: &[String], labs: &Labs, chosen: &[&Lab], tell: &dyn Fn(Message)) -> Result<(Subjects, Files)> {
+    let mut files = Files::on(&options.host, &options.artifacts.folder);
+    let subjects = subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
     options.folder = match options.host {
         Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
         _ => files.folder(&labs.repository, tell)?,

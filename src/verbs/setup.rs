@@ -22,7 +22,7 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
     // What was copied stays as long as the labs that are up.
-    let (subjects, _files) = prepare(&mut options, run, &labs, &chosen, &tell)?;
+    let (subjects, _files) = prepare(&mut options, &run.subject, &labs, &chosen, &tell)?;
     for lab in chosen {
         if interrupt::interrupted() {
             return Ok(Exit::Interrupted as u8);
