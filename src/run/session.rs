@@ -33,6 +33,8 @@ pub struct Options {
     pub verbose: bool,
     /// What is kept of tests, and where.
     pub artifacts: Artifacts,
+    /// The labrun on the host that captures packets there, or why there is none.
+    pub capturer: Result<PathBuf, String>,
 }
 
 impl Options {
@@ -55,7 +57,7 @@ impl Options {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
         }
-        if let (Host::Native(_), Ok(labrun)) = (&self.host, std::env::current_exe()) {
+        if let Ok(labrun) = &self.capturer {
             add("--capturer", Some(&labrun.to_string_lossy()));
         }
         if self.strict {
@@ -119,7 +121,7 @@ impl<'a> Session<'a> {
             subject: None,
             trouble: Vec::new(),
             gathered: Gathered::default(),
-            no_capture: None,
+            no_capture: options.capturer.as_ref().err().cloned(),
             broken: false,
         })
     }

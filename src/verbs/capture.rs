@@ -3,11 +3,12 @@
 use super::running;
 use crate::cli::{CaptureArgs, Cli};
 use crate::error::{Exit, Failure};
+use crate::evidence::artifacts::FOLDER;
 use crate::evidence::decode::{self, Summary};
 use crate::evidence::packet::Packet;
 use crate::evidence::pcap::Reader;
 use crate::evidence::{bpf, pcapng};
-use crate::host::interrupt;
+use crate::host::{Files, interrupt};
 use crate::report::count;
 use crate::script;
 use anyhow::{Context, Result};
@@ -30,7 +31,8 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let filter = args.filter.as_deref().map(bpf::compile).transpose()?;
     let host = running::host(cli)?;
     let instance = running::instance(&host, lab)?;
-    let labrun = std::env::current_exe()?;
+    let mut files = Files::on(&host, Path::new(FOLDER));
+    let labrun = files.labrun()?;
     let labrun = labrun.to_string_lossy();
     let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", &args.node].map(String::from);
     let mut stream = host.stream(&script::runtime(), &words, Path::new("."))?;

@@ -105,7 +105,7 @@ fn run_all(
 ) -> Result<()> {
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
     let mut options = Options { artifacts, ..options(cli, &args.run, labs)? };
-    let (subjects, files) = {
+    let (subjects, mut files) = {
         let reporter = Mutex::new((&mut *reporter, &mut *recorder));
         let tell = |message| {
             let (reporter, recorder) = &mut *reporter.lock().expect("not poisoned");
@@ -115,6 +115,7 @@ fn run_all(
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
         prepare(&mut options, subjects, labs, &all, &tell)?
     };
+    options.capturer = files.labrun().map_err(|error| format!("{error:#}"));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {
