@@ -174,6 +174,8 @@ sandbox_mounts() {
   # Host sockets below /run (systemd, D-Bus, resolved) must be out of reach of the lab's daemons.
   if [[ $STATE == /run/* ]]; then
     mkdir -p "$private$STATE" && mount --rbind "$STATE" "$private$STATE" || return
+    # Debian and Ubuntu mount /run noexec, but the program under test lies in $STATE.
+    mount -o remount,bind,exec "$private$STATE" 2>/dev/null || :
   fi
   mount --rbind "$private/run" /run || return
   mkdir -p /run/netns /run/lock || return

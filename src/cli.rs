@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::evidence::artifacts::{self, When};
+use crate::host::HostKind;
 use crate::lab::model::Client;
 use crate::partition::Part;
 use crate::report::Format;
@@ -20,6 +21,10 @@ pub struct Cli {
     /// Take the labs from this file instead (may be repeated)
     #[arg(long = "file", value_name = "FILE", global = true)]
     pub files: Vec<PathBuf>,
+
+    /// Where labs run: `native`, or another Linux machine by `ssh://[user@]machine[:port]`
+    #[arg(long, env = "LABRUN_HOST", value_name = "HOST", global = true)]
+    pub host: Option<HostKind>,
 
     /// How to print: for people, or one JSON object a line
     #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json"]), default_value = "text", global = true)]

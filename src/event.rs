@@ -7,6 +7,11 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
+    /// Another machine has been reached (scripts/remote.sh).
+    Host {
+        /// How labs run there: `root`, `namespaces` or `sudo`.
+        how: String,
+    },
     /// Which program is tested.
     Subject {
         /// The name the lab calls it by.

@@ -1,11 +1,11 @@
 //! What the runtime reports as missing or broken, in words.
 
 use crate::event::{self, Missing};
-use crate::host::native::is_root;
+use crate::host::Host;
 use std::time::Duration;
 
-/// What is missing, and what gets it: one command for all packages.
-pub fn describe_missing(missing: &[Missing]) -> Vec<String> {
+/// What is missing on `host`, and what gets it: one command for all packages.
+pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
     let (commands, others): (Vec<&Missing>, Vec<&Missing>) = missing.iter().partition(|m| m.kind == "command");
     let mut lines = Vec::new();
     if !commands.is_empty() {
@@ -13,7 +13,7 @@ pub fn describe_missing(missing: &[Missing]) -> Vec<String> {
         let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
         let mut packages: Vec<String> = commands.iter().map(|m| m.package.clone()).collect();
         packages.dedup();
-        let install = install_command(&packages).join(" ");
+        let install = install_command(&packages, host).join(" ");
         lines.push(format!("{} {are} missing, install {them}: {install}", names.join(", ")));
     }
     lines.extend(others.iter().map(|Missing { kind, name, stand_in, .. }| match kind.as_str() {
@@ -24,9 +24,9 @@ pub fn describe_missing(missing: &[Missing]) -> Vec<String> {
     lines
 }
 
-/// The command that installs Debian `packages`.
-pub fn install_command(packages: &[String]) -> Vec<String> {
-    let sudo = (!is_root()).then_some("sudo");
+/// The command that installs Debian `packages` on `host`.
+pub fn install_command(packages: &[String], host: &Host) -> Vec<String> {
+    let sudo = (!host.is_root()).then_some("sudo");
     let words = ["apt-get", "install", "-y", "--no-install-recommends"];
     sudo.into_iter().chain(words).map(String::from).chain(packages.iter().cloned()).collect()
 }

@@ -6,7 +6,7 @@ use super::judge::{Seen, Verdict, judge};
 use super::path::path;
 use crate::event::{self, Event};
 use crate::evidence::artifacts::{Artifacts, When};
-use crate::host::{Native, Process, interrupt};
+use crate::host::{Host, Process, interrupt};
 use crate::lab::model::{Client, GLOBAL, Lab, Patience, Step, StepKind, Test};
 use crate::report::{Message, Outcome, SubjectInfo, TestResult, count};
 use crate::script;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where.
-    pub host: Native,
+    pub host: Host,
     /// Working folder of the steps: the user's repository.
     pub folder: PathBuf,
     /// Which instance, if not the unnamed one.
@@ -34,6 +34,8 @@ pub struct Options {
     pub verbose: bool,
     /// What is kept of tests, and where.
     pub artifacts: Artifacts,
+    /// The labrun on the host that captures packets there, or why there is none.
+    pub capturer: Result<PathBuf, String>,
 }
 
 impl Options {
@@ -56,7 +58,7 @@ impl Options {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
         }
-        if let Ok(labrun) = std::env::current_exe() {
+        if let Ok(labrun) = &self.capturer {
             add("--capturer", Some(&labrun.to_string_lossy()));
         }
         if self.strict {
@@ -120,7 +122,7 @@ impl<'a> Session<'a> {
             subject: None,
             trouble: Vec::new(),
             gathered: Gathered::default(),
-            no_capture: None,
+            no_capture: options.capturer.as_ref().err().cloned(),
             broken: false,
         })
     }
@@ -164,8 +166,11 @@ impl<'a> Session<'a> {
         if interrupt::interrupted() {
             return Err(Down::Interrupted);
         }
+        if let Err(error) = self.options.host.check() {
+            return Err(Down::Failed(vec![error.to_string()]));
+        }
         if !missing.is_empty() {
-            return Err(Down::Skip(describe_missing(&missing).join("; ")));
+            return Err(Down::Skip(describe_missing(&missing, &self.options.host).join("; ")));
         }
         if refused {
             return Err(Down::Skip("this kernel refuses user namespaces to ordinary users: run labrun as root".into()));

@@ -1,13 +1,14 @@
 //! `labrun capture`: the packets of a lab that is up, as they come.
 
 use super::running;
-use crate::cli::CaptureArgs;
+use crate::cli::{CaptureArgs, Cli};
 use crate::error::{Exit, Failure};
+use crate::evidence::artifacts::FOLDER;
 use crate::evidence::decode::{self, Summary};
 use crate::evidence::packet::Packet;
 use crate::evidence::pcap::Reader;
 use crate::evidence::{bpf, pcapng};
-use crate::host::interrupt;
+use crate::host::{Files, interrupt};
 use crate::report::count;
 use crate::script;
 use anyhow::{Context, Result};
@@ -19,7 +20,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// If the lab is not up, the filter is none, or the file cannot be written.
-pub fn live(args: &CaptureArgs) -> Result<u8> {
+pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let lab = args.lab.as_deref().unwrap_or_default();
     let to_stdout = args.write.as_deref() == Some(Path::new("-"));
     if to_stdout && io::stdout().is_terminal() {
@@ -28,9 +29,10 @@ pub fn live(args: &CaptureArgs) -> Result<u8> {
         );
     }
     let filter = args.filter.as_deref().map(bpf::compile).transpose()?;
-    let host = running::host()?;
+    let host = running::host(cli)?;
     let instance = running::instance(&host, lab)?;
-    let labrun = std::env::current_exe()?;
+    let mut files = Files::on(&host, Path::new(FOLDER));
+    let labrun = files.labrun()?;
     let labrun = labrun.to_string_lossy();
     // A node may be called anything, so it gets its name out here.
     let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", "here"].map(String::from);

@@ -12,11 +12,11 @@ use anyhow::Result;
 /// # Errors
 /// If nothing can be run on this machine.
 pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
-    let host = host()?;
+    let host = host(cli)?;
     let mut reporter = Reporter::new(cli.format);
     let mut words = vec!["clean".to_string()];
     // A lab's name stands for all of its instances.
-    let instances = collect(&host, &["status".to_string()])?.0;
+    let instances = if names.is_empty() { Vec::new() } else { collect(&host, &["status".to_string()])?.0 };
     for name in names {
         let prefix = format!("{name}@");
         let others = instances.iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance.clone()) } else { None });

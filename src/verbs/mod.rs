@@ -15,10 +15,14 @@ pub mod test;
 use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
 use crate::evidence::artifacts::{Artifacts, FOLDER, When};
+use crate::host::{Files, Host, Native};
 use crate::lab::find::Labs;
-use crate::report::Format;
+use crate::lab::model::Lab;
+use crate::report::{Format, Message};
 use crate::run::session::Options;
+use crate::subject::{self, Subjects};
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// Runs the verb; the exit code.
 ///
@@ -31,12 +35,12 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
-        Verb::Exec { lab, node, command } => running::exec(lab, node, command),
-        Verb::Shell { lab, node } => running::exec(lab, node, &[]),
+        Verb::Exec { lab, node, command } => running::exec(cli, lab, node, command),
+        Verb::Shell { lab, node } => running::exec(cli, lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
         Verb::Capture(args) => match &args.verb {
             Some(CaptureVerb::Show(args)) => show::show(cli, args),
-            None => capture::live(args),
+            None => capture::live(cli, args),
         },
         Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
         Verb::List { tests, partition, partitions, durations, format } => match format {
@@ -50,15 +54,15 @@ pub fn run(cli: &Cli) -> Result<u8> {
     }
 }
 
-/// The host's readiness and the options of a run.
-fn options(run: &RunArgs, labs: &Labs) -> Result<Options> {
+/// The host's readiness and the options of a run; what [`prepare`] brings there is still missing.
+fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
     if let Some(instance) = &run.instance
         && !instance.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
         return Err(Failure::usage(format!("--instance: `{instance}` may have letters, digits, `-`, `_` and `.`")).into());
     }
-    let host = running::host()?;
-    if host.elevated {
+    let host = running::host(cli)?;
+    if let Host::Native(Native { elevated: true }) = host {
         eprintln!("labrun: this kernel refuses user namespaces to ordinary users, so the labs run through sudo");
     }
     Ok(Options {
@@ -70,5 +74,17 @@ fn options(run: &RunArgs, labs: &Labs) -> Result<Options> {
         keep: run.keep,
         verbose: run.verbose,
         artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
+        capturer: Err("nothing was asked for".into()),
     })
+}
+
+/// Brings what `chosen` need to the host: the programs under test, of which `named` are the user's, and the folder their steps run in.
+fn prepare(options: &mut Options, named: &[String], labs: &Labs, chosen: &[&Lab], tell: &dyn Fn(Message)) -> Result<(Subjects, Files)> {
+    let mut files = Files::on(&options.host, &options.artifacts.folder);
+    let subjects = subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
+    options.folder = match options.host {
+        Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
+        _ => files.folder(&labs.repository, tell)?,
+    };
+    Ok((subjects, files))
 }

@@ -3,7 +3,7 @@
 use crate::cli::Cli;
 use crate::error::{Exit, Failure};
 use crate::event::{self, Event};
-use crate::host::Native;
+use crate::host::{Host, HostKind};
 use crate::lab::decode::{quoted, suggest};
 use crate::outln;
 use crate::report::{Format, Message, Reporter};
@@ -12,9 +12,13 @@ use anyhow::Result;
 use serde_json::json;
 use std::path::Path;
 
-/// This machine.
-pub fn host() -> Result<Native> {
-    Native::detect().map_err(|error| Failure::machine(format!("{error:#}")).into())
+/// The host that was asked for, else the one that suits this system.
+pub fn host(cli: &Cli) -> Result<Host> {
+    let kind = match &cli.host {
+        Some(kind) => kind.clone(),
+        None => HostKind::default_for(std::env::consts::OS).map_err(Failure::machine)?,
+    };
+    Host::new(&kind).map_err(|error| Failure::machine(format!("{error:#}")).into())
 }
 
 /// "no lab" or "no instance", as `name` reads.
@@ -23,12 +27,13 @@ pub fn noun(name: &str) -> &'static str {
 }
 
 /// Runs the runtime without a lab; its events and exit status.
-pub fn collect(host: &Native, words: &[String]) -> Result<(Vec<Event>, i32)> {
+pub fn collect(host: &Host, words: &[String]) -> Result<(Vec<Event>, i32)> {
     let mut process = host.run(&script::runtime(), words, Path::new("."))?;
     let mut events = Vec::new();
     while let Some(event) = process.event() {
         events.push(event);
     }
+    host.check()?;
     for line in &process.noise {
         eprintln!("labrun: {line}");
     }
@@ -40,7 +45,7 @@ pub fn collect(host: &Native, words: &[String]) -> Result<(Vec<Event>, i32)> {
 /// # Errors
 /// If nothing can be run on this machine.
 pub fn status(cli: &Cli) -> Result<u8> {
-    let (events, _) = collect(&host()?, &["status".to_string()])?;
+    let (events, _) = collect(&host(cli)?, &["status".to_string()])?;
     if cli.format == Format::Json {
         outln!("{}", status_json(&events));
         return Ok(Exit::Passed as u8);
@@ -97,7 +102,7 @@ fn status_json(events: &[Event]) -> serde_json::Value {
 ///
 /// # Errors
 /// If it is not.
-pub fn instance(host: &Native, name: &str) -> Result<String> {
+pub fn instance(host: &Host, name: &str) -> Result<String> {
     let (events, _) = collect(host, &["status".to_string()])?;
     let names: Vec<String> = events.into_iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None }).collect();
     if names.iter().any(|n| n == name) {
@@ -120,11 +125,23 @@ pub fn instance(host: &Native, name: &str) -> Result<String> {
 ///
 /// # Errors
 /// If the lab is not up.
-pub fn exec(lab: &str, node: &str, command: &[String]) -> Result<u8> {
-    let host = host()?;
-    let instance = instance(&host, lab)?;
-    let words: Vec<String> = ["exec", &instance, node].into_iter().map(String::from).chain(command.iter().cloned()).collect();
-    let status = host.run_in_terminal(&script::runtime(), &words)?;
+pub fn exec(cli: &Cli, lab: &str, node: &str, command: &[String]) -> Result<u8> {
+    let host = host(cli)?;
+    let status = match &host {
+        Host::Native(native) => {
+            let instance = instance(&host, lab)?;
+            let words: Vec<String> = ["exec", &instance, node].into_iter().map(String::from).chain(command.iter().cloned()).collect();
+            native.run_in_terminal(&script::runtime(), &words)?
+        }
+        Host::Remote(remote) => {
+            let status = remote.enter(lab, node, command)?;
+            // Either may be the command's own, too; a second look tells, and words the error.
+            if status == 2 || status == 255 {
+                instance(&host, lab)?;
+            }
+            status
+        }
+    };
     Ok(u8::try_from(status).unwrap_or(255))
 }
 
@@ -133,7 +150,7 @@ pub fn exec(lab: &str, node: &str, command: &[String]) -> Result<u8> {
 /// # Errors
 /// If the lab is not up or has no such service.
 pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u8> {
-    let host = host()?;
+    let host = host(cli)?;
     let instance = instance(&host, lab)?;
     // Tied to this process: an interrupt ends the input, and with it the following.
     let mut words = vec!["--tied".to_string(), "logs".to_string(), instance.clone()];
@@ -152,6 +169,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
             _ => {}
         }
     }
+    host.check()?;
     match failed {
         Some(message) => Err(Failure::usage(message).into()),
         None if crate::host::interrupt::interrupted() => Ok(Exit::Interrupted as u8),

@@ -1,6 +1,6 @@
 //! `labrun setup`.
 
-use super::options;
+use super::{options, prepare};
 use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
 use crate::host::interrupt;
@@ -8,7 +8,6 @@ use crate::lab::find::Labs;
 use crate::quote::shell;
 use crate::report::{Format, Message, Reporter};
 use crate::run::session::{Down, Session};
-use crate::subject;
 use anyhow::Result;
 use std::sync::Mutex;
 
@@ -19,10 +18,11 @@ use std::sync::Mutex;
 pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = labs.labs(words)?;
-    let options = options(run, &labs)?;
+    let mut options = options(cli, run, &labs)?;
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
-    let subjects = subject::resolve(&chosen, &run.subject, &labs.repository, &options.artifacts.folder, options.host, &tell)?;
+    // What was copied stays as long as the labs that are up.
+    let (subjects, _files) = prepare(&mut options, &run.subject, &labs, &chosen, &tell)?;
     for lab in chosen {
         if interrupt::interrupted() {
             return Ok(Exit::Interrupted as u8);
@@ -37,6 +37,7 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
             Err(down) => Err(down),
         };
         session.end();
+        options.host.check()?;
         match up {
             Ok(()) if cli.format == Format::Text => {
                 let name = options.instance_of(lab);

@@ -1,6 +1,6 @@
 //! `labrun test`.
 
-use super::{filters, options};
+use super::{filters, options, prepare};
 use crate::cli::{Cli, TestArgs};
 use crate::durations::Durations;
 use crate::error::Failure;
@@ -15,7 +15,7 @@ use crate::report::record::{Recorder, Unrun};
 use crate::report::run::Parted;
 use crate::report::{Message, Outcome, Reporter, TestResult, deliver, github};
 use crate::run::session::{Down, Options, Session};
-use crate::subject::{self, Given, Subjects};
+use crate::subject::{Given, Subjects};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -55,7 +55,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 
     let began = Instant::now();
     let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
-    let ended = run_all(&chosen, &labs, args, &subjects, &mut reporter, &mut recorder);
+    let ended = run_all(cli, &chosen, &labs, args, &subjects, &mut reporter, &mut recorder);
     let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
@@ -96,6 +96,7 @@ fn unrun(ended: &Result<()>) -> Unrun {
 }
 
 fn run_all(
+    cli: &Cli,
     chosen: &[Chosen],
     labs: &Labs,
     args: &TestArgs,
@@ -104,8 +105,8 @@ fn run_all(
     recorder: &mut Recorder,
 ) -> Result<()> {
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
-    let options = Options { artifacts, ..options(&args.run, labs)? };
-    let subjects = {
+    let mut options = Options { artifacts, ..options(cli, &args.run, labs)? };
+    let (subjects, mut files) = {
         let reporter = Mutex::new((&mut *reporter, &mut *recorder));
         let tell = |message| {
             let (reporter, recorder) = &mut *reporter.lock().expect("not poisoned");
@@ -113,8 +114,9 @@ fn run_all(
             recorder.hear(&message);
         };
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
-        subject::resolve(&all, subjects, &labs.repository, &options.artifacts.folder, options.host, &tell)?
+        prepare(&mut options, subjects, labs, &all, &tell)?
     };
+    options.capturer = files.labrun().map_err(|error| format!("{error:#}"));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {
@@ -124,7 +126,8 @@ fn run_all(
         }
         None => reporter.done(lab),
     });
-    Ok(())
+    drop(files);
+    if interrupt::interrupted() { Ok(()) } else { options.host.check() }
 }
 
 /// What happened in a lab, by its name; nothing when its last message has been.

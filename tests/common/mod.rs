@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file uses its own part
 
 pub mod host;
+pub mod sshd;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -51,6 +52,7 @@ pub fn command(user: User, program: &str) -> Command {
         "GITHUB_ACTIONS",
         "GITHUB_STEP_SUMMARY",
         "GITHUB_WORKSPACE",
+        "LABRUN_HOST",
         "LABRUN_SUBJECT",
         "XDG_RUNTIME_DIR",
         "XDG_CACHE_HOME",
