@@ -22,3 +22,4 @@ pub mod run;
 pub mod script;
 pub mod subject;
 pub mod verbs;
+pub mod vm;

@@ -9,12 +9,14 @@ mod kind;
 pub mod native;
 pub mod remote;
 pub mod ssh;
+pub mod tool;
 
 pub use kind::HostKind;
 pub use native::Native;
 pub use remote::Remote;
 
 use crate::event::{self, Event};
+use crate::vm::{Vm, template::Wishes};
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle, cmd};
 use std::io::{BufRead, BufReader, ErrorKind, PipeWriter, Write};
@@ -41,7 +43,8 @@ impl Host {
     /// If labs cannot be run on this machine.
     pub fn new(kind: &HostKind) -> Result<Host> {
         Ok(match kind {
-            HostKind::Native => Host::Native(Native::detect()?),
+            HostKind::Native | HostKind::Auto => Host::Native(Native::detect()?),
+            HostKind::Lima => Host::Remote(Remote::new(Vm::new(Wishes::default())?.machine())),
             HostKind::Ssh(destination) => Host::Remote(Remote::new(destination.machine())),
         })
     }

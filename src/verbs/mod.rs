@@ -6,6 +6,7 @@ pub mod inspect;
 pub mod running;
 pub mod setup;
 pub mod test;
+pub mod vm;
 
 use crate::cli::{Cli, RunArgs, Verb};
 use crate::error::Failure;
@@ -30,6 +31,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::List => inspect::list(cli),
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
+        Verb::Vm { verb } => vm::vm(cli, verb),
         Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
     }
 }
