@@ -3,6 +3,7 @@
 pub mod clean;
 pub mod doctor;
 pub mod inspect;
+pub mod place;
 pub mod running;
 pub mod setup;
 pub mod test;

@@ -1,12 +1,12 @@
 //! `labrun vm`.
 
 use crate::cli::{Cli, VmArgs, VmVerb};
-use crate::error::{Exit, Failure};
+use crate::error::Exit;
 use crate::host::Remote;
 use crate::outln;
 use crate::report::Format;
 use crate::vm::Vm;
-use crate::vm::limactl::{Instance, Status};
+use crate::vm::limactl::Instance;
 use crate::vm::progress::Progress;
 use crate::vm::template::Wishes;
 use anyhow::Result;
@@ -64,13 +64,7 @@ fn wishes(args: &VmArgs) -> Wishes {
 }
 
 fn state(instance: Option<&Instance>) -> &'static str {
-    match instance.map(|instance| &instance.status) {
-        None => "missing",
-        Some(Status::Running) => "running",
-        Some(Status::Stopped) => "stopped",
-        Some(Status::Broken) => "broken",
-        Some(Status::Unfinished) => "unfinished",
-    }
+    instance.map_or("missing", |instance| instance.status.word())
 }
 
 fn status_text(name: &str, instance: Option<&Instance>) -> String {
@@ -97,21 +91,4 @@ fn status_json(name: &str, instance: Option<&Instance>) -> serde_json::Value {
         "vm": name, "state": state(instance), "cpus": instance.map(|i| i.cpus), "memory": instance.map(|i| i.memory),
         "disk": instance.map(|i| i.disk), "template": instance.and_then(|i| i.mark.clone()), "folder": instance.map(|i| &i.folder),
     })
-}
-
-/// The error of a verb that asks something of a lab in a VM that does not run: none is up there.
-pub fn idle(vm: &Vm) -> Result<Option<String>> {
-    let instance = vm.look()?;
-    Ok(match instance.as_ref().map(|instance| &instance.status) {
-        Some(Status::Running) => None,
-        _ => Some(format!("no lab is up: the VM `{}` is {}", vm.name, state(instance.as_ref()))),
-    })
-}
-
-/// As [`idle`], for verbs that then have nothing to do.
-///
-/// # Errors
-/// That no lab is up.
-pub fn must_run(vm: &Vm) -> Result<()> {
-    idle(vm)?.map_or(Ok(()), |reason| Err(Failure::usage(reason).into()))
 }

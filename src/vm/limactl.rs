@@ -38,6 +38,18 @@ pub enum Status {
     Unfinished,
 }
 
+impl Status {
+    /// As messages have it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Status::Stopped => "stopped",
+            Status::Running => "running",
+            Status::Broken => "broken",
+            Status::Unfinished => "unfinished",
+        }
+    }
+}
+
 /// An instance of Lima.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {

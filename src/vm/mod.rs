@@ -104,6 +104,18 @@ impl Vm {
         }
     }
 
+    /// Why nothing can be up in the VM, if so: it does not run.
+    ///
+    /// # Errors
+    /// If Lima cannot be used.
+    pub fn idle(&self) -> Result<Option<String>> {
+        Ok(match self.look()? {
+            None => Some(format!("there is no VM `{}`", self.name)),
+            Some(instance) if instance.status == limactl::Status::Running => None,
+            Some(instance) => Some(format!("the VM `{}` is {}", self.name, instance.status.word())),
+        })
+    }
+
     /// Makes the VM, starts it or mends it, whatever it takes until it can be used; whether it had to.
     /// A VM that differs from what is wanted is used as it is, which is said.
     ///

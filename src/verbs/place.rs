@@ -1,0 +1,62 @@
+//! Which labs of a run go where: with `auto`, those that this kernel cannot run go into the VM, if the
+//! user has one.
+
+use super::running::{kind, new};
+use crate::cli::{Cli, RunArgs};
+use crate::event::Event;
+use crate::host::{Host, HostKind};
+use crate::lab::find::Labs;
+use crate::lab::model::{Client, Lab};
+use crate::script;
+use crate::subject::is_repository_of;
+use crate::vm::progress::Progress;
+use crate::vm::provision::needs;
+use crate::vm::{Vm, template::Wishes};
+use anyhow::Result;
+use std::path::Path;
+
+/// The kind of host for each of `labs`.
+///
+/// # Errors
+/// If no host can be used.
+pub fn places(cli: &Cli, labs: &[&Lab], client: Client) -> Result<Vec<HostKind>> {
+    let kind = kind(cli)?;
+    if kind != HostKind::Auto || !Vm::new(Wishes::default())?.is_configured() {
+        return Ok(vec![kind; labs.len()]);
+    }
+    let Ok(native) = new(&HostKind::Native) else { return Ok(vec![HostKind::Lima; labs.len()]) };
+    labs.iter().map(|lab| Ok(if lacks_kernel(&native, lab, client)? { HostKind::Lima } else { HostKind::Native })).collect()
+}
+
+/// Whether this kernel lacks what `lab` needs. Where it asks for nothing rare, nothing is tried.
+fn lacks_kernel(native: &Host, lab: &Lab, client: Client) -> Result<bool> {
+    if lab.kernel.iter().all(|feature| ["veth", "bridge"].contains(&feature.as_str())) {
+        return Ok(false);
+    }
+    let mut process = native.run(&script::compile(lab, client), &["missing".to_string()], Path::new("."))?;
+    let mut lacks = false;
+    while let Some(event) = process.event() {
+        lacks |= matches!(event, Event::Missing(one) if one.kind == "kernel");
+    }
+    Ok(lacks)
+}
+
+/// Sees to it that a host of `kind` can run `chosen`: a VM is brought up, with what they need.
+///
+/// # Errors
+/// If the VM cannot be had.
+pub fn ready(kind: &HostKind, run: &RunArgs, labs: &Labs, chosen: &[&Lab]) -> Result<()> {
+    if *kind != HostKind::Lima {
+        return Ok(());
+    }
+    let subjects = chosen.iter().filter_map(|lab| lab.subject.as_ref());
+    let folder = |value: &String| Path::new(value.split_once('=').map_or(value.as_str(), |(_, path)| path)).is_dir();
+    let named = run.subject.iter().any(folder);
+    let builds: Vec<&str> =
+        subjects.filter(|s| named || is_repository_of(s, &labs.repository)).filter_map(|s| s.build.as_deref()).collect();
+    let given = |program: &str| {
+        let subject = chosen.iter().filter_map(|lab| lab.subject.as_ref()).find(|s| s.program == program);
+        !run.subject.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
+    };
+    Vm::new(Wishes::default())?.prepare(&needs(chosen, run.client, &given, &builds), &Progress::new())
+}
