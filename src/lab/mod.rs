@@ -12,3 +12,4 @@ pub mod model;
 mod model_tests;
 pub mod tree;
 mod values;
+pub mod vlan;
