@@ -14,20 +14,24 @@
 #   --subject PATH    the program under test;  --subject-how WORD  how it was come by
 #   --strict          no stand-in
 #   --keep            leave a lab up whose set-up failed
+#   --capturer PATH   labrun, which captures the packets of every test of a session
+#   --gather          report the state of a lab whose set-up failed, or that was lost
 #   --tied            give up when standard input ends while the lab is being set up or logs are followed
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 TIED=0 STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 CAPTURER='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
   while [[ ${1-} == --* ]]; do
     case $1 in
       --instance) INSTANCE=$2 && shift ;;
       --subject) SUBJECT=$2 && shift ;;
       --subject-how) SUBJECT_HOW=$2 && shift ;;
+      --capturer) CAPTURER=$2 && shift ;;
       --state) STATE=$2 && shift ;;
       --cwd) LABRUN_CWD=$2 && shift ;;
       --strict) STRICT=1 ;;
       --keep) KEEP=1 ;;
+      --gather) GATHER=1 ;;
       --tied) TIED=1 ;;
       *) fail "unknown option $1" 2 ;;
     esac
@@ -59,9 +63,9 @@ main() {
     exec) enter '' "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
     missing) subject_choose && missing ;;
-    _init) sandbox_init "$2" ;;
+    _init) sandbox_init "$2" "$3" ;;
     _exec) execute "${@:2}" ;;
-    _serve) serve ;;
+    _serve) serve "$2" ;;
     *) fail "unknown verb $1" 2 ;;
   esac
 }
@@ -200,13 +204,19 @@ setup() {
 # session: requests on standard input are answered by `_serve` inside the sandbox. When it ends, for
 # whatever reason, the lab is left as it was found.
 session() {
-  local status
+  local status pid
   prepare session
   status=$?
   if ((!status)); then
-    enter setsid "$NAME" _serve
+    enter setsid "$NAME" _serve "$CAPTURER"
     status=$?
-    alive "$STATE/supervisor" || emit lost "instance=$NAME"
+    # PID 1 ends after all the others, so it may be about to.
+    { read -r pid _ <"$STATE/supervisor"; } 2>/dev/null
+    alive "$STATE/supervisor" && ! dying "$pid" || {
+      # Its processes are gone, what they wrote is not.
+      ((!GATHER)) || gathered_send
+      emit lost "instance=$NAME"
+    }
   fi
   leave "$status"
 }
@@ -323,14 +333,18 @@ lab_up() {
   services_up "${names[@]}"
 }
 
-# serve: requests, one a line, from standard input:
-#   begin             a test begins      tell      report what the services printed since
-#   step TEST/INDEX   run that step      restore   put the lab back as set-up left it
+# serve CAPTURER: requests, one a line, from standard input:
+#   begin [NODE...]   a test begins, and the capture of what these nodes see
+#   captured          the capture ends: report it
+#   step TEST/INDEX   run that step      tell      report what the services printed since `begin`
+#   gather            report the state of everything
 #   keep              leave the lab up   follow    report the services' output as it comes
+#   restore [gather]  put the lab back as set-up left it; gather first if a service has died
 # The end of the input ends the session, in the middle of a step too.
 serve() {
   local request argument service
   OUT=$STATE/tmp/.out ERR=$STATE/tmp/.err
+  capture_start "$1"
   while read -r request argument; do
     case $request in
       # In the background, so that the end of the input is seen while the step runs.
@@ -338,9 +352,15 @@ serve() {
         : >"$OUT" && : >"$ERR"
         lab_step "$argument" </dev/null &
         ;;
-      begin) logs_mark ;;
+      begin)
+        # Said first, so that the capturer begins meanwhile.
+        capture_say "begin $argument"
+        logs_mark
+        ;;
+      captured) capture_say end ;;
       tell) logs_since ;;
-      restore) restore </dev/null & ;;
+      gather) { gather; gathered_send; } </dev/null & ;;
+      restore) restore "$argument" </dev/null & ;;
       follow) for service in $(lab_service_names); do log_events "$service" -F "$STATE/log/$service.log" </dev/null & done ;;
       keep) : >"$STATE/keep" ;;
       *) emit error "message=unknown request $request" ;;

@@ -3,13 +3,15 @@
 #
 #   remote run BOOTSTRAP LENGTH FOLDER ARGUMENT...   run the script of LENGTH bytes that stands first in
 #                                                    the input, by BOOTSTRAP, with ARGUMENT..., in FOLDER
+#   remote stream ...                                the same, but say nothing oneself
+#   remote files                                     the files of a run (files.sh)
 #   remote tool COMMAND...                           a command that has nothing to do with labs
 #   remote enter INSTANCE NODE [COMMAND...]          a command, or a shell, in a lab that is up
 #
 # Exit status 3: labs cannot run here, and why is said on standard error.
 
 remote() {
-  local HOW ROOT SUDO=()
+  local HOW ROOT SUDO=() FILES=/var/tmp/labrun-$EUID
   remote_how
   "remote_$1" "${@:2}"
 }
@@ -33,8 +35,15 @@ remote_how() {
 
 remote_run() {
   printf '{"event":"host","how":"%s"}\n' "$HOW"
+  remote_stream "$@"
+}
+
+remote_stream() {
   cd -- "${3:-.}" || exit 3
-  exec "${SUDO[@]}" bash -c "$1" labrun "$2" "${@:4}"
+  [[ $4 == clean ]] || exec "${SUDO[@]}" bash -c "$1" labrun "$2" "${@:4}"
+  # Where no lab is up any more, what was copied for them goes, too.
+  "${SUDO[@]}" bash -c "$1" labrun "$2" "${@:4}" || exit
+  files_remove
 }
 
 remote_tool() {

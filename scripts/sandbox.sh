@@ -12,6 +12,7 @@
 #   control      a pipe on which PID 1 is told the names of services to start again
 #   bin/         the program under test
 #   service/N/   working folder of service N, with its files
+#   gathered/    the state of a failure, until it has been reported
 #   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status;
 #                log/N.from: where in its output its last start is
 #   tmp/         $TMPDIR of everything that runs in the lab
@@ -87,21 +88,20 @@ save_script() {
 # sandbox_start: run `_init` as PID 1 of a new sandbox and hand its events on until it is ready or
 # dead. Returns 0 when the lab is ready.
 sandbox_start() {
-  local line='' part events ready=0
+  local line='' part events ready=0 failed=
   exec {events}< <(
     exec {EVENTS}>&-
     exec setsid unshare "${FLAGS[@]}" --mount --pid --net --ipc --uts --fork --kill-child \
-      bash "$STATE/lab.sh" --state "$STATE" --cwd "$LABRUN_CWD" _init "$KEEP" </dev/null 2>"$STATE/supervisor.log"
+      bash "$STATE/lab.sh" --state "$STATE" --cwd "$LABRUN_CWD" _init "$KEEP" "$GATHER" </dev/null 2>"$STATE/supervisor.log"
   )
   while :; do
     if IFS= read -r -t 0.1 -u "$events" part; then
       line+=$part
-      { printf '%s\n' "$line" >&"$EVENTS"; } 2>/dev/null
+      [[ $line != '{"event":"failed"'* ]] || failed=$line
       # The end of the pipe would not do: unshare(1), waiting for PID 1, holds it open.
-      case $line in
-        '{"event":"ready"'*) ready=1 && break ;;
-        '{"event":"failed"'*) break ;;
-      esac
+      [[ -z $failed ]] || break
+      { printf '%s\n' "$line" >&"$EVENTS"; } 2>/dev/null
+      [[ $line != '{"event":"ready"'* ]] || { ready=1 && break; }
       line=
     elif (($? > 128)); then
       line+=$part
@@ -113,6 +113,11 @@ sandbox_start() {
   done
   exec {events}<&-
   ((ready)) && return 0
+  [[ -z $failed ]] || {
+    # Not through the pipe that is read here, which bash does byte by byte.
+    ((!GATHER)) || gathered_send
+    { printf '%s\n' "$failed" >&"$EVENTS"; } 2>/dev/null
+  }
   if [[ -s $STATE/supervisor.log && ! -e $STATE/failed ]]; then
     emit error "message=the supervisor ended: $(tail -n 5 "$STATE/supervisor.log")"
   fi
@@ -121,7 +126,7 @@ sandbox_start() {
 
 # sandbox_init: PID 1 from its first instruction to the lab being ready.
 sandbox_init() {
-  local stat line control keep=$1
+  local stat line control keep=$1 gather=$2
   # /proc is still the host's here, so this is the host's idea of our PID. The folder is gone if
   # somebody cleaned up in the meantime: then this sandbox must not exist.
   { read -r stat </proc/self/stat; } || exit 1
@@ -139,6 +144,7 @@ sandbox_init() {
     emit ready "instance=$NAME"
   else
     : >"$STATE/failed"
+    ((!gather)) || gather
     emit failed "instance=$NAME"
     ((keep)) || exit 4
   fi

@@ -136,11 +136,13 @@ step_done() {
   emit step exit:="$1"
 }
 
-# restore: after a test, put the lab back as set-up left it, so that the next test finds it whole.
-# What died though no step stopped it is reported: that is the test's result, too. If a service does
-# not come back, the lab is broken for the tests that follow.
+# restore [gather]: after a test, put the lab back as set-up left it, so that the next test finds it
+# whole. What died though no step stopped it is reported: that is the test's result, too, and a reason
+# to gather the state before it is gone. If a service does not come back, the lab is broken for the
+# tests that follow.
 restore() {
   local node command within after environment files ready name client
+  [[ $1 != gather ]] || ! any_died || { gather && gathered_send; }
   for client in "$STATE"/client/*; do
     [[ ! -e $client ]] || dhcp_forget "$client"
   done
@@ -159,4 +161,15 @@ restore() {
     }
   done
   emit restored
+}
+
+# any_died: a service has ended that no step has stopped.
+any_died() {
+  local node command within after environment files ready name
+  for name in $(lab_service_names); do
+    [[ ! -e $STATE/log/$name.stopped ]] && service_dead "$name" || continue
+    service_describe "$name"
+    [[ ${ready[0]} == exit ]] || return 0
+  done
+  return 1
 }

@@ -1,9 +1,13 @@
 //! The command line.
 
+use crate::evidence::artifacts::{self, When};
 use crate::host::HostKind;
 use crate::lab::model::Client;
+use crate::partition::Part;
 use crate::report::Format;
-use clap::{Args, Parser, Subcommand};
+use crate::report::files::Target;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Real network labs in one command: real daemons, real clients, nothing left behind.
@@ -24,7 +28,7 @@ pub struct Cli {
     pub host: Option<HostKind>,
 
     /// How to print: for people, or one JSON object a line
-    #[arg(long, value_enum, default_value_t, global = true)]
+    #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json"]), default_value = "text", global = true)]
     pub format: Format,
 }
 
@@ -45,15 +49,12 @@ pub enum Verb {
         run: RunArgs,
     },
     /// Run tests, setting up what is not up, and taking down only that
-    Test {
-        /// Names of tests or labs; nothing means all that concern this repository
-        tests: Vec<String>,
-        /// How to run them.
-        #[command(flatten)]
-        run: RunArgs,
-        /// How many labs to run at once [default: the number of cores, at least 2]
-        #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-        jobs: Option<u16>,
+    Test(TestArgs),
+    /// Work with reports of earlier runs
+    Report {
+        /// What to do with them.
+        #[command(subcommand)]
+        verb: ReportVerb,
     },
     /// Take labs down, all if none is named, and see that nothing is left
     Clean {
@@ -91,8 +92,35 @@ pub enum Verb {
         #[arg(long, short = 'f')]
         follow: bool,
     },
+    /// Show or record what crosses a running lab
+    Capture(CaptureArgs),
+    /// Capture packets from inside a lab
+    #[command(name = "_capture", hide = true)]
+    Capturer {
+        /// The network namespaces: a node's name, and where it is unless it is this one
+        #[arg(long = "namespace", value_name = "NODE[=PATH]", required = true)]
+        namespaces: Vec<String>,
+        /// Write everything to standard output as it comes
+        #[arg(long)]
+        live: bool,
+    },
     /// List labs and their tests
-    List,
+    List {
+        /// Names of tests or labs; nothing means all
+        tests: Vec<String>,
+        /// List only part K of N, as `test` divides them
+        #[arg(long, value_name = "K/N")]
+        partition: Option<Part>,
+        /// With --format github-matrix: a job a part, of N, instead of a job a test
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "partition")]
+        partitions: Option<u16>,
+        /// How long the tests took in earlier runs
+        #[arg(long, value_name = "FILE")]
+        durations: Option<PathBuf>,
+        /// As what: for people, one JSON object a line, or what a workflow takes for `strategy.matrix`
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json", "github-matrix"]), default_value = "text")]
+        format: Format,
+    },
     /// Check lab files and show all mistakes
     Check {
         /// The files
@@ -112,6 +140,14 @@ pub enum Verb {
         /// What to do with it.
         #[command(subcommand)]
         verb: VmVerb,
+    },
+    /// Draw a lab's topology
+    Graph {
+        /// The lab
+        lab: String,
+        /// As what: for a terminal, or for other programs
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "mermaid", "dot", "svg", "json"]), default_value = "text")]
+        format: Format,
     },
     /// Find out what this machine lacks for the labs
     Doctor {
@@ -181,6 +217,91 @@ fn gibibytes(text: &str) -> Result<f32, String> {
     if (0.25..=65536.0).contains(&number) { Ok(number) } else { Err("0.25 to 65536 GiB".into()) }
 }
 
+/// What to capture.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct CaptureArgs {
+    /// What else to do with captures.
+    #[command(subcommand)]
+    pub verb: Option<CaptureVerb>,
+
+    /// The lab, or LAB@INSTANCE
+    #[arg(required = true)]
+    pub lab: Option<String>,
+
+    /// The node; `global` is the lab's own namespace, where all ports of its bridges are
+    #[arg(default_value = "global", allow_hyphen_values = true)]
+    pub node: String,
+
+    /// Only packets for which this holds, as tcpdump understands it (pcap-filter(7))
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
+
+    /// Write them to a file that Wireshark opens (pcapng), `-` for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+}
+
+/// What else there is to do with captures.
+#[derive(Debug, Subcommand)]
+pub enum CaptureVerb {
+    /// Show a capture
+    Show {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// What `report` can do.
+#[derive(Debug, Subcommand)]
+pub enum ReportVerb {
+    /// Join the JSON reports of the parts of a run; the exit code is that of the whole
+    Merge {
+        /// What `test --report json=FILE` wrote
+        #[arg(required = true, value_name = "IN.json")]
+        inputs: Vec<PathBuf>,
+        /// What is told of the whole.
+        #[command(flatten)]
+        reports: ReportArgs,
+    },
+}
+
+/// Which tests are run, and how.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Names of tests or labs; nothing means all that concern this repository
+    pub tests: Vec<String>,
+    /// How to run them.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How many labs to run at once [default: the number of cores, at least 2]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
+    /// every machine
+    #[arg(long, value_name = "K/N")]
+    pub partition: Option<Part>,
+    /// What is told of the run.
+    #[command(flatten)]
+    pub reports: ReportArgs,
+    /// What is kept of it.
+    #[command(flatten)]
+    pub artifacts: ArtifactArgs,
+}
+
+/// What is told of a run beside what is printed.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Write a report: json=FILE, junit=FILE, html=FILE or github (may be repeated); github is on by
+    /// itself in GitHub Actions
+    #[arg(long = "report", value_name = "KIND=FILE")]
+    pub targets: Vec<Target>,
+
+    /// How long tests took in earlier runs; what passes now is added
+    #[arg(long, value_name = "FILE")]
+    pub durations: Option<PathBuf>,
+}
+
 /// How labs are run.
 #[derive(Args, Debug)]
 pub struct RunArgs {
@@ -213,12 +334,29 @@ pub struct RunArgs {
     pub verbose: bool,
 }
 
+/// What is kept of tests.
+#[derive(Args, Debug)]
+pub struct ArtifactArgs {
+    /// Of which tests to keep logs, captures and the state of every node
+    #[arg(long = "artifacts", value_name = "WHEN", value_enum, default_value_t, env = "LABRUN_ARTIFACTS")]
+    pub when: When,
+
+    /// Where: each test and attempt has a folder in it
+    #[arg(long = "artifacts-dir", value_name = "DIR", default_value = artifacts::FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
+    pub folder: PathBuf,
+}
+
 impl RunArgs {
     /// Whether this run is strict.
     pub fn is_strict(&self) -> bool {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
         self.strict || (ci && !self.no_strict)
     }
+}
+
+/// Reads those of all formats that a verb can print.
+fn one_of(names: &'static [&'static str]) -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(names).map(|name| Format::from_str(&name, false).expect("these are formats"))
 }
 
 #[cfg(test)]

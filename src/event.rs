@@ -60,10 +60,13 @@ pub enum Event {
     },
     /// Set-up failed; what went wrong was reported before.
     Failed,
-    /// Part of what a step printed or found, in base64.
+    /// Part of what a step printed or found, or of a file that was gathered, in base64.
     Output {
-        /// `stdout`, `stderr`, `lease` or `addresses`.
+        /// `stdout`, `stderr`, `lease`, `addresses`, `capture` or `file`.
         stream: String,
+        /// The name of the file, in the test's folder of artifacts.
+        #[serde(default)]
+        name: String,
         /// The bytes.
         data: String,
     },
@@ -72,8 +75,26 @@ pub enum Event {
         /// Its exit status; 124 if its time was over.
         exit: i32,
     },
+    /// The capture of a test has begun.
+    Begun,
+    /// It has ended, and all of it was told.
+    Captured {
+        /// How many packets are in it.
+        packets: u64,
+        /// How many the kernel dropped.
+        lost: u64,
+        /// How many were left out because it had reached its size.
+        left_out: u64,
+    },
+    /// No capture is made, now or from now on.
+    NoCapture {
+        /// Why.
+        reason: String,
+    },
     /// All that the services printed during the test has been reported.
     Told,
+    /// The state of the lab has been reported, as far as it could be.
+    Gathered,
     /// The lab is as set-up left it.
     Restored,
     /// The sandbox is gone though nobody here ended it.

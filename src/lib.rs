@@ -10,16 +10,20 @@
 //! there is a Linux with bash, with or without labrun.
 
 pub mod cli;
+pub mod durations;
 pub mod error;
 pub mod event;
 pub mod evidence;
+pub mod graph;
 pub mod host;
 pub mod lab;
+pub mod partition;
 pub mod plan;
 pub mod quote;
 pub mod report;
 pub mod run;
 pub mod script;
 pub mod subject;
+pub mod text;
 pub mod verbs;
 pub mod vm;

@@ -1,7 +1,7 @@
 //! See the library for how it works, and `verbs` for what each verb does.
 
 use clap::Parser;
-use labrun::{cli::Cli, error, host::interrupt, verbs};
+use labrun::{cli::Cli, error, host::interrupt, report, verbs};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match verbs::run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("labrun: {error:#}");
+            eprintln!("{}", report::error_text(&error));
             ExitCode::from(error::exit_code(&error) as u8)
         }
     }

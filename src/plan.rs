@@ -109,7 +109,7 @@ fn details(mtu: Option<i64>, mac: Option<&str>) -> String {
 }
 
 /// A hardware address that is the same in every run, so that leases and captures are, too.
-fn mac(lab: &Lab, node: &Node, link: &Link) -> String {
+pub fn mac(lab: &Lab, node: &Node, link: &Link) -> String {
     link.mac.clone().unwrap_or_else(|| {
         let hash = Sha256::digest(format!("{}/{}/{}", lab.name, node.name, link.name));
         let bytes: Vec<String> = hash[..5].iter().map(|b| format!("{b:02x}")).collect();

@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// The shell files of the runtime, in the order they are put together.
-pub const RUNTIME: [(&str, &str); 8] = [
+pub const RUNTIME: [(&str, &str); 10] = [
     ("base.sh", include_str!("../scripts/base.sh")),
     ("sandbox.sh", include_str!("../scripts/sandbox.sh")),
     ("topology.sh", include_str!("../scripts/topology.sh")),
@@ -20,6 +20,8 @@ pub const RUNTIME: [(&str, &str); 8] = [
     ("service.sh", include_str!("../scripts/service.sh")),
     ("step.sh", include_str!("../scripts/step.sh")),
     ("dhcp.sh", include_str!("../scripts/dhcp.sh")),
+    ("capture.sh", include_str!("../scripts/capture.sh")),
+    ("gather.sh", include_str!("../scripts/gather.sh")),
     ("main.sh", include_str!("../scripts/main.sh")),
 ];
 
@@ -57,7 +59,16 @@ fn data(lab: &Lab, client: Client) -> String {
         Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8].iter().map(|b| format!("{b:02x}")).collect();
     let mut text = format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name));
     steps(&mut text, lab, client);
+    // Behind the hash: what tests want to be captured does not make another lab.
+    let nodes: Vec<&str> = captured_nodes(lab).iter().flat_map(|node| [node.name.as_str(), &node.handle.0]).collect();
+    function(&mut text, "lab_captured", &[format!("captured=({})", command(&nodes))]);
     text
+}
+
+/// The nodes that some test of `lab` wants to be captured inside.
+pub fn captured_nodes(lab: &Lab) -> Vec<&Node> {
+    let wanted = |node: &&Node| lab.tests.iter().any(|test| test.capture.contains(&node.name));
+    lab.nodes.iter().filter(|node| node.name != GLOBAL).filter(wanted).collect()
 }
 
 /// A shell function of `lines`, which may be empty.

@@ -1,12 +1,14 @@
 //! The program under test: named by the user, or built from the repository labrun runs in.
 
 use crate::error::Failure;
-use crate::host::{Host, Native, interrupt, native};
+use crate::host::files::Build;
+use crate::host::{Files, Host, Native};
 use crate::lab::model::{Lab, Subject};
 use crate::report::Message;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -23,20 +25,27 @@ pub struct Given {
 pub type Subjects = BTreeMap<String, Given>;
 
 /// Settles the subjects of `labs`: `named` are the `--subject` values, `[PROGRAM=]PATH`; `repository`
-/// is the one labrun runs in, `host` where they will be run.
+/// is the one labrun runs in, `host` where they will be run, `files` what is there.
 ///
 /// # Errors
 /// If a path is no program and no repository, or a build fails; then with the compiler's words.
-pub fn resolve(labs: &[&Lab], named: &[String], repository: &Path, host: &Host, tell: &dyn Fn(Message)) -> Result<Subjects> {
+pub fn resolve(
+    labs: &[&Lab],
+    named: &[String],
+    repository: &Path,
+    host: &Host,
+    files: &mut Files,
+    tell: &dyn Fn(Message),
+) -> Result<Subjects> {
     let mut subjects = Subjects::new();
     let programs: BTreeMap<&str, &Subject> = labs.iter().filter_map(|l| l.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
     let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
     for (program, subject) in programs {
         let path = named.iter().rev().find(|(name, _)| name.as_deref().is_none_or(|n| n == program)).map(|(_, path)| path);
         let given = match path {
-            Some(path) if path.is_dir() => build(subject, path, tell)?,
-            Some(path) => Given { path: executable(path)?, how: "given" },
-            None if is_repository_of(subject, repository) => build(subject, repository, tell)?,
+            Some(path) if path.is_dir() => build(subject, path, files, tell)?,
+            Some(path) => Given { path: files.program(&executable(path)?, tell)?, how: "given" },
+            None if is_repository_of(subject, repository) => build(subject, repository, files, tell)?,
             // Elsewhere the runtime looks at PATH, but sudo replaces it.
             None if matches!(host, Host::Native(Native { elevated: true })) => match which::which(program) {
                 Ok(path) => Given { path, how: "path" },
@@ -81,61 +90,30 @@ pub fn is_repository_of(subject: &Subject, folder: &Path) -> bool {
 }
 
 /// Builds `subject` from `repository`, unless the same content was built before.
-fn build(subject: &Subject, repository: &Path, tell: &dyn Fn(Message)) -> Result<Given> {
+fn build(subject: &Subject, repository: &Path, files: &mut Files, tell: &dyn Fn(Message)) -> Result<Given> {
     let Some(command) = &subject.build else {
         return Err(Failure::usage(format!("the lab does not say how to build {}: give the binary with --subject", subject.program)).into());
     };
     let began = Instant::now();
-    let folder = cache()?.join(format!("{}-{}", subject.program, content_hash(repository, command)?));
-    let path = folder.join(&subject.program);
-    let cached = path.exists();
-    if !cached {
-        tell(Message::Building { program: subject.program.clone(), repository: repository.display().to_string() });
-        // Built beside and renamed, so that a build that was interrupted is never taken for a whole one.
-        std::fs::create_dir_all(folder.parent().expect("it has one"))?;
-        let out = tempfile::Builder::new().prefix(".building-").tempdir_in(folder.parent().expect("it has one"))?;
-        let (success, output) = native::build(command, repository, out.path())?;
-        if interrupt::interrupted() {
-            return Err(Failure::interrupted().into());
+    let name = format!("{}-{}", subject.program, content_hash(repository, &files.sources(repository)?, command)?);
+    let build = Build { program: &subject.program, command, repository, name };
+    let earlier = files.built(&build)?;
+    let cached = earlier.is_some();
+    let path = match earlier {
+        Some(path) => path,
+        None => {
+            tell(Message::Building { program: subject.program.clone(), repository: repository.display().to_string() });
+            files.build(&build, tell)?
         }
-        if !success || !out.path().join(&subject.program).exists() {
-            let why = if success { format!("it left no $OUT/{}", subject.program) } else { "it failed".into() };
-            let lines = output.lines().map(|l| format!("| {l}")).collect::<Vec<_>>().join("\n");
-            return Err(Failure::setup(format!(
-                "cannot build {} in {}: `{command}`: {why}\n{lines}",
-                subject.program,
-                repository.display()
-            ))
-            .into());
-        }
-        let _ = std::fs::remove_dir_all(&folder);
-        let _ = std::fs::rename(out.keep(), &folder);
-    }
+    };
     tell(Message::Built { program: subject.program.clone(), path: path.display().to_string(), cached, time: began.elapsed() });
     Ok(Given { path, how: "built" })
 }
 
-/// `$XDG_CACHE_HOME/labrun`, by the XDG base directory specification.
-fn cache() -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_CACHE_HOME")
-        .or_else(|| set("HOME").map(|home| home.join(".cache")))
-        .map(|cache| cache.join("labrun"))
-        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place for builds")
-}
-
 /// A hash of everything a build depends on that is in the repository: the files git would take,
-/// tracked or not, and the command.
-fn content_hash(repository: &Path, command: &str) -> Result<String> {
-    let mut files: Vec<PathBuf> = Vec::new();
-    let walk = ignore::WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(|e| e.file_name() != ".git").build();
-    for entry in walk {
-        let entry = entry?;
-        if !entry.file_type().is_some_and(|t| t.is_dir()) {
-            files.push(entry.into_path());
-        }
-    }
-    files.sort();
+/// tracked or not, less the artifacts of failed tests, and the command. What is tracked but not there has
+/// no content.
+fn content_hash(repository: &Path, files: &[PathBuf], command: &str) -> Result<String> {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
@@ -146,9 +124,12 @@ fn content_hash(repository: &Path, command: &str) -> Result<String> {
         add(std::env::var_os(name).unwrap_or_default().as_encoded_bytes());
     }
     for file in files {
-        add(file.strip_prefix(repository).unwrap_or(&file).as_os_str().as_encoded_bytes());
+        add(file.as_os_str().as_encoded_bytes());
+        let file = repository.join(file);
         match std::fs::read_link(&file) {
             Ok(target) => add(target.as_os_str().as_encoded_bytes()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(_) if file.is_dir() => {}
             Err(_) => add(&std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?),
         }
     }

@@ -207,6 +207,7 @@ fn on_a_terminal(lab: &Lab, arguments: &[&str], input: &str, environment: &[(&st
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
         .env_remove("CI")
+        .env("LABRUN_ARTIFACTS", "never")
         .current_dir("/");
     command.envs(environment.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -121,6 +121,29 @@ fn a_repository_is_built_once_for_each_content() {
 }
 
 #[test]
+fn what_a_failed_test_leaves_in_the_repository_is_no_reason_to_build_again() {
+    host::private("what_a_failed_test_leaves_in_the_repository_is_no_reason_to_build_again", || {
+        for user in users() {
+            let fixture = Fixture::new(user);
+            fs::set_permissions(fixture.path("repository"), fs::Permissions::from_mode(0o777)).unwrap();
+            fixture.source("echo goodbye\n");
+            for (folder, builds) in [("labrun-artifacts", 1), ("labrun-artifacts", 1), ("reports/failed", 1), ("reports/failed", 1)] {
+                let mut command = fixture.labrun(true);
+                command.args(["test", "said", "--artifacts-dir", folder]).env_remove("LABRUN_ARTIFACTS");
+                let text = fixture.expect(&mut command, 1);
+                assert!(text.contains(&format!("artifacts: {folder}/said-word/")), "{text}");
+                assert_eq!(fixture.builds(), builds, "{text}");
+            }
+            // Any other folder is content.
+            fs::create_dir(fixture.path("repository/other")).unwrap();
+            write(fixture.folder.path(), "repository/other/file", "");
+            fixture.expect(fixture.labrun(true).args(["test", "said"]), 1);
+            assert_eq!(fixture.builds(), 2);
+        }
+    });
+}
+
+#[test]
 fn a_build_that_fails_shows_the_compilers_words() {
     host::private("a_build_that_fails_shows_the_compilers_words", || {
         for user in users() {

@@ -1,7 +1,23 @@
 //! What a test leaves behind: packets, outputs, states. Read and judged here, on any platform.
 
+pub mod artifacts;
+pub mod bpf;
+#[cfg(target_os = "linux")]
+pub mod capturer;
+pub mod decode;
+pub mod dhcp4;
+pub mod dhcp6;
+pub mod frame;
 pub mod ladder;
+mod ladder_svg;
+mod ladder_text;
 pub mod packet;
+pub mod pcap;
+pub mod pcapng;
+#[cfg(target_os = "linux")]
+pub mod ring;
+#[cfg(target_os = "linux")]
+pub mod ring_frame;
 
 use packet::Capture;
 
@@ -10,6 +26,8 @@ use packet::Capture;
 pub struct Evidence {
     /// The packets of the test; `None` if they could not be captured.
     pub capture: Option<Capture>,
+    /// Why they could not be captured.
+    pub no_capture: Option<String>,
     /// Outputs and states, each with its path in the test's folder of artifacts.
     pub files: Vec<(String, Vec<u8>)>,
 }

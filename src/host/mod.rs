@@ -4,13 +4,18 @@
 //! followed by the requests of a session, so nothing is written to a disk on the way and any
 //! transport that carries a pipe will do.
 
+pub mod files;
 pub mod interrupt;
 mod kind;
+mod link;
 pub mod native;
+mod program;
 pub mod remote;
 pub mod ssh;
+pub mod sync;
 pub mod tool;
 
+pub use files::Files;
 pub use kind::HostKind;
 pub use native::Native;
 pub use remote::Remote;
@@ -19,7 +24,7 @@ use crate::event::{self, Event};
 use crate::vm::{Vm, template::Wishes};
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle, cmd};
-use std::io::{BufRead, BufReader, ErrorKind, PipeWriter, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -57,6 +62,17 @@ impl Host {
         match self {
             Host::Native(native) => native.run(script, arguments, folder),
             Host::Remote(remote) => remote.run(script, arguments, folder),
+        }
+    }
+
+    /// Starts `script` with `arguments`, in `folder` on the host, for a verb whose output is a program's alone.
+    ///
+    /// # Errors
+    /// If what runs it cannot be started.
+    pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
+        match self {
+            Host::Native(native) => native.stream(script, arguments, folder),
+            Host::Remote(remote) => remote.stream(script, arguments, folder),
         }
     }
 
@@ -107,6 +123,21 @@ impl Host {
     }
 }
 
+/// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which then ends
+/// what it runs in good order. Its exit status is no error.
+fn apart(command: Expression) -> Expression {
+    use std::os::unix::process::CommandExt;
+    command.unchecked().before_spawn(|command| {
+        command.process_group(0);
+        Ok(())
+    })
+}
+
+/// The exit status of what has ended by itself.
+fn status(handle: &ReaderHandle) -> Option<i32> {
+    handle.try_wait().ok().flatten().and_then(|output| output.status.code())
+}
+
 /// Runs `words` on this terminal; their exit status, as a shell would give it.
 fn in_terminal(words: &[String]) -> Result<i32> {
     use std::os::unix::process::ExitStatusExt;
@@ -120,10 +151,25 @@ fn in_terminal(words: &[String]) -> Result<i32> {
 pub struct Requests(Arc<Mutex<Option<PipeWriter>>>);
 
 impl Requests {
+    fn new(pipe: PipeWriter) -> Requests {
+        Requests(Arc::new(Mutex::new(Some(pipe))))
+    }
+
     /// Sends one request. Nobody reading any more shows in the events, so it is no error here.
     pub fn send(&self, request: &str) {
         if let Some(pipe) = self.0.lock().expect("not poisoned").as_mut() {
             let _ = writeln!(pipe, "{request}");
+        }
+    }
+
+    /// Sends what is more than a request.
+    ///
+    /// # Errors
+    /// If nobody reads it any more, or the input was ended.
+    pub fn write(&self, data: &[u8]) -> io::Result<()> {
+        match self.0.lock().expect("not poisoned").as_mut() {
+            Some(pipe) => pipe.write_all(data),
+            None => Err(ErrorKind::BrokenPipe.into()),
         }
     }
 
@@ -144,30 +190,46 @@ pub struct Process {
     remote: Option<(Remote, bool)>,
 }
 
+/// Starts `command` with `script` on its standard input; its output, and what is left of its input.
+fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> {
+    let (reader, mut writer) = io::pipe()?;
+    let handle = apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
+    // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or its
+    // exit status, says why.
+    match writer.write_all(script.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error).context("cannot hand the script over"),
+        _ => {}
+    }
+    let requests = Requests::new(writer);
+    interrupt::on_interrupt(&requests);
+    Ok((handle, requests))
+}
+
+/// A running script whose output is a program's alone: bytes, no events.
+pub struct Stream {
+    /// Its standard output.
+    pub output: ReaderHandle,
+    requests: Requests,
+}
+
+impl Stream {
+    fn start(command: Expression, script: &str) -> Result<Stream> {
+        let (output, requests) = start(command, script)?;
+        Ok(Stream { output, requests })
+    }
+
+    /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
+    pub fn finish(mut self) -> i32 {
+        self.requests.close();
+        let _ = io::copy(&mut self.output, &mut io::sink());
+        status(&self.output).unwrap_or(255)
+    }
+}
+
 impl Process {
-    fn start(command: Expression, script: String, remote: Option<Remote>) -> Result<Process> {
-        let (reader, mut writer) = std::io::pipe()?;
-        let handle = command
-            .stdin_file(reader)
-            .stderr_to_stdout()
-            .unchecked()
-            // A Ctrl-C in the terminal is for labrun alone, which then ends the script in good order.
-            .before_spawn(|command| {
-                use std::os::unix::process::CommandExt;
-                command.process_group(0);
-                Ok(())
-            })
-            .reader()
-            .context("cannot start bash")?;
-        // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or
-        // its exit status, says why.
-        match writer.write_all(script.as_bytes()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error).context("cannot hand the script over"),
-            _ => {}
-        }
-        let requests = Requests(Arc::new(Mutex::new(Some(writer))));
-        interrupt::on_interrupt(&requests);
-        Ok(Process { lines: BufReader::new(handle), requests, noise: Vec::new(), remote: remote.map(|remote| (remote, false)) })
+    fn start(command: Expression, script: &str, remote: Option<Remote>) -> Result<Process> {
+        let (output, requests) = start(command.stderr_to_stdout(), script)?;
+        Ok(Process { lines: BufReader::new(output), requests, noise: Vec::new(), remote: remote.map(|remote| (remote, false)) })
     }
 
     /// The next event, or `None` at the end.
@@ -178,7 +240,7 @@ impl Process {
             match self.lines.read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => {
                     if let Some((remote, reached)) = self.remote.take() {
-                        remote.ended(self.status(), reached, &self.noise);
+                        remote.ended(status(self.lines.get_ref()), reached, &self.noise);
                     }
                     return None;
                 }
@@ -209,11 +271,6 @@ impl Process {
         // but for its own last event; so the reader is only asked after that.
         let mut rest = Vec::new();
         let _ = self.lines.read_until(0, &mut rest);
-        self.status().unwrap_or(255)
-    }
-
-    /// The exit status, if it has ended by itself.
-    fn status(&self) -> Option<i32> {
-        self.lines.get_ref().try_wait().ok().flatten().and_then(|output| output.status.code())
+        status(self.lines.get_ref()).unwrap_or(255)
     }
 }

@@ -1,11 +1,14 @@
 //! This machine.
 
-use super::{BOOTSTRAP, Process, interrupt};
-use anyhow::{Result, bail};
-use duct::cmd;
+use super::files::Build;
+use super::{BOOTSTRAP, Process, Stream, apart, interrupt};
+use crate::error::Failure;
+use anyhow::{Context, Result, bail};
+use duct::{Expression, cmd};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How scripts run on this machine.
@@ -45,10 +48,23 @@ impl Native {
     /// # Errors
     /// If bash cannot be started.
     pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
+        Process::start(self.command(script, arguments, folder), script, None)
+    }
+
+    /// Starts `script` with `arguments`, in `folder`, for a verb whose output is a program's alone.
+    ///
+    /// # Errors
+    /// If bash cannot be started.
+    pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
+        Stream::start(self.command(script, arguments, folder), script)
+    }
+
+    /// What reads `script` from its standard input and becomes it.
+    fn command(&self, script: &str, arguments: &[String], folder: &Path) -> Expression {
         let length = script.len().to_string();
         let words = ["bash", "-c", BOOTSTRAP, "labrun", &length].into_iter().map(String::from).chain(arguments.iter().cloned());
         let words = self.words(words);
-        Process::start(cmd(&words[0], &words[1..]).dir(folder), script.to_string(), None)
+        cmd(&words[0], &words[1..]).dir(folder)
     }
 
     /// Runs `script` with `arguments` on this terminal, and returns its exit status.
@@ -81,19 +97,70 @@ fn user_namespaces() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// Builds a program: runs `command` in `folder` with `$OUT` set to `out`, and returns whether it
-/// succeeded and everything it printed. An interrupt ends it.
+/// What this machine calls itself, as uname(1) has it.
+pub fn machine_name() -> String {
+    cmd!("uname", "-n").stderr_null().read().unwrap_or_default()
+}
+
+/// The files of `repository` that git tracks; none where it is no checkout, or git will not say.
+pub fn tracked(repository: &Path) -> Vec<PathBuf> {
+    if !repository.join(".git").exists() {
+        return Vec::new();
+    }
+    let listed = cmd!("git", "ls-files", "-z").dir(repository).stdin_null().stderr_null().stdout_capture().run();
+    let names = listed.map(|output| output.stdout).unwrap_or_default();
+    names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(|name| PathBuf::from(OsStr::from_bytes(name))).collect()
+}
+
+/// `$XDG_CACHE_HOME/labrun`, by the XDG base directory specification.
+fn cache() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_CACHE_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("labrun"))
+        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place for builds")
+}
+
+/// The program that an earlier build of the same content made.
 ///
 /// # Errors
-/// If bash cannot be started.
-pub fn build(command: &str, folder: &Path, out: &Path) -> Result<(bool, String)> {
-    let build = cmd!("bash", "-c", command).dir(folder).env("OUT", out).stdin_null().stderr_to_stdout().stdout_capture().unchecked();
-    // A group of its own, so that an interrupt reaches the compilers, too, however it reached labrun.
-    let build = build.before_spawn(|command| {
-        command.process_group(0);
-        Ok(())
-    });
-    let handle = build.start()?;
+/// If there is no place for builds.
+pub fn built(build: &Build) -> Result<Option<PathBuf>> {
+    let path = cache()?.join(&build.name).join(build.program);
+    Ok(path.exists().then_some(path))
+}
+
+/// Builds a program, and returns where it is.
+///
+/// # Errors
+/// If it fails; then with the compiler's words.
+pub fn build(build: &Build) -> Result<PathBuf> {
+    let cache = cache()?;
+    let folder = cache.join(&build.name);
+    // Built beside and renamed, so that a build that was interrupted is never taken for a whole one.
+    std::fs::create_dir_all(&cache)?;
+    let out = tempfile::Builder::new().prefix(".building-").tempdir_in(&cache)?;
+    let (success, output) = compile(build, out.path())?;
+    if interrupt::interrupted() {
+        return Err(Failure::interrupted().into());
+    }
+    if !success {
+        return Err(build.failed("it failed", &output));
+    }
+    if !out.path().join(build.program).exists() {
+        return Err(build.failed(&format!("it left no $OUT/{}", build.program), &output));
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    let _ = std::fs::rename(out.keep(), &folder);
+    Ok(folder.join(build.program))
+}
+
+/// Runs the command with `$OUT` set to `out`; whether it succeeded, and everything it printed. An
+/// interrupt ends it.
+fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
+    let command = cmd!("bash", "-c", build.command).dir(build.repository).env("OUT", out);
+    // In a group of its own, so that an interrupt reaches the compilers, too, however it reached labrun.
+    let handle = apart(command.stdin_null().stderr_to_stdout().stdout_capture()).start()?;
     let mut signals = ["TERM", "KILL"].into_iter();
     loop {
         if let Some(output) = handle.try_wait()? {
@@ -112,4 +179,12 @@ pub fn build(command: &str, folder: &Path, out: &Path) -> Result<(bool, String)>
             interrupt::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Runs a program to its end with `input` as its standard input; what it printed and how it ended.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
+    Ok(cmd(words[0], &words[1..]).stdin_bytes(input).stdout_capture().stderr_capture().unchecked().run()?)
 }

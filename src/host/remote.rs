@@ -4,17 +4,18 @@
 //! `scripts/remote.sh`, which comes along as base64: it means the same to every login shell, and
 //! leaves standard input to the script and its requests.
 
-use super::{BOOTSTRAP, Process};
+use super::{BOOTSTRAP, Process, Stream};
 use crate::error::Failure;
 use crate::quote;
 use anyhow::{Context, Result};
 use base64::Engine;
-use duct::cmd;
+use duct::{Expression, cmd};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 const PROGRAM: &str = include_str!("../../scripts/remote.sh");
+const FILES: &str = include_str!("../../scripts/files.sh");
 
 /// A machine and the command that gets into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Machine {
 impl Machine {
     /// The command that calls `remote` of remote.sh there with `arguments`.
     pub fn command(&self, terminal: bool, arguments: &[String]) -> Vec<String> {
-        let program = format!("{PROGRAM}\nremote {}", quote::command(arguments));
+        let program = format!("{PROGRAM}\n{FILES}\nremote {}", quote::command(arguments));
         let program = base64::engine::general_purpose::STANDARD.encode(program);
         let there = ["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from);
         let mut words = if terminal { self.terminal.clone() } else { self.piped.clone() };
@@ -67,11 +68,24 @@ impl Remote {
     /// # Errors
     /// If the command cannot be started. That the machine cannot be reached shows in [`Remote::check`].
     pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
-        let mut words: Vec<String> = vec!["run".into(), BOOTSTRAP.into(), script.len().to_string(), folder.to_string_lossy().into()];
+        let command = self.command("run", script, arguments, folder);
+        Process::start(command, script, Some(self.clone())).with_context(|| format!("cannot run {}", self.machine.piped[0]))
+    }
+
+    /// As [`Remote::run`], for a verb whose output is a program's alone.
+    ///
+    /// # Errors
+    /// If the command cannot be started.
+    pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
+        Stream::start(self.command("stream", script, arguments, folder), script)
+    }
+
+    fn command(&self, verb: &str, script: &str, arguments: &[String], folder: &Path) -> Expression {
+        let folder = folder.to_string_lossy();
+        let mut words: Vec<String> = [verb, BOOTSTRAP, &script.len().to_string(), &folder].map(String::from).into();
         words.extend(arguments.iter().cloned());
         let words = self.machine.command(false, &words);
-        Process::start(cmd(&words[0], &words[1..]), script.to_string(), Some(self.clone()))
-            .with_context(|| format!("cannot run {}", words[0]))
+        cmd(&words[0], &words[1..])
     }
 
     /// Runs `command` in `node` of `instance`, a shell without a command, with this terminal or

@@ -21,7 +21,7 @@ pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Problem>> {
     let root = tree::parse(text).map_err(|(place, message)| vec![Problem { place, path: String::new(), message }])?;
     let problems = Problems::default();
     let read = file::lab(Reader::new(&root, "", &problems));
-    let lab = Check { file: &read, problems: &problems }.lab(file);
+    let lab = Lab { source: text.into(), ..Check { file: &read, problems: &problems }.lab(file) };
     match problems.into_sorted() {
         none if none.is_empty() => Ok(lab),
         some => Err(some),
@@ -45,6 +45,7 @@ impl Check<'_> {
             name: self.file.lab.value.clone(),
             about: self.file.about.trim().to_string(),
             file: path.into(),
+            source: String::new(),
             commands: self.commands(),
             kernel: self.kernel(),
             subject: self.subject(),

@@ -24,11 +24,15 @@ pub(super) fn tests(check: &Check, lab: &Lab) -> Vec<Test> {
         if test.steps.is_empty() {
             check.wrong(&test.name, "a test without steps proves nothing");
         }
+        for node in &test.capture {
+            checker.node(node);
+        }
         let steps = test.steps.iter().filter_map(|step| Some(Step { line: step.place.line, kind: checker.step(&step.value)? }));
         tests.push(Test {
             name: format!("{}-{}", lab.name, test.name.value),
             short: test.name.value.clone(),
             about: test.about.trim().to_string(),
+            capture: test.capture.iter().map(|node| node.value.clone()).collect(),
             steps: steps.collect(),
         });
     }

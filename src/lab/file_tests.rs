@@ -14,6 +14,8 @@ pub struct TestFile {
     pub name: At<String>,
     /// A sentence about it.
     pub about: String,
+    /// The nodes inside which it is captured, too.
+    pub capture: Vec<At<String>>,
     /// What it does, in this order.
     pub steps: Vec<At<StepFile>>,
 }
@@ -148,10 +150,11 @@ const KINDS: [&str; 6] = ["dhcp", "run", "ping", "wait", "service", "link"];
 
 /// Reads an entry of `tests`.
 pub fn test(name: At<String>, reader: Reader) -> TestFile {
-    let fields = reader.fields(&["about", "steps"]);
+    let fields = reader.fields(&["about", "capture", "steps"]);
     TestFile {
         name,
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
+        capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         steps: fields.need("steps", |r| r.list(|r| r.at(step(r)))).unwrap_or_default(),
     }
 }

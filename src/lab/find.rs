@@ -2,7 +2,8 @@
 
 use super::check;
 use super::decode::{Problem, quoted, suggest};
-use super::model::Lab;
+use super::file::Condition;
+use super::model::{Lab, StepKind};
 use crate::error::Failure;
 use crate::subject::is_repository_of;
 use anyhow::{Context, Result};
@@ -41,7 +42,7 @@ pub struct Labs {
 }
 
 /// A lab and the indices of its tests that were chosen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Chosen<'a> {
     /// The lab.
     pub lab: &'a Lab,
@@ -51,8 +52,11 @@ pub struct Chosen<'a> {
 
 /// The nearest folder at or above `start` that looks like the root of a project.
 pub fn repository(start: &Path) -> PathBuf {
-    let root = |folder: &&Path| [".git", "go.mod", "labs"].iter().any(|mark| folder.join(mark).exists());
-    start.ancestors().find(root).unwrap_or(start).to_path_buf()
+    start.ancestors().find(|folder| is_root(folder)).unwrap_or(start).to_path_buf()
+}
+
+fn is_root(folder: &Path) -> bool {
+    [".git", "go.mod", "labs"].iter().any(|mark| folder.join(mark).exists())
 }
 
 /// One line a mistake: `file:line:column: path: message`.
@@ -67,6 +71,11 @@ pub fn show_problems(file: &str, problems: &[Problem]) -> String {
 /// `text` with its line breaks and other control characters as escapes.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// Whether `step` is run in the repository's folder, and so may use what is in it.
+fn runs_in_folder(step: &StepKind) -> bool {
+    matches!(step, StepKind::Run(_) | StepKind::Wait { condition: Condition::File(_) | Condition::Command(_), .. })
 }
 
 impl Labs {
@@ -127,6 +136,14 @@ impl Labs {
         };
         let own: Vec<&Lab> = self.labs.iter().filter(concerned).map(|(_, lab)| lab).collect();
         if own.is_empty() { self.labs.iter().map(|(_, lab)| lab).collect() } else { own }
+    }
+
+    /// Whether `chosen` need the repository's files: a lab of the user's own has a step that is run in
+    /// its folder. A folder that is no project's root is nobody's repository, whatever stands in it.
+    pub fn need_repository(&self, chosen: &[&Lab]) -> bool {
+        let own = |lab: &&&Lab| self.labs.iter().any(|(origin, other)| *origin != Origin::BuiltIn && other.name == lab.name);
+        let runs_there = |lab: &Lab| lab.tests.iter().flat_map(|test| &test.steps).any(|step| runs_in_folder(&step.kind));
+        is_root(&self.repository) && chosen.iter().filter(own).any(|lab| runs_there(lab))
     }
 
     /// The tests that `words` mean, each the name of a lab or a test; all of them without words.

@@ -15,6 +15,8 @@ pub struct Lab {
     pub about: String,
     /// The lab file as messages show it.
     pub file: String,
+    /// The text of that file.
+    pub source: String,
     /// Commands it needs, each with its Debian package, those of the steps included.
     pub commands: Vec<(String, String)>,
     /// Kernel features it needs.

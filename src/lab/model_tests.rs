@@ -14,6 +14,8 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
+    /// Names of the nodes inside which it is captured, besides the lab's own namespace.
+    pub capture: Vec<String>,
     /// Its steps.
     pub steps: Vec<Step>,
 }

@@ -1,17 +1,32 @@
-//! What a run tells the outside, and the three ways of telling it.
+//! What a run tells the outside: messages as it goes, and reports at its end.
 
+mod closing;
+pub mod deliver;
+pub mod files;
+pub mod github;
+pub mod html;
 mod json;
-mod plain;
+pub mod junit;
+pub mod merge;
+pub(crate) mod plain;
+pub mod record;
+mod reporter;
+pub mod run;
+pub mod summary;
 mod terminal;
+mod wrap;
+
+pub use reporter::{Format, Reporter};
 
 use crate::evidence::Evidence;
 use crate::lab::model::{Lab, Test};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a test ended. These are four different results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// All steps held.
@@ -25,7 +40,7 @@ pub enum Outcome {
 }
 
 /// Which program a lab tested.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectInfo {
     /// The name the lab calls it by.
     pub program: String,
@@ -56,6 +71,9 @@ pub struct TestResult {
     /// Where in the lab file what did not hold is written: the file, and the line in it.
     #[serde(skip)]
     pub place: Option<(String, u64)>,
+    /// The folder of its artifacts, if they were kept.
+    #[serde(serialize_with = "path")]
+    pub artifacts: Option<PathBuf>,
     /// What it left behind.
     #[serde(skip)]
     pub evidence: Evidence,
@@ -73,6 +91,7 @@ impl TestResult {
             lines: Vec::new(),
             subject: None,
             place: None,
+            artifacts: None,
             evidence: Evidence::default(),
         }
     }
@@ -86,6 +105,11 @@ impl TestResult {
 
 fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(time.as_millis() as u64)
+}
+
+/// Paths need not be UTF-8, but JSON must.
+fn path<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 /// Something that happened in a run.
@@ -150,7 +174,7 @@ pub enum Message {
         test: String,
     },
     /// A test ended.
-    Result(TestResult),
+    Result(Box<TestResult>),
     /// A lab is down and nothing is left of it.
     Cleaned {
         /// The instance.
@@ -171,6 +195,13 @@ pub enum Message {
         source: String,
         /// The line.
         line: String,
+    },
+    /// A report was written.
+    Report {
+        /// `json`, `junit` or `html`.
+        kind: String,
+        /// The file.
+        path: String,
     },
     /// Something worth knowing.
     Note {
@@ -193,44 +224,18 @@ pub enum Message {
     },
 }
 
-/// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people: progress on a terminal, plain lines in a pipe.
-    #[default]
-    Text,
-    /// For programs: one JSON object a line (docs/json.md).
-    Json,
+/// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and not
+/// a dumb one.
+pub fn colours() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
 }
 
-/// Prints messages as they come.
-pub enum Reporter {
-    /// A terminal.
-    Terminal(terminal::Terminal),
-    /// A pipe or file.
-    Plain,
-    /// One JSON object a line.
-    Json,
-}
-
-impl Reporter {
-    /// The right one for `format` and standard output.
-    pub fn new(format: Format) -> Reporter {
-        match format {
-            Format::Json => Reporter::Json,
-            Format::Text if std::io::stdout().is_terminal() => Reporter::Terminal(terminal::Terminal::new()),
-            Format::Text => Reporter::Plain,
-        }
-    }
-
-    /// Prints `message`.
-    pub fn tell(&mut self, message: &Message) {
-        match self {
-            Reporter::Terminal(terminal) => terminal.tell(message),
-            Reporter::Plain => plain::tell(message),
-            Reporter::Json => json::tell(message),
-        }
-    }
+/// How many columns there are to print in: the terminal's, 80 in a pipe.
+pub fn columns() -> usize {
+    let terminal = terminal_size::terminal_size_of(std::io::stdout());
+    terminal.map_or(80, |(width, _)| usize::from(width.0)).clamp(1, 400)
 }
 
 /// Prints a line on standard output. When nobody reads it any more (`labrun logs -f | head`), the
@@ -246,6 +251,12 @@ pub fn print_line(text: &str) {
 #[macro_export]
 macro_rules! outln {
     ($($format:tt)*) => { $crate::report::print_line(&format!($($format)*)) };
+}
+
+/// `error` as labrun ends with it. A compiler's words may be in it, which are no commands for GitHub.
+pub fn error_text(error: &anyhow::Error) -> String {
+    let text = format!("labrun: {error:#}");
+    if github::is_here() { github::safe(&text) } else { text }
 }
 
 /// `1 service`, `4 services`.
@@ -275,15 +286,14 @@ pub fn result_detail(result: &TestResult) -> String {
     [Some(result.detail.clone()).filter(|d| !d.is_empty()), stand_in].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
+/// The lines below the result line of a test.
+pub fn result_lines(result: &TestResult) -> Vec<String> {
+    let artifacts = result.artifacts.iter().map(|path| format!("artifacts: {}", path.display()));
+    result.lines.iter().cloned().chain(artifacts).collect()
+}
+
 /// The last line of a run, in the form test runners use.
 pub fn summary_line(message: &Message) -> String {
-    let Message::Summary { passed, failed, errors, skipped, time } = message else { return String::new() };
-    let mut text = format!("{passed} passed, {} failed", failed + errors);
-    if *errors > 0 {
-        text.push_str(&format!(" ({errors} in set-up)"));
-    }
-    if *skipped > 0 {
-        text.push_str(&format!(", {skipped} skipped"));
-    }
-    format!("{text} in {}", seconds(*time))
+    let Message::Summary { passed, failed, errors, skipped, time } = *message else { return String::new() };
+    run::Totals { passed, failed, errors, skipped }.line(time)
 }

@@ -1,6 +1,6 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use super::{Message, Outcome, count, result_detail, seconds, subject_line, summary_line};
+use super::{Message, Outcome, count, result_detail, result_lines, seconds, subject_line, summary_line};
 use crate::quote::shell;
 
 pub fn tell(message: &Message) {
@@ -9,7 +9,8 @@ pub fn tell(message: &Message) {
     }
 }
 
-fn text(message: &Message) -> Option<String> {
+/// The text of `message`, if it has any for people.
+pub fn text(message: &Message) -> Option<String> {
     Some(match message {
         Message::Building { program, repository } => format!("build {program} from {repository}"),
         Message::Built { program, cached: true, .. } => format!("built {program} earlier from the same content"),
@@ -37,9 +38,10 @@ fn text(message: &Message) -> Option<String> {
                 Outcome::Skip | Outcome::Error => String::new(),
             };
             let mut line = format!("{word:<5} {}{time} {}", result.test, result_detail(result)).trim_end().to_string();
-            if !result.lines.is_empty() {
+            let lines = result_lines(result);
+            if !lines.is_empty() {
                 line.push('\n');
-                line.push_str(&indented(&result.lines));
+                line.push_str(&indented(&lines));
             }
             line
         }
@@ -50,7 +52,7 @@ fn text(message: &Message) -> Option<String> {
         Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
         Message::Note { text } => text.clone(),
         Message::Summary { .. } => summary_line(message),
-        Message::Test { .. } => return None,
+        Message::Test { .. } | Message::Report { .. } => return None,
     })
 }
 

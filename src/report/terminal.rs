@@ -1,6 +1,8 @@
 //! Lines and progress for a terminal.
 
-use super::{Message, Outcome, TestResult, count, result_detail, seconds, subject_line, summary_line};
+use super::closing::Line;
+use super::wrap::wrap;
+use super::{Message, Outcome, TestResult, count, result_detail, result_lines, seconds, subject_line, summary_line};
 use crate::quote::shell;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -14,11 +16,9 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// With colour unless NO_COLOR is set (no-color.org) or the terminal is a dumb one.
+    /// With colour where that is wanted.
     pub fn new() -> Terminal {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: !set("NO_COLOR") && !dumb }
+        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: super::colours() }
     }
 
     /// Prints `message`.
@@ -64,6 +64,8 @@ impl Terminal {
             }
             Message::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),
             Message::Note { text } => self.line(text),
+            // Named again at the end, where reports can be found.
+            Message::Report { .. } => {}
             Message::Summary { failed, errors, .. } => {
                 let colour = if failed + errors > 0 { "1;31" } else { "1;32" };
                 self.line(&self.paint(colour, &summary_line(message)));
@@ -89,7 +91,7 @@ impl Terminal {
             Outcome::Skip | Outcome::Error => String::new(),
         };
         self.line(format!("{symbol} {name}{}  {detail}", self.paint("2", &time)).trim_end());
-        self.details(&result.lines);
+        self.details(&result_lines(result));
     }
 
     fn details(&self, lines: &[String]) {
@@ -98,9 +100,26 @@ impl Terminal {
         }
     }
 
+    /// Prints the end of a run.
+    pub fn closing(&self, lines: &[Line]) {
+        let width = lines.iter().map(|line| line.head.len()).max().unwrap_or_default();
+        for Line { bad, head, text } in lines {
+            let head = format!("{head:<width$}");
+            let head = self.paint(if *bad { "1;31" } else { "1" }, &head);
+            self.wrapped(&format!("{head}  {text}"), width + 2);
+        }
+    }
+
     fn line(&self, text: &str) {
+        self.wrapped(text, text.len() - text.trim_start().len() + 3);
+    }
+
+    /// Prints `text`, with what does not fit into its line below it, `indent` columns to the right.
+    fn wrapped(&self, text: &str, indent: usize) {
+        // What is narrower than that is no place for a lab.
+        let columns = super::columns().max(40);
         // Above the spinners, if there are any.
-        self.progress.suspend(|| super::print_line(text));
+        self.progress.suspend(|| wrap(text, columns, indent).iter().for_each(|line| super::print_line(line)));
     }
 
     fn spin(&mut self, key: &str, text: &str) {

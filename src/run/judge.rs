@@ -1,6 +1,7 @@
 //! Whether what a step saw is what its lab file wants.
 
-use super::lease::{Lease, hex};
+use super::lease::Lease;
+use crate::evidence::decode::hex;
 use crate::lab::file::Condition;
 use crate::lab::model::*;
 use serde_json::Value;

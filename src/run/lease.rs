@@ -1,5 +1,7 @@
 //! What a DHCP client says of its lease.
 
+use crate::evidence::decode::hex;
+use crate::evidence::dhcp6::duid_mac;
 use crate::lab::model::{Client, ServerId};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -54,20 +56,6 @@ impl Lease {
             (None, None) => "an unnamed server".into(),
         }
     }
-}
-
-/// The link-layer address in a DUID-LL (type 3) or DUID-LLT (type 1) of Ethernet (RFC 8415, 11.2
-/// and 11.4).
-pub fn duid_mac(duid: &[u8]) -> Option<[u8; 6]> {
-    match duid {
-        [0, 3, 0, 1, mac @ ..] | [0, 1, 0, 1, _, _, _, _, mac @ ..] => mac.try_into().ok(),
-        _ => None,
-    }
-}
-
-/// `02:00:…`.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")
 }
 
 /// The last lease of a dhclient.leases(5) file: later ones replace earlier ones.

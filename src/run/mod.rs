@@ -1,6 +1,8 @@
 //! Running a lab: the session with the runtime, and the judging of what it saw.
 
+mod capture;
 pub mod describe;
+pub mod gather;
 pub mod judge;
 pub mod lease;
 pub mod session;

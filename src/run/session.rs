@@ -1,8 +1,10 @@
 //! One lab, from set-up to clean-up: drives the runtime's session and judges what it reports.
 
 use super::describe::{describe_missing, describe_service};
+use super::gather::Gathered;
 use super::judge::{Seen, Verdict, judge};
 use crate::event::{self, Event};
+use crate::evidence::artifacts::{Artifacts, When};
 use crate::host::{Host, Process, interrupt};
 use crate::lab::model::{Client, GLOBAL, Lab, Patience, Step, StepKind, Test};
 use crate::report::{Message, Outcome, SubjectInfo, TestResult, count};
@@ -29,6 +31,8 @@ pub struct Options {
     pub keep: bool,
     /// Show the daemons' and clients' output.
     pub verbose: bool,
+    /// What is kept of tests, and where.
+    pub artifacts: Artifacts,
 }
 
 impl Options {
@@ -51,11 +55,17 @@ impl Options {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
         }
+        if let (Host::Native(_), Ok(labrun)) = (&self.host, std::env::current_exe()) {
+            add("--capturer", Some(&labrun.to_string_lossy()));
+        }
         if self.strict {
             add("--strict", None);
         }
         if self.keep {
             add("--keep", None);
+        }
+        if self.artifacts.when != When::Never {
+            add("--gather", None);
         }
         words.push(verb.into());
         words
@@ -77,12 +87,16 @@ pub enum Down {
 pub struct Session<'a> {
     lab: &'a Lab,
     options: &'a Options,
-    process: Process,
+    pub(super) process: Process,
     tell: &'a dyn Fn(Message),
     instance: String,
     subject: Option<SubjectInfo>,
     /// Lines about services that failed, collected until somebody asks.
     trouble: Vec<String>,
+    /// Why nothing can be captured.
+    pub(super) no_capture: Option<String>,
+    /// For the artifacts of the test that runs.
+    gathered: Gathered,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
 }
@@ -96,7 +110,18 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         let instance = options.instance_of(lab);
-        Ok(Session { lab, options, process, tell, instance, subject: None, trouble: Vec::new(), broken: false })
+        Ok(Session {
+            lab,
+            options,
+            process,
+            tell,
+            instance,
+            subject: None,
+            trouble: Vec::new(),
+            gathered: Gathered::default(),
+            no_capture: None,
+            broken: false,
+        })
     }
 
     /// Waits until the lab is up.
@@ -157,7 +182,7 @@ impl<'a> Session<'a> {
     }
 
     /// The next event; what is the same at all times is dealt with here.
-    fn next(&mut self) -> Option<Event> {
+    pub(super) fn next(&mut self) -> Option<Event> {
         let event = self.process.event()?;
         match &event {
             Event::Subject { program, how, path } => {
@@ -173,6 +198,8 @@ impl<'a> Session<'a> {
                     self.trouble.push(format!("| {line}"));
                 }
             }
+            Event::NoCapture { reason } => self.no_capture = Some(reason.clone()),
+            Event::Output { stream, name, data } if stream == "file" => self.gathered.file(name, event::bytes(data)),
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
             Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
             Event::Cleaned { instance } => (self.tell)(Message::Cleaned { instance: instance.clone() }),
@@ -195,7 +222,8 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
-        self.process.requests.send("begin");
+        self.gathered = Gathered::default();
+        self.begin(test);
         for (index, step) in test.steps.iter().enumerate() {
             match self.step(test, index, step) {
                 Ok(Ok(detail)) if matches!(step.kind, StepKind::Dhcp(_)) => result.detail = detail,
@@ -214,6 +242,7 @@ impl<'a> Session<'a> {
             }
         }
         result.time = began.elapsed();
+        self.captured(&mut result);
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }
@@ -221,8 +250,12 @@ impl<'a> Session<'a> {
             self.witnesses(&mut result);
         }
         if result.outcome != Outcome::Error {
+            self.gather(&result);
             self.restore(&mut result);
+            // What has just failed to come back.
+            self.gather(&result);
         }
+        result.evidence.files = self.gathered.take(self.lab);
         result.lines.append(&mut self.trouble);
         if interrupt::interrupted() {
             result.outcome = Outcome::Error;
@@ -254,12 +287,51 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Has the state of everything reported, once, if artifacts of this result are kept.
+    fn gather(&mut self, result: &TestResult) {
+        if self.gathered.has_state() || !self.options.artifacts.keeps(result.outcome) {
+            return;
+        }
+        self.process.requests.send("gather");
+        while !matches!(self.next(), Some(Event::Gathered | Event::Lost) | None) {}
+    }
+
+    /// Saves the artifacts of `result` if they are kept. That they cannot be saved is told, and no more:
+    /// the verdict stands.
+    pub fn save(&self, result: &mut TestResult) {
+        let artifacts = &self.options.artifacts;
+        if !artifacts.keeps(result.outcome) || interrupt::interrupted() {
+            return;
+        }
+        if let Err(error) = artifacts.save(self.lab, self.options.client, result) {
+            self.unsaved(&result.test, &error);
+        }
+    }
+
+    /// Saves the artifacts of a lab that could not be set up; their folder.
+    pub fn save_setup(&mut self, down: &Down) -> Option<PathBuf> {
+        let artifacts = &self.options.artifacts;
+        let Down::Failed(lines) = down else { return None };
+        if !artifacts.keeps(Outcome::Error) {
+            return None;
+        }
+        let message = Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() };
+        let saved = artifacts.save_setup(self.lab, self.options.client, &message, self.gathered.take(self.lab));
+        saved.map_err(|error| self.unsaved(&self.lab.name, &error)).ok()
+    }
+
+    fn unsaved(&self, what: &str, error: &anyhow::Error) {
+        let text = format!("warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)");
+        (self.tell)(Message::Note { text });
+    }
+
     /// A service that died though no step asked for it has failed the test, whatever its steps say.
     fn restore(&mut self, result: &mut TestResult) {
         if self.options.verbose && result.outcome == Outcome::Pass {
             self.trouble.clear();
         }
-        self.process.requests.send("restore");
+        let gather = self.options.artifacts.keeps(Outcome::Fail) && !self.gathered.has_state();
+        self.process.requests.send(if gather { "restore gather" } else { "restore" });
         loop {
             match self.next() {
                 Some(Event::Restored) => break,
@@ -314,7 +386,7 @@ impl<'a> Session<'a> {
         const STREAMS: [&str; 4] = ["stdout", "stderr", "lease", "addresses"];
         loop {
             match self.next() {
-                Some(Event::Output { stream, data }) => {
+                Some(Event::Output { stream, data, .. }) => {
                     if let Some(index) = STREAMS.iter().position(|s| *s == stream) {
                         outputs[index].extend(event::bytes(&data));
                     }
@@ -326,7 +398,9 @@ impl<'a> Session<'a> {
                             self.log(&test.short, line);
                         }
                     }
-                    return Ok(Seen { exit, stdout, stderr, lease, addresses });
+                    let seen = Seen { exit, stdout, stderr, lease, addresses };
+                    self.gathered.step(index, &test.steps[index], &seen);
+                    return Ok(seen);
                 }
                 Some(Event::Lost) | None => return Err(Gone),
                 Some(_) => {}

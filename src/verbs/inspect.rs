@@ -1,40 +1,16 @@
-//! What only reads lab files: `list`, `check`, `script`.
+//! What only reads lab files: `check`, `script`, `graph`.
 
 use crate::cli::Cli;
 use crate::error::{Exit, Failure};
+use crate::graph;
 use crate::lab::check;
-use crate::lab::find::{Labs, Origin, show_problems};
+use crate::lab::find::{Labs, show_problems};
 use crate::lab::model::Client;
 use crate::outln;
-use crate::report::Format;
+use crate::report::{Format, colours, columns};
 use crate::script as compiler;
 use anyhow::Result;
-use serde_json::json;
 use std::path::PathBuf;
-
-/// Lists labs and tests.
-///
-/// # Errors
-/// If lab files are broken: their mistakes, after the list of the others.
-pub fn list(cli: &Cli) -> Result<u8> {
-    let labs = Labs::load(&cli.files)?;
-    let names = labs.labs.iter().flat_map(|(_, lab)| lab.tests.iter().map(|t| t.name.chars().count() + 2).chain([lab.name.len()]));
-    let width = names.max().unwrap_or_default().max(2);
-    for (origin, lab) in &labs.labs {
-        let from = if *origin == Origin::BuiltIn { "built in".to_string() } else { lab.file.clone() };
-        if cli.format == Format::Json {
-            let tests: Vec<_> = lab.tests.iter().map(|t| json!({"name": t.name, "about": t.about})).collect();
-            outln!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
-            continue;
-        }
-        outln!("{:<width$}  {} ({from})", lab.name, lab.about);
-        for test in &lab.tests {
-            outln!("  {:<rest$}  {}", test.name, test.about, rest = width - 2);
-        }
-    }
-    labs.intact()?;
-    Ok(Exit::Passed as u8)
-}
 
 /// Checks files; every mistake on a line of its own, on standard output.
 ///
@@ -71,6 +47,27 @@ pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
         outln!("{}", compiler::compile(lab, client).trim_end());
+    }
+    Ok(Exit::Passed as u8)
+}
+
+/// Draws a lab.
+///
+/// # Errors
+/// If there is no such lab.
+pub fn graph(cli: &Cli, lab: &str, format: Format) -> Result<u8> {
+    let labs = Labs::load(&cli.files)?;
+    for lab in labs.labs(&[lab.to_string()])? {
+        let drawing = match format {
+            Format::Text if colours() => graph::coloured(lab, columns()),
+            Format::Text => graph::terminal(lab, columns()),
+            Format::Mermaid => graph::mermaid(lab),
+            Format::Dot => graph::dot(lab),
+            Format::Svg => graph::svg(lab),
+            // The last is none of those that `graph` takes.
+            Format::Json | Format::GithubMatrix => graph::json(lab).to_string(),
+        };
+        outln!("{}", drawing.trim_end());
     }
     Ok(Exit::Passed as u8)
 }

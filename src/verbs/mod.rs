@@ -1,20 +1,28 @@
 //! What each verb does.
 
+pub mod capture;
 pub mod clean;
 pub mod doctor;
 pub mod inspect;
+pub mod list;
 pub mod place;
+pub mod report;
 pub mod running;
 pub mod setup;
 pub mod test;
 pub mod vm;
 
-use crate::cli::{Cli, RunArgs, Verb};
+use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
-use crate::host::{Host, Native};
+use crate::evidence::artifacts::{Artifacts, FOLDER, When};
+use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
+use crate::lab::model::Lab;
+use crate::report::{Format, Message};
 use crate::run::session::Options;
+use crate::subject::{self, Subjects};
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// Runs the verb; the exit code.
 ///
@@ -23,28 +31,38 @@ use anyhow::Result;
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test { tests, run, jobs } => test::test(cli, tests, run, *jobs),
+        Verb::Test(args) => test::test(cli, args),
+        Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(cli, lab, node, command),
         Verb::Shell { lab, node } => running::exec(cli, lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
-        Verb::List => inspect::list(cli),
+        Verb::Capture(args) => match &args.verb {
+            Some(CaptureVerb::Show { file }) => capture::show(file),
+            None => capture::live(cli, args),
+        },
+        Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
+        Verb::List { tests, partition, partitions, durations, format } => match format {
+            Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
+            _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
+        },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
         Verb::Vm { verb } => vm::vm(cli, verb),
+        Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
         Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
     }
 }
 
-/// The host's readiness and the options of a run.
-fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
+/// The host's readiness and the options of a run; what [`prepare`] brings there is still missing.
+fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
     if let Some(instance) = &run.instance
         && !instance.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
         return Err(Failure::usage(format!("--instance: `{instance}` may have letters, digits, `-`, `_` and `.`")).into());
     }
-    let host = running::host(cli)?;
+    let host = running::new(kind)?;
     if let Host::Native(Native { elevated: true }) = host {
         eprintln!("labrun: this kernel refuses user namespaces to ordinary users, so the labs run through sudo");
     }
@@ -56,5 +74,28 @@ fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
         strict: run.is_strict(),
         keep: run.keep,
         verbose: run.verbose,
+        artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
     })
+}
+
+/// Brings what `chosen` need to the host: packages, if that is the VM, the programs under test, of which
+/// `named` are the user's, and the folder their steps run in.
+fn prepare(
+    kind: &HostKind,
+    options: &mut Options,
+    named: &[String],
+    labs: &Labs,
+    chosen: &[&Lab],
+    tell: &dyn Fn(Message),
+) -> Result<(Subjects, Files)> {
+    if *kind == HostKind::Lima {
+        place::ready(options.client, named, labs, chosen)?;
+    }
+    let mut files = Files::on(&options.host, &options.artifacts.folder);
+    let subjects = subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
+    options.folder = match options.host {
+        Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
+        _ => files.folder(&labs.repository, tell)?,
+    };
+    Ok((subjects, files))
 }

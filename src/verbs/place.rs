@@ -2,7 +2,7 @@
 //! user has one.
 
 use super::running::{kind, new};
-use crate::cli::{Cli, RunArgs};
+use crate::cli::Cli;
 use crate::event::Event;
 use crate::host::{Host, HostKind};
 use crate::lab::find::Labs;
@@ -15,11 +15,24 @@ use crate::vm::{Vm, template::Wishes};
 use anyhow::Result;
 use std::path::Path;
 
-/// The kind of host for each of `labs`.
+/// What is to run, by the kind of host it runs on; `lab` says what a piece of it belongs to.
 ///
 /// # Errors
 /// If no host can be used.
-pub fn places(cli: &Cli, labs: &[&Lab], client: Client) -> Result<Vec<HostKind>> {
+pub fn groups<T: Clone>(cli: &Cli, all: &[T], client: Client, lab: impl Fn(&T) -> &Lab) -> Result<Vec<(HostKind, Vec<T>)>> {
+    let places = places(cli, &all.iter().map(lab).collect::<Vec<_>>(), client)?;
+    let mut groups: Vec<(HostKind, Vec<T>)> = Vec::new();
+    for (kind, one) in places.into_iter().zip(all) {
+        match groups.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, group)) => group.push(one.clone()),
+            None => groups.push((kind, vec![one.clone()])),
+        }
+    }
+    Ok(groups)
+}
+
+/// The kind of host for each of `labs`.
+fn places(cli: &Cli, labs: &[&Lab], client: Client) -> Result<Vec<HostKind>> {
     let kind = kind(cli)?;
     if kind != HostKind::Auto || !Vm::new(Wishes::default())?.is_configured() {
         return Ok(vec![kind; labs.len()]);
@@ -41,22 +54,20 @@ fn lacks_kernel(native: &Host, lab: &Lab, client: Client) -> Result<bool> {
     Ok(lacks)
 }
 
-/// Sees to it that a host of `kind` can run `chosen`: a VM is brought up, with what they need.
+/// Sees to it that the VM can run `chosen`: it is brought up, with what they need. `named` are the values
+/// of --subject.
 ///
 /// # Errors
 /// If the VM cannot be had.
-pub fn ready(kind: &HostKind, run: &RunArgs, labs: &Labs, chosen: &[&Lab]) -> Result<()> {
-    if *kind != HostKind::Lima {
-        return Ok(());
-    }
+pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> Result<()> {
     let subjects = chosen.iter().filter_map(|lab| lab.subject.as_ref());
     let folder = |value: &String| Path::new(value.split_once('=').map_or(value.as_str(), |(_, path)| path)).is_dir();
-    let named = run.subject.iter().any(folder);
+    let from_folder = named.iter().any(folder);
     let builds: Vec<&str> =
-        subjects.filter(|s| named || is_repository_of(s, &labs.repository)).filter_map(|s| s.build.as_deref()).collect();
+        subjects.filter(|s| from_folder || is_repository_of(s, &labs.repository)).filter_map(|s| s.build.as_deref()).collect();
     let given = |program: &str| {
         let subject = chosen.iter().filter_map(|lab| lab.subject.as_ref()).find(|s| s.program == program);
-        !run.subject.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
+        !named.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
     };
-    Vm::new(Wishes::default())?.prepare(&needs(chosen, run.client, &given, &builds), &Progress::new())
+    Vm::new(Wishes::default())?.prepare(&needs(chosen, client, &given, &builds), &Progress::new())
 }

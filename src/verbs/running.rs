@@ -146,7 +146,10 @@ fn status_json(events: &[Event]) -> serde_json::Value {
 }
 
 /// The instance that `name` means, which must be up.
-fn instance(host: &Host, name: &str) -> Result<String> {
+///
+/// # Errors
+/// If it is not.
+pub fn instance(host: &Host, name: &str) -> Result<String> {
     let (events, _) = collect(host, &["status".to_string()])?;
     let names: Vec<String> = events.into_iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None }).collect();
     if names.iter().any(|n| n == name) {

@@ -1,65 +1,154 @@
 //! `labrun test`.
 
-use super::options;
-use crate::cli::{Cli, RunArgs};
-use crate::error::{Exit, Failure};
-use crate::host::interrupt;
+use super::{options, place, prepare};
+use crate::cli::{Cli, TestArgs};
+use crate::durations::Durations;
+use crate::error::Failure;
+use crate::evidence::artifacts::Artifacts;
+use crate::host::{HostKind, interrupt};
 use crate::lab::find::{Chosen, Labs};
 use crate::lab::model::{StepKind, Test};
-use crate::report::{Message, Outcome, Reporter, TestResult};
+use crate::partition::{self, Part};
+use crate::report::files::{self, Target};
+use crate::report::record::{Recorder, Unrun};
+use crate::report::run::Parted;
+use crate::report::{Message, Outcome, Reporter, TestResult, deliver, github};
 use crate::run::session::{Down, Options, Session};
-use crate::subject::{self, Given, Subjects};
+use crate::subject::{Given, Subjects};
 use anyhow::Result;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
-/// Runs the chosen tests; several labs at once.
+/// Runs the chosen tests, or the part of them; several labs at once.
 ///
 /// # Errors
-/// Wrong names, broken lab files, a build that fails, a machine that can't run labs at all.
-pub fn test(cli: &Cli, words: &[String], run: &RunArgs, jobs: Option<u16>) -> Result<u8> {
+/// Wrong names, broken lab files, reports that can't be written, a build that fails, a machine that
+/// can't run labs at all.
+pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
+    let TestArgs { tests: words, run, partition: part, reports, .. } = args;
     let labs = Labs::load(&cli.files)?;
     let mut chosen = labs.choose(words)?;
     chosen.retain(|c| !c.tests.is_empty());
     if chosen.is_empty() {
         return Err(Failure::usage("none of these labs has a test").into());
     }
-    let options = options(cli, run, &labs)?;
-    let began = Instant::now();
+    let targets = github::targets(&reports.targets);
+    files::prepare(&targets)?;
     let mut reporter = Reporter::new(cli.format);
-    let subjects = {
-        let reporter = Mutex::new(&mut reporter);
-        let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
-        let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
-        subject::resolve(&all, &run.subject, &labs.repository, &options.host, &tell)?
-    };
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let jobs = jobs.map_or(cores.max(2), usize::from).min(chosen.len());
-    let results = run_labs(&chosen, &options, &subjects, jobs, &mut reporter);
-    if interrupt::interrupted() {
-        reporter.tell(&Message::Note { text: "interrupted, and cleaned up".into() });
-        return Ok(Exit::Interrupted as u8);
+    if targets.contains(&Target::GitHub) {
+        reporter = reporter.on_github();
     }
-    let count = |outcome| results.iter().filter(|r: &&TestResult| r.outcome == outcome).count();
-    let (passed, failed, errors, skipped) = (count(Outcome::Pass), count(Outcome::Fail), count(Outcome::Error), count(Outcome::Skip));
-    if failed > 0 && !options.verbose && !options.keep {
-        let text = "to see more: -v shows what the daemons print, --keep leaves the lab up to look around".into();
-        reporter.tell(&Message::Note { text });
+    let (durations, warning) = Durations::known(reports.durations.as_deref());
+    let keeps = reports.durations.as_deref().filter(|_| warning.is_none());
+    let mut tell = |text| reporter.tell(&Message::Note { text });
+    warning.into_iter().for_each(&mut tell);
+    let order = chosen.iter().map(|c| c.lab.name.clone()).collect();
+    let mut subjects = run.subject.clone();
+    let partition = part.map(|part| divide(&mut chosen, part, &durations, &mut subjects));
+    if let Some(part) = part.filter(|_| chosen.is_empty()) {
+        tell(format!("there is no test in part {part}"));
     }
-    reporter.tell(&Message::Summary { passed, failed, errors, skipped, time: began.elapsed() });
-    options.host.check()?;
-    Ok(match (failed, errors, skipped) {
-        (_, 1.., _) => Exit::Setup,
-        (1.., ..) => Exit::TestFailed,
-        (0, 0, 1..) if options.strict => Exit::Machine,
-        _ => Exit::Passed,
-    } as u8)
+
+    let began = Instant::now();
+    let mut recorder = Recorder::new(&chosen, order);
+    let ended = run_all(cli, &chosen, &labs, args, &subjects, &mut reporter, &mut recorder);
+    let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
+    if let Some(path) = keeps
+        && let Err(error) = Durations::update(path, &result)
+    {
+        reporter.tell(&Message::Note { text: format!("warning: the durations are not kept: {error:#}") });
+    }
+    if ended.is_err() {
+        deliver::write(&result, &targets, &mut reporter);
+    }
+    ended?;
+    let more = result.totals.failed > 0 && !run.verbose && !run.keep;
+    let note = "to see more: -v shows what the daemons print, --keep leaves the lab up to look around";
+    let notes: Vec<String> = more.then(|| note.to_string()).into_iter().collect();
+    Ok(deliver::deliver(&result, &targets, &notes, &mut reporter) as u8)
 }
 
-fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usize, reporter: &mut Reporter) -> Vec<TestResult> {
+/// Leaves of `chosen` the tests of `part`, and of `subjects` what these labs know.
+fn divide(chosen: &mut Vec<Chosen>, part: Part, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
+    let programs =
+        |chosen: &[Chosen]| -> Vec<String> { chosen.iter().filter_map(|c| Some(c.lab.subject.as_ref()?.program.clone())).collect() };
+    let all = programs(chosen);
+    let plan = partition::keep(chosen, part, durations);
+    let here = programs(chosen);
+    let elsewhere = |program: &str| all.iter().any(|p| p == program) && !here.iter().any(|p| p == program);
+    subjects.retain(|subject| !subject.split_once('=').is_some_and(|(program, _)| elsewhere(program)));
+    Parted { part, plan }
+}
+
+/// What becomes of tests that have no result.
+fn unrun(ended: &Result<()>) -> Unrun {
+    match ended {
+        Err(error) if !interrupt::interrupted() => {
+            let text = format!("{error:#}");
+            Unrun { outcome: Outcome::Error, detail: "labrun could not begin".into(), lines: text.lines().map(String::from).collect() }
+        }
+        _ => Unrun { outcome: Outcome::Skip, detail: "not run: labrun was interrupted".into(), lines: Vec::new() },
+    }
+}
+
+fn run_all(
+    cli: &Cli,
+    chosen: &[Chosen],
+    labs: &Labs,
+    args: &TestArgs,
+    subjects: &[String],
+    reporter: &mut Reporter,
+    recorder: &mut Recorder,
+) -> Result<()> {
+    for (kind, group) in place::groups(cli, chosen, args.run.client, |chosen| chosen.lab)? {
+        run_group(&kind, &group, labs, args, subjects, reporter, recorder)?;
+    }
+    Ok(())
+}
+
+/// Runs the tests of one host.
+fn run_group(
+    kind: &HostKind,
+    chosen: &[Chosen],
+    labs: &Labs,
+    args: &TestArgs,
+    subjects: &[String],
+    reporter: &mut Reporter,
+    recorder: &mut Recorder,
+) -> Result<()> {
+    let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
+    let mut options = Options { artifacts, ..options(kind, &args.run, labs)? };
+    let (subjects, files) = {
+        let reporter = Mutex::new((&mut *reporter, &mut *recorder));
+        let tell = |message| {
+            let (reporter, recorder) = &mut *reporter.lock().expect("not poisoned");
+            reporter.tell(&message);
+            recorder.hear(&message);
+        };
+        let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
+        prepare(kind, &mut options, subjects, labs, &all, &tell)?
+    };
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
+    run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {
+        Some(message) => {
+            reporter.tell_of(Some(lab), &message);
+            recorder.hear(&message);
+        }
+        None => reporter.done(lab),
+    });
+    drop(files);
+    if interrupt::interrupted() { Ok(()) } else { options.host.check() }
+}
+
+/// What happened in a lab, by its name; nothing when its last message has been.
+type Told = (String, Option<Message>);
+
+fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usize, mut hear: impl FnMut(&str, Option<Message>)) {
     let queue = Mutex::new(chosen.iter());
-    let (sender, receiver) = channel();
+    let (sender, receiver) = channel::<Told>();
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             let (queue, sender) = (&queue, sender.clone());
@@ -67,56 +156,62 @@ fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usi
                 loop {
                     let next = queue.lock().expect("not poisoned").next();
                     match next {
-                        Some(chosen) if !interrupt::interrupted() => run_lab(chosen, options, subjects, &sender),
+                        Some(chosen) if !interrupt::interrupted() => {
+                            run_lab(chosen, options, subjects, &sender);
+                            let _ = sender.send((chosen.lab.name.clone(), None));
+                        }
                         _ => break,
                     }
                 }
             });
         }
         drop(sender);
-        let mut results = Vec::new();
-        for message in receiver {
-            reporter.tell(&message);
-            if let Message::Result(result) = message {
-                results.push(result);
-            }
+        for (lab, message) in receiver {
+            hear(&lab, message);
         }
-        results
-    })
+    });
 }
 
-fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sender<Message>) {
+fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sender<Told>) {
     let tell = |message: Message| {
-        let _ = sender.send(message);
+        let _ = sender.send((chosen.lab.name.clone(), Some(message)));
     };
     let lab = chosen.lab;
     let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
     let tests: Vec<&Test> = chosen.tests.iter().map(|i| &lab.tests[*i]).collect();
     let (runnable, silent): (Vec<&Test>, Vec<&Test>) = tests.into_iter().partition(|t| client_speaks(t, options));
-    let unrun = |tests: &[&Test], outcome, detail: &str, lines: &[String]| {
+    let unrun = |tests: &[&Test], outcome, detail: &str, artifacts: Option<PathBuf>| {
         for test in tests {
             let result = TestResult::new(lab, test, outcome);
-            let result = TestResult { detail: detail.to_string(), lines: lines.to_vec(), ..result };
-            tell(Message::Result(result));
+            let result = TestResult { detail: detail.to_string(), artifacts: artifacts.clone(), ..result };
+            tell(Message::Result(Box::new(result)));
         }
     };
-    unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), &[]);
+    unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), None);
     if runnable.is_empty() {
         return;
     }
     match session(chosen, options, given, &runnable, &tell) {
-        Ok(()) | Err(Down::Interrupted) => {}
-        Err(Down::Skip(reason)) => unrun(&runnable, Outcome::Skip, &reason, &[]),
-        Err(Down::Failed(_)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", &[]),
+        Ok(()) | Err((Down::Interrupted, _)) => {}
+        Err((Down::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
+        Err((Down::Failed(_), artifacts)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts),
     }
 }
 
-fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&Test], tell: &dyn Fn(Message)) -> Result<(), Down> {
-    let failed = |error: anyhow::Error| Down::Failed(vec![format!("{error:#}")]);
+/// Runs `tests` in the lab; why it is down if it could not be set up, and the folder of its artifacts.
+fn session(
+    chosen: &Chosen,
+    options: &Options,
+    given: Option<&Given>,
+    tests: &[&Test],
+    tell: &dyn Fn(Message),
+) -> Result<(), (Down, Option<PathBuf>)> {
+    let failed = |error: anyhow::Error| (Down::Failed(vec![format!("{error:#}")]), None);
     let mut session = Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
     if let Err(down) = session.up() {
+        let artifacts = session.save_setup(&down);
         session.end();
-        return Err(down);
+        return Err((down, artifacts));
     }
     if options.verbose {
         session.follow();
@@ -126,12 +221,15 @@ fn session(chosen: &Chosen, options: &Options, given: Option<&Given>, tests: &[&
         if interrupt::interrupted() {
             break;
         }
-        let result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
+        let mut result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
+        if !broken {
+            session.save(&mut result);
+        }
         broken |= session.broken || result.outcome == Outcome::Error;
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
         }
-        tell(Message::Result(result));
+        tell(Message::Result(Box::new(result)));
     }
     session.end();
     Ok(())

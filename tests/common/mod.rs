@@ -30,13 +30,17 @@ pub fn is_root() -> bool {
 
 /// The labrun of this build, as `user`, with a clean environment.
 pub fn labrun(user: User) -> Command {
-    let binary = env!("CARGO_BIN_EXE_labrun");
+    command(user, env!("CARGO_BIN_EXE_labrun"))
+}
+
+/// `program`, as `user`, with a clean environment.
+pub fn command(user: User, program: &str) -> Command {
     let mut command = match user {
-        User::Own => Command::new(binary),
+        User::Own => Command::new(program),
         User::Ordinary => {
             let name = std::env::var("LABRUN_TEST_USER").unwrap_or_else(|_| "nobody".into());
             let mut command = Command::new("setpriv");
-            command.args(["--reuid", &name, "--regid", &group(&name), "--clear-groups", "--", binary]);
+            command.args(["--reuid", &name, "--regid", &group(&name), "--clear-groups", "--", program]);
             command.env("HOME", "/nonexistent");
             command
         }
@@ -45,6 +49,8 @@ pub fn labrun(user: User) -> Command {
     for name in ["CI", "LABRUN_SUBJECT", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "NO_COLOR"] {
         command.env_remove(name);
     }
+    // Most tests have labs fail in folders that are nobody's.
+    command.env("LABRUN_ARTIFACTS", "never").env_remove("LABRUN_ARTIFACTS_DIR");
     command.stdin(Stdio::null()).current_dir("/");
     command
 }

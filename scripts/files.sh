@@ -1,0 +1,144 @@
+# The files of a run on another machine, behind remote.sh: copies of the user's folders, and programs
+# built in them. They lie in $FILES, which goes when no lab is up and no run uses it any more:
+#
+#   ID/NAME/       the copy of a folder or program;  ID/manifest: the names of what was copied
+#
+# Requests are read from standard input, each a line, some followed by chunks:
+#   folder ID NAME            copy: the answer is how what was copied before looks now (stat -c '%f %s %.9Y
+#                             %n'), each behind a NUL, and an empty one; then come, in chunks, the names of
+#                             what has gone, the new manifest, and a tar archive
+#   built BUILD PROGRAM       whether BUILD is in the cache
+#   build BUILD PROGRAM COPY  build it in a copy by the command that follows in chunks
+#   end                       the run is over
+# Answers are lines: `path PATH`, `absent`, `output STATUS LENGTH` and as many bytes, `failed REASON`.
+
+remote_files() {
+  local USE OVER=0 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/labrun request
+  # When labrun is killed, an answer must not end this shell before it has cleaned up.
+  trap : PIPE
+  umask 022
+  until files_open; do :; done
+  trap files_end EXIT
+  printf 'labrun %s %s\n' "$HOW" "$(uname -m)"
+  while read -ra request; do
+    case ${request[0]-} in
+      folder) files_folder "${request[@]:1}" ;;
+      built) files_built "${request[@]:1}" || echo absent ;;
+      build) files_build "${request[@]:1}" ;;
+      end) OVER=1 && break ;;
+      *) files_fail "unknown request ${request[*]}" ;;
+    esac
+  done
+  # Here, where what the trap needs is still known.
+  exit
+}
+
+# files_open: make $FILES and hold it by a shared lock; fails if it was removed in the meantime.
+files_open() {
+  mkdir -m 700 "$FILES" 2>/dev/null
+  [[ $(stat -c '%F %u' -- "$FILES" 2>/dev/null) == "directory $EUID" ]] || {
+    [[ ! -e $FILES && ! -L $FILES && -w ${FILES%/*} ]] && return 1
+    echo "$FILES is not a folder of this user's; remove it" >&2
+    exit 3
+  }
+  { exec {USE}<"$FILES"; } 2>/dev/null || return
+  flock --shared "$USE" && [[ $FILES -ef /proc/self/fd/$USE ]] && return
+  exec {USE}<&-
+  return 1
+}
+
+# files_end: without a word from labrun it was killed or the connection broke. Then its sessions are
+# being ended at the same time, and the last who leaves must be the one who removes the files.
+files_end() {
+  local deadline=$((SECONDS + 10))
+  ((OVER)) || while files_owned && ((SECONDS < deadline)); do sleep 0.05; done
+  exec {USE}<&-
+  files_remove
+}
+
+# files_owned: some labrun's session is at work in a lab.
+files_owned() {
+  local owner pid start
+  for owner in "$ROOT"/*/owner; do
+    { read -r pid start <"$owner"; } 2>/dev/null && remote_start "$pid" && [[ $REPLY == "$start" ]] && return
+  done
+  return 1
+}
+
+# files_remove: remove all of it unless a lab is up or a run uses it.
+files_remove() {
+  local lock labs=("$ROOT"/*)
+  [[ ! -d ${labs[0]} ]] && { exec {lock}<"$FILES"; } 2>/dev/null || return 0
+  flock --nonblock "$lock" && [[ $FILES -ef /proc/self/fd/$lock ]] && rm -rf -- "$FILES"
+  exec {lock}<&-
+}
+
+files_fail() {
+  printf 'failed %s\n' "${1//$'\n'/; }"
+  exit 4
+}
+
+# files_chunks: what comes as `LENGTH`, a line, and as many bytes, until a length is 0.
+files_chunks() {
+  local length
+  while read -r length; do
+    ((length)) || return 0
+    head -c "$length" || return
+  done
+  return 1
+}
+
+files_folder() {
+  local place=$FILES/$1 tree=$FILES/$1/$2 lock error
+  mkdir -p "$tree" || files_fail "cannot make $tree"
+  exec {lock}<"$place" && flock "$lock" && cd -- "$tree" || files_fail "cannot use $tree"
+  [[ ! -e ../manifest ]] || xargs -0 -r -a ../manifest stat --printf '%f %s %.9Y %n\0' -- 2>/dev/null
+  printf '\0'
+  files_chunks >../gone && files_chunks >../manifest.new || exit 4
+  # Removed before the manifest forgets them, and noted there before they are written: whenever this
+  # is cut short, the next time finds out.
+  xargs -0 -r -a ../gone rm -rf --
+  xargs -0 -r -a ../gone dirname -z -- | sort -zu | xargs -0 -r rmdir -p --ignore-fail-on-non-empty -- 2>/dev/null
+  mv ../manifest.new ../manifest
+  error=$(files_chunks | tar -x -p --no-same-owner --recursive-unlink -f - 2>&1) || files_fail "cannot write to $tree: $error"
+  exec {lock}<&-
+  cd /
+  printf 'path %s\n' "$tree"
+}
+
+files_built() {
+  [[ -x $CACHE/$1/$2 ]] && printf 'path %s\n' "$CACHE/$1/$2"
+}
+
+files_build() {
+  local build=$1 program=$2 tree=$3 command out log status over=0
+  command=$(files_chunks) || exit 4
+  # Built beside and renamed, so that a build that was cut short is never taken for a whole one.
+  mkdir -p "$CACHE" && out=$(mktemp -d "$CACHE/.building-XXXXXX") && log=$(mktemp "$FILES/log-XXXXXX") ||
+    files_fail "cannot write to $CACHE"
+  # As after a login, because a toolchain's folder is often only on that PATH. In a group of its own,
+  # so that the compilers end with it.
+  set -m
+  # shellcheck disable=SC2016 # expanded by the shell that reads it
+  (cd -- "$tree" && OUT=$out exec bash -lc 'PATH=$PATH:$1; eval "$2"' labrun "$PATH" "$command") </dev/null >"$log" 2>&1 &
+  set +m
+  # No request comes before the answer: what can be read is the end of the input.
+  while [[ -n $(jobs -r) ]]; do
+    read -rt 0.05 || (($? > 128)) || { over=1 && kill -KILL -- "-$!"; }
+  done
+  wait $!
+  status=$?
+  if ((over)); then
+    rm -rf -- "$out"
+    exit 4
+  fi
+  if ((!status)) && [[ -x $out/$program ]]; then
+    rm -rf -- "${CACHE:?}/$build" && chmod 755 "$out" && mv -T -- "$out" "$CACHE/$build"
+    files_built "$build" "$program" || files_fail "cannot write to $CACHE"
+  else
+    rm -rf -- "$out"
+    printf 'output %s %s\n' "$status" "$(stat -c %s "$log")"
+    cat "$log"
+  fi
+  rm -f "$log"
+}

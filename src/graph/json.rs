@@ -1,0 +1,50 @@
+//! A lab's topology for programs. Names are those of the lab file, whatever they hold.
+
+use super::picture::{ports, runs_subject};
+use crate::lab::model::{End, Lab, Link, Node, Service};
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+pub fn describe(lab: &Lab) -> Value {
+    let bridges = lab.bridges.iter().map(|b| json!({"name": b.name, "addresses": texts(&b.addresses), "mtu": b.mtu, "mac": b.mac}));
+    json!({
+        "lab": lab.name,
+        "about": lab.about,
+        "subject": lab.subject.as_ref().map(|s| &s.program),
+        "bridges": bridges.collect::<Vec<_>>(),
+        "nodes": lab.nodes.iter().map(|n| node(lab, n)).collect::<Vec<_>>(),
+    })
+}
+
+fn node(lab: &Lab, node: &Node) -> Value {
+    let services: Vec<&Service> = lab.services.iter().filter(|s| s.node == node.handle).collect();
+    json!({
+        "name": node.name,
+        "forward": node.forward,
+        "nft": node.nft.is_some(),
+        "subject": services.iter().any(|s| runs_subject(lab, s)),
+        "links": node.links.iter().map(|l| link(lab, l)).collect::<Vec<_>>(),
+        "services": services.iter().map(|s| service(lab, s)).collect::<Vec<_>>(),
+    })
+}
+
+fn link(lab: &Lab, link: &Link) -> Value {
+    let mut value = json!({"name": link.name, "addresses": texts(&link.addresses), "mtu": link.mtu, "mac": link.mac});
+    match &link.end {
+        End::Port { bridge, port } => {
+            value["bridge"] = json!(bridge);
+            value["port"] = json!(port);
+        }
+        End::Peer { node, link } => value["peer"] = json!({"node": lab.nodes[*node].name, "link": link}),
+    }
+    value
+}
+
+fn service(lab: &Lab, service: &Service) -> Value {
+    let [udp, tcp] = ports(service);
+    json!({"name": service.name, "udp": udp, "tcp": tcp, "subject": runs_subject(lab, service)})
+}
+
+fn texts(addresses: &[IpNet]) -> Vec<String> {
+    addresses.iter().map(|a| a.to_string()).collect()
+}

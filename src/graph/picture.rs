@@ -1,0 +1,214 @@
+//! What all drawings show of a lab, and which lane each network runs in.
+//!
+//! The drawings for people are turned by a quarter against the usual ones: networks run downwards, each
+//! in a lane of its own, and nodes stand beside them one below the other. That way any lab can be
+//! drawn, because what there may be many of grows in the direction that may grow, and names and
+//! addresses have the whole width.
+
+use crate::lab::file::Condition;
+use crate::lab::model::{End, GLOBAL, Lab, Link, Service};
+use crate::text::plain;
+
+/// A lab to draw. All texts are plain ones: a single line, nothing invisible.
+#[derive(Debug)]
+pub struct Picture {
+    /// The lab's name.
+    pub name: String,
+    /// A sentence about it.
+    pub about: String,
+    /// Its nodes, in the order of the file.
+    pub hosts: Vec<Host>,
+    /// Its networks: bridges, in the order of the file, then cables between two nodes.
+    pub nets: Vec<Net>,
+    /// How many lanes they need.
+    pub lanes: usize,
+}
+
+/// A node.
+#[derive(Debug, Default)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// The program under test, if it runs here.
+    pub subject: Option<String>,
+    /// What else it does: `forwards`, `nft`.
+    pub tags: Vec<&'static str>,
+    /// Its interfaces.
+    pub links: Vec<Socket>,
+    /// Its services.
+    pub services: Vec<Daemon>,
+}
+
+/// An interface.
+#[derive(Debug)]
+pub struct Socket {
+    /// Its name.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// The bridge's end of the cable, if it is plugged into one.
+    pub port: Option<String>,
+    /// Index of its network.
+    pub net: usize,
+}
+
+/// A service.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Its name.
+    pub name: String,
+    /// Where it listens, as far as the lab file says: `udp 67, 547`.
+    pub listens: String,
+    /// Whether it runs the program under test.
+    pub subject: bool,
+}
+
+/// A bridge, or a cable between two nodes.
+#[derive(Debug)]
+pub struct Net {
+    /// The bridge's name.
+    pub bridge: Option<String>,
+    /// The lane it runs in.
+    pub lane: usize,
+    /// First and last host on it; `None` if nothing is plugged in.
+    pub hosts: Option<(usize, usize)>,
+    /// How many interfaces are on it.
+    pub links: usize,
+}
+
+impl Picture {
+    /// What there is to draw of `lab`.
+    pub fn of(lab: &Lab) -> Picture {
+        let nets = lab.bridges.iter().map(|b| Net { bridge: Some(plain(&b.name)), lane: 0, hosts: None, links: 0 }).collect();
+        let mut picture = Picture { name: plain(&lab.name), about: plain(&lab.about), hosts: Vec::new(), nets, lanes: 0 };
+        // A cable by its two ends, which are found one after the other.
+        let mut cables: Vec<((usize, &str), usize)> = Vec::new();
+        for (index, node) in lab.nodes.iter().enumerate() {
+            let services: Vec<&Service> = lab.services.iter().filter(|s| s.node == node.handle).collect();
+            let mut host = Host {
+                name: plain(&node.name),
+                subject: subject(lab, &services),
+                tags: [(node.forward, "forwards"), (node.nft.is_some(), "nft")].into_iter().filter(|t| t.0).map(|t| t.1).collect(),
+                services: services.iter().map(|s| daemon(lab, s)).collect(),
+                ..Host::default()
+            };
+            for link in &node.links {
+                let (net, port) = match &link.end {
+                    End::Port { bridge, port } => {
+                        let net = lab.bridges.iter().position(|b| b.name == *bridge).expect("a checked lab has the bridges it names");
+                        (net, Some(plain(port)))
+                    }
+                    End::Peer { node: other, link: far } => {
+                        let found = cables.iter().find(|(end, _)| *end == (index, link.name.as_str()));
+                        let net = found.map_or(picture.nets.len(), |(_, net)| *net);
+                        if net == picture.nets.len() {
+                            picture.nets.push(Net { bridge: None, lane: 0, hosts: None, links: 0 });
+                            cables.push(((*other, far), net));
+                        }
+                        (net, None)
+                    }
+                };
+                host.links.push(socket(link, port, net));
+            }
+            picture.hosts.push(host);
+        }
+        picture.own_addresses(lab);
+        picture.lay();
+        picture
+    }
+
+    /// A bridge that has addresses is an interface of the lab's own namespace, too.
+    fn own_addresses(&mut self, lab: &Lab) {
+        for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty()) {
+            let own = self.hosts.iter().position(|h| h.name == GLOBAL).unwrap_or_else(|| {
+                self.hosts.push(Host { name: GLOBAL.into(), ..Host::default() });
+                self.hosts.len() - 1
+            });
+            let addresses = bridge.addresses.iter().map(|a| a.to_string()).collect();
+            self.hosts[own].links.push(Socket { name: plain(&bridge.name), addresses, port: None, net });
+        }
+    }
+
+    /// Gives every network a lane that is free as far as it reaches.
+    fn lay(&mut self) {
+        for (index, host) in self.hosts.iter().enumerate() {
+            for link in &host.links {
+                let net = &mut self.nets[link.net];
+                net.links += 1;
+                net.hosts = Some((net.hosts.map_or(index, |(first, _)| first), index));
+            }
+        }
+        // The last host in each lane.
+        let mut busy: Vec<usize> = Vec::new();
+        for index in 0..self.hosts.len() {
+            for net in self.nets.iter_mut().filter(|n| n.hosts.is_some_and(|(first, _)| first == index)) {
+                let lane = busy.iter().position(|last| *last < index).unwrap_or(busy.len());
+                if lane == busy.len() {
+                    busy.push(0);
+                }
+                busy[lane] = net.hosts.expect("just asked").1;
+                net.lane = lane;
+            }
+        }
+        self.lanes = busy.len();
+    }
+
+    /// Whether `host` is the first on the network. Drawings that flow from left to right have it before the
+    /// network, and the others behind it.
+    pub fn is_first(&self, host: usize, net: usize) -> bool {
+        self.nets[net].hosts.is_some_and(|(first, _)| first == host)
+    }
+
+    /// Bridges that nothing is plugged into.
+    pub fn unplugged(&self) -> impl Iterator<Item = &str> {
+        self.nets.iter().filter(|n| n.links == 0).filter_map(|n| n.bridge.as_deref())
+    }
+
+    /// Bridges whose lane begins at a host: index, name, and the lane that the name stands in. That is the
+    /// bridge's own, unless its name would hide other networks there.
+    pub fn beginning(&self, host: usize) -> impl Iterator<Item = (usize, &str, usize)> {
+        let bridges = self.nets.iter().enumerate().filter(move |(i, _)| self.is_first(host, *i));
+        bridges.filter_map(move |(index, net)| {
+            let begun = |(i, other): &(usize, &Net)| other.hosts.is_some_and(|(first, _)| first < host || (first == host && *i < index));
+            let lasts = |(_, other): &(usize, &Net)| other.hosts.is_some_and(|(_, last)| last >= host) && other.lane > net.lane;
+            let hidden = self.nets.iter().enumerate().filter(begun).filter(lasts).map(|(_, other)| other.lane + 1).max();
+            Some((index, net.bridge.as_deref()?, hidden.unwrap_or(net.lane)))
+        })
+    }
+}
+
+fn socket(link: &Link, port: Option<String>, net: usize) -> Socket {
+    Socket { name: plain(&link.name), addresses: link.addresses.iter().map(|a| a.to_string()).collect(), port, net }
+}
+
+fn daemon(lab: &Lab, service: &Service) -> Daemon {
+    let [udp, tcp] = ports(service).map(|ports| ports.iter().map(|p| p.to_string()).collect::<Vec<_>>().join(", "));
+    let listens: Vec<String> =
+        [("udp", udp), ("tcp", tcp)].into_iter().filter(|p| !p.1.is_empty()).map(|(p, n)| format!("{p} {n}")).collect();
+    Daemon { name: plain(&service.name), listens: listens.join(", "), subject: runs_subject(lab, service) }
+}
+
+/// The UDP and the TCP ports that a service listens on once it is ready.
+pub fn ports(service: &Service) -> [Vec<u16>; 2] {
+    let mut ports = [Vec::new(), Vec::new()];
+    for condition in &service.run.ready {
+        match condition {
+            Condition::Udp(port) => ports[0].push(*port),
+            Condition::Tcp(port) => ports[1].push(*port),
+            _ => {}
+        }
+    }
+    ports
+}
+
+fn subject(lab: &Lab, services: &[&Service]) -> Option<String> {
+    let program = &lab.subject.as_ref()?.program;
+    services.iter().any(|s| runs_subject(lab, s)).then(|| plain(program))
+}
+
+/// Whether a service runs the program under test: its command names it, or it has a stand-in.
+pub fn runs_subject(lab: &Lab, service: &Service) -> bool {
+    let Some(subject) = &lab.subject else { return false };
+    let part_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    service.stand_in.is_some() || service.run.command.split(|c| !part_of_name(c)).any(|word| word == subject.program)
+}

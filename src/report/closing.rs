@@ -1,0 +1,64 @@
+//! What a run says at its end, above the counts: the failed tests again, the slowest, the skipped.
+
+use super::run::{Run, seconds};
+use super::{Outcome, count};
+use crate::report::files::Kind;
+use std::cmp::Reverse;
+use std::path::PathBuf;
+
+/// How many of the slowest are named, and how many tests a run must have for that.
+const SLOWEST: usize = 3;
+/// How many lines of results hide those that failed: a screen.
+const SCREEN: usize = 20;
+
+/// A line of the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Whether it is bad news.
+    pub bad: bool,
+    /// What it is about: `slowest`.
+    pub head: &'static str,
+    /// The rest.
+    pub text: String,
+}
+
+/// The lines for `run`, of which `written` reports were made.
+pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut add = |bad, head, text| lines.push(Line { bad, head, text });
+    let printed: usize = run.tests.iter().map(|t| t.lines.len() + 1).sum();
+    if run.tests.len() > SLOWEST || printed > SCREEN {
+        for test in run.tests.iter().filter(|t| t.is_bad()) {
+            let word = if test.outcome == Outcome::Fail { "failed" } else { "error" };
+            let why = test.place().unwrap_or(test.detail.clone());
+            add(true, word, format!("{}  {why}", test.test).trim_end().into());
+        }
+    }
+    for (reason, tests) in run.skips() {
+        let names = if tests.len() > 5 { count(tests.len(), "test") } else { tests.join(", ") };
+        add(false, "skipped", if reason.is_empty() { names } else { format!("{names}: {reason}") });
+    }
+    let mut ran: Vec<_> = run.tests.iter().filter(|t| matches!(t.outcome, Outcome::Pass | Outcome::Fail)).collect();
+    if ran.len() > SLOWEST {
+        ran.sort_by_key(|test| Reverse(test.ms));
+        let slowest: Vec<String> = ran.iter().take(SLOWEST).map(|t| format!("{} {}", t.test, seconds(t.ms))).collect();
+        add(false, "slowest", slowest.join(", "));
+    }
+    if let Some(lack) = run.lack() {
+        add(true, "incomplete", lack);
+    }
+    let mut folders: Vec<&String> = run.tests.iter().filter_map(|t| t.artifacts.as_ref()).collect();
+    folders.dedup();
+    for folder in folders {
+        add(false, "artifacts", folder.clone());
+    }
+    for (kind, path) in written {
+        add(false, "report", format!("{kind} in {}", path.display()));
+    }
+    lines
+}
+
+/// `line` as plain text.
+pub fn plain(line: &Line) -> String {
+    format!("{}: {}", line.head, line.text)
+}

@@ -1,0 +1,160 @@
+//! Reports as files: what `--report` names, and the one place that writes.
+
+use super::run::Run;
+use super::{html, junit};
+use crate::error::Failure;
+use crate::lab::decode::{quoted, suggest};
+use anyhow::{Context, Result};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// A kind of report that is a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The run itself (docs/json.md).
+    Json,
+    /// JUnit XML.
+    Junit,
+    /// One page that needs nothing else.
+    Html,
+}
+
+/// What `--report` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A file.
+    File(Kind, PathBuf),
+    /// Groups, annotations and the step summary of GitHub Actions.
+    GitHub,
+}
+
+const KINDS: [(&str, Option<Kind>); 4] =
+    [("json", Some(Kind::Json)), ("junit", Some(Kind::Junit)), ("html", Some(Kind::Html)), ("github", None)];
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(KINDS.iter().find(|(_, kind)| *kind == Some(*self)).map_or("", |(name, _)| name))
+    }
+}
+
+impl FromStr for Target {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Target, Failure> {
+        let (name, file) = text.split_once('=').map_or((text, None), |(name, file)| (name, Some(file)));
+        let names = KINDS.map(|(name, _)| name);
+        let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == name) else {
+            let hint = suggest(name, names).map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+            return Err(Failure::usage(format!("there is no report `{name}`{hint}; there is {}", quoted(&names))));
+        };
+        match (kind, file) {
+            (Some(kind), Some(file)) if !file.is_empty() => Ok(Target::File(*kind, file.into())),
+            (Some(_), _) => Err(Failure::usage(format!("`{name}` wants a file: `{name}=FILE`"))),
+            (None, None) => Ok(Target::GitHub),
+            (None, Some(_)) => Err(Failure::usage(format!("`{name}` goes to GitHub, not to a file"))),
+        }
+    }
+}
+
+/// Makes sure that every target can be written, before anything is run for it.
+///
+/// # Errors
+/// For the first that can't, or that two reports want.
+pub fn prepare(targets: &[Target]) -> Result<()> {
+    let mut seen: Vec<&Path> = Vec::new();
+    for target in targets {
+        let Target::File(kind, path) = target else { continue };
+        if seen.contains(&path.as_path()) {
+            return Err(Failure::usage(format!("two reports are to go to {}", path.display())).into());
+        }
+        seen.push(path);
+        writable(path).map_err(|error| Failure::usage(format!("cannot write the {kind} report: {error:#}")))?;
+    }
+    Ok(())
+}
+
+/// Makes sure that `path` can be written; its folder is made if need be.
+///
+/// # Errors
+/// Why it can't.
+pub fn writable(path: &Path) -> Result<()> {
+    match place(path)? {
+        Place::Stream => File::options().write(true).open(path).map(drop),
+        Place::File { target, folder } => temporary(&target, &folder).map(drop),
+    }
+    .with_context(|| path.display().to_string())
+}
+
+/// Writes every file of `targets`, all of them though one fails; what was written.
+///
+/// # Errors
+/// Those that could not be written.
+pub fn write_all(targets: &[Target], run: &Run) -> (Vec<(Kind, PathBuf)>, Vec<anyhow::Error>) {
+    let (mut written, mut failed) = (Vec::new(), Vec::new());
+    for target in targets {
+        let Target::File(kind, path) = target else { continue };
+        let text = match kind {
+            Kind::Json => Ok(run.json()),
+            Kind::Junit => junit::document(run),
+            Kind::Html => Ok(html::page(run, &folder_of(path), &std::env::current_dir().unwrap_or_default())),
+        };
+        match text.and_then(|text| write(path, text.as_bytes())) {
+            Ok(()) => written.push((*kind, path.clone())),
+            Err(error) => failed.push(error.context(format!("cannot write the {kind} report"))),
+        }
+    }
+    (written, failed)
+}
+
+/// The folder of `path`, which is there, without links and `..`.
+fn folder_of(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::canonicalize(folder).unwrap_or(folder.to_path_buf())
+}
+
+/// Writes `path` as a whole or not at all; its folder is made if need be.
+///
+/// # Errors
+/// If that cannot be done.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let done = match place(path)? {
+        Place::Stream => File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes)),
+        Place::File { target, folder } => temporary(&target, &folder).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.persist(&target).map_err(|error| error.error)?;
+            Ok(())
+        }),
+    };
+    done.with_context(|| path.display().to_string())
+}
+
+/// How a path is written.
+enum Place {
+    /// A file beside it takes its name when it is whole.
+    File { target: PathBuf, folder: PathBuf },
+    /// It is a pipe or a device, whose name nothing may take.
+    Stream,
+}
+
+fn place(path: &Path) -> Result<Place> {
+    // Through a link: its name is to stay one.
+    let target = fs::canonicalize(path).unwrap_or(path.to_path_buf());
+    match fs::metadata(&target) {
+        Ok(found) if found.is_dir() => anyhow::bail!("{} is a folder", path.display()),
+        Ok(found) if !found.is_file() => return Ok(Place::Stream),
+        _ => {}
+    }
+    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    Ok(Place::File { target, folder })
+}
+
+/// A new file in `folder`, gone unless it is given its name. It may be read by whoever the umask allows.
+fn temporary(target: &Path, folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mode = fs::metadata(target).map_or(0o666, |found| found.permissions().mode() & 0o777);
+    tempfile::Builder::new().prefix(".labrun-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)
+}

@@ -1,0 +1,75 @@
+//! The JUnit report: a suite a lab, a test case a test.
+
+use super::Outcome;
+use super::run::{Run, TestRun};
+use anyhow::{Context, Result};
+use chrono::DateTime;
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use std::time::Duration;
+
+/// The document, in the dialect that Jenkins, GitLab and most others read.
+///
+/// # Errors
+/// None that is known: what XML forbids is left out of the texts.
+pub fn document(run: &Run) -> Result<String> {
+    let mut report = Report::new("labrun");
+    let started = DateTime::parse_from_rfc3339(&run.started).ok();
+    report.set_time(Duration::from_millis(run.ms));
+    if let Some(started) = started {
+        report.set_timestamp(started);
+    }
+    for lab in &run.labs {
+        let mut suite = TestSuite::new(lab.name.as_str());
+        if let Some(started) = started {
+            suite.set_timestamp(started);
+        }
+        suite.set_time(Duration::from_millis(run.tests_of(&lab.name).map(|t| t.ms).sum()));
+        suite.add_property(("about", lab.about.as_str()));
+        suite.add_property(("file", lab.file.as_str()));
+        if let Some(subject) = &lab.subject {
+            suite.add_property(("subject", subject.program.as_str()));
+            suite.add_property(("subject-how", subject.how.as_str()));
+            suite.add_property(("subject-path", subject.path.as_str()));
+        }
+        suite.add_test_cases(run.tests_of(&lab.name).map(|test| case(run, test)));
+        report.add_test_suite(suite);
+    }
+    // Two characters that XML 1.0 forbids (2.2) get past quick-junit.
+    let text = report.to_string().context("cannot write XML")?;
+    Ok(text.replace(['\u{fffe}', '\u{ffff}'], ""))
+}
+
+fn case(run: &Run, test: &TestRun) -> TestCase {
+    let mut status = match test.outcome {
+        Outcome::Pass => TestCaseStatus::success(),
+        Outcome::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Outcome::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Outcome::Skip => TestCaseStatus::skipped(),
+    };
+    if test.outcome != Outcome::Pass {
+        let story = test.story(run);
+        let first = story.first().filter(|_| test.is_bad()).unwrap_or(&test.detail);
+        status.set_message(first.as_str());
+        if test.is_bad() {
+            status.set_type(if test.outcome == Outcome::Fail { "failure" } else { "error" });
+            status.set_description([std::slice::from_ref(&test.detail), story].concat().join("\n"));
+        }
+    }
+    let mut case = TestCase::new(test.test.as_str(), status);
+    case.set_classname(test.lab.as_str());
+    case.set_time(Duration::from_millis(test.ms));
+    let mut said: Vec<String> = match test.outcome {
+        Outcome::Pass if !test.detail.is_empty() => vec![test.detail.clone()],
+        _ => Vec::new(),
+    };
+    said.extend(test.stand_in().map(|name| format!("tested the stand-in {name}")));
+    said.extend(test.artifacts.iter().map(|folder| format!("artifacts: {folder}")));
+    said.extend(test.logs.iter().map(|log| {
+        let cut = if log.left_out > 0 { format!(" (the first {} bytes are left out)", log.left_out) } else { String::new() };
+        format!("--- {}{cut}\n{}", log.name, log.text.trim_end())
+    }));
+    if !said.is_empty() {
+        case.set_system_out(said.join("\n"));
+    }
+    case
+}

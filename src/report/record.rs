@@ -1,0 +1,208 @@
+//! Collects what happens in a run, for the reports.
+
+use super::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
+use super::{Message, Outcome, SubjectInfo, TestResult};
+use crate::evidence::ladder::Ladder;
+use crate::graph;
+use crate::lab::find::Chosen;
+use crate::lab::model::{Lab, Test};
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// How much of one log a report holds, in bytes.
+const LOG: usize = 64 << 10;
+/// How much of all logs of a test.
+const LOGS: usize = 256 << 10;
+/// How many files of a test's artifacts are named.
+const FILES: usize = 100;
+
+/// What a test is taken for that has no result.
+#[derive(Clone, Debug)]
+pub struct Unrun {
+    /// How that counts.
+    pub outcome: Outcome,
+    /// Why it is so.
+    pub detail: String,
+    /// What went wrong.
+    pub lines: Vec<String>,
+}
+
+/// What is known of a run so far.
+pub struct Recorder<'a> {
+    chosen: &'a [Chosen<'a>],
+    /// All labs of the whole run, in their order.
+    order: Vec<String>,
+    started: SystemTime,
+    setups: BTreeMap<String, Setup>,
+    subjects: BTreeMap<String, SubjectInfo>,
+    results: BTreeMap<String, TestRun>,
+}
+
+impl<'a> Recorder<'a> {
+    /// For a run of `chosen`, which may be a part of the labs that `order` names.
+    pub fn new(chosen: &'a [Chosen<'a>], order: Vec<String>) -> Recorder<'a> {
+        let (setups, subjects, results) = Default::default();
+        Recorder { chosen, order, started: SystemTime::now(), setups, subjects, results }
+    }
+
+    /// Takes in what happened.
+    pub fn hear(&mut self, message: &Message) {
+        let setup = |state, time: Duration, lines: &[String]| Setup { state, ms: time.as_millis() as u64, lines: lines.to_vec() };
+        match message {
+            Message::Subject { lab, subject } => {
+                self.subjects.insert(lab.clone(), subject.clone());
+            }
+            Message::Ready { instance, time, reused, .. } => {
+                let state = if *reused { SetupState::Reused } else { SetupState::Ready };
+                self.setups.insert(lab_of(instance), setup(state, *time, &[]));
+            }
+            Message::SetupFailed { instance, lines } => {
+                self.setups.insert(lab_of(instance), setup(SetupState::Failed, Duration::ZERO, lines));
+            }
+            Message::Result(result) => {
+                let found = self.chosen.iter().find(|c| c.lab.name == result.lab);
+                let test = found.and_then(|c| c.lab.tests.iter().position(|t| t.name == result.test).map(|index| (c.lab, index)));
+                if let Some((lab, index)) = test {
+                    self.results.insert(result.test.clone(), test_run(lab, index, result));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The run, which took `time`.
+    pub fn finish(mut self, time: Duration, strict: bool, partition: Option<Parted>, unrun: &Unrun) -> Run {
+        let interrupted = crate::host::interrupt::interrupted();
+        let mut tests = Vec::new();
+        for chosen in self.chosen {
+            for index in &chosen.tests {
+                let test = &chosen.lab.tests[*index];
+                tests.push(self.results.remove(&test.name).unwrap_or_else(|| {
+                    let result = TestResult::new(chosen.lab, test, unrun.outcome);
+                    let Unrun { detail, lines, .. } = unrun.clone();
+                    test_run(chosen.lab, *index, &TestResult { detail, lines, ..result })
+                }));
+            }
+        }
+        let labs = self.chosen.iter().map(|chosen| self.lab_run(chosen.lab)).collect();
+        let started = DateTime::<Utc>::from(self.started).to_rfc3339_opts(SecondsFormat::Millis, true);
+        let mut run = Run {
+            format: FORMAT,
+            labrun: env!("CARGO_PKG_VERSION").into(),
+            started,
+            ms: time.as_millis() as u64,
+            strict,
+            interrupted,
+            partition,
+            missing: Vec::new(),
+            totals: Totals::default(),
+            labs,
+            tests,
+        };
+        run.sort();
+        run.count();
+        run
+    }
+
+    fn lab_run(&self, lab: &Lab) -> LabRun {
+        LabRun {
+            name: lab.name.clone(),
+            about: lab.about.clone(),
+            order: self.order.iter().position(|name| *name == lab.name).unwrap_or_default(),
+            file: lab.file.clone(),
+            subject: self.subjects.get(&lab.name).cloned(),
+            setup: self.setups.get(&lab.name).cloned().unwrap_or_default(),
+            drawing: Some(graph::svg(lab)),
+            mermaid: Some(graph::mermaid(lab)),
+        }
+    }
+}
+
+/// The lab of LAB or LAB@INSTANCE.
+fn lab_of(instance: &str) -> String {
+    instance.split('@').next().unwrap_or_default().to_string()
+}
+
+fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
+    let test: &Test = &lab.tests[index];
+    let artifacts = result.artifacts.as_deref();
+    TestRun {
+        test: test.name.clone(),
+        lab: lab.name.clone(),
+        about: test.about.clone(),
+        order: index,
+        outcome: result.outcome,
+        ms: result.time.as_millis() as u64,
+        detail: result.detail.clone(),
+        lines: result.lines.clone(),
+        file: lab.file.clone(),
+        line: result.place.as_ref().map(|(_, line)| *line),
+        subject: result.subject.clone(),
+        artifacts: artifacts.map(|folder| folder.display().to_string()),
+        files: artifacts.map(files_in).unwrap_or_default(),
+        ladder: result.evidence.capture.as_ref().map(|capture| Ladder::of(lab, capture)),
+        logs: logs(&result.evidence.files),
+    }
+}
+
+/// The files in `folder` and below, by their paths in it, in order.
+fn files_in(folder: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(path),
+                _ => files.extend(path.strip_prefix(folder).ok().map(|p| p.display().to_string())),
+            }
+        }
+    }
+    files.sort();
+    files.truncate(FILES);
+    files
+}
+
+/// The ends of those of `files` that are text.
+fn logs(files: &[(String, Vec<u8>)]) -> Vec<Log> {
+    let mut room = LOGS;
+    let text = files.iter().filter(|(_, bytes)| !bytes.is_empty() && !bytes.contains(&0));
+    text.map(|(name, bytes)| {
+        let log = end(name, bytes, LOG.min(room));
+        room -= log.text.len().min(room);
+        log
+    })
+    .collect()
+}
+
+/// At most the last `most` bytes, from the beginning of a line.
+fn end(name: &str, bytes: &[u8], most: usize) -> Log {
+    let mut from = bytes.len().saturating_sub(most);
+    if from > 0 {
+        from += bytes[from..].iter().position(|b| *b == b'\n').map_or(0, |line| line + 1);
+    }
+    Log { name: name.into(), text: String::from_utf8_lossy(&bytes[from..]).into_owned(), left_out: from }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_keeps_whole_lines_of_its_end() {
+        let log = end("x", b"one\ntwo\nthree\n", 9);
+        assert_eq!((log.text.as_str(), log.left_out), ("three\n", 8));
+        assert_eq!(end("x", b"one\n", 9), Log { name: "x".into(), text: "one\n".into(), left_out: 0 });
+    }
+
+    #[test]
+    fn logs_are_bounded_and_text() {
+        let many: Vec<(String, Vec<u8>)> = (0..9).map(|n| (n.to_string(), b"0123456789\n".repeat(10_000))).collect();
+        let kept = logs(&many);
+        assert!(kept.iter().all(|l| l.text.len() <= LOG) && kept.iter().map(|l| l.text.len()).sum::<usize>() <= LOGS);
+        assert_eq!(kept.len(), 9, "each is named");
+        assert!(logs(&[("capture.pcapng".into(), vec![10, 13, 13, 0]), ("empty".into(), vec![])]).is_empty());
+    }
+}

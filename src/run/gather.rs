@@ -1,0 +1,62 @@
+//! What is kept of a test as it runs: the output of its steps, and the files that the runtime gathers
+//! (scripts/gather.sh).
+
+use super::judge::Seen;
+use crate::lab::model::{Lab, Step, StepKind};
+use std::collections::BTreeMap;
+
+/// Outputs and states, by their paths in the test's folder of artifacts.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Gathered {
+    /// Adds to a file that the runtime reports.
+    pub fn file(&mut self, name: &str, bytes: Vec<u8>) {
+        self.files.entry(name.into()).or_default().extend(bytes);
+    }
+
+    /// Keeps what the last attempt of the step with this index saw.
+    pub fn step(&mut self, index: usize, step: &Step, seen: &Seen) {
+        let folder = format!("steps/{}-{}", index + 1, kind(&step.kind));
+        let streams = [("stdout", &seen.stdout), ("stderr", &seen.stderr), ("lease", &seen.lease), ("addresses", &seen.addresses)];
+        for (name, text) in streams {
+            let path = format!("{folder}/{name}");
+            if text.is_empty() {
+                self.files.remove(&path);
+            } else {
+                self.files.insert(path, text.clone().into_bytes());
+            }
+        }
+        self.files.insert(format!("{folder}/status"), format!("{}\n", seen.exit).into_bytes());
+    }
+
+    /// Whether the runtime has reported the state of the lab.
+    pub fn has_state(&self) -> bool {
+        self.files.keys().any(|path| !path.starts_with("steps/"))
+    }
+
+    /// Everything, with the nodes by the names that `lab` gives them; nothing is left here.
+    pub fn take(&mut self, lab: &Lab) -> Vec<(String, Vec<u8>)> {
+        let name = |path: String| {
+            let parts: Vec<&str> = path.splitn(3, '/').collect();
+            match (parts.as_slice(), lab.nodes.iter().find(|node| parts.get(1) == Some(&node.handle.0.as_str()))) {
+                (["nodes", _, file], Some(node)) => format!("nodes/{}/{file}", node.name),
+                _ => path,
+            }
+        };
+        std::mem::take(&mut self.files).into_iter().map(|(path, bytes)| (name(path), bytes)).collect()
+    }
+}
+
+fn kind(step: &StepKind) -> &'static str {
+    match step {
+        StepKind::Dhcp(_) => "dhcp",
+        StepKind::Run(_) => "run",
+        StepKind::Ping(_) => "ping",
+        StepKind::Wait { .. } => "wait",
+        StepKind::Service { .. } => "service",
+        StepKind::Link { .. } => "link",
+    }
+}

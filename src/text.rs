@@ -1,0 +1,86 @@
+//! Text as people see it: how wide it is, how it is cut, and how names are kept from doing harm.
+
+use unicode_width::UnicodeWidthChar;
+
+/// `text` on one line, with what is invisible or would change the text around it as escapes. Names of
+/// nodes may hold anything: line breaks, escape sequences, marks that turn the writing direction.
+pub fn plain(text: &str) -> String {
+    let shown = |c: char| if "'\"\\".contains(c) { c.to_string() } else { c.escape_debug().to_string() };
+    text.chars().map(shown).collect()
+}
+
+/// How many columns of a terminal `text` takes.
+pub fn width(text: &str) -> usize {
+    // Character by character: what terminals make of sequences differs, and none makes them wider.
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// As much of `text` as fits into `columns`, with an ellipsis if that is not all.
+pub fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_string();
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= columns
+    };
+    let kept: String = text.chars().take_while(fits).collect();
+    if columns == 0 { String::new() } else { format!("{}…", kept.trim_end()) }
+}
+
+/// `text`, cut or filled up with `fill` on the right to take exactly `columns`.
+pub fn fit(text: &str, columns: usize, fill: char) -> String {
+    let text = cut(text, columns);
+    let rest = columns - width(&text);
+    text + &fill.to_string().repeat(rest)
+}
+
+/// `text` for the content and the attributes of XML.
+pub fn xml(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// About how wide a text of 12 pixels in a fixed-width font is.
+pub fn length(text: &str) -> usize {
+    (width(text) * 37).div_ceil(5)
+}
+
+/// The style of every SVG drawing of labrun's. In a page it takes the page's colour of text, alone it
+/// follows the viewer's choice of light or dark.
+pub const STYLE: &str = "svg:root{color:#1f2328;color-scheme:light dark}\
+@media(prefers-color-scheme:dark){svg:root{color:#e6edf3;background:#0d1117}}\
+.lr{font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
+.lr text{fill:currentColor}.lr .b{font-weight:600}\
+.lr .m{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}\
+.lr .d{opacity:.65}.lr .s{font-size:11px}.lr .w{fill:#fff}.lr .u{fill:#b45309}\
+@media(prefers-color-scheme:dark){svg:root.lr .u{fill:#fbbf24}}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_invisible_is_left() {
+        assert_eq!(plain("a\nb\x1b[1m\u{202e}\u{200b}é'\"\\"), "a\\nb\\u{1b}[1m\\u{202e}\\u{200b}é'\"\\");
+        assert_eq!(xml("<a href=\"x\">&\0"), "&lt;a href=&quot;x&quot;&gt;&amp;\\0");
+    }
+
+    #[test]
+    fn wide_characters_count_twice_and_are_never_cut_in_half() {
+        assert_eq!((width("ab"), width("网络"), width("é")), (2, 4, 1));
+        assert_eq!((cut("网络设备", 5).as_str(), cut("网络设备", 4).as_str(), cut("网络", 4).as_str()), ("网络…", "网…", "网络"));
+        assert_eq!((fit("网络", 3, '-').as_str(), fit("a", 3, '-').as_str(), fit("abc", 0, '-').as_str()), ("网…", "a--", ""));
+        assert_eq!(fit("网络", 2, '-'), "…-");
+    }
+}

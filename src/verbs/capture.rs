@@ -1,0 +1,119 @@
+//! `labrun capture`: the packets of a lab that is up, as they come, and captures in files.
+
+use super::running;
+use crate::cli::{CaptureArgs, Cli};
+use crate::error::{Exit, Failure};
+use crate::evidence::decode::{self, Summary};
+use crate::evidence::packet::Packet;
+use crate::evidence::pcap::Reader;
+use crate::evidence::{bpf, pcapng};
+use crate::host::interrupt;
+use crate::report::count;
+use crate::{outln, script};
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Write};
+use std::path::Path;
+
+/// Shows or records what a node of a running lab sees, until an interrupt or the lab's end.
+///
+/// # Errors
+/// If the lab is not up, the filter is none, or the file cannot be written.
+pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
+    let lab = args.lab.as_deref().unwrap_or_default();
+    let to_stdout = args.write.as_deref() == Some(Path::new("-"));
+    if to_stdout && io::stdout().is_terminal() {
+        return Err(
+            Failure::usage("--write -: pcapng is nothing for a terminal, pipe it into a program such as `wireshark -k -i -`").into()
+        );
+    }
+    let filter = args.filter.as_deref().map(bpf::compile).transpose()?;
+    let host = running::host(cli)?;
+    let instance = running::instance(&host, lab)?;
+    let out: Option<Box<dyn Write>> = match &args.write {
+        None => None,
+        Some(_) if to_stdout => Some(Box::new(io::stdout().lock())),
+        Some(path) => Some(Box::new(File::create(path).with_context(|| format!("--write: cannot write {}", path.display()))?)),
+    };
+    let labrun = std::env::current_exe()?;
+    let labrun = labrun.to_string_lossy();
+    let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", &args.node].map(String::from);
+    let mut stream = host.stream(&script::runtime(), &words, Path::new("."))?;
+    // What it cannot do it says itself.
+    let Ok(mut reader) = Reader::new(BufReader::new(&mut stream.output)) else {
+        return Ok(u8::try_from(stream.finish()).unwrap_or(255));
+    };
+    if args.write.is_some() {
+        eprintln!("labrun: capturing in {} of {instance}, until Ctrl-C", args.node);
+    }
+    let mut recorder = out.map(|out| pcapng::Writer::new(out, &|_| String::new())).transpose()?;
+    let (mut packets, mut began) = (0, None);
+    // When the lab goes down, this ends in the middle of a packet.
+    while let Ok(Some(packet)) = reader.packet() {
+        if filter.as_ref().is_some_and(|program| !bpf::accepts(program, &packet.data, packet.length)) {
+            continue;
+        }
+        packets += 1;
+        let put = match &mut recorder {
+            Some(recorder) => recorder.packet(&packet).and_then(|()| recorder.flush()),
+            None => writeln!(io::stdout().lock(), "{}", line(&packet, *began.get_or_insert(packet.time))),
+        };
+        if put.is_err() {
+            // Whoever was reading has seen enough.
+            interrupt::stop();
+            break;
+        }
+    }
+    let lost = reader.lost;
+    drop(reader);
+    stream.finish();
+    if let Some(recorder) = recorder {
+        let _ = recorder.finish(lost, 0);
+    }
+    let lost = if lost > 0 { format!(", {lost} lost") } else { String::new() };
+    eprintln!("{}{lost}", count(packets, "packet"));
+    Ok(Exit::Passed as u8)
+}
+
+/// Prints the packets of a capture.
+///
+/// # Errors
+/// If it is none.
+pub fn show(path: &Path) -> Result<u8> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    let capture = pcapng::read(&bytes).map_err(|error| Failure::usage(format!("{}: {error:#}", path.display())))?;
+    let began = capture.packets.first().map_or(0, |packet| packet.time);
+    for packet in &capture.packets {
+        outln!("{}", line(packet, began));
+    }
+    Ok(Exit::Passed as u8)
+}
+
+/// A packet in one line; `began` is the time of the first.
+fn line(packet: &Packet, began: u64) -> String {
+    let Summary { protocol, label, detail, source, destination } = decode::summary(&packet.data);
+    let seconds = packet.time.saturating_sub(began) as f64 / 1e9;
+    let direction = if packet.sent { "sent" } else { "got" };
+    let place = pcapng::interface_name(&packet.place);
+    let what = [protocol, label, detail].join(" ");
+    format!("{seconds:>11.6}  {place:<15} {direction:<4}  {source} > {destination}  {}", what.trim().replace("  ", " "))
+}
+
+/// Captures from inside a lab.
+///
+/// # Errors
+/// If the kernel refuses, or is not Linux.
+#[cfg(target_os = "linux")]
+pub fn capturer(namespaces: &[String], live: bool) -> Result<u8> {
+    crate::evidence::capturer::run(namespaces, live)?;
+    Ok(Exit::Passed as u8)
+}
+
+/// Captures from inside a lab.
+///
+/// # Errors
+/// Always: there are no labs but on Linux.
+#[cfg(not(target_os = "linux"))]
+pub fn capturer(_: &[String], _: bool) -> Result<u8> {
+    Err(Failure::machine("packets are captured by a feature of Linux (packet(7))").into())
+}
