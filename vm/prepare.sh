@@ -22,10 +22,10 @@ prepare() {
 }
 
 # clock NOW: a machine that slept, and its VM with it, wakes up in the past, and no certificate or
-# lease is right then. What was on its way for less than two seconds may stay.
+# lease is right then. What was on its way for less than five seconds may stay.
 clock() {
   local drift=$((EPOCHSECONDS - $1))
-  ((drift < -2 || drift > 2)) || return 0
+  ((drift < -5 || drift > 5)) || return 0
   as_root date -s "@$1" >/dev/null && echo "clock $drift"
 }
 
@@ -52,7 +52,7 @@ install_all() { apt_get install -y --no-install-recommends "${packages[@]}"; }
 # apt_get ARGUMENT...: waits for another apt; the lists' lock knows no waiting, so that is done here.
 apt_get() {
   local i
-  for i in {1..30}; do
+  for ((i = 0; i < 30; i++)); do
     as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
       apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >"$LOG" 2>&1 && return
     grep -q 'lists/lock' "$LOG" || return

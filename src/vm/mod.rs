@@ -72,7 +72,7 @@ impl Vm {
             words.map(String::from).collect()
         };
         let name = format!("the VM `{}`", self.name);
-        Machine { name, piped: words(&["--tty=false"]), terminal: words(&[]), quoted: false }
+        Machine { name, piped: words(&["--tty=false"]), terminal: words(&[]), quoted: false, own: true }
     }
 
     /// What Lima knows of the VM.
