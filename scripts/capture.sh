@@ -18,7 +18,7 @@ capture_start() {
   # The pipe to a coprocess is closed in whatever else is started here, so with this shell the
   # capturer's input ends, and the capturer.
   coproc CAPTURE {
-    "$1" _capture "${namespaces[@]}" >&"$EVENTS" 2>"$STATE/tmp/.capturer"
+    "$1" _capture "${namespaces[@]}" 1>&"$EVENTS" 2>"$STATE/tmp/.capturer"
     emit no-capture "reason=the capturer ended with exit status $?: $(tail -n 1 "$STATE/tmp/.capturer")"
   }
   # No word of the shell's own when it is killed at the end of the session.

@@ -183,15 +183,16 @@ sandbox_mounts() {
 }
 
 # enter LAUNCHER INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, through
-# LAUNCHER if that isn't empty.
+# LAUNCHER if that isn't empty; `exec` puts it in this shell's place.
 enter() {
-  local launcher=$1 state=$ROOT/$2 pid flags=()
+  local launcher=$1 state=$ROOT/$2 pid flags=() outside=()
+  [[ $launcher != exec ]] || { outside=(exec) launcher=''; }
   shift 2
   alive "$state/supervisor" || fail "$(basename "$state") is not running" 4
   read -r pid _ <"$state/supervisor"
   ((EUID == 0)) || flags=(--user --preserve-credentials)
   # shellcheck disable=SC2086 # no launcher, no word
-  nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts -- \
+  "${outside[@]}" nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts -- \
     $launcher bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
 }
 

@@ -167,7 +167,8 @@ restore() {
 any_died() {
   local node command within after environment files ready name
   for name in $(lab_service_names); do
-    [[ ! -e $STATE/log/$name.stopped ]] && service_dead "$name" || continue
+    [[ ! -e $STATE/log/$name.stopped ]] || continue
+    service_dead "$name" || continue
     service_describe "$name"
     [[ ${ready[0]} == exit ]] || return 0
   done

@@ -151,7 +151,7 @@ pub enum Verb {
     },
     /// Find out what this machine lacks for the labs
     Doctor {
-        /// The labs, all if none is named
+        /// The labs, or tests of theirs; all if none is named
         labs: Vec<String>,
         /// Install the packages that are missing
         #[arg(long)]
@@ -219,7 +219,7 @@ fn gibibytes(text: &str) -> Result<f32, String> {
 
 /// What to capture.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub struct CaptureArgs {
     /// What else to do with captures.
     #[command(subcommand)]
@@ -245,11 +245,24 @@ pub struct CaptureArgs {
 /// What else there is to do with captures.
 #[derive(Debug, Subcommand)]
 pub enum CaptureVerb {
-    /// Show a capture
-    Show {
-        /// The file
-        file: PathBuf,
-    },
+    /// Draw who sent what to whom, or list the packets
+    Show(ShowArgs),
+}
+
+/// Which capture is shown, and how.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// A file, or a test that left a capture among its artifacts; the newest capture if none is named
+    #[arg(value_name = "TEST or FILE")]
+    pub what: Option<String>,
+
+    /// The lab it was made in [default: the one whose interfaces it has]
+    #[arg(long)]
+    pub lab: Option<String>,
+
+    /// List the packets, a line each time one was seen
+    #[arg(long, short = 'v', visible_alias = "verbose")]
+    pub list: bool,
 }
 
 /// What `report` can do.

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::host::{self, expect};
-use common::{User, folder, users, write};
+use common::host::{self, expect, finish_within};
+use common::{User, command, folder, labrun, users, wait_for, write};
 use labrun::event::{self, Event};
 use labrun::evidence::packet::{Capture, Packet};
 use labrun::evidence::pcapng;
@@ -16,6 +16,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::SystemTime;
 
 /// Two hosts on a switch. The datagrams of `burst` come from one socket, without a pause, and the first
 /// and the last are what the test begins and ends with.
@@ -51,6 +52,9 @@ tests:
   tagged:
     steps:
       - run: {node: a, command: 'printf "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\1\x81\0\0\7\x88\xb5tagged" | socat -u STDIN INTERFACE:eth0'}
+  flow:
+    steps:
+      - run: {node: a, timeout: 50s, command: 'exec 3>/dev/udp/10.0.0.2/9; exec 4<> <(:); for ((n = 0; ; n++)); do printf "flow %05d" $n >&3; read -t 0.0002 -u 4; done'}
   none:
     steps:
       - run: {node: a, command: 'true'}
@@ -67,7 +71,7 @@ impl Session {
     fn start(user: User, folder: &Path, capturer: &str) -> Session {
         let lab = check::lab(LAB, "counted").unwrap();
         let script = write(folder, "lab.sh", &script::compile(&lab, Client::Dhclient));
-        let mut command = common::command(user, "bash");
+        let mut command = command(user, "bash");
         command.arg(script).args(["--tied", "--capturer", capturer, "session"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let events = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -114,10 +118,14 @@ impl Session {
         file
     }
 
-    /// Runs a test whose nodes are captured; the file with its packets.
-    fn test(&mut self, name: &str, nodes: &str) -> Vec<u8> {
+    fn begin(&mut self, nodes: &str) {
         self.say(&format!("begin global {nodes}"));
         self.until(|event| matches!(event, Event::Begun));
+    }
+
+    /// Runs a test whose nodes are captured; the file with its packets.
+    fn test(&mut self, name: &str, nodes: &str) -> Vec<u8> {
+        self.begin(nodes);
         self.step(name);
         let file = self.captured();
         self.say("restore");
@@ -185,5 +193,273 @@ fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
             }
             session.end();
         }
+    });
+}
+
+/// Nanoseconds since 1970, by the clock that packets have their times from.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64
+}
+
+#[test]
+fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
+    host::private("a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow", || {
+        for user in users() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), LABRUN);
+            session.say("step flow/0");
+            wait_for("the flow", || {
+                session.begin("");
+                !numbers(&pcapng::read(&session.captured()).unwrap(), "flow").is_empty()
+            });
+            let (mut next, mut rounds) = (BTreeMap::new(), 0);
+            // The sender may get no time in a round.
+            wait_for("ten captures of the flow", || {
+                let asked = now();
+                session.begin("b");
+                let begun = now();
+                while now() < begun + 10_000_000 {}
+                let capture = pcapng::read(&session.captured()).unwrap();
+                let ended = now();
+                assert_eq!((capture.lost, capture.left_out), (0, 0));
+                assert!(capture.packets.iter().all(|packet| (asked..ended).contains(&packet.time)), "{asked}..{ended}: {capture:?}");
+                let seen = numbers(&capture, "flow");
+                for (place, numbers) in &seen {
+                    // Nothing is missing in between, and nothing was in the capture before.
+                    let last = numbers[0] + numbers.len();
+                    assert_eq!(*numbers, (numbers[0]..last).collect::<Vec<_>>(), "{place:?}");
+                    let next = next.insert(place.clone(), last).unwrap_or(0);
+                    assert!(numbers[0] >= next, "{place:?}: {} was seen before {next}", numbers[0]);
+                }
+                rounds += usize::from(seen.len() == 3);
+                rounds == 10
+            });
+            session.end();
+        }
+    });
+}
+
+#[test]
+fn a_burst_of_many_is_counted_to_the_last() {
+    host::private("a_burst_of_many_is_counted_to_the_last", || {
+        for user in users() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), LABRUN);
+            let capture = pcapng::read(&session.test("many", "")).unwrap();
+            let seen = numbers(&capture, "many");
+            let counted = seen[&key("global", "p-a", false)].len() + seen[&key("global", "p-b", true)].len();
+            // What the kernel had to drop is known by its number, and nothing else is missing.
+            assert_eq!(capture.left_out, 0);
+            assert!(counted as u64 + capture.lost >= 50_000, "{counted} seen, {} lost", capture.lost);
+            assert!(capture.lost > 0 || counted == 50_000, "{counted} seen, none lost");
+            session.end();
+        }
+    });
+}
+
+#[test]
+fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
+    host::private("a_capture_has_a_size_and_counts_what_it_leaves_out", || {
+        for user in users() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), LABRUN);
+            let file = session.test("big", "");
+            let capture = pcapng::read(&file).unwrap();
+            assert!(capture.left_out > 0 && !capture.packets.is_empty(), "{} left out", capture.left_out);
+            assert!((10 << 20..17 << 20).contains(&file.len()), "{} bytes", file.len());
+            // The next one has all its room again.
+            let capture = pcapng::read(&session.test("burst", "")).unwrap();
+            assert_eq!((capture.left_out, numbers(&capture, "burst")[&key("global", "p-a", false)].len()), (0, 500));
+            session.end();
+        }
+    });
+}
+
+#[test]
+fn frames_are_as_they_were_sent() {
+    host::private("frames_are_as_they_were_sent", || {
+        for user in users() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), LABRUN);
+            // A segment that nobody has split yet is longer than any frame on a wire, and whole.
+            let capture = pcapng::read(&session.test("bulk", "")).unwrap();
+            let longest = capture.packets.iter().max_by_key(|packet| packet.length).unwrap();
+            assert!(longest.length > 20_000 && longest.data.len() == longest.length as usize, "{} bytes", longest.length);
+
+            // The kernel takes VLAN tags out of what it receives.
+            let capture = pcapng::read(&session.test("tagged", "")).unwrap();
+            let tagged = b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x81\0\0\x07\x88\xb5tagged";
+            let seen: Vec<_> = capture.packets.iter().filter(|packet| packet.data == tagged).map(|packet| &packet.place.link).collect();
+            assert!(seen.contains(&&"p-a".to_string()) && seen.contains(&&"p-b".to_string()), "{capture:?}");
+            assert!(capture.packets.iter().all(|packet| packet.length as usize == packet.data.len()), "{capture:?}");
+
+            let capture = pcapng::read(&session.test("loop", "a")).unwrap();
+            assert_eq!(numbers(&capture, "loop"), BTreeMap::from([(key("a", "lo", true), vec![1]), (key("a", "lo", false), vec![1])]));
+            session.end();
+        }
+    });
+}
+
+#[test]
+fn tcpdump_and_wireshark_read_the_file() {
+    host::private("tcpdump_and_wireshark_read_the_file", || {
+        let folder = folder();
+        let mut session = Session::start(User::Own, folder.path(), LABRUN);
+        let file = session.test("burst", "b");
+        session.end();
+        let path = folder.path().join("burst.pcap");
+        fs::write(&path, &file).unwrap();
+        let lines = |program: &str, words: &[&str]| {
+            let output = Command::new(program).args(words).arg(&path).stdin(Stdio::null()).output().unwrap();
+            let text = common::text(&output);
+            assert!(output.status.success(), "{program}: {text}");
+            text
+        };
+        if which::which("tcpdump").is_ok() {
+            // A pcapng of several interfaces is read by tcpdump, too, as they are all of Ethernet.
+            let text = lines("tcpdump", &["-nr"]);
+            assert_eq!(text.matches("10.0.0.2.9: UDP, length 11").count(), 3 * 500, "{text}");
+        } else {
+            eprintln!("SKIP tcpdump: not installed");
+        }
+        if which::which("capinfos").is_ok() {
+            let text = lines("capinfos", &["-M"]);
+            for words in ["Name = p-a", "Name = b/eth0", "Strict time order:   True", "nanoseconds"] {
+                assert!(text.contains(words), "{words} in {text}");
+            }
+        } else {
+            eprintln!("SKIP capinfos: not installed");
+        }
+    });
+}
+
+#[test]
+fn a_test_goes_on_without_a_capture_and_says_why() {
+    host::private("a_test_goes_on_without_a_capture_and_says_why", || {
+        for user in users() {
+            let folder = folder();
+            let capturer = |name: &str, text: &str| {
+                use std::os::unix::fs::PermissionsExt;
+                let path = write(folder.path(), name, text);
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+                path.to_str().unwrap().to_string()
+            };
+            let none = capturer("none", "#!/bin/sh\necho no ring here >&2\nexit 3\n");
+            // Takes one command and ends, in the middle of the first test.
+            let dying = capturer("dying", &format!("#!/bin/sh\nhead -n 1 | {LABRUN} \"$@\"\nexit 4\n"));
+            for (capturer, begun, words) in [
+                (none.as_str(), false, "the capturer ended with exit status 3: no ring here"),
+                (dying.as_str(), true, "the capturer ended with exit status 4: "),
+                ("", false, "no capturer was given"),
+            ] {
+                let mut session = Session::start(user, folder.path(), capturer);
+                let mut events: Vec<Event> = Vec::new();
+                let over = |events: &[Event]| events.iter().any(|event| matches!(event, Event::NoCapture { .. }));
+                for _ in 0..2 {
+                    session.say("begin global");
+                    if !over(&events) {
+                        events.extend(session.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. })));
+                    }
+                    session.say("step burst/0");
+                    events.extend(session.until(|event| matches!(event, Event::Step { exit: 0 })));
+                    session.say("captured");
+                    if !over(&events) {
+                        events.extend(session.until(|event| matches!(event, Event::NoCapture { .. })));
+                    }
+                    session.say("restore");
+                    events.extend(session.until(|event| matches!(event, Event::Restored)));
+                }
+                session.end();
+                let reasons: Vec<&String> =
+                    events.iter().filter_map(|event| if let Event::NoCapture { reason } = event { Some(reason) } else { None }).collect();
+                assert!(matches!(reasons.as_slice(), [reason] if *reason == words), "{capturer}: {reasons:?}");
+                assert_eq!(events.contains(&Event::Begun), begun, "{capturer}: {events:?}");
+            }
+        }
+    });
+}
+
+/// `labrun capture` with `words`, once it captures.
+fn live(user: User, words: &[&str]) -> Child {
+    let mut command = labrun(user);
+    command.arg("capture").args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+#[test]
+fn a_running_lab_is_captured_until_an_interrupt() {
+    host::private("a_running_lab_is_captured_until_an_interrupt", || {
+        let folder = folder();
+        let file = write(folder.path(), "counted.yaml", LAB);
+        let file = file.to_str().unwrap();
+        for user in users() {
+            // The user of the moment must be able to write there.
+            let out = common::folder();
+            fs::set_permissions(out.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+            let path = out.path().join("b.pcap");
+            expect(user, &["setup", "counted", "--file", file], 0);
+            let send = |name: &str| {
+                let command = format!("exec 3>/dev/udp/10.0.0.2/9; for ((n = 0; n < 200; n++)); do printf '{name} %05d' $n >&3; done");
+                expect(user, &["exec", "counted", "a", "bash", "-c", &command], 0)
+            };
+
+            let mut capture = live(user, &["counted", "b", "--filter", "udp port 9", "-w", path.to_str().unwrap()]);
+            let mut words = BufReader::new(capture.stderr.take().unwrap()).lines();
+            assert_eq!(words.next().unwrap().unwrap(), "labrun: capturing in b of counted, until Ctrl-C");
+            send("live");
+            host::kill("INT", capture.id());
+            assert_eq!(words.next().unwrap().unwrap(), "200 packets");
+            assert_eq!(capture.wait().unwrap().code(), Some(0));
+            let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
+            assert_eq!(numbers(&capture, "live"), BTreeMap::from([(key("b", "eth0", false), (0..200).collect())]));
+
+            // A line a packet, until nobody reads any more.
+            let mut capture = live(user, &["counted"]);
+            let mut lines = BufReader::new(capture.stdout.take().unwrap()).lines();
+            // It says nothing before the first packet, so something is sent until it does.
+            std::thread::scope(|scope| {
+                let sender = scope.spawn(|| (0..20).for_each(|_| drop(send("line"))));
+                let line = lines.next().unwrap().unwrap();
+                assert!(line.contains("0.000000  ") && (line.contains("  p-") || line.contains("  br0")), "{line}");
+                drop(lines);
+                sender.join().unwrap();
+            });
+            let output = finish_within(std::time::Duration::from_secs(10), capture, "labrun capture counted");
+            assert_eq!(output.status.code(), Some(0), "{}", common::text(&output));
+
+            // The end of the lab is the end of its capture, whose file is whole.
+            let mut capture = live(user, &["counted", "-w", path.to_str().unwrap()]);
+            let mut words = BufReader::new(capture.stderr.take().unwrap()).lines();
+            words.next().unwrap().unwrap();
+            send("last");
+            expect(user, &["clean", "counted"], 0);
+            assert_eq!(capture.wait().unwrap().code(), Some(0));
+            assert!(words.next().unwrap().unwrap().ends_with(" packets"));
+            let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
+            assert_eq!(numbers(&capture, "last")[&key("global", "p-a", false)], (0..200).collect::<Vec<_>>());
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_captured_is_refused_and_leaves_no_file() {
+    host::private("what_cannot_be_captured_is_refused_and_leaves_no_file", || {
+        let folder = folder();
+        let file = write(folder.path(), "counted.yaml", LAB);
+        expect(User::Own, &["setup", "counted", "--file", file.to_str().unwrap()], 0);
+        let path = folder.path().join("none.pcap");
+        for (words, reason) in [
+            (vec!["counted", "c"], "the lab counted has no node c"),
+            (vec!["missing"], "no lab `missing` is up"),
+            (vec!["counted", "--filter", "udp prot 67"], "`udp prot 67` is no filter: "),
+            (vec![], "required arguments"),
+        ] {
+            let text = expect(User::Own, &[&["capture", "-w", path.to_str().unwrap()], words.as_slice()].concat(), 2);
+            assert!(text.contains(reason), "{text}");
+            assert!(!path.exists());
+        }
+        expect(User::Own, &["clean"], 0);
+        let text = expect(User::Own, &["capture", "show", file.to_str().unwrap()], 2);
+        assert!(text.contains("neither pcapng nor pcap"), "{text}");
     });
 }

@@ -130,7 +130,7 @@ fn fields(event: &str) -> &'static [&'static str] {
         "ready" => &["instance", "ms", "services", "reused"],
         "setup-failed" => &["instance", "lines"],
         "test" => &["test"],
-        "result" => &["test", "lab", "outcome", "ms", "detail", "lines", "subject"],
+        "result" => &["test", "lab", "outcome", "ms", "detail", "lines", "subject", "artifacts"],
         "cleaned" => &["instance"],
         "kept" => &["instance", "node"],
         "log" => &["lab", "source", "line"],
@@ -205,6 +205,8 @@ fn on_a_terminal(lab: &Lab, arguments: &[&str], input: &str, environment: &[(&st
     command
         .args(["60", "script", "-qec", &line, "/dev/null"])
         .env("TERM", "xterm")
+        // A shell reads what is in its user's home, and that may wait for anything.
+        .env("HOME", "/nonexistent")
         .env_remove("NO_COLOR")
         .env_remove("CI")
         .env("LABRUN_ARTIFACTS", "never")

@@ -81,6 +81,24 @@ fn labs_run_through_sudo_where_user_namespaces_are_refused() {
 }
 
 #[test]
+fn what_is_kept_of_a_failure_is_the_users_though_the_lab_was_roots() {
+    let script = r#"
+        set -e
+        cd "$(mktemp -d /tmp/labrun-test-XXXXXX)"
+        trap 'rm -rf "$PWD"' EXIT
+        printf '%s\n' 'lab: s' 'nodes: {a: {}}' 'tests: {t: {steps: [run: {node: a, command: "echo by $(id -u); exit 3"}]}}' >lab.yaml
+        ! $labrun test --file lab.yaml
+        cat labrun-artifacts/s-t/1/steps/1-run/stdout
+        grep 'lo:' labrun-artifacts/s-t/1/nodes/a/addresses.txt
+        stat -c 'owner %U' labrun-artifacts labrun-artifacts/s-t/1/lab.sh
+    "#;
+    let Some(output) = without_user_namespaces(script) else { return };
+    let text = text(&output);
+    assert!(output.status.success() && text.contains("\nby 0\n"), "{text}");
+    assert_eq!(text.matches("owner nobody").count(), 2, "{text}");
+}
+
+#[test]
 fn without_sudo_either_the_reason_is_named_and_the_exit_code_is_3() {
     let script = r#"PATH=/tmp/labrun-no-such-folder exec $labrun test vpn-routed"#;
     let Some(output) = without_user_namespaces(script) else { return };

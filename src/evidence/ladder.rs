@@ -12,7 +12,7 @@ use crate::lab::model::{End, GLOBAL, Lab};
 use crate::plan;
 use crate::text::plain;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A ladder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,13 +105,16 @@ impl Ladder {
             nodes: nodes.iter().map(|node| plain(&wiring.names[*node])).collect(),
         }
     }
-}
 
-impl Ladder {
     /// Whether all its rows lead from one of its nodes to others; one that was read may do anything.
     pub fn is_sound(&self) -> bool {
         self.rows.iter().all(|row| row.to.iter().chain([&row.from]).all(|node| *node < self.nodes.len()))
     }
+}
+
+/// All places of `lab` where frames can be seen.
+pub fn places(lab: &Lab) -> HashSet<Place> {
+    Wiring::of(lab).sites.into_keys().collect()
 }
 
 impl Wiring {

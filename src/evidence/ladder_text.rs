@@ -105,13 +105,15 @@ impl Grid {
             return None;
         }
         let widest = names.iter().max().copied().unwrap_or_default() + 2;
-        let labels = ladder.rows.iter().map(|row| width(&row.label) + 7);
-        let wanted = labels.max().unwrap_or_default().max(widest).max(CLOSE);
+        let labels = |of: fn(&str) -> String| ladder.rows.iter().map(|row| width(&of(&row.label))).max().unwrap_or_default();
         let details = ladder.rows.iter().map(|row| width(&row.detail)).max().unwrap_or_default();
-        let gap = wanted.min(most);
-        let begin = left + gap * gaps + right + 1;
-        let rest = columns.saturating_sub(begin).min(details);
-        let detail = (rest >= DETAIL.min(details) && rest > 0).then_some((begin, rest));
+        let begin = |gap: usize| left + gap * gaps + right + 1;
+        let wide = (labels(|label| label.into()) + 7).max(widest).max(CLOSE);
+        let narrow = (labels(short) + 4).max(widest).max(CLOSE);
+        // Nodes stand closer together if that makes room for details.
+        let gap = if begin(wide) + details > columns && begin(narrow) + DETAIL <= columns { narrow } else { wide.min(most) };
+        let rest = columns.saturating_sub(begin(gap)).min(details);
+        let detail = (rest >= DETAIL.min(details) && rest > 0).then_some((begin(gap), rest));
         Some(Grid { columns, nodes: (0..names.len()).map(|i| left + i * gap).collect(), gap, detail })
     }
 
@@ -204,15 +206,20 @@ impl Grid {
         };
         let Some((begin, end)) = spans.iter().map(near).max_by_key(|(begin, end)| end - begin) else { return line.iter().collect() };
         let room = end - begin;
-        let label = format!(" {} ", cut(&short(&row.label, room.saturating_sub(2)), room.saturating_sub(2)));
+        let label = format!(" {} ", cut(&fitting(&row.label, room.saturating_sub(2)), room.saturating_sub(2)));
         let at = begin + (room - width(&label)) / 2;
         let after = at + width(&label);
         line[..at].iter().collect::<String>() + &label + &line[after..].iter().collect::<String>()
     }
 }
 
-/// `RELAY-FORWARD SOLICIT` as `RELAY(SOLICIT)`, if `room` is too small: which way it goes can be seen.
-fn short(label: &str, room: usize) -> String {
+/// `label`, shortened if `room` is too small for all of it.
+fn fitting(label: &str, room: usize) -> String {
+    if width(label) <= room { label.into() } else { short(label) }
+}
+
+/// `RELAY-FORWARD SOLICIT` as `RELAY(SOLICIT)`: which way it goes can be seen.
+fn short(label: &str) -> String {
     let inner = label.strip_prefix("RELAY-FORWARD ").or(label.strip_prefix("RELAY-REPLY "));
-    inner.filter(|_| width(label) > room).map_or(label.into(), |inner| format!("RELAY({inner})"))
+    inner.map_or(label.into(), |inner| format!("RELAY({inner})"))
 }

@@ -19,6 +19,7 @@ pub mod ring;
 #[cfg(target_os = "linux")]
 pub mod ring_frame;
 
+use ladder::Ladder;
 use packet::Capture;
 
 /// Everything known of one test beside its verdict.
@@ -28,6 +29,8 @@ pub struct Evidence {
     pub capture: Option<Capture>,
     /// Why they could not be captured.
     pub no_capture: Option<String>,
+    /// Their ladder, if it is to be shown with the result.
+    pub ladder: Option<Ladder>,
     /// Outputs and states, each with its path in the test's folder of artifacts.
     pub files: Vec<(String, Vec<u8>)>,
 }

@@ -87,7 +87,7 @@ impl<'a, W: Write> Writer<'a, W> {
     /// # Errors
     /// As above.
     pub fn finish(mut self, lost: u64, left_out: u64) -> io::Result<W> {
-        if lost + left_out > 0 {
+        if (lost, left_out) != (0, 0) {
             // Statistics are an interface's, so there must be one.
             if self.interfaces.is_empty() {
                 self.interface(&Place { node: GLOBAL.into(), link: "any".into() })?;

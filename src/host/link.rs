@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use duct::{ReaderHandle, cmd};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ pub struct Link {
     answers: BufReader<ReaderHandle>,
     requests: Requests,
     /// What ssh and the machine say besides.
-    words: tempfile::NamedTempFile,
+    words: File,
     /// The machine's kind of processor, as uname(1) has it.
     processor: String,
     /// What has been copied, and where to.
@@ -34,8 +35,8 @@ impl Link {
     pub fn open(remote: &Remote) -> Result<Link> {
         let words = remote.machine.command(false, &["files".to_string()]);
         let (reader, writer) = io::pipe()?;
-        let said = tempfile::NamedTempFile::new()?;
-        let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.reopen()?);
+        let said = tempfile::tempfile()?;
+        let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
         let answers = super::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
         let mut link = Link {
             remote: remote.clone(),
@@ -72,7 +73,8 @@ impl Link {
             return Failure::interrupted().into();
         }
         let status = super::status(self.answers.get_ref());
-        let said = std::fs::read(self.words.path()).unwrap_or_default();
+        let mut said = Vec::new();
+        let _ = self.words.rewind().and_then(|()| self.words.read_to_end(&mut said));
         let said: Vec<String> = String::from_utf8_lossy(&said).lines().map(String::from).collect();
         self.remote.ended(status, reached, &said);
         let unknown = || Failure::machine(format!("{} gave no answer: {}", self.remote.machine.name, said.join("; "))).into();
@@ -115,7 +117,7 @@ impl Link {
     /// If it is for another kind of machine, or cannot be copied.
     pub fn program(&mut self, path: &Path, tell: &dyn Fn(Message)) -> Result<PathBuf> {
         let mut head = Vec::new();
-        std::fs::File::open(path)?.take(64).read_to_end(&mut head)?;
+        File::open(path)?.take(64).read_to_end(&mut head)?;
         if let Err(what) = program::runs_on(&head, &self.processor) {
             let machine = &self.remote.machine.name;
             return Err(Failure::usage(format!("`{}` is {what}, {machine} runs Linux on {}", path.display(), self.processor)).into());
@@ -222,7 +224,11 @@ impl Link {
 impl Drop for Link {
     /// Waits until what was copied is gone, if it goes.
     fn drop(&mut self) {
-        self.requests.send("end");
+        // Where a session's connection broke, its lab may still be going down there; without this word
+        // the files wait for that.
+        if self.remote.check().is_ok() {
+            self.requests.send("end");
+        }
         self.requests.close();
         let _ = io::copy(&mut self.answers, &mut io::sink());
     }

@@ -147,7 +147,9 @@ impl Remote {
             (true, _) => {}
             (false, Some(255)) if self.machine.own => self.note(format!("cannot get into {name}: {said}")),
             (false, Some(255)) => {
-                self.note(format!("cannot reach {name}: {said}; labrun uses your own ssh, but cannot answer what it asks"))
+                let asks = ["denied", "verification failed"].iter().any(|words| said.contains(words));
+                let hint = if asks { "; log in once by hand, with a key or an agent: labrun answers no questions" } else { "" };
+                self.note(format!("cannot reach {name}: {said}{hint}"));
             }
             (false, None) => self.note(format!("cannot reach {name}: the connection was killed")),
             (false, Some(_)) => self.note(format!("{name} cannot run labs: {said}")),

@@ -25,13 +25,15 @@ impl FromStr for Destination {
         // An IPv6 address stands in brackets (RFC 3986, 3.2.2).
         let (machine, port) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
             Some((address, "")) => (address, None),
-            Some((address, port)) => (address, Some(port.strip_prefix(':').ok_or(format!("`{port}` is no `:port`"))?)),
+            Some((address, port)) => {
+                (address, Some(port.strip_prefix(':').ok_or(format!("`{port}` is no `:port`: `ssh://[user@]machine[:port]`"))?))
+            }
             None => rest.split_once(':').map_or((rest, None), |(machine, port)| (machine, Some(port))),
         };
         let port = match port.map(str::parse) {
             None => None,
             Some(Ok(port)) if port > 0 => Some(port),
-            Some(_) => return Err(format!("`{}` is no port: 1 to 65535", port.unwrap_or_default())),
+            Some(_) => return Err(format!("`{}` is no port, 1 to 65535: `ssh://[user@]machine[:port]`", port.unwrap_or_default())),
         };
         // ssh would take a leading dash for an option, and its configuration may hand names to a shell.
         let name = |text: &str, more: &str| !text.starts_with('-') && text.chars().all(|c| c.is_alphanumeric() || more.contains(c));

@@ -49,17 +49,18 @@ fn header(run: &Run) -> String {
     let bar: String =
         counts.iter().filter(|(_, n)| *n > 0).map(|(class, n)| format!("<span class=\"{class}\" style=\"flex:{n}\"></span>")).collect();
     let bar = if bar.is_empty() { "<span class=\"none\" style=\"flex:1\"></span>".into() } else { bar };
+    // No name of a test holds a colon.
     let filters = [
-        ("all", "All", all),
-        ("only-bad", "Failed", bad),
-        ("only-skip", "Skipped", totals.skipped),
-        ("only-pass", "Passed", totals.passed),
+        ("show:all", "All", all),
+        ("show:bad", "Failed", bad),
+        ("show:skip", "Skipped", totals.skipped),
+        ("show:pass", "Passed", totals.passed),
     ];
     let filters: String = filters
         .iter()
-        .filter(|(id, _, number)| *id == "all" || *number > 0)
+        .filter(|(id, _, number)| *id == "show:all" || *number > 0)
         .map(|(id, word, number)| {
-            let checked = if *id == "all" { " checked" } else { "" };
+            let checked = if *id == "show:all" { " checked" } else { "" };
             format!("<input type=\"radio\" name=\"filter\" id=\"{id}\"{checked}><label for=\"{id}\">{word}<b>{number}</b></label>\n")
         })
         .collect();
@@ -97,7 +98,7 @@ fn section(run: &Run, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
             _ => format!("tested <code>{}</code>", escape(&subject.path)),
         });
     }
-    let mut text = format!("<section class=\"lab\" aria-labelledby=\"lab-{0}\">\n<h2 id=\"lab-{0}\">{name}</h2>\n", id(&lab.name));
+    let mut text = format!("<section class=\"lab\" aria-labelledby=\"lab:{0}\">\n<h2 id=\"lab:{0}\">{name}</h2>\n", id(&lab.name));
     if !lab.about.is_empty() {
         text.push_str(&format!("<p>{}</p>\n", escape(&lab.about)));
     }
@@ -113,11 +114,11 @@ fn section(run: &Run, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
             "<details class=\"card drawing\"><summary><h3>Topology</h3></summary>\n<div class=\"body\"><figure aria-label=\"Topology of {name}\" tabindex=\"0\">{drawing}</figure></div></details>\n"
         ));
     }
-    text.extend(run.tests_of(&lab.name).map(|test| card(test, link)));
+    text.extend(run.tests_of(&lab.name).map(|test| card(test, lab, link)));
     text + "</section>\n"
 }
 
-fn card(test: &TestRun, link: &dyn Fn(&str) -> String) -> String {
+fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
     let (class, word) = match test.outcome {
         Outcome::Pass => ("pass", "passed"),
         Outcome::Fail => ("fail", "failed"),
@@ -131,7 +132,8 @@ fn card(test: &TestRun, link: &dyn Fn(&str) -> String) -> String {
     if !test.about.is_empty() {
         body.push_str(&format!("<p>{}</p>\n", escape(&test.about)));
     }
-    if let Some(name) = test.stand_in() {
+    // Where parts of a run were joined, they may have tested different programs.
+    if let Some(name) = test.stand_in().filter(|_| test.subject != lab.subject) {
         body.push_str(&format!("<p><span class=\"note\">tested the stand-in {}</span></p>\n", escape(name)));
     }
     if !test.lines.is_empty() {

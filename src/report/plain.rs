@@ -1,7 +1,10 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use super::{Message, Outcome, count, result_detail, result_lines, seconds, subject_line, summary_line};
+use super::{Message, Outcome, count, ladder_lines, result_detail, result_lines, seconds, subject_line, summary_line};
 use crate::quote::shell;
+
+/// How wide ladders are: the logs of continuous integration have room for details.
+const LADDER: usize = 132;
 
 pub fn tell(message: &Message) {
     if let Some(text) = text(message) {
@@ -42,6 +45,10 @@ pub fn text(message: &Message) -> Option<String> {
             if !lines.is_empty() {
                 line.push('\n');
                 line.push_str(&indented(&lines));
+            }
+            for rung in ladder_lines(result, LADDER) {
+                line.push('\n');
+                line.push_str(&rung);
             }
             line
         }

@@ -42,10 +42,16 @@ pub fn markdown(run: &Run, room: usize) -> String {
         });
         add("\n".into());
     }
+    for lab in &run.labs {
+        if let Some(subject) = lab.subject.as_ref().filter(|s| s.how == "stand-in") {
+            let [lab, program, path] = [&lab.name, &subject.program, &subject.path].map(|text| cell(text));
+            add(format!("⚠️ {lab}: no {program} found, tested its stand-in {path}\n\n"));
+        }
+    }
     for lab in run.labs.iter().filter(|lab| lab.setup.state == SetupState::Failed) {
         add(format!("#### 💥 setting up {} failed\n\n{}", cell(&lab.name), fence("", &shortened(&lab.setup.lines))));
     }
-    for test in run.tests.iter().filter(|t| t.is_bad()) {
+    for test in run.tests.iter().filter(|t| t.is_bad() && (!t.lines.is_empty() || t.story(run).is_empty())) {
         add(failure(test));
     }
     for lab in &run.labs {
@@ -67,7 +73,6 @@ fn row(run: &Run, test: &TestRun) -> String {
     };
     let mut words = vec![cell(&test.detail)];
     words.extend(test.story(run).first().filter(|_| test.is_bad()).map(|line| cell(line)));
-    words.extend(test.stand_in().map(|name| format!("[stand-in {}]", cell(name))));
     words.retain(|word| !word.is_empty());
     let time = if test.ms > 0 { seconds(test.ms) } else { String::new() };
     format!("| {symbol} | {} | {time} | {} |\n", cell(&test.test), words.join("<br>"))

@@ -1,4 +1,4 @@
-//! `labrun capture`: the packets of a lab that is up, as they come, and captures in files.
+//! `labrun capture`: the packets of a lab that is up, as they come.
 
 use super::running;
 use crate::cli::{CaptureArgs, Cli};
@@ -9,7 +9,7 @@ use crate::evidence::pcap::Reader;
 use crate::evidence::{bpf, pcapng};
 use crate::host::interrupt;
 use crate::report::count;
-use crate::{outln, script};
+use crate::script;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Write};
@@ -30,11 +30,6 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let filter = args.filter.as_deref().map(bpf::compile).transpose()?;
     let host = running::host(cli)?;
     let instance = running::instance(&host, lab)?;
-    let out: Option<Box<dyn Write>> = match &args.write {
-        None => None,
-        Some(_) if to_stdout => Some(Box::new(io::stdout().lock())),
-        Some(path) => Some(Box::new(File::create(path).with_context(|| format!("--write: cannot write {}", path.display()))?)),
-    };
     let labrun = std::env::current_exe()?;
     let labrun = labrun.to_string_lossy();
     let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", &args.node].map(String::from);
@@ -42,6 +37,11 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     // What it cannot do it says itself.
     let Ok(mut reader) = Reader::new(BufReader::new(&mut stream.output)) else {
         return Ok(u8::try_from(stream.finish()).unwrap_or(255));
+    };
+    let out: Option<Box<dyn Write>> = match &args.write {
+        None => None,
+        Some(_) if to_stdout => Some(Box::new(io::stdout().lock())),
+        Some(path) => Some(Box::new(File::create(path).with_context(|| format!("--write: cannot write {}", path.display()))?)),
     };
     if args.write.is_some() {
         eprintln!("labrun: capturing in {} of {instance}, until Ctrl-C", args.node);
@@ -75,22 +75,8 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     Ok(Exit::Passed as u8)
 }
 
-/// Prints the packets of a capture.
-///
-/// # Errors
-/// If it is none.
-pub fn show(path: &Path) -> Result<u8> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-    let capture = pcapng::read(&bytes).map_err(|error| Failure::usage(format!("{}: {error:#}", path.display())))?;
-    let began = capture.packets.first().map_or(0, |packet| packet.time);
-    for packet in &capture.packets {
-        outln!("{}", line(packet, began));
-    }
-    Ok(Exit::Passed as u8)
-}
-
 /// A packet in one line; `began` is the time of the first.
-fn line(packet: &Packet, began: u64) -> String {
+pub fn line(packet: &Packet, began: u64) -> String {
     let Summary { protocol, label, detail, source, destination } = decode::summary(&packet.data);
     let seconds = packet.time.saturating_sub(began) as f64 / 1e9;
     let direction = if packet.sent { "sent" } else { "got" };

@@ -13,13 +13,14 @@ use crate::script;
 use anyhow::Result;
 use std::path::Path;
 
-/// Looks at everything the labs need; with `install`, installs the packages first.
+/// Looks at everything the labs need that `words` name, or that have the tests they name; with
+/// `install`, installs the packages first.
 ///
 /// # Errors
 /// Wrong names or broken lab files, a machine that cannot be reached.
 pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
-    let chosen = if words.is_empty() { labs.all() } else { labs.labs(words)? };
+    let chosen = if words.is_empty() { labs.all() } else { labs.choose(words)?.into_iter().map(|chosen| chosen.lab).collect() };
     let host = match host(cli) {
         Ok(host) => host,
         Err(error) => {

@@ -9,6 +9,7 @@ pub mod place;
 pub mod report;
 pub mod running;
 pub mod setup;
+pub mod show;
 pub mod test;
 pub mod vm;
 
@@ -39,7 +40,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Shell { lab, node } => running::exec(cli, lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),
         Verb::Capture(args) => match &args.verb {
-            Some(CaptureVerb::Show { file }) => capture::show(file),
+            Some(CaptureVerb::Show(args)) => show::show(cli, args),
             None => capture::live(cli, args),
         },
         Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),

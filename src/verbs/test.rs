@@ -5,9 +5,10 @@ use crate::cli::{Cli, TestArgs};
 use crate::durations::Durations;
 use crate::error::Failure;
 use crate::evidence::artifacts::Artifacts;
+use crate::evidence::ladder::Ladder;
 use crate::host::{HostKind, interrupt};
 use crate::lab::find::{Chosen, Labs};
-use crate::lab::model::{StepKind, Test};
+use crate::lab::model::{Lab, StepKind, Test};
 use crate::partition::{self, Part};
 use crate::report::files::{self, Target};
 use crate::report::record::{Recorder, Unrun};
@@ -222,6 +223,7 @@ fn session(
             break;
         }
         let mut result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
+        result.evidence.ladder = ladder(chosen.lab, &result, options.verbose);
         if !broken {
             session.save(&mut result);
         }
@@ -233,6 +235,16 @@ fn session(
     }
     session.end();
     Ok(())
+}
+
+/// What is drawn of a test that failed without anybody asking: so many messages are still read.
+const UNASKED: usize = 30;
+
+/// The ladder that is shown with `result`.
+fn ladder(lab: &Lab, result: &TestResult, verbose: bool) -> Option<Ladder> {
+    let failed = matches!(result.outcome, Outcome::Fail | Outcome::Error);
+    let capture = result.evidence.capture.as_ref().filter(|_| verbose || failed)?;
+    Some(Ladder::of(lab, capture)).filter(|ladder| verbose || (1..=UNASKED).contains(&ladder.rows.len()))
 }
 
 /// The result of a test that an earlier one left no lab to run in.

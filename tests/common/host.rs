@@ -1,7 +1,7 @@
 //! A host of its own for a test: what looks at everything on a host must be alone on it.
 //!
 //! A test that root runs runs itself again in fresh mount, PID and network namespaces with an empty
-//! /run and /tmp. labrun cannot tell that host from any other, and there nothing else comes and goes:
+//! /run, /tmp and /var/tmp. labrun cannot tell that host from any other, and there nothing else comes and goes:
 //! a process, namespace or file more is a leak. LABRUN_TEST_HOST=real keeps it on the real host (then
 //! with nobody else at work). An ordinary user's tests always run on the real host, one after the other,
 //! and look only at what carries their mark.
@@ -26,7 +26,9 @@ const BOOT: &str = r#"
 set -e
 # As Debian and Ubuntu mount it.
 mount -t tmpfs -o mode=755,nosuid,nodev,noexec tmpfs /run
-[[ $1 == /tmp/* || $PWD == /tmp/* ]] || mount -t tmpfs -o mode=1777 tmpfs /tmp
+for folder in /tmp /var/tmp; do
+  [[ $1 == $folder/* || $PWD == $folder/* ]] || mount -t tmpfs -o mode=1777 tmpfs $folder
+done
 mount -t sysfs sysfs /sys || :
 mkdir /run/lock /run/netns
 : >/run/host.pid >/tmp/host.file

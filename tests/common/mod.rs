@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file uses its own part
 
 pub mod host;
+pub mod sshd;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -46,7 +47,7 @@ pub fn command(user: User, program: &str) -> Command {
         }
     };
     // What the caller's environment could change.
-    for name in ["CI", "LABRUN_SUBJECT", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "NO_COLOR"] {
+    for name in ["CI", "LABRUN_HOST", "LABRUN_SUBJECT", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "NO_COLOR"] {
         command.env_remove(name);
     }
     // Most tests have labs fail in folders that are nobody's.
