@@ -6,7 +6,7 @@ use crate::cli::Cli;
 use crate::event::Event;
 use crate::host::{Host, HostKind};
 use crate::lab::find::Labs;
-use crate::lab::model::{Client, Lab};
+use crate::lab::model::{Client, Lab, Subject};
 use crate::script;
 use crate::subject::is_repository_of;
 use crate::vm::progress::Progress;
@@ -60,11 +60,13 @@ fn lacks_kernel(native: &Host, lab: &Lab, client: Client) -> Result<bool> {
 /// # Errors
 /// If the VM cannot be had.
 pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> Result<()> {
-    let subjects = chosen.iter().filter_map(|lab| lab.subject.as_ref());
     let folder = |value: &String| Path::new(value.split_once('=').map_or(value.as_str(), |(_, path)| path)).is_dir();
-    let from_folder = named.iter().any(folder);
-    let builds: Vec<&str> =
-        subjects.filter(|s| from_folder || is_repository_of(s, &labs.repository)).filter_map(|s| s.build.as_deref()).collect();
+    let built = |subject: &Subject| match named {
+        [] => is_repository_of(subject, &labs.repository),
+        named => named.iter().any(folder),
+    };
+    let subjects = chosen.iter().filter_map(|lab| lab.subject.as_ref());
+    let builds: Vec<&str> = subjects.filter(|subject| built(subject)).filter_map(|subject| subject.build.as_deref()).collect();
     let given = |program: &str| {
         let subject = chosen.iter().filter_map(|lab| lab.subject.as_ref()).find(|s| s.program == program);
         !named.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
