@@ -1,5 +1,6 @@
 # The files of a run on another machine, behind remote.sh: copies of the user's folders, and programs
-# built in them. They lie in $FILES, which goes when no lab is up and no run uses it any more:
+# built in them. They lie in $FILES, which goes when no lab is up and no run uses it any more,
+# except on a machine of labrun's own ($OWN), where the next run finds what this one copied:
 #
 #   ID/NAME/       the copy of a folder or program;  ID/manifest: the names of what was copied
 #
@@ -72,6 +73,7 @@ files_owned() {
 # files_remove: remove all of it unless a lab is up or a run uses it.
 files_remove() {
   local lock labs=("$ROOT"/*)
+  ((!OWN)) || return 0
   [[ ! -d ${labs[0]} ]] && { exec {lock}<"$FILES"; } 2>/dev/null || return 0
   flock --nonblock "$lock" && [[ $FILES -ef /proc/self/fd/$lock ]] && rm -rf -- "$FILES"
   exec {lock}<&-

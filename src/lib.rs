@@ -26,3 +26,4 @@ pub mod script;
 pub mod subject;
 pub mod text;
 pub mod verbs;
+pub mod vm;

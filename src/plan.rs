@@ -16,6 +16,8 @@ pub enum Action {
     Sysctls(Handle, Vec<(String, String)>),
     /// Run these `ip` commands in the lab's own namespace.
     Links(Vec<Vec<String>>),
+    /// Run these `ip` commands, which make VLANs, in this namespace.
+    Vlans(Handle, Vec<Vec<String>>),
     /// Run the `ip` commands of [`Plan::addresses`] for this namespace.
     Addresses(Handle),
     /// Load an nftables ruleset.
@@ -49,6 +51,8 @@ pub fn plan(lab: &Lab) -> Plan {
     actions.push(Action::Sysctls(global.clone(), own));
     actions.extend(hosts.iter().map(|node| Action::Sysctls(node.handle.clone(), baseline(Some(node)))));
     actions.push(Action::Links(links(lab)));
+    let of_nodes = lab.nodes.iter().map(|node| (node, vlans(node))).filter(|(_, lines)| !lines.is_empty());
+    actions.extend(of_nodes.map(|(node, lines)| Action::Vlans(node.handle.clone(), lines)));
     // Settings of single links can only be written once they exist.
     let of_links = lab.nodes.iter().map(|node| (node, settings(node, true))).filter(|(_, settings)| !settings.is_empty());
     actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.handle.clone(), settings)));
@@ -156,6 +160,11 @@ fn links(lab: &Lab) -> Vec<Vec<String>> {
     lines
 }
 
+fn vlans(node: &Node) -> Vec<Vec<String>> {
+    let all = node.links.iter().flat_map(|link| link.vlans.iter().map(move |vlan| (link, vlan)));
+    all.map(|(link, vlan)| words(&format!("link add link {} name {} type vlan id {}", link.name, vlan.name, vlan.id))).collect()
+}
+
 fn own_addresses(lab: &Lab, declared: Option<&Node>) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for bridge in &lab.bridges {
@@ -170,9 +179,12 @@ fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     if node.handle.0 != GLOBAL {
         lines.push(words("link set dev lo up"));
     }
-    lines.extend(node.links.iter().map(|l| words(&format!("link set dev {} up", l.name))));
+    lines.extend(node.interfaces().map(|name| words(&format!("link set dev {name} up"))));
     for link in &node.links {
         lines.extend(link.addresses.iter().map(|a| address(a, &link.name)));
+        for vlan in &link.vlans {
+            lines.extend(vlan.addresses.iter().map(|a| address(a, &vlan.name)));
+        }
     }
     lines.extend(node.routes.iter().map(route));
     lines

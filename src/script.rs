@@ -154,6 +154,7 @@ fn topology(text: &mut String, plan: &Plan) {
                 format!("sysctls {} {} || return", shell(&node.0), command(&words))
             }
             Action::Links(commands) => format!("batch global links {} || return", shell(&batch(commands))),
+            Action::Vlans(node, commands) => format!("batch {} VLANs {} || return", shell(&node.0), shell(&batch(commands))),
             Action::Addresses(node) => {
                 let node = shell(&node.0);
                 format!("lab_addresses {node} && batch {node} addresses \"$addresses\" || return")

@@ -394,7 +394,7 @@ fn scripts_are_shellcheck_clean() {
     if !have("scripts_are_shellcheck_clean", &["shellcheck"]) {
         return;
     }
-    for lab in ["relay", "server", "bridge", "vpn", "balance"] {
+    for lab in ["relay", "server", "bridge", "vpn", "balance", "trunk"] {
         let script = plain(&["script", lab]).stdout;
         // SC2016: a lab's commands are text for another shell, so nothing is to expand in them.
         let mut child = Command::new("shellcheck")

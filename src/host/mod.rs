@@ -13,6 +13,7 @@ mod program;
 pub mod remote;
 pub mod ssh;
 pub mod sync;
+pub mod tool;
 
 pub use files::Files;
 pub use kind::HostKind;
@@ -20,6 +21,7 @@ pub use native::Native;
 pub use remote::Remote;
 
 use crate::event::{self, Event};
+use crate::vm::{Vm, template::Wishes};
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle, cmd};
 use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write};
@@ -46,7 +48,8 @@ impl Host {
     /// If labs cannot be run on this machine.
     pub fn new(kind: &HostKind) -> Result<Host> {
         Ok(match kind {
-            HostKind::Native => Host::Native(Native::detect()?),
+            HostKind::Native | HostKind::Auto => Host::Native(Native::detect()?),
+            HostKind::Lima => Host::Remote(Remote::new(Vm::new(Wishes::default())?.machine())),
             HostKind::Ssh(destination) => Host::Remote(Remote::new(destination.machine())),
         })
     }

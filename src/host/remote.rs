@@ -28,12 +28,15 @@ pub struct Machine {
     pub terminal: Vec<String>,
     /// Whether what follows the command is read by a shell there, as ssh has it.
     pub quoted: bool,
+    /// Whether it is labrun's own, where what was copied may stay for the next run.
+    pub own: bool,
 }
 
 impl Machine {
     /// The command that calls `remote` of remote.sh there with `arguments`.
     pub fn command(&self, terminal: bool, arguments: &[String]) -> Vec<String> {
-        let program = format!("{PROGRAM}\n{FILES}\nremote {}", quote::command(arguments));
+        let own = u8::from(self.own);
+        let program = format!("{PROGRAM}\n{FILES}\nOWN={own}\nremote {}", quote::command(arguments));
         let program = base64::engine::general_purpose::STANDARD.encode(program);
         let there = ["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from);
         let mut words = if terminal { self.terminal.clone() } else { self.piped.clone() };
@@ -142,6 +145,7 @@ impl Remote {
         match (reached, status) {
             (true, Some(255) | None) => self.note(format!("the connection to {name} broke")),
             (true, _) => {}
+            (false, Some(255)) if self.machine.own => self.note(format!("cannot get into {name}: {said}")),
             (false, Some(255)) => {
                 let asks = ["denied", "verification failed"].iter().any(|words| said.contains(words));
                 let hint = if asks { "; log in once by hand, with a key or an agent: labrun answers no questions" } else { "" };
@@ -158,7 +162,7 @@ mod tests {
     use super::*;
 
     fn machine(quoted: bool) -> Machine {
-        Machine { name: "m".into(), piped: vec!["into".into(), "m".into()], terminal: vec!["into".into(), "-t".into()], quoted }
+        Machine { name: "m".into(), piped: vec!["into".into(), "m".into()], terminal: vec!["into".into(), "-t".into()], quoted, own: false }
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl fmt::Display for Destination {
 impl Destination {
     /// The machine, and how it is reached.
     pub fn machine(&self) -> Machine {
-        Machine { name: self.to_string(), piped: self.words(false), terminal: self.words(true), quoted: true }
+        Machine { name: self.to_string(), piped: self.words(false), terminal: self.words(true), quoted: true, own: false }
     }
 
     /// The ssh command without the command it is to run (ssh(1), ssh_config(5)).

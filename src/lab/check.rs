@@ -5,7 +5,7 @@ use super::check_tests;
 use super::decode::{At, Problem, Problems, Reader, quoted, suggest};
 use super::file::{self, BridgeFile, LabFile, LinkFile, NodeFile, RouteFile};
 use super::model::*;
-use super::{tree, values};
+use super::{tree, values, vlan};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -109,7 +109,12 @@ impl Check<'_> {
                 self.unknown("kernel feature", feature, KERNEL_FEATURES.into_iter());
             }
         }
-        self.file.kernel.iter().map(|f| f.value.clone()).collect()
+        let mut kernel: Vec<String> = self.file.kernel.iter().map(|f| f.value.clone()).collect();
+        let vlans = self.file.nodes.iter().flat_map(|n| &n.links).any(|link| !link.vlans.is_empty());
+        if vlans && !kernel.iter().any(|feature| feature == vlan::FEATURE) {
+            kernel.push(vlan::FEATURE.into());
+        }
+        kernel
     }
 
     fn subject(&self) -> Option<Subject> {
@@ -176,6 +181,7 @@ impl Check<'_> {
             addresses: nets(&link.addresses),
             mtu: link.mtu,
             mac: link.mac.as_ref().map(|m| m.value.clone()),
+            vlans: vlan::model(link),
         }
     }
 
@@ -226,6 +232,9 @@ impl Check<'_> {
         let mut networks: Vec<(&str, &IpNet)> = Vec::new();
         for link in &node.links {
             networks.extend(link.addresses.iter().filter_map(|a| Some((link.name.as_str(), a.value.as_ref()?))));
+            for vlan in &link.vlans {
+                networks.extend(vlan.addresses.iter().filter_map(|a| Some((vlan.name.as_str(), a.value.as_ref()?))));
+            }
         }
         if node.name.value == GLOBAL {
             for bridge in &self.file.bridges {
@@ -233,7 +242,7 @@ impl Check<'_> {
             }
         }
         if let Some(dev) = &route.dev {
-            let links: Vec<&str> = node.links.iter().map(|l| l.name.as_str()).collect();
+            let links: Vec<&str> = node.interfaces().collect();
             let bridges = self.file.bridges.iter().map(|b| b.name.as_str()).filter(|_| node.name.value == GLOBAL);
             let known: Vec<&str> = links.into_iter().chain(bridges).chain(["lo"]).collect();
             if !known.contains(&dev.as_str()) {
@@ -246,7 +255,7 @@ impl Check<'_> {
                 self.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
             } else if is_link_local(via) && route.dev.is_none() {
                 self.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
-            } else if node.links.iter().flat_map(|l| &l.addresses).any(|a| a.value.is_none()) {
+            } else if node.links.iter().flat_map(LinkFile::all_addresses).any(|a| a.value.is_none()) {
                 // Which networks it is in can be told when its addresses are right.
             } else if !is_link_local(via) && !networks.iter().any(|(_, net)| net.contains(via)) && route.dev.is_none() {
                 self.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));

@@ -13,10 +13,12 @@ impl Check<'_> {
     pub(super) fn interface_names(&self) {
         let mut own: Vec<(&At<String>, &str)> = self.file.bridges.iter().map(|b| (&b.name, "a bridge")).collect();
         for node in &self.file.nodes {
+            self.vlan_names(node);
             for link in &node.links {
                 own.extend(link.port.iter().map(|port| (port, "a port")));
                 if node.name.value == GLOBAL {
                     own.push((&link.name, "a link of `global`"));
+                    own.extend(link.vlans.iter().map(|vlan| (&vlan.name, "a VLAN of `global`")));
                 } else if let Err(message) = values::link_name(&link.name) {
                     self.wrong(&link.name, message);
                 }
@@ -56,6 +58,7 @@ impl Check<'_> {
                     (None, Some(peer)) => here.clone().min(peer.value.clone()),
                     (None, None) => here,
                 };
+                interfaces.extend(link.vlans.iter().map(|vlan| (format!("{domain}.{}", vlan.id), vlan.addresses.as_slice(), None)));
                 interfaces.push((domain, &link.addresses, link.mac.as_ref()));
             }
         }

@@ -127,10 +127,10 @@ impl Steps<'_> {
     fn dhcp(&self, dhcp: &DhcpFile) -> Dhcp {
         let node = self.node(&dhcp.node);
         if let Some(found) = self.lab.nodes.iter().find(|n| n.name == dhcp.node.value)
-            && !found.links.iter().any(|l| l.name == dhcp.link.value)
+            && !found.interfaces().any(|name| name == dhcp.link.value)
         {
             let what = format!("link of `{}`", dhcp.node.value);
-            self.check.unknown(&what, &dhcp.link, found.links.iter().map(|l| l.name.as_str()));
+            self.check.unknown(&what, &dhcp.link, found.interfaces());
         }
         let family = dhcp.family as u8;
         let client = dhcp.client.as_ref().and_then(|name| {

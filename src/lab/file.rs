@@ -7,6 +7,7 @@ use super::decode::{At, Fields, MAX_WAIT, Reader, quoted};
 use super::file_tests::{TestFile, test};
 use super::tree::Value;
 use super::values;
+use super::vlan::{VlanFile, vlans};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -96,6 +97,8 @@ pub struct LinkFile {
     pub mtu: Option<i64>,
     /// Hardware address.
     pub mac: Option<At<String>>,
+    /// VLANs on it.
+    pub vlans: Vec<VlanFile>,
 }
 
 /// An entry of `routes`.
@@ -251,7 +254,7 @@ fn node(name: At<String>, reader: Reader) -> NodeFile {
 }
 
 fn link(name: At<String>, reader: Reader) -> LinkFile {
-    let fields = reader.fields(&["bridge", "port", "peer", "addresses", "mtu", "mac"]);
+    let fields = reader.fields(&["bridge", "port", "peer", "addresses", "mtu", "mac", "vlans"]);
     match fields.present(&["bridge", "peer"]).as_slice() {
         [] => reader.wrong("a link needs a `bridge` or a `peer` at its other end"),
         [_] => {}
@@ -259,6 +262,7 @@ fn link(name: At<String>, reader: Reader) -> LinkFile {
     }
     let (addresses, mtu, mac) = interface(&fields);
     LinkFile {
+        vlans: fields.get("vlans", |r| vlans(&name, r)).unwrap_or_default(),
         name,
         bridge: fields.get("bridge", |r| r.at(r.text())),
         port: fields.get("port", |r| r.at(r.text())),

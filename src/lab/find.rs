@@ -10,12 +10,13 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 5] = [
+pub const BUILT_IN: [(&str, &str); 6] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("bridge", include_str!("../../labs/bridge.yaml")),
     ("vpn", include_str!("../../labs/vpn.yaml")),
     ("balance", include_str!("../../labs/balance.yaml")),
+    ("trunk", include_str!("../../labs/trunk.yaml")),
 ];
 
 /// Where a lab comes from.
@@ -41,7 +42,7 @@ pub struct Labs {
 }
 
 /// A lab and the indices of its tests that were chosen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Chosen<'a> {
     /// The lab.
     pub lab: &'a Lab,

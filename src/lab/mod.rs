@@ -16,3 +16,4 @@ mod model_tests;
 pub mod packets;
 pub mod tree;
 mod values;
+pub mod vlan;

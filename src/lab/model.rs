@@ -101,6 +101,26 @@ pub struct Link {
     pub mtu: Option<i64>,
     /// Hardware address.
     pub mac: Option<String>,
+    /// VLANs on it, interfaces of their own.
+    pub vlans: Vec<Vlan>,
+}
+
+/// A VLAN on a link (IEEE 802.1Q).
+#[derive(Clone, Debug)]
+pub struct Vlan {
+    /// Its number.
+    pub id: u16,
+    /// Interface name: that of the link, a dot, the number.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<IpNet>,
+}
+
+impl Node {
+    /// The names of all its interfaces.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> + Clone {
+        self.links.iter().flat_map(|link| [&link.name].into_iter().chain(link.vlans.iter().map(|vlan| &vlan.name))).map(String::as_str)
+    }
 }
 
 /// The far end of a cable.

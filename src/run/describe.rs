@@ -17,7 +17,7 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
         lines.push(format!("{} {are} missing, install {them}: {install}", names.join(", ")));
     }
     lines.extend(others.iter().map(|Missing { kind, name, stand_in, .. }| match kind.as_str() {
-        "kernel" => format!("this kernel has no {name}: `modprobe`, another kernel, or a machine that has it"),
+        "kernel" => format!("this kernel has no {name}: `modprobe`, another kernel, or a VM (`labrun vm up`)"),
         _ if stand_in.is_empty() => format!("there is no {name}: name it with --subject PATH"),
         _ => format!("there is no {name}, and --strict refuses its stand-in {stand_in}: name it with --subject PATH"),
     }));

@@ -1,6 +1,6 @@
 //! `labrun clean`.
 
-use super::running::{collect, host, noun};
+use super::running::{collect, hosts, noun};
 use crate::cli::Cli;
 use crate::error::Exit;
 use crate::event::Event;
@@ -12,39 +12,42 @@ use anyhow::Result;
 /// # Errors
 /// If nothing can be run on this machine.
 pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
-    let host = host(cli)?;
+    let (hosts, none) = hosts(cli)?;
     let mut reporter = Reporter::new(cli.format);
-    let mut words = vec!["clean".to_string()];
     // A lab's name stands for all of its instances.
-    let instances = if names.is_empty() { Vec::new() } else { collect(&host, &["status".to_string()])?.0 };
-    for name in names {
-        let prefix = format!("{name}@");
-        let others = instances.iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance.clone()) } else { None });
-        let matching: Vec<String> = others.filter(|i| i == name || i.starts_with(&prefix)).collect();
-        if matching.is_empty() {
-            reporter.tell(&Message::Note { text: format!("{} `{name}` is up, nothing to clean", noun(name)) });
+    let mut up: Vec<Vec<String>> = Vec::new();
+    for host in hosts.iter().filter(|_| !names.is_empty()) {
+        let events = collect(host, &["status".to_string()])?.0;
+        up.push(events.into_iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None }).collect());
+    }
+    let means = |name: &str, instance: &str| instance == name || instance.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'));
+    for name in names.iter().filter(|name| !up.iter().flatten().any(|instance| means(name, instance))) {
+        reporter.tell(&Message::Note { text: format!("{} `{name}` is up, nothing to clean", noun(name)) });
+    }
+    let (mut cleaned, mut failed) = (0, false);
+    for (index, host) in hosts.iter().enumerate() {
+        let mut words = vec!["clean".to_string()];
+        words.extend(up.get(index).into_iter().flatten().filter(|instance| names.iter().any(|name| means(name, instance))).cloned());
+        if !names.is_empty() && words.len() == 1 {
+            continue;
         }
-        words.extend(matching);
-    }
-    if !names.is_empty() && words.len() == 1 {
-        return Ok(Exit::Passed as u8);
-    }
-    let (events, status) = collect(&host, &words)?;
-    let mut cleaned = 0;
-    for event in events {
-        match event {
-            Event::Cleaned { instance } => {
-                cleaned += 1;
-                reporter.tell(&Message::Cleaned { instance: name_of(&instance) });
+        let (events, status) = collect(host, &words)?;
+        failed |= status != 0;
+        for event in events {
+            match event {
+                Event::Cleaned { instance } => {
+                    cleaned += 1;
+                    reporter.tell(&Message::Cleaned { instance: name_of(&instance) });
+                }
+                Event::Error { message } => eprintln!("labrun: {message}"),
+                _ => {}
             }
-            Event::Error { message } => eprintln!("labrun: {message}"),
-            _ => {}
         }
     }
-    if cleaned == 0 && status == 0 {
-        reporter.tell(&Message::Note { text: "no lab is up, nothing to clean".into() });
+    if cleaned == 0 && !failed && names.is_empty() {
+        reporter.tell(&Message::Note { text: format!("{none}, nothing to clean") });
     }
-    Ok(if status == 0 { Exit::Passed } else { Exit::Setup } as u8)
+    Ok(if failed { Exit::Setup } else { Exit::Passed } as u8)
 }
 
 /// An instance whose removal was cut short is called `.gone-NAME-PID-TIME`.

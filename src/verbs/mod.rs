@@ -6,16 +6,18 @@ pub mod doctor;
 pub mod filters;
 pub mod inspect;
 pub mod list;
+pub mod place;
 pub mod report;
 pub mod running;
 pub mod setup;
 pub mod show;
 pub mod test;
+pub mod vm;
 
 use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
 use crate::evidence::artifacts::{Artifacts, FOLDER, When};
-use crate::host::{Files, Host, Native};
+use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
 use crate::report::{Format, Message};
@@ -49,19 +51,20 @@ pub fn run(cli: &Cli) -> Result<u8> {
         },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
+        Verb::Vm { verb } => vm::vm(cli, verb),
         Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
         Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
     }
 }
 
 /// The host's readiness and the options of a run; what [`prepare`] brings there is still missing.
-fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
+fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
     if let Some(instance) = &run.instance
         && !instance.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
         return Err(Failure::usage(format!("--instance: `{instance}` may have letters, digits, `-`, `_` and `.`")).into());
     }
-    let host = running::host(cli)?;
+    let host = running::new(kind)?;
     if let Host::Native(Native { elevated: true }) = host {
         eprintln!("labrun: this kernel refuses user namespaces to ordinary users, so the labs run through sudo");
     }
@@ -78,8 +81,19 @@ fn options(cli: &Cli, run: &RunArgs, labs: &Labs) -> Result<Options> {
     })
 }
 
-/// Brings what `chosen` need to the host: the programs under test, of which `named` are the user's, and the folder their steps run in.
-fn prepare(options: &mut Options, named: &[String], labs: &Labs, chosen: &[&Lab], tell: &dyn Fn(Message)) -> Result<(Subjects, Files)> {
+/// Brings what `chosen` need to the host: packages, if that is the VM, the programs under test, of which
+/// `named` are the user's, and the folder their steps run in.
+fn prepare(
+    kind: &HostKind,
+    options: &mut Options,
+    named: &[String],
+    labs: &Labs,
+    chosen: &[&Lab],
+    tell: &dyn Fn(Message),
+) -> Result<(Subjects, Files)> {
+    if *kind == HostKind::Lima {
+        place::ready(options.client, named, labs, chosen)?;
+    }
     let mut files = Files::on(&options.host, &options.artifacts.folder);
     let subjects = subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
     options.folder = match options.host {

@@ -8,17 +8,60 @@ use crate::lab::decode::{quoted, suggest};
 use crate::outln;
 use crate::report::{Format, Message, Reporter};
 use crate::script;
+use crate::vm::{Vm, template::Wishes};
 use anyhow::Result;
 use serde_json::json;
 use std::path::Path;
 
+/// The kind of host that was asked for, else the one that suits this system.
+pub fn kind(cli: &Cli) -> Result<HostKind> {
+    match &cli.host {
+        Some(HostKind::Auto) | None => HostKind::default_for(std::env::consts::OS).map_err(|reason| Failure::machine(reason).into()),
+        Some(kind) => Ok(kind.clone()),
+    }
+}
+
 /// The host that was asked for, else the one that suits this system.
 pub fn host(cli: &Cli) -> Result<Host> {
-    let kind = match &cli.host {
-        Some(kind) => kind.clone(),
-        None => HostKind::default_for(std::env::consts::OS).map_err(Failure::machine)?,
-    };
-    Host::new(&kind).map_err(|error| Failure::machine(format!("{error:#}")).into())
+    new(&kind(cli)?)
+}
+
+/// The host of `kind`.
+pub fn new(kind: &HostKind) -> Result<Host> {
+    Host::new(kind).map_err(|error| Failure::machine(format!("{error:#}")).into())
+}
+
+/// The hosts on which labs may be up: that of [`host`], with `auto` also the VM if it runs. None, with
+/// the reason, if that is a VM that does not run: it is not started to be asked what is up in it.
+pub fn hosts(cli: &Cli) -> Result<(Vec<Host>, String)> {
+    let kind = kind(cli)?;
+    let vm = Vm::new(Wishes::default())?;
+    Ok(match kind {
+        HostKind::Lima => match vm.idle()? {
+            Some(reason) => (Vec::new(), format!("no lab is up: {reason}")),
+            None => (vec![new(&kind)?], "no lab is up".into()),
+        },
+        // A machine that cannot run labs itself may still have a VM.
+        HostKind::Auto if vm.is_configured() && vm.idle()?.is_none() => {
+            let mut hosts = vec![new(&HostKind::Lima)?];
+            hosts.splice(0..0, new(&HostKind::Native).ok());
+            (hosts, "no lab is up".into())
+        }
+        kind => (vec![new(&kind)?], "no lab is up".into()),
+    })
+}
+
+/// The host on which the instance is up that `name` means, and its full name.
+fn find(cli: &Cli, name: &str) -> Result<(Host, String)> {
+    let (hosts, reason) = hosts(cli)?;
+    let mut first = None;
+    for host in hosts {
+        match instance(&host, name) {
+            Ok(instance) => return Ok((host, instance)),
+            Err(why) => first = first.or(Some(why)),
+        }
+    }
+    Err(first.unwrap_or_else(|| Failure::usage(reason).into()))
 }
 
 /// "no lab" or "no instance", as `name` reads.
@@ -45,13 +88,17 @@ pub fn collect(host: &Host, words: &[String]) -> Result<(Vec<Event>, i32)> {
 /// # Errors
 /// If nothing can be run on this machine.
 pub fn status(cli: &Cli) -> Result<u8> {
-    let (events, _) = collect(&host(cli)?, &["status".to_string()])?;
+    let (hosts, none) = hosts(cli)?;
+    let mut events = Vec::new();
+    for host in &hosts {
+        events.extend(collect(host, &["status".to_string()])?.0);
+    }
     if cli.format == Format::Json {
         outln!("{}", status_json(&events));
         return Ok(Exit::Passed as u8);
     }
     if events.is_empty() {
-        outln!("no lab is up");
+        outln!("{none}");
     }
     for event in &events {
         match event {
@@ -126,10 +173,16 @@ pub fn instance(host: &Host, name: &str) -> Result<String> {
 /// # Errors
 /// If the lab is not up.
 pub fn exec(cli: &Cli, lab: &str, node: &str, command: &[String]) -> Result<u8> {
-    let host = host(cli)?;
+    let (mut hosts, reason) = hosts(cli)?;
+    let (host, found) = match hosts.len() {
+        0 => return Err(Failure::usage(reason).into()),
+        // One visit less: a machine of its own tells if there is no such instance.
+        1 => (hosts.remove(0), None),
+        _ => find(cli, lab).map(|(host, instance)| (host, Some(instance)))?,
+    };
     let status = match &host {
         Host::Native(native) => {
-            let instance = instance(&host, lab)?;
+            let instance = found.map_or_else(|| instance(&host, lab), Ok)?;
             let words: Vec<String> = ["exec", &instance, node].into_iter().map(String::from).chain(command.iter().cloned()).collect();
             native.run_in_terminal(&script::runtime(), &words)?
         }
@@ -150,8 +203,7 @@ pub fn exec(cli: &Cli, lab: &str, node: &str, command: &[String]) -> Result<u8> 
 /// # Errors
 /// If the lab is not up or has no such service.
 pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u8> {
-    let host = host(cli)?;
-    let instance = instance(&host, lab)?;
+    let (host, instance) = find(cli, lab)?;
     // Tied to this process: an interrupt ends the input, and with it the following.
     let mut words = vec!["--tied".to_string(), "logs".to_string(), instance.clone()];
     words.extend(follow.then(|| "-f".to_string()));

@@ -1,10 +1,11 @@
 //! `labrun setup`.
 
-use super::{options, prepare};
+use super::{options, place, prepare};
 use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
-use crate::host::interrupt;
+use crate::host::{HostKind, interrupt};
 use crate::lab::find::Labs;
+use crate::lab::model::Lab;
 use crate::quote::shell;
 use crate::report::{Format, Message, Reporter};
 use crate::run::session::{Down, Session};
@@ -18,14 +19,25 @@ use std::sync::Mutex;
 pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = labs.labs(words)?;
-    let mut options = options(cli, run, &labs)?;
+    for (kind, group) in place::groups(cli, &chosen, run.client, |lab| lab)? {
+        match setup_on(&kind, cli, run, &labs, &group)? {
+            Exit::Passed => {}
+            other => return Ok(other as u8),
+        }
+    }
+    Ok(Exit::Passed as u8)
+}
+
+/// Brings the labs of one host up.
+fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&Lab]) -> Result<Exit> {
+    let mut options = options(kind, run, labs)?;
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
     // What was copied stays as long as the labs that are up.
-    let (subjects, _files) = prepare(&mut options, &run.subject, &labs, &chosen, &tell)?;
-    for lab in chosen {
+    let (subjects, _files) = prepare(kind, &mut options, &run.subject, labs, chosen, &tell)?;
+    for lab in chosen.iter().copied() {
         if interrupt::interrupted() {
-            return Ok(Exit::Interrupted as u8);
+            return Ok(Exit::Interrupted);
         }
         let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
         let mut session = Session::start(lab, &options, given, "setup", &tell)?;
@@ -53,9 +65,9 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
             }
             Ok(()) => {}
             Err(Down::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),
-            Err(Down::Failed(_)) => return Ok(Exit::Setup as u8),
-            Err(Down::Interrupted) => return Ok(Exit::Interrupted as u8),
+            Err(Down::Failed(_)) => return Ok(Exit::Setup),
+            Err(Down::Interrupted) => return Ok(Exit::Interrupted),
         }
     }
-    Ok(Exit::Passed as u8)
+    Ok(Exit::Passed)
 }

@@ -1,12 +1,12 @@
 //! `labrun test`.
 
-use super::{filters, options, prepare};
+use super::{filters, options, place, prepare};
 use crate::cli::{Cli, TestArgs};
 use crate::durations::Durations;
 use crate::error::Failure;
 use crate::evidence::artifacts::Artifacts;
 use crate::evidence::ladder::Ladder;
-use crate::host::interrupt;
+use crate::host::{HostKind, interrupt};
 use crate::lab::find::{Chosen, Labs};
 use crate::lab::model::{Lab, StepKind, Test};
 use crate::partition::{self, Part};
@@ -104,8 +104,24 @@ fn run_all(
     reporter: &mut Reporter,
     recorder: &mut Recorder,
 ) -> Result<()> {
+    for (kind, group) in place::groups(cli, chosen, args.run.client, |chosen| chosen.lab)? {
+        run_group(&kind, &group, labs, args, subjects, reporter, recorder)?;
+    }
+    Ok(())
+}
+
+/// Runs the tests of one host.
+fn run_group(
+    kind: &HostKind,
+    chosen: &[Chosen],
+    labs: &Labs,
+    args: &TestArgs,
+    subjects: &[String],
+    reporter: &mut Reporter,
+    recorder: &mut Recorder,
+) -> Result<()> {
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
-    let mut options = Options { artifacts, ..options(cli, &args.run, labs)? };
+    let mut options = Options { artifacts, ..options(kind, &args.run, labs)? };
     let (subjects, mut files) = {
         let reporter = Mutex::new((&mut *reporter, &mut *recorder));
         let tell = |message| {
@@ -114,7 +130,7 @@ fn run_all(
             recorder.hear(&message);
         };
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
-        prepare(&mut options, subjects, labs, &all, &tell)?
+        prepare(kind, &mut options, subjects, labs, &all, &tell)?
     };
     options.capturer = files.labrun().map_err(|error| format!("{error:#}"));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);

@@ -1,0 +1,94 @@
+//! `labrun vm`.
+
+use crate::cli::{Cli, VmArgs, VmVerb};
+use crate::error::Exit;
+use crate::host::Remote;
+use crate::outln;
+use crate::report::Format;
+use crate::vm::Vm;
+use crate::vm::limactl::Instance;
+use crate::vm::progress::Progress;
+use crate::vm::template::Wishes;
+use anyhow::Result;
+use serde_json::json;
+
+/// Does what `verb` says with the VM.
+///
+/// # Errors
+/// Why it could not be done.
+pub fn vm(cli: &Cli, verb: &VmVerb) -> Result<u8> {
+    let progress = Progress::new();
+    match verb {
+        VmVerb::Up { wishes, recreate } => {
+            let vm = Vm::new(self::wishes(wishes))?;
+            if *recreate {
+                vm.delete(&progress)?;
+            }
+            vm.prepare(&[], &progress)?;
+            outln!("the VM `{}` is up", vm.name);
+        }
+        VmVerb::Status => {
+            let vm = Vm::new(Wishes::default())?;
+            let instance = vm.look()?;
+            match cli.format {
+                Format::Json => outln!("{}", status_json(&vm.name, instance.as_ref())),
+                _ => outln!("{}", status_text(&vm.name, instance.as_ref())),
+            }
+        }
+        VmVerb::Shell { command } => {
+            let vm = Vm::new(Wishes::default())?;
+            vm.up(&progress)?;
+            let command = if command.is_empty() { &["bash".to_string(), "-l".into()][..] } else { command };
+            let status = Remote::new(vm.machine()).tool(command)?;
+            return Ok(u8::try_from(status).unwrap_or(255));
+        }
+        VmVerb::Stop => {
+            let vm = Vm::new(Wishes::default())?;
+            if !vm.stop(&progress)? {
+                outln!("the VM `{}` is not up", vm.name);
+            }
+        }
+        VmVerb::Delete => {
+            let vm = Vm::new(Wishes::default())?;
+            if !vm.delete(&progress)? {
+                outln!("there is no VM `{}`", vm.name);
+            }
+        }
+    }
+    Ok(Exit::Passed as u8)
+}
+
+fn wishes(args: &VmArgs) -> Wishes {
+    let VmArgs { vm_template, vm_image, cpus, memory, disk } = args.clone();
+    Wishes { template: vm_template, image: vm_image, cpus, memory, disk }
+}
+
+fn state(instance: Option<&Instance>) -> &'static str {
+    instance.map_or("missing", |instance| instance.status.word())
+}
+
+fn status_text(name: &str, instance: Option<&Instance>) -> String {
+    let state = state(instance);
+    let Some(instance) = instance else { return format!("there is no VM `{name}`: `labrun vm up` makes it") };
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    let mut text = format!(
+        "{name}  {state}  {} processors, {} GiB of memory, {} GiB of disk",
+        instance.cpus,
+        gib(instance.memory),
+        gib(instance.disk)
+    );
+    if instance.mark.is_none() {
+        text.push_str("; not made by labrun");
+    }
+    if !instance.errors.is_empty() {
+        text.push_str(&format!("; {}", instance.errors));
+    }
+    text
+}
+
+fn status_json(name: &str, instance: Option<&Instance>) -> serde_json::Value {
+    json!({
+        "vm": name, "state": state(instance), "cpus": instance.map(|i| i.cpus), "memory": instance.map(|i| i.memory),
+        "disk": instance.map(|i| i.disk), "template": instance.and_then(|i| i.mark.clone()), "folder": instance.map(|i| &i.folder),
+    })
+}

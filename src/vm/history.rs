@@ -1,0 +1,87 @@
+//! How long Lima's work took the last times, so that it can be said how long it usually takes.
+
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A piece of work that Lima does on the VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Downloads the disk image and makes the VM.
+    Create,
+    /// Starts it for the first time, which configures it.
+    FirstBoot,
+    /// Starts it.
+    Boot,
+    /// Stops it.
+    Stop,
+    /// Removes it.
+    Delete,
+}
+
+impl Work {
+    /// "making".
+    pub fn doing(self) -> &'static str {
+        ["making", "starting, for the first time,", "starting", "stopping", "removing"][self as usize]
+    }
+
+    /// "make".
+    pub fn infinitive(self) -> &'static str {
+        ["make", "start", "start", "stop", "remove"][self as usize]
+    }
+
+    /// "made".
+    pub fn done(self) -> &'static str {
+        ["made", "up", "up", "stopped", "gone"][self as usize]
+    }
+
+    fn key(self) -> &'static str {
+        ["create", "first-boot", "boot", "stop", "delete"][self as usize]
+    }
+}
+
+/// The times of one VM, in seconds, by [`Work`].
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    name: String,
+    times: BTreeMap<String, f64>,
+}
+
+impl History {
+    /// What earlier runs have noted; nothing if there was none, or it cannot be read.
+    pub fn load(name: &str) -> History {
+        let read = || serde_json::from_slice(&std::fs::read(path(name).ok()?).ok()?).ok();
+        History { name: name.into(), times: read().unwrap_or_default() }
+    }
+
+    /// How long `work` took the last time.
+    pub fn last(&self, work: Work) -> Option<Duration> {
+        self.times.get(work.key()).and_then(|seconds| Duration::try_from_secs_f64(*seconds).ok())
+    }
+
+    /// Notes how long `work` took. That this fails is no reason to fail.
+    pub fn record(&mut self, work: Work, time: Duration) {
+        self.times.insert(work.key().into(), (time.as_secs_f64() * 10.0).round() / 10.0);
+        if let (Ok(path), Ok(text)) = (path(&self.name), serde_json::to_vec(&self.times)) {
+            let _ = std::fs::write(path, text);
+        }
+    }
+}
+
+fn path(name: &str) -> Result<PathBuf> {
+    Ok(folder()?.join(format!("{name}.json")))
+}
+
+/// Where labrun keeps what it knows of its VMs: `$XDG_STATE_HOME/labrun/vm`, by the XDG base directory
+/// specification. It is made if it is not there.
+///
+/// # Errors
+/// If there is no home, or it cannot be written to.
+pub fn folder() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
+    let folder = state.context("neither XDG_STATE_HOME nor HOME is set, so there is no place for the VM's state")?.join("labrun/vm");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}

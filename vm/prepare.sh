@@ -1,0 +1,75 @@
+# Run in the VM before labs are: sets its clock and installs what the labs lack.
+#
+#   prepare NOW [command=PACKAGE | module:NAME]...    NOW in seconds since 1970
+#
+# It prints `clock SECONDS` if the clock was wrong and `install PACKAGE...` before it installs, and
+# ends with a line on standard error if it cannot.
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+prepare() {
+  local packages=() extra
+  clock "$1"
+  lacking "${@:2}"
+  ((${#packages[@]})) || return 0
+  extra=$(df --output=avail -k / | tail -n 1)
+  ((extra > 200000)) || give_up "its disk is full, $((extra / 1024)) MiB are free: make it anew with a larger one, \`labrun vm up --recreate --disk 40\`"
+  echo "install ${packages[*]}"
+  as_root sh -c "printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d"
+  compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || refresh
+  # Old lists name versions that the servers no longer have, which only shows when it fails.
+  install_all || { refresh && install_all; } || give_up "installing ${packages[*]} failed: $(tail -n 3 "$LOG" | tr '\n' ' ')"
+}
+
+# clock NOW: a machine that slept, and its VM with it, wakes up in the past, and no certificate or
+# lease is right then. What was on its way for less than five seconds may stay.
+clock() {
+  local drift=$((EPOCHSECONDS - $1))
+  ((drift < -5 || drift > 5)) || return 0
+  as_root date -s "@$1" >/dev/null && echo "clock $drift"
+}
+
+# lacking NEED...: the packages of what is not there, into the caller's $packages.
+lacking() {
+  local need command package
+  for need; do
+    command=${need%%=*} package=${need#*=}
+    if [[ $need == module:* ]]; then
+      # Ubuntu's kernel for clouds comes without the rarer modules, which are in a package of their own.
+      modinfo "${need#module:}" >/dev/null 2>&1 && continue
+      package=linux-modules-extra-$(uname -r)
+      apt-cache show "$package" >/dev/null 2>&1 || continue
+    else
+      ! command -v "$command" >/dev/null || continue
+    fi
+    [[ " ${packages[*]} " == *" $package "* ]] || packages+=("$package")
+  done
+}
+
+refresh() { apt_get update; }
+install_all() { apt_get install -y --no-install-recommends "${packages[@]}"; }
+
+# apt_get ARGUMENT...: waits for another apt; the lists' lock knows no waiting, so that is done here.
+apt_get() {
+  local i
+  for ((i = 0; i < 30; i++)); do
+    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+      apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >"$LOG" 2>&1 && return
+    grep -q 'lists/lock' "$LOG" || return
+    sleep 2
+  done
+  return 1
+}
+
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo -n -- "$@"; fi
+}
+
+give_up() {
+  echo "$1" >&2
+  exit 3
+}
+
+LOG=$(mktemp)
+trap 'rm -f "$LOG"' EXIT
+prepare "$@"
