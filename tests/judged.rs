@@ -217,6 +217,26 @@ fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_
 }
 
 #[test]
+fn an_answer_that_also_takes_a_short_cut_is_found_out() {
+    let mut capture = captures::read("relay-v6");
+    let end = capture.packets.last().unwrap().time;
+    let bare = |packet: &&labrun::evidence::packet::Packet| labrun::evidence::decode::summary(&packet.data).label == "REPLY";
+    let mut direct: Vec<_> = capture.packets.iter().filter(bare).cloned().collect();
+    // From the server's own interface in the client's network.
+    assert_eq!(direct.iter().map(|packet| packet.place.link.as_str()).collect::<Vec<_>>(), ["v-br-rly-int", "v-br-cli"]);
+    direct[0].place.link = "v-br-srv-int".into();
+    for packet in &mut direct {
+        packet.time += end;
+        packet.data[6..12].copy_from_slice(&[2, 0, 0, 0, 2, 4]);
+    }
+    let rule = "{packet: dhcp6 reply, crosses: [ns-server, ns-dhcplb, ns-relay, ns-client]}";
+    assert_eq!(said(&with_rules("relay", rule), 0, &capture), "");
+    capture.packets.extend(direct);
+    let said = said(&with_rules("relay", rule), 0, &capture);
+    assert!(said.contains("but one did not get from ns-server to ns-dhcplb:"), "{said}");
+}
+
+#[test]
 fn a_dhcpv6_answer_given_twice_is_found_out() {
     let capture = captures::read("server-v6");
     let rule = "{packet: dhcp6 reply, at-most: 1}";
