@@ -6,14 +6,14 @@
 
 # capture_start LABRUN: start the capturer; LABRUN may be empty, then there is none.
 capture_start() {
-  local captured i namespaces=(--namespace global)
+  local captured handle namespaces=(--namespace global)
   [[ -n $1 ]] || {
     emit no-capture 'reason=no capturer was given'
     return
   }
   lab_captured
-  for ((i = 0; i < ${#captured[@]}; i += 2)); do
-    namespaces+=(--namespace "${captured[i]}=/run/netns/${captured[i + 1]}")
+  for handle in "${captured[@]}"; do
+    namespaces+=(--namespace "$handle=/run/netns/$handle")
   done
   # The pipe to a coprocess is closed in whatever else is started here, so with this shell the
   # capturer's input ends, and the capturer.

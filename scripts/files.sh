@@ -9,6 +9,8 @@
 #                             %n'), each behind a NUL, and an empty one; then come, in chunks, the names of
 #                             what has gone, the new manifest, and a tar archive
 #   built BUILD PROGRAM       whether BUILD is in the cache
+#   put BUILD PROGRAM         put the program that follows in chunks into the cache
+#   labrun VERSION            whether labrun is installed there in this version
 #   build BUILD PROGRAM COPY  build it in a copy by the command that follows in chunks
 #   end                       the run is over
 # Answers are lines: `path PATH`, `absent`, `output STATUS LENGTH` and as many bytes, `failed REASON`.
@@ -26,6 +28,8 @@ remote_files() {
       folder) files_folder "${request[@]:1}" ;;
       built) files_built "${request[@]:1}" || echo absent ;;
       build) files_build "${request[@]:1}" ;;
+      put) files_put "${request[@]:1}" ;;
+      labrun) files_labrun "${request[@]:1}" || echo absent ;;
       end) OVER=1 && break ;;
       *) files_fail "unknown request ${request[*]}" ;;
     esac
@@ -110,6 +114,24 @@ files_folder() {
 
 files_built() {
   [[ -x $CACHE/$1/$2 ]] && printf 'path %s\n' "$CACHE/$1/$2"
+}
+
+files_labrun() {
+  local labrun
+  labrun=$(command -v labrun) && [[ $("$labrun" --version 2>/dev/null) == "labrun $1" ]] && printf 'path %s\n' "$labrun"
+}
+
+files_put() {
+  local out
+  mkdir -p "$CACHE" && out=$(mktemp -d "$CACHE/.building-XXXXXX") || files_fail "cannot write to $CACHE"
+  if files_chunks >"$out/$2"; then
+    # Of several versions of a program the last two are enough.
+    find "$CACHE" -mindepth 1 -maxdepth 1 -name "$2-*" -printf '%T@ %p\0' | sort -zrn | tail -zn +2 | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
+    chmod 755 "$out" "$out/$2" && rm -rf -- "${CACHE:?}/$1" && mv -T -- "$out" "$CACHE/$1"
+  else
+    rm -rf -- "$out"
+  fi
+  files_built "$1" "$2" || files_fail "cannot write to $CACHE"
 }
 
 files_build() {

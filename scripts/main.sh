@@ -212,11 +212,11 @@ session() {
     status=$?
     # PID 1 ends after all the others, so it may be about to.
     { read -r pid _ <"$STATE/supervisor"; } 2>/dev/null
-    alive "$STATE/supervisor" && ! dying "$pid" || {
+    if ! alive "$STATE/supervisor" || dying "$pid"; then
       # Its processes are gone, what they wrote is not.
       ((!GATHER)) || gathered_send
       emit lost "instance=$NAME"
-    }
+    fi
   fi
   leave "$status"
 }
@@ -334,7 +334,7 @@ lab_up() {
 }
 
 # serve CAPTURER: requests, one a line, from standard input:
-#   begin [NODE...]   a test begins, and the capture of what these nodes see
+#   begin [HANDLE...] a test begins, and the capture in these namespaces
 #   captured          the capture ends: report it
 #   step TEST/INDEX   run that step      tell      report what the services printed since `begin`
 #   gather            report the state of everything

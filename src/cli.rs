@@ -97,8 +97,8 @@ pub enum Verb {
     /// Capture packets from inside a lab
     #[command(name = "_capture", hide = true)]
     Capturer {
-        /// The network namespaces: a node's name, and where it is unless it is this one
-        #[arg(long = "namespace", value_name = "NODE[=PATH]", required = true)]
+        /// The network namespaces: what to call each, and where it is unless it is this one
+        #[arg(long = "namespace", value_name = "NAME[=PATH]", required = true)]
         namespaces: Vec<String>,
         /// Write everything to standard output as it comes
         #[arg(long)]

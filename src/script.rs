@@ -60,7 +60,7 @@ fn data(lab: &Lab, client: Client) -> String {
     let mut text = format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name));
     steps(&mut text, lab, client);
     // Behind the hash: what tests want to be captured does not make another lab.
-    let nodes: Vec<&str> = captured_nodes(lab).iter().flat_map(|node| [node.name.as_str(), &node.handle.0]).collect();
+    let nodes: Vec<&str> = captured_nodes(lab).iter().map(|node| node.handle.0.as_str()).collect();
     function(&mut text, "lab_captured", &[format!("captured=({})", command(&nodes))]);
     text
 }
@@ -94,6 +94,9 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
     lab.commands.iter().for_each(|(c, p)| add(c, p));
     if lab.nodes.iter().any(|n| n.nft.is_some()) {
         add("nft", "nftables");
+    }
+    if lab.tests.iter().flat_map(|t| &t.path).any(|rule| rule.filter.is_some()) {
+        add("tcpdump", "tcpdump");
     }
     for step in lab.tests.iter().flat_map(|t| &t.steps) {
         match &step.kind {

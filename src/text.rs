@@ -51,6 +51,26 @@ pub fn xml(text: &str) -> String {
     escaped
 }
 
+/// `text` with each character in the colour that `code` says (ECMA-48, 8.3.117), none if that is empty.
+pub fn paint(text: &str, code: impl Fn(char) -> &'static str) -> String {
+    let mut painted = String::new();
+    let mut now = "";
+    for c in text.chars() {
+        let next = code(c);
+        if next != now && c != ' ' {
+            if !now.is_empty() {
+                painted.push_str("\x1b[0m");
+            }
+            if !next.is_empty() {
+                painted.push_str(&format!("\x1b[{next}m"));
+            }
+            now = next;
+        }
+        painted.push(c);
+    }
+    if now.is_empty() { painted } else { painted + "\x1b[0m" }
+}
+
 /// About how wide a text of 12 pixels in a fixed-width font is.
 pub fn length(text: &str) -> usize {
     (width(text) * 37).div_ceil(5)

@@ -289,10 +289,52 @@ fn a_failure_hands_its_exit_code_and_its_artifacts_on() {
         let ended = runner.run();
         assert_eq!((ended.exit, ended.outputs["exit-code"].as_str()), (1, "1"), "{}", ended.text);
         assert!(ended.text.contains("1 passed, 1 failed"), "{}", ended.text);
+        // labrun knows by the runner's variables that it is to annotate the lab file and write a summary.
+        assert!(ended.text.contains("::error file=my lab.yaml,line=5,"), "{}", ended.text);
+        let summary = fs::read_to_string(runner.path("summary")).unwrap();
+        assert!(summary.contains("1 passed, 1 failed") && summary.contains(&format!("{name}-bad")), "{summary}");
         assert_eq!(ended.outputs.get("artifacts").map(String::as_str), kept.then_some(artifacts));
         let left: Vec<_> = fs::read_dir(runner.path("workspace")).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left.len(), if kept { 2 } else { 1 }, "{left:?}");
         assert_eq!(runner.path(&format!("workspace/what failed/{name}-bad/1/failure.txt")).exists(), kept);
+    }
+}
+
+#[test]
+fn the_shards_of_the_example_are_all_of_the_tests_and_one_report() {
+    let workflow = yaml(&repository().join(".github/workflows/sharded.yml"));
+    let scripts: Vec<&str> = steps(&workflow).into_iter().filter_map(|step| step["run"].as_str()).collect();
+    let [list, merge] = scripts[..] else { panic!("{scripts:?}") };
+    let arguments = strings(&workflow).into_iter().find(|text| text.contains("--partition ")).unwrap();
+    let runner = Runner::new("main");
+    let name = runner.lab();
+    let text = fs::read_to_string(runner.path("workspace/my lab.yaml")).unwrap().replace("\"false\"", "\"true\"");
+    fs::create_dir(runner.path("workspace/labs")).unwrap();
+    write(&runner.path("workspace"), "labs/own.yaml", &text);
+    let program = Path::new(env!("CARGO_BIN_EXE_labrun")).parent().unwrap();
+    let shell = |script: &str| {
+        let mut command = Command::new("bash");
+        command.args(["-e", "-o", "pipefail", "-c", script]).current_dir(runner.path("workspace"));
+        command.env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap()));
+        command.env("GITHUB_OUTPUT", runner.path("output")).env("LABRUN_ARTIFACTS", "never");
+        let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{script}: {}", common::text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    shell(list);
+    let output = fs::read_to_string(runner.path("output")).unwrap();
+    let matrix: Value = serde_json::from_str(output.trim().strip_prefix("matrix=").unwrap()).unwrap();
+    let parts = matrix["include"].as_array().unwrap();
+    // The lab has two tests, so some of the parts are empty, which is no failure.
+    assert_eq!(parts.len(), 4);
+    for (index, part) in parts.iter().enumerate() {
+        let arguments = arguments.replace("${{ matrix.partition }}", part["partition"].as_str().unwrap());
+        shell(&format!("labrun test {}", arguments.replace("${{ strategy.job-index }}", &index.to_string())));
+    }
+    assert!(shell(merge).contains("2 passed, 0 failed"));
+    for file in ["report.html", "report.xml"] {
+        let report = fs::read_to_string(runner.path("workspace").join(file)).unwrap();
+        assert!(report.contains(&format!("{name}-good")) && report.contains(&format!("{name}-bad")), "{file}");
     }
 }
 

@@ -160,6 +160,10 @@ fn a_failure_leaves_the_state_of_everything_and_a_retry_leaves_it_alone() {
                 ("steps/1-dhcp/stderr", "DHCPREQUEST"),
                 ("steps/1-dhcp/status", "0\n"),
                 ("steps/1-dhcp/addresses", address),
+                ("ladder.txt", "OFFER"),
+                // By that Wireshark knows it (the block type of pcapng).
+                ("capture.pcapng", "\n\r\r\n"),
+                ("capture.pcapng", "p-client"),
                 ("lab.sh", "lab_topology()"),
                 ("lab.yaml", LAB.trim_start()),
                 ("failure.txt", "is outside the pool 10.0.0.30-10.0.0.40"),

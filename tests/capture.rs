@@ -31,6 +31,8 @@ nodes:
     services:
       sink: {command: "exec socat -u UDP-RECV:9 OPEN:/dev/null", ready: {udp: 9}}
       bulk: {command: "exec socat -u TCP-LISTEN:80,fork OPEN:/dev/null", ready: {tcp: 80}}
+  odd = one:
+    links: {eth0: {bridge: br0, port: p-c}}
 tests:
   burst:
     capture: [a, b]
@@ -49,6 +51,10 @@ tests:
     capture: [a]
     steps:
       - run: {node: a, command: 'printf "loop %05d" 1 >/dev/udp/127.0.0.1/9'}
+  odd:
+    capture: odd = one
+    steps:
+      - run: {node: odd = one, command: 'printf "odd %05d" 1 >/dev/udp/127.0.0.1/9'}
   tagged:
     steps:
       - run: {node: a, command: 'printf "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\1\x81\0\0\7\x88\xb5tagged" | socat -u STDIN INTERFACE:eth0'}
@@ -295,6 +301,9 @@ fn frames_are_as_they_were_sent() {
 
             let capture = pcapng::read(&session.test("loop", "a")).unwrap();
             assert_eq!(numbers(&capture, "loop"), BTreeMap::from([(key("a", "lo", true), vec![1]), (key("a", "lo", false), vec![1])]));
+            // Inside, a node that the kernel cannot call by its name has another.
+            let capture = pcapng::read(&session.test("odd", "_node-2")).unwrap();
+            assert_eq!(numbers(&capture, "odd")[&key("_node-2", "lo", true)], [1]);
             session.end();
         }
     });
@@ -413,6 +422,16 @@ fn a_running_lab_is_captured_until_an_interrupt() {
             let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
             assert_eq!(numbers(&capture, "live"), BTreeMap::from([(key("b", "eth0", false), (0..200).collect())]));
 
+            // A node may be called anything.
+            let mut capture = live(user, &["counted", "odd = one", "-w", path.to_str().unwrap()]);
+            let mut words = BufReader::new(capture.stderr.take().unwrap()).lines();
+            words.next().unwrap().unwrap();
+            expect(user, &["exec", "counted", "odd = one", "bash", "-c", "printf 'odd %05d' 7 >/dev/udp/127.0.0.1/9"], 0);
+            host::kill("INT", capture.id());
+            assert_eq!(capture.wait().unwrap().code(), Some(0));
+            let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
+            assert_eq!(numbers(&capture, "odd")[&key("odd = one", "lo", false)], [7]);
+
             // A line a packet, until nobody reads any more.
             let mut capture = live(user, &["counted"]);
             let mut lines = BufReader::new(capture.stdout.take().unwrap()).lines();
@@ -462,4 +481,17 @@ fn what_cannot_be_captured_is_refused_and_leaves_no_file() {
         let text = expect(User::Own, &["capture", "show", file.to_str().unwrap()], 2);
         assert!(text.contains("neither pcapng nor pcap"), "{text}");
     });
+}
+
+#[test]
+fn only_nodes_that_there_are_can_be_captured_in() {
+    let lab = check::lab(LAB, "counted").unwrap();
+    assert_eq!(
+        (lab.tests[0].capture.as_slice(), lab.tests[1].capture.as_slice()),
+        (["a".to_string(), "b".into()].as_slice(), [].as_slice())
+    );
+    let nodes = script::captured_nodes(&lab);
+    assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "odd = one"]);
+    let problems = check::lab(&LAB.replace("capture: [a, b]", "capture: [a, bb]"), "counted").unwrap_err();
+    assert!(format!("{problems:?}").contains("no node `bb`, did you mean `b`?"), "{problems:?}");
 }

@@ -34,6 +34,46 @@ fn every_mistake_of_services_and_tests_is_reported_in_one_go() {
 }
 
 #[test]
+fn every_mistake_of_path_rules_is_reported_in_one_go() {
+    let text = include_str!("data/path-mistakes.yaml");
+    let found = mistakes(text);
+    assert!(found.lines().count() >= 40, "{found}");
+    insta::assert_snapshot!(found);
+}
+
+#[test]
+fn packets_have_the_names_that_the_reference_gives_them() {
+    for packet in [
+        "dhcp4",
+        "dhcp4 discover",
+        "dhcp4 nak",
+        "dhcp4 inform",
+        "dhcp6",
+        "dhcp6 solicit",
+        "dhcp6 information-request",
+        "dhcp6 relay-forward",
+        "dhcp6 relay-reply advertise",
+        "icmp",
+        "icmp time-exceeded",
+        "icmp6 neighbor-solicitation",
+        "icmp6 echo-reply",
+        "arp",
+        "arp request",
+        "tcp",
+        "tcp syn",
+        "tcp syn-ack from port 80",
+        "tcp port 80",
+        "tcp rst to port 1 from port 65535",
+        "udp",
+        "udp  to  port 53",
+        "ip",
+        "ip6",
+    ] {
+        assert!(labrun::lab::packets::packet(packet).is_ok(), "{packet}");
+    }
+}
+
+#[test]
 fn files_that_are_no_lab_at_all_say_what_was_expected() {
     let cases = [
         ("an empty file", ""),

@@ -37,7 +37,7 @@ fn help_tells_the_exit_codes_and_wrong_usage_has_its_own() {
     {
         assert!(help.stdout.contains(words), "{words}: {}", help.stdout);
     }
-    for verb in ["setup", "test", "clean", "status", "exec", "shell", "logs", "list", "check", "script", "doctor"] {
+    for verb in ["setup", "test", "clean", "status", "exec", "shell", "logs", "report", "list", "check", "script", "doctor"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}");
         assert_eq!(plain(&[verb, "--help"]).exit, 0, "{verb}");
     }
@@ -134,6 +134,7 @@ fn fields(event: &str) -> &'static [&'static str] {
         "cleaned" => &["instance"],
         "kept" => &["instance", "node"],
         "log" => &["lab", "source", "line"],
+        "report" => &["kind", "path"],
         "note" => &["text"],
         "summary" => &["passed", "failed", "errors", "skipped", "ms"],
         other => panic!("an unknown message: {other}"),

@@ -154,6 +154,8 @@ fn what_a_lab_needs_is_told_from_what_it_does() {
     // udhcpc takes the lease of v4; for v6 it is no use, so nothing is needed for that.
     assert_eq!(needs(&relay, Client::Udhcpc, false)[2..], ["udhcpc udhcpc", "ping iputils-ping"]);
     assert!(needs(&built_in("balance"), Client::Dhclient, false).contains(&"nft nftables".to_string()));
+    let filter = "lab: x\nnodes: {a: {links: {e: {peer: b/e}}}, b: {links: {e: {peer: a/e}}}}\ntests: {t: {steps: [run: {node: a, command: x}], path: [{filter: arp, avoids: a}]}}\n";
+    assert_eq!(needs(&lab(filter), Client::Dhclient, false)[1..], ["tcpdump tcpdump"]);
 }
 
 #[test]

@@ -109,6 +109,9 @@ fn the_same_bytes_sent_again_are_another_message() {
     let ladder = of(packets.collect());
     let label = "Ethernet TYPE 0x88b5: a -> b";
     assert_eq!(rows(&ladder), twice.map(|t| format!("{t} {label}")));
+    // It may be that each was seen in another place only.
+    let ladder = of(vec![seen(0, "global/pa", false, data.clone()), seen(200_000, "a/eth0", true, data)]);
+    assert_eq!(ladder.rows.len(), 2);
 }
 
 #[test]
@@ -169,6 +172,36 @@ fn of_many_messages_the_first_and_the_last_are_shown() {
     assert_eq!(lines.len(), 1 + 40 + 1 + 20, "{lines:#?}");
     assert!(lines[41].ends_with("140 more") && lines[40].starts_with("  39.0 ms") && lines[42].starts_with(" 180.0 ms"), "{lines:#?}");
     assert!(ladder.svg().contains("… 140 more"));
+}
+
+#[test]
+fn a_long_name_at_the_edge_is_not_written_beyond_it() {
+    let row = Row { at: 0, from: 0, to: vec![1], label: "ACK".into(), detail: String::new() };
+    let ladder = Ladder { nodes: vec!["a".into(), "b".repeat(80)], rows: vec![row], left_out: 0 };
+    for columns in 1..160 {
+        assert!(ladder.text(columns).iter().all(|line| width(line) <= columns), "{columns}");
+    }
+    // It is moved to the left before it is cut.
+    assert_eq!(ladder.text(60)[0].matches('b').count(), 40);
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let ladder = ladder("relay-v4");
+    let lines = ladder.coloured(80);
+    // No colour runs into the next line.
+    assert!(lines.iter().all(|line| !line.contains('\u{1b}') || line.ends_with("\u{1b}[0m")), "{lines:#?}");
+    let painted = lines.join("\n");
+    assert!(painted.contains("\u{1b}[36m├─── \u{1b}[0mDISCOVER"), "{painted:?}");
+    assert_eq!(regex_lite::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&painted, ""), text(&ladder, 80));
+}
+
+#[test]
+fn a_ladder_that_was_read_from_a_report_breaks_no_lines() {
+    let row = Row { at: 0, from: 0, to: vec![], label: "\u{1b}[1m".into(), detail: "a\nb".into() };
+    let ladder = Ladder { nodes: vec!["x\ny".into()], rows: vec![row], left_out: 0 };
+    let lines = ladder.text(80);
+    assert!(lines.len() == 2 && !lines.concat().chars().any(char::is_control), "{lines:#?}");
 }
 
 /// Any ladder at all, with names and texts that are not nice.

@@ -211,7 +211,7 @@ nodes:
     services:
       daemon:
         command: echo $$ >"$TMPDIR/daemon.pid"; echo these were its last words; exec sleep 1000
-        ready: {running: 20ms}
+        ready: {log: last words}
 tests:
   first: {steps: [run: {node: host, command: 'kill -9 "$(cat "$TMPDIR/daemon.pid")"'}]}
   second: {steps: [run: {node: host, command: 'kill -0 "$(cat "$TMPDIR/daemon.pid")"'}]}
@@ -242,8 +242,8 @@ nodes:
   host:
     services:
       once:
-        command: '[ ! -e been ] || { echo not twice; exit 3; }; touch been; exec sleep 1000'
-        ready: {running: 20ms}
+        command: '[ ! -e been ] || { echo not twice; exit 3; }; touch been; echo up; exec sleep 1000'
+        ready: {log: up}
 tests:
   first: {steps: [service: {kill: once}]}
   second: {steps: [run: {node: host, command: "true"}]}

@@ -44,10 +44,15 @@ fn a_good_run_looks_as_it_did() {
 #[test]
 fn the_json_report_is_the_run() {
     assert_eq!(merge::read("x", &mixed().json()).unwrap(), mixed());
+    let odd = mixed().json().replacen("\"from\": 0", "\"from\": 3", 1);
     let newer = mixed().json().replacen("\"format\": 1", "\"format\": 2", 1);
-    for (text, words) in
-        [("{}", "names no `format`"), ("[", "no JSON report"), (newer.as_str(), "format 2"), ("{\"format\": 1}", "missing field")]
-    {
+    for (text, words) in [
+        (odd.as_str(), "the ladder of relay-v4 names a node"),
+        ("{}", "names no `format`"),
+        ("[", "no JSON report"),
+        (newer.as_str(), "format 2"),
+        ("{\"format\": 1}", "missing field"),
+    ] {
         let error = merge::read("in.json", text).unwrap_err().to_string();
         assert!(error.starts_with("in.json ") && error.contains(words), "{error}");
     }
@@ -95,6 +100,9 @@ fn a_page_loads_nothing_and_nothing_from_outside_is_part_of_it() {
         for attribute in ["src=", "href=", "url(", "@import", "http://", "https://", "<script", "<link", "<iframe"] {
             for (at, _) in html.match_indices(attribute) {
                 let there = &html[at..(at + 40).min(html.len())];
+                if html[..at].ends_with("xmlns=\"") {
+                    continue;
+                }
                 let own = ["href=\"./../artifacts/", "href=\"data:,\"", "<link rel=\"icon\""];
                 let name_of_svg = html[..at].ends_with("<svg xmlns=\"") && there.starts_with("http://www.w3.org/2000/svg\"");
                 assert!(name_of_svg || own.iter().any(|own| there.starts_with(own)), "{there}");
@@ -127,7 +135,7 @@ fn everything_of_a_run_is_on_its_page() {
     ] {
         assert!(html.contains(words), "{words} is not in {html}");
     }
-    assert_eq!(html.matches(" open><summary>").count(), 3, "what failed is open, and nothing else");
+    assert_eq!(html.matches(" open><summary>").count(), 2, "what failed is open, and nothing else");
 }
 
 #[test]

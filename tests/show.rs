@@ -103,6 +103,19 @@ fn what_is_no_capture_is_wrong_usage() {
     assert!(output.status.code() == Some(2) && text(&output).contains("did you mean `relay`?"), "{}", text(&output));
 }
 
+#[test]
+fn of_labs_with_the_same_interfaces_the_first_is_taken() {
+    let folder = folder();
+    save(&folder.path().join("x"), &captures::read("server-v4"));
+    let (_, server) = BUILT_IN.into_iter().find(|(name, _)| *name == "server").unwrap();
+    for lab in ["one", "two"] {
+        write(folder.path(), lab, &server.replace("lab: server", &format!("lab: {lab}")).replace("ns-client", lab));
+    }
+    let output = show(folder.path(), &["x", "--file", "one", "--file", "two"]);
+    let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(drawn.lines().next().unwrap().contains("one"), "{drawn}");
+}
+
 const LAB: &str = "
 lab: rungs
 bridges: [br0]

@@ -461,6 +461,63 @@ fn a_program_for_another_machine_is_refused() {
     });
 }
 
+#[test]
+fn labs_run_through_sudo_there_if_they_must() {
+    let name = "labs_run_through_sudo_there_if_they_must";
+    let user = std::env::var("LABRUN_TEST_USER").unwrap_or_else(|_| "nobody".into());
+    if !common::is_root() || which::which("sudo").is_err() || user == "nobody" || !sshd::have(name) {
+        return eprintln!("SKIP {name}: it needs root, sudo, and a LABRUN_TEST_USER who may log in");
+    }
+    host::without_user_namespaces(name, &user, || {
+        let machine = Sshd::start();
+        let login = machine.logins().into_iter().find(|login| login.name == user).unwrap();
+        has(&expect(&machine, &login, &["doctor", "vpn"], 0), &["ok    sandbox  through sudo"]);
+        let folder = folder();
+        let root = repository(folder.path());
+        has(&seen(&machine, &login, &root), &["644 program.in|", "version 1", "2 passed"]);
+        expect(&machine, &login, &["setup", "vpn"], 0);
+        has(&expect(&machine, &login, &["exec", "vpn", "pc1", "--", "id", "-u"], 0), &["\n0\n"]);
+        let child = spawn(machine.labrun(&login, &["exec", "vpn", "pc1", "--", "sleep", "83"]));
+        wait_for("the command", || runs("sleep", "83"));
+        host::kill("KILL", processes().into_values().find(|p| p.name == "ssh").unwrap().pid);
+        finish_within(LIMIT, child, "exec");
+        wait_for("the end of the command", || !runs("sleep", "83"));
+        has(&expect(&machine, &login, &["clean"], 0), &["cleaned vpn"]);
+        assert!(!Path::new("/run/labrun").exists() && !login.files().exists());
+        fs::remove_file("/etc/sudoers.d/labrun-test").unwrap();
+        has(&expect(&machine, &login, &["status"], 3), &["refuses user namespaces", "sudo asks for a password"]);
+        remove_builds(&login);
+    });
+}
+
+#[test]
+fn packets_are_captured_there() {
+    with_machine("packets_are_captured_there", |machine, login| {
+        let trace = login.trace();
+        let folder = folder();
+        let mut test = machine.labrun(login, &["test", "server-v4", "--artifacts", "always"]);
+        expect_of(test.current_dir(folder.path()), 0);
+        let capture = folder.path().join("labrun-artifacts/server-v4/1/capture.pcapng");
+        let shown = expect(machine, login, &["capture", "show", capture.to_str().unwrap()], 0);
+        has(&shown, &["DISCOVER", "OFFER", "REQUEST", "ACK"]);
+
+        expect(machine, login, &["setup", "vpn"], 0);
+        let ping = spawn(machine.labrun(login, &["exec", "vpn", "pc1", "--", "ping", "-i", "0.2", "192.168.10.10"]));
+        let file = folder.path().join("live.pcapng");
+        let live = spawn(machine.labrun(login, &["capture", "vpn", "vpn10", "--write", file.to_str().unwrap()]));
+        wait_for("packets", || fs::metadata(&file).is_ok_and(|file| file.len() > 2000));
+        host::kill("INT", live.id());
+        let text = text(&finish_within(LIMIT, live, "capture"));
+        has(&text, &["packets"]);
+        has(&expect(machine, login, &["capture", "show", file.to_str().unwrap()], 0), &["192.168.10.10"]);
+        host::kill("INT", ping.id());
+        host::kill("KILL", processes().into_values().find(|p| p.name == "ssh").unwrap().pid);
+        finish_within(LIMIT, ping, "ping");
+        expect(machine, login, &["clean"], 0);
+        login.assert_clean(&trace, "after captures");
+    });
+}
+
 /// dhcplb's repository with everything its build needs: a host of one's own has no network.
 fn dhcplb_repository(test: &str) -> Option<PathBuf> {
     labs::dhcplb(test, "2ba7b9d")?;

@@ -22,6 +22,9 @@ pub struct Instruction {
 /// A pcap file of Ethernet frames that has none: what tcpdump compiles for.
 const EMPTY: [u32; 6] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 262_144, 1];
 
+/// More instructions than any program needs for a frame of 64 KiB.
+const STEPS: usize = 1 << 20;
+
 /// Compiles `expression`.
 ///
 /// # Errors
@@ -71,8 +74,8 @@ fn run(program: &[Instruction], data: &[u8], length: u32) -> Option<u32> {
     };
     let (mut a, mut x, mut memory) = (0u32, 0u32, [0u32; 16]);
     let mut at = 0usize;
-    // Jumps only lead forwards, so this ends.
-    loop {
+    // `protochain` jumps backwards, so a program may be longer than it is, but never without end.
+    for _ in 0..STEPS {
         let Instruction { code, yes, no, k } = *program.get(at)?;
         at += 1;
         // The lowest three bits are the class, then come size and mode, or operation and source.
@@ -112,7 +115,7 @@ fn run(program: &[Instruction], data: &[u8], length: u32) -> Option<u32> {
             0x05 => {
                 let holds = match code & 0xf0 {
                     0x00 => {
-                        at = at.checked_add(k as usize)?;
+                        at = at.checked_add_signed(k.cast_signed() as isize)?;
                         continue;
                     }
                     0x10 => a == source,
@@ -128,6 +131,7 @@ fn run(program: &[Instruction], data: &[u8], length: u32) -> Option<u32> {
             _ => a = x,
         }
     }
+    None
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! runtime on standard output:
 //!
 //! ```text
-//! begin NODE...   forget what was seen; keep what these nodes see from now on   ─►  begun
+//! begin NODE...   forget what was seen, keep what these nodes see from now on   ─►  begun
 //! end             hand over what they have seen by now                          ─►  output..., captured
 //! ```
 //!
@@ -36,8 +36,8 @@ const SETTLE: Duration = Duration::from_millis(20);
 /// How many bytes an event carries: its line, in base64, must stay below PIPE_BUF.
 const CHUNK: usize = 2250;
 
-/// Captures in `namespaces` until the end of the input, for a session or `live`. Each is a node's name,
-/// with `=PATH` behind it unless it is the namespace that labrun runs in.
+/// Captures in `namespaces` until the end of the input, for a session or `live`. Each is a name, and
+/// `=PATH` behind it unless it is the namespace that labrun runs in.
 ///
 /// # Errors
 /// If the kernel refuses, or nobody reads any more.

@@ -1,7 +1,7 @@
 //! A ladder as lines of text.
 
 use super::ladder::{Ladder, Row};
-use crate::text::{cut, fit, width};
+use crate::text::{cut, fit, paint, plain, width};
 
 /// More rows than both together are not shown; so many of the first and of the last are.
 const FIRST: usize = 40;
@@ -19,11 +19,29 @@ impl Ladder {
         if self.rows.is_empty() {
             return vec![cut("no messages", columns)];
         }
-        let Some(grid) = Grid::of(self, columns) else { return self.list(columns) };
-        let mut lines = vec![grid.head(self)];
-        lines.extend(self.shown(|row| grid.row(row), columns));
+        // One that was read from a report may hold anything.
+        let ladder = self.plain();
+        let Some(grid) = Grid::of(&ladder, columns) else { return ladder.list(columns) };
+        let mut lines = vec![grid.head(&ladder)];
+        lines.extend(ladder.shown(|row| grid.row(row), columns));
         lines.extend(self.rest(columns));
         lines.iter().map(|line| line.trim_end().to_string()).collect()
+    }
+
+    /// [`Ladder::text`], with colours.
+    pub fn coloured(&self, columns: usize) -> Vec<String> {
+        let code = |c| match c {
+            '─' | '├' | '┤' | '┼' | '◀' | '▶' => "36",
+            '│' => "2",
+            '×' => "1;31",
+            _ => "",
+        };
+        self.text(columns).iter().map(|line| paint(line, code)).collect()
+    }
+
+    fn plain(&self) -> Ladder {
+        let row = |row: &Row| Row { label: plain(&row.label), detail: plain(&row.detail), ..row.clone() };
+        Ladder { nodes: self.nodes.iter().map(|name| plain(name)).collect(), rows: self.rows.iter().map(row).collect(), ..*self }
     }
 
     fn list(&self, columns: usize) -> Vec<String> {
@@ -193,7 +211,7 @@ impl Grid {
             spans.push(if stops(end, from) { (from - self.gap + 2, from) } else { (end + 2, from) });
         }
         // The stretch beside the sender is enough for most labels, and hides no other node's line.
-        let wanted = width(&row.label) + 4;
+        let wanted = width(&row.label) + 2;
         let near = |span: &(usize, usize)| {
             let room = span.1 - span.0;
             if room <= self.gap || wanted > self.gap - 2 {

@@ -7,17 +7,24 @@ pub mod capturer;
 pub mod decode;
 pub mod dhcp4;
 pub mod dhcp6;
+pub mod filter;
 pub mod frame;
 pub mod ladder;
 mod ladder_svg;
 mod ladder_text;
+pub mod message;
 pub mod packet;
+pub mod path;
 pub mod pcap;
 pub mod pcapng;
+pub mod places;
 #[cfg(target_os = "linux")]
 pub mod ring;
 #[cfg(target_os = "linux")]
 pub mod ring_frame;
+mod told;
+mod transport;
+mod way;
 
 use ladder::Ladder;
 use packet::Capture;

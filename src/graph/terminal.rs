@@ -1,7 +1,7 @@
 //! A lab in a terminal.
 
 use super::picture::{Daemon, Host, Picture, Socket};
-use crate::text::{cut, fit, width};
+use crate::text::{cut, fit, paint, width};
 use std::iter::once;
 
 /// Nothing narrower than this can be drawn.
@@ -247,20 +247,5 @@ pub fn coloured(drawing: &str) -> String {
         '\u{2500}'..='\u{257f}' => "2",
         _ => "",
     };
-    let mut text = String::new();
-    let mut now = "";
-    for c in drawing.chars() {
-        let next = code(c);
-        if next != now && c != ' ' {
-            if !now.is_empty() {
-                text.push_str("\x1b[0m");
-            }
-            if !next.is_empty() {
-                text.push_str(&format!("\x1b[{next}m"));
-            }
-            now = next;
-        }
-        text.push(c);
-    }
-    text
+    paint(drawing, code)
 }

@@ -93,6 +93,17 @@ impl Files {
         })
     }
 
+    /// A labrun on the host, which captures packets inside labs.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn labrun(&mut self) -> Result<PathBuf> {
+        match self.link()? {
+            Some(link) => link.labrun(),
+            None => Ok(std::env::current_exe()?),
+        }
+    }
+
     /// The program that an earlier build of the same content made.
     ///
     /// # Errors

@@ -111,6 +111,41 @@ impl Link {
         self.copy(folder, folder, &entries, tell)
     }
 
+    /// A labrun there, for what it does inside labs: this very program, which stays in the cache, or one
+    /// that is installed there.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn labrun(&mut self) -> Result<PathBuf> {
+        let own = std::env::current_exe()?;
+        let mut head = Vec::new();
+        let mut file = File::open(&own)?;
+        (&mut file).take(64).read_to_end(&mut head)?;
+        let Err(what) = program::runs_on(&head, &self.processor) else {
+            // Its content is not worth hashing: whoever builds it anew changes these.
+            let metadata = own.metadata()?;
+            let name = format!("labrun-{}", hash(&[format!("{:?} {}", metadata.modified().ok(), metadata.len()).as_bytes()]));
+            self.requests.send(&format!("built {name} labrun"));
+            if let Some(there) = self.path()? {
+                return Ok(there);
+            }
+            self.requests.send(&format!("put {name} labrun"));
+            let mut chunks = io::BufWriter::with_capacity(CHUNK, Chunks(&self.requests));
+            file.rewind()?;
+            // If nobody takes it the answer says why.
+            let sent = io::copy(&mut file, &mut chunks).and_then(|_| chunks.flush()).and_then(|()| chunks.get_mut().end());
+            drop(chunks);
+            if sent.is_err() {
+                self.requests.close();
+            }
+            return self.path()?.context("a program has a path");
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        self.requests.send(&format!("labrun {version}"));
+        let machine = &self.remote.machine.name.clone();
+        self.path()?.with_context(|| format!("this labrun is {what}, and on {machine} no labrun {version} is installed"))
+    }
+
     /// Copies a program; where the copy is.
     ///
     /// # Errors
@@ -264,9 +299,12 @@ impl Write for Chunks<'_> {
 /// What a copy of `path` is known by on the other side: two machines, or two users, may have the same
 /// path there.
 fn copy_id(path: &Path) -> String {
-    let machine = native::machine_name();
+    hash(&[native::machine_name().as_bytes(), path.as_os_str().as_encoded_bytes()])
+}
+
+fn hash(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
-    for part in [machine.as_bytes(), path.as_os_str().as_encoded_bytes()] {
+    for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }

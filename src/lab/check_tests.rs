@@ -1,10 +1,13 @@
 //! Checking the tests of a lab against its topology.
 
 use super::check::Check;
+use super::check_path;
 use super::decode::At;
 use super::file::Condition;
 use super::file_tests::{DhcpFile, ExpectFile, PatienceFile, RunStepFile, StepFile};
 use super::model::*;
+use super::values;
+use crate::evidence::places::inside;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -27,13 +30,17 @@ pub(super) fn tests(check: &Check, lab: &Lab) -> Vec<Test> {
         for node in &test.capture {
             checker.node(node);
         }
+        let path = check_path::rules(check, lab, &test.path);
+        let mut capture = inside(lab, &path);
+        capture.extend(test.capture.iter().map(|node| node.value.clone()));
         let steps = test.steps.iter().filter_map(|step| Some(Step { line: step.place.line, kind: checker.step(&step.value)? }));
         tests.push(Test {
             name: format!("{}-{}", lab.name, test.name.value),
             short: test.name.value.clone(),
             about: test.about.trim().to_string(),
-            capture: test.capture.iter().map(|node| node.value.clone()).collect(),
+            capture: capture.into_iter().collect(),
             steps: steps.collect(),
+            path,
         });
     }
     tests
@@ -187,19 +194,14 @@ impl Steps<'_> {
                 }
             };
         }
-        let bytes: Option<Vec<u8>> = at.split(':').map(|b| u8::from_str_radix(b, 16).ok()).collect();
-        match bytes {
-            Some(bytes) if bytes.len() == 6 => Some(ServerId::Mac(bytes.try_into().expect("six"))),
-            Some(bytes) if bytes.len() > 6 => Some(ServerId::Duid(bytes)),
-            _ => {
-                let message = format!(
-                    "`{}` is no server identifier: DHCPv6 servers are told apart by a DUID, such as `00:03:00:01:02:00:00:00:00:01`, or the hardware address in it",
-                    at.value
-                );
-                self.check.wrong(at, message);
-                None
-            }
-        }
+        let id = values::duid(at).map_err(|_| {
+            let message = format!(
+                "`{}` is no server identifier: DHCPv6 servers are told apart by a DUID, such as `00:03:00:01:02:00:00:00:00:01`, or the hardware address in it",
+                at.value
+            );
+            self.check.wrong(at, message);
+        });
+        id.ok()
     }
 
     fn run(&self, run: &RunStepFile) -> Command {

@@ -2,6 +2,7 @@
 
 use super::decode::{At, Fields, MAX_WAIT, Reader, quoted};
 use super::file::{Condition, conditions};
+use super::file_path::{RuleFile, rule};
 use super::tree::Value;
 use super::values;
 use std::net::IpAddr;
@@ -18,6 +19,8 @@ pub struct TestFile {
     pub capture: Vec<At<String>>,
     /// What it does, in this order.
     pub steps: Vec<At<StepFile>>,
+    /// Which way its packets must have gone.
+    pub path: Vec<RuleFile>,
 }
 
 /// An entry of `steps`.
@@ -150,12 +153,13 @@ const KINDS: [&str; 6] = ["dhcp", "run", "ping", "wait", "service", "link"];
 
 /// Reads an entry of `tests`.
 pub fn test(name: At<String>, reader: Reader) -> TestFile {
-    let fields = reader.fields(&["about", "capture", "steps"]);
+    let fields = reader.fields(&["about", "capture", "steps", "path"]);
     TestFile {
         name,
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
         capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         steps: fields.need("steps", |r| r.list(|r| r.at(step(r)))).unwrap_or_default(),
+        path: fields.get("path", |r| r.list(rule)).unwrap_or_default(),
     }
 }
 

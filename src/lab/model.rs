@@ -1,6 +1,7 @@
 //! A checked lab: everything resolved, nothing that could still be wrong in the file.
 
 use super::file::Condition;
+pub use super::model_path::*;
 pub use super::model_tests::*;
 use ipnet::IpNet;
 use std::net::IpAddr;

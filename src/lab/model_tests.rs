@@ -1,7 +1,7 @@
 //! The tests of a checked lab.
 
 use super::file::Condition;
-use super::model::Handle;
+use super::model::{Handle, Rule};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,10 +14,13 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
-    /// Names of the nodes inside which it is captured, besides the lab's own namespace.
+    /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that its path
+    /// rules need among them.
     pub capture: Vec<String>,
     /// Its steps.
     pub steps: Vec<Step>,
+    /// Which way its packets must have gone.
+    pub path: Vec<Rule>,
 }
 
 /// A step and where it stands.

@@ -4,7 +4,8 @@ use super::run::{Run, seconds};
 use super::{Outcome, count};
 use crate::report::files::Kind;
 use std::cmp::Reverse;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// How many of the slowest are named, and how many tests a run must have for that.
 const SLOWEST: usize = 3;
@@ -47,15 +48,19 @@ pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
     if let Some(lack) = run.lack() {
         add(true, "incomplete", lack);
     }
-    let mut folders: Vec<&String> = run.tests.iter().filter_map(|t| t.artifacts.as_ref()).collect();
-    folders.dedup();
-    for folder in folders {
-        add(false, "artifacts", folder.clone());
+    let folders: BTreeSet<&Path> = run.tests.iter().filter_map(|t| t.artifacts.as_deref()).map(Path::new).collect();
+    if let Some(folder) = common(folders) {
+        add(false, "artifacts", folder.display().to_string());
     }
     for (kind, path) in written {
         add(false, "report", format!("{kind} in {}", path.display()));
     }
     lines
+}
+
+/// The folder that `folders` are in, or the only one.
+fn common(folders: BTreeSet<&Path>) -> Option<&Path> {
+    folders.into_iter().reduce(|a, b| a.ancestors().find(|folder| b.starts_with(folder)).unwrap_or(a))
 }
 
 /// `line` as plain text.

@@ -125,7 +125,8 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
         Outcome::Skip => ("skip", "skipped"),
         Outcome::Error => ("error", "error"),
     };
-    let open = if test.is_bad() { " open" } else { "" };
+    // The lab tells why its tests could not be run.
+    let open = if test.is_bad() && lab.setup.state != SetupState::Failed { " open" } else { "" };
     let ran = matches!(test.outcome, Outcome::Pass | Outcome::Fail);
     let time = if ran { format!("<span class=\"time\">{}</span>", seconds(test.ms)) } else { String::new() };
     let mut body = String::new();

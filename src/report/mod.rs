@@ -292,11 +292,6 @@ pub fn result_lines(result: &TestResult) -> Vec<String> {
     result.lines.iter().cloned().chain(artifacts).collect()
 }
 
-/// The ladder of a test, if it is to be shown, in lines of at most `columns`.
-pub fn ladder_lines(result: &TestResult, columns: usize) -> Vec<String> {
-    result.evidence.ladder.as_ref().map(|ladder| ladder.text(columns)).unwrap_or_default()
-}
-
 /// The last line of a run, in the form test runners use.
 pub fn summary_line(message: &Message) -> String {
     let Message::Summary { passed, failed, errors, skipped, time } = *message else { return String::new() };

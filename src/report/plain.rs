@@ -1,6 +1,6 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use super::{Message, Outcome, count, ladder_lines, result_detail, result_lines, seconds, subject_line, summary_line};
+use super::{Message, Outcome, count, result_detail, result_lines, seconds, subject_line, summary_line};
 use crate::quote::shell;
 
 /// How wide ladders are: the logs of continuous integration have room for details.
@@ -46,7 +46,7 @@ pub fn text(message: &Message) -> Option<String> {
                 line.push('\n');
                 line.push_str(&indented(&lines));
             }
-            for rung in ladder_lines(result, LADDER) {
+            for rung in result.evidence.ladder.iter().flat_map(|ladder| ladder.text(LADDER)) {
                 line.push('\n');
                 line.push_str(&rung);
             }

@@ -32,6 +32,8 @@ pub struct Unrun {
 /// What is known of a run so far.
 pub struct Recorder<'a> {
     chosen: &'a [Chosen<'a>],
+    /// Whether anybody will look at drawings.
+    draws: bool,
     /// All labs of the whole run, in their order.
     order: Vec<String>,
     started: SystemTime,
@@ -41,10 +43,10 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// For a run of `chosen`, which may be a part of the labs that `order` names.
-    pub fn new(chosen: &'a [Chosen<'a>], order: Vec<String>) -> Recorder<'a> {
+    /// For a run of `chosen`, which may be a part of the labs that `order` names; with drawings if it `draws`.
+    pub fn new(chosen: &'a [Chosen<'a>], order: Vec<String>, draws: bool) -> Recorder<'a> {
         let (setups, subjects, results) = Default::default();
-        Recorder { chosen, order, started: SystemTime::now(), setups, subjects, results }
+        Recorder { chosen, draws, order, started: SystemTime::now(), setups, subjects, results }
     }
 
     /// Takes in what happened.
@@ -65,7 +67,9 @@ impl<'a> Recorder<'a> {
                 let found = self.chosen.iter().find(|c| c.lab.name == result.lab);
                 let test = found.and_then(|c| c.lab.tests.iter().position(|t| t.name == result.test).map(|index| (c.lab, index)));
                 if let Some((lab, index)) = test {
-                    self.results.insert(result.test.clone(), test_run(lab, index, result));
+                    let capture = result.evidence.capture.as_ref().filter(|_| self.draws);
+                    let ladder = capture.map(|capture| Ladder::of(lab, capture)).filter(|ladder| !ladder.rows.is_empty());
+                    self.results.insert(result.test.clone(), TestRun { ladder, ..test_run(lab, index, result) });
                 }
             }
             _ => {}
@@ -114,8 +118,8 @@ impl<'a> Recorder<'a> {
             file: lab.file.clone(),
             subject: self.subjects.get(&lab.name).cloned(),
             setup: self.setups.get(&lab.name).cloned().unwrap_or_default(),
-            drawing: Some(graph::svg(lab)),
-            mermaid: Some(graph::mermaid(lab)),
+            drawing: self.draws.then(|| graph::svg(lab)),
+            mermaid: self.draws.then(|| graph::mermaid(lab)),
         }
     }
 }
@@ -142,7 +146,7 @@ fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
         subject: result.subject.clone(),
         artifacts: artifacts.map(|folder| folder.display().to_string()),
         files: artifacts.map(files_in).unwrap_or_default(),
-        ladder: result.evidence.capture.as_ref().map(|capture| Ladder::of(lab, capture)),
+        ladder: None,
         logs: logs(&result.evidence.files),
     }
 }
@@ -201,10 +205,12 @@ mod tests {
 
     #[test]
     fn logs_are_bounded_and_text() {
-        let many: Vec<(String, Vec<u8>)> = (0..9).map(|n| (n.to_string(), b"0123456789\n".repeat(10_000))).collect();
+        let many: Vec<(String, Vec<u8>)> = (0..9).map(|n| (format!("steps/{n}"), b"0123456789\n".repeat(10_000))).collect();
         let kept = logs(&many);
         assert!(kept.iter().all(|l| l.text.len() <= LOG) && kept.iter().map(|l| l.text.len()).sum::<usize>() <= LOGS);
         assert_eq!(kept.len(), 9, "each is named");
-        assert!(logs(&[("capture.pcapng".into(), vec![10, 13, 13, 0]), ("empty".into(), vec![])]).is_empty());
+        // What is no text, what is empty, and the state of a node.
+        let others = [("steps/binary", &b"\n\r\0"[..]), ("steps/empty", b""), ("nodes/a/links", b"text\n")];
+        assert!(logs(&others.map(|(name, bytes)| (name.to_string(), bytes.to_vec()))).is_empty());
     }
 }

@@ -51,6 +51,7 @@ pub fn markdown(run: &Run, room: usize) -> String {
     for lab in run.labs.iter().filter(|lab| lab.setup.state == SetupState::Failed) {
         add(format!("#### 💥 setting up {} failed\n\n{}", cell(&lab.name), fence("", &shortened(&lab.setup.lines))));
     }
+    // A test of a lab that was not set up has no story of its own.
     for test in run.tests.iter().filter(|t| t.is_bad() && (!t.lines.is_empty() || t.story(run).is_empty())) {
         add(failure(test));
     }

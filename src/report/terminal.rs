@@ -2,7 +2,7 @@
 
 use super::closing::Line;
 use super::wrap::wrap;
-use super::{Message, Outcome, TestResult, count, ladder_lines, result_detail, result_lines, seconds, subject_line, summary_line};
+use super::{Message, Outcome, TestResult, count, result_detail, result_lines, seconds, subject_line, summary_line};
 use crate::quote::shell;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -92,7 +92,11 @@ impl Terminal {
         };
         self.line(format!("{symbol} {name}{}  {detail}", self.paint("2", &time)).trim_end());
         self.details(&result_lines(result));
-        ladder_lines(result, super::columns()).iter().for_each(|line| self.line(line));
+        if let Some(ladder) = &result.evidence.ladder {
+            let columns = super::columns();
+            let lines = if self.colour { ladder.coloured(columns) } else { ladder.text(columns) };
+            lines.iter().for_each(|line| self.line(line));
+        }
     }
 
     fn details(&self, lines: &[String]) {

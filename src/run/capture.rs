@@ -9,8 +9,10 @@ use crate::report::TestResult;
 impl Session<'_> {
     /// Begins `test`: from here on, all that it causes is captured.
     pub(super) fn begin(&mut self, test: &Test) {
-        let nodes: Vec<&str> = std::iter::once(GLOBAL).chain(test.capture.iter().map(String::as_str)).collect();
-        self.process.requests.send(&format!("begin {}", nodes.join(" ")));
+        // Inside, nodes are known by their namespaces only.
+        let nodes = self.lab.nodes.iter().filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
+        let handles: Vec<&str> = std::iter::once(GLOBAL).chain(nodes.map(|node| node.handle.0.as_str())).collect();
+        self.process.requests.send(&format!("begin {}", handles.join(" ")));
         while self.no_capture.is_none() {
             match self.next() {
                 Some(Event::Begun) | None => break,
@@ -27,7 +29,12 @@ impl Session<'_> {
             match self.next() {
                 Some(Event::Output { stream, data, .. }) if stream == "capture" => file.extend(event::bytes(&data)),
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
-                    Ok(capture) => {
+                    Ok(mut capture) => {
+                        for packet in &mut capture.packets {
+                            if let Some(node) = self.lab.nodes.iter().find(|node| node.handle.0 == packet.place.node) {
+                                packet.place.node.clone_from(&node.name);
+                            }
+                        }
                         result.evidence.capture = Some(capture);
                         return;
                     }

@@ -1,9 +1,14 @@
 //! What is kept of a test as it runs: the output of its steps, and the files that the runtime gathers
-//! (scripts/gather.sh).
+//! (scripts/gather.sh). Both end up in a folder, if they are kept.
 
 use super::judge::Seen;
+use super::session::{Down, Session};
+use crate::event::Event;
+use crate::host::interrupt;
 use crate::lab::model::{Lab, Step, StepKind};
+use crate::report::{Message, Outcome, TestResult};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Outputs and states, by their paths in the test's folder of artifacts.
 #[derive(Debug, Default)]
@@ -47,6 +52,46 @@ impl Gathered {
             }
         };
         std::mem::take(&mut self.files).into_iter().map(|(path, bytes)| (name(path), bytes)).collect()
+    }
+}
+
+impl Session<'_> {
+    /// Has the state of everything reported, once, if artifacts of this result are kept.
+    pub(super) fn gather(&mut self, result: &TestResult) {
+        if self.gathered.has_state() || !self.options.artifacts.keeps(result.outcome) {
+            return;
+        }
+        self.process.requests.send("gather");
+        while !matches!(self.next(), Some(Event::Gathered | Event::Lost) | None) {}
+    }
+
+    /// Saves the artifacts of `result` if they are kept. That they cannot be saved is told, and no more:
+    /// the verdict stands.
+    pub fn save(&self, result: &mut TestResult) {
+        let artifacts = &self.options.artifacts;
+        if !artifacts.keeps(result.outcome) || interrupt::interrupted() {
+            return;
+        }
+        if let Err(error) = artifacts.save(self.lab, self.options.client, result) {
+            self.unsaved(&result.test, &error);
+        }
+    }
+
+    /// Saves the artifacts of a lab that could not be set up; their folder.
+    pub fn save_setup(&mut self, down: &Down) -> Option<PathBuf> {
+        let artifacts = &self.options.artifacts;
+        let Down::Failed(lines) = down else { return None };
+        if !artifacts.keeps(Outcome::Error) {
+            return None;
+        }
+        let message = Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() };
+        let saved = artifacts.save_setup(self.lab, self.options.client, &message, self.gathered.take(self.lab));
+        saved.map_err(|error| self.unsaved(&self.lab.name, &error)).ok()
+    }
+
+    fn unsaved(&self, what: &str, error: &anyhow::Error) {
+        let text = format!("warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)");
+        (self.tell)(Message::Note { text });
     }
 }
 

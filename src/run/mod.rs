@@ -5,4 +5,5 @@ pub mod describe;
 pub mod gather;
 pub mod judge;
 pub mod lease;
+pub mod path;
 pub mod session;

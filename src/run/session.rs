@@ -3,6 +3,7 @@
 use super::describe::{describe_missing, describe_service};
 use super::gather::Gathered;
 use super::judge::{Seen, Verdict, judge};
+use super::path::path;
 use crate::event::{self, Event};
 use crate::evidence::artifacts::{Artifacts, When};
 use crate::host::{Host, Process, interrupt};
@@ -33,6 +34,8 @@ pub struct Options {
     pub verbose: bool,
     /// What is kept of tests, and where.
     pub artifacts: Artifacts,
+    /// The labrun on the host that captures packets there, or why there is none.
+    pub capturer: Result<PathBuf, String>,
 }
 
 impl Options {
@@ -55,7 +58,7 @@ impl Options {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
         }
-        if let (Host::Native(_), Ok(labrun)) = (&self.host, std::env::current_exe()) {
+        if let Ok(labrun) = &self.capturer {
             add("--capturer", Some(&labrun.to_string_lossy()));
         }
         if self.strict {
@@ -85,18 +88,18 @@ pub enum Down {
 
 /// A lab and the process that drives it.
 pub struct Session<'a> {
-    lab: &'a Lab,
-    options: &'a Options,
+    pub(super) lab: &'a Lab,
+    pub(super) options: &'a Options,
     pub(super) process: Process,
-    tell: &'a dyn Fn(Message),
-    instance: String,
+    pub(super) tell: &'a dyn Fn(Message),
+    pub(super) instance: String,
     subject: Option<SubjectInfo>,
     /// Lines about services that failed, collected until somebody asks.
     trouble: Vec<String>,
     /// Why nothing can be captured.
     pub(super) no_capture: Option<String>,
     /// For the artifacts of the test that runs.
-    gathered: Gathered,
+    pub(super) gathered: Gathered,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
 }
@@ -119,7 +122,7 @@ impl<'a> Session<'a> {
             subject: None,
             trouble: Vec::new(),
             gathered: Gathered::default(),
-            no_capture: None,
+            no_capture: options.capturer.as_ref().err().cloned(),
             broken: false,
         })
     }
@@ -243,6 +246,9 @@ impl<'a> Session<'a> {
         }
         result.time = began.elapsed();
         self.captured(&mut result);
+        if result.outcome == Outcome::Pass {
+            path(self.lab, test, &mut result);
+        }
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }
@@ -285,44 +291,6 @@ impl<'a> Session<'a> {
                 None => break,
             }
         }
-    }
-
-    /// Has the state of everything reported, once, if artifacts of this result are kept.
-    fn gather(&mut self, result: &TestResult) {
-        if self.gathered.has_state() || !self.options.artifacts.keeps(result.outcome) {
-            return;
-        }
-        self.process.requests.send("gather");
-        while !matches!(self.next(), Some(Event::Gathered | Event::Lost) | None) {}
-    }
-
-    /// Saves the artifacts of `result` if they are kept. That they cannot be saved is told, and no more:
-    /// the verdict stands.
-    pub fn save(&self, result: &mut TestResult) {
-        let artifacts = &self.options.artifacts;
-        if !artifacts.keeps(result.outcome) || interrupt::interrupted() {
-            return;
-        }
-        if let Err(error) = artifacts.save(self.lab, self.options.client, result) {
-            self.unsaved(&result.test, &error);
-        }
-    }
-
-    /// Saves the artifacts of a lab that could not be set up; their folder.
-    pub fn save_setup(&mut self, down: &Down) -> Option<PathBuf> {
-        let artifacts = &self.options.artifacts;
-        let Down::Failed(lines) = down else { return None };
-        if !artifacts.keeps(Outcome::Error) {
-            return None;
-        }
-        let message = Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() };
-        let saved = artifacts.save_setup(self.lab, self.options.client, &message, self.gathered.take(self.lab));
-        saved.map_err(|error| self.unsaved(&self.lab.name, &error)).ok()
-    }
-
-    fn unsaved(&self, what: &str, error: &anyhow::Error) {
-        let text = format!("warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)");
-        (self.tell)(Message::Note { text });
     }
 
     /// A service that died though no step asked for it has failed the test, whatever its steps say.

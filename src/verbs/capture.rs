@@ -3,11 +3,12 @@
 use super::running;
 use crate::cli::{CaptureArgs, Cli};
 use crate::error::{Exit, Failure};
+use crate::evidence::artifacts::FOLDER;
 use crate::evidence::decode::{self, Summary};
 use crate::evidence::packet::Packet;
 use crate::evidence::pcap::Reader;
 use crate::evidence::{bpf, pcapng};
-use crate::host::interrupt;
+use crate::host::{Files, interrupt};
 use crate::report::count;
 use crate::script;
 use anyhow::{Context, Result};
@@ -30,9 +31,11 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let filter = args.filter.as_deref().map(bpf::compile).transpose()?;
     let host = running::host(cli)?;
     let instance = running::instance(&host, lab)?;
-    let labrun = std::env::current_exe()?;
+    let mut files = Files::on(&host, Path::new(FOLDER));
+    let labrun = files.labrun()?;
     let labrun = labrun.to_string_lossy();
-    let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", &args.node].map(String::from);
+    // A node may be called anything, so it gets its name out here.
+    let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", "here"].map(String::from);
     let mut stream = host.stream(&script::runtime(), &words, Path::new("."))?;
     // What it cannot do it says itself.
     let Ok(mut reader) = Reader::new(BufReader::new(&mut stream.output)) else {
@@ -49,7 +52,8 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let mut recorder = out.map(|out| pcapng::Writer::new(out, &|_| String::new())).transpose()?;
     let (mut packets, mut began) = (0, None);
     // When the lab goes down, this ends in the middle of a packet.
-    while let Ok(Some(packet)) = reader.packet() {
+    while let Ok(Some(mut packet)) = reader.packet() {
+        packet.place.node.clone_from(&args.node);
         if filter.as_ref().is_some_and(|program| !bpf::accepts(program, &packet.data, packet.length)) {
             continue;
         }

@@ -1,5 +1,6 @@
 //! What only reads lab files: `check`, `script`, `graph`.
 
+use super::filters;
 use crate::cli::Cli;
 use crate::error::{Exit, Failure};
 use crate::graph;
@@ -22,7 +23,11 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
         let shown = path.display().to_string();
         let text = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
         let text = String::from_utf8(text).map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
-        match check::lab(&text, &shown) {
+        let lab = check::lab(&text, &shown).and_then(|lab| match filters::problems(&lab) {
+            none if none.is_empty() => Ok(lab),
+            some => Err(some),
+        });
+        match lab {
             Ok(lab) => outln!(
                 "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
                 lab.name,

@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod clean;
 pub mod doctor;
+pub mod filters;
 pub mod inspect;
 pub mod list;
 pub mod place;
@@ -76,6 +77,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
         keep: run.keep,
         verbose: run.verbose,
         artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
+        capturer: Err("nothing was asked for".into()),
     })
 }
 

@@ -3,19 +3,19 @@
 use super::capture::line;
 use crate::cli::{Cli, ShowArgs};
 use crate::error::{Exit, Failure};
+use crate::evidence::artifacts::FOLDER;
 use crate::evidence::ladder::{self, Ladder};
 use crate::evidence::packet::{Capture, Place};
 use crate::evidence::pcapng;
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
 use crate::outln;
-use crate::report::{Format, columns, count};
+use crate::report::{Format, colours, columns, count};
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Where the captures of tests are, unless another folder was named: FOLDER/TEST/ATTEMPT/capture.pcapng.
-const FOLDER: &str = "labrun-artifacts";
+/// The capture among a test's artifacts, which are in FOLDER/TEST/ATTEMPT.
 const FILE: &str = "capture.pcapng";
 
 /// Draws a capture, or lists its packets.
@@ -57,6 +57,7 @@ fn draw(cli: &Cli, lab: &Lab, capture: &Capture) {
     let ladder = Ladder::of(lab, capture);
     match cli.format {
         Format::Json => outln!("{}", serde_json::to_string(&ladder).expect("a ladder is plain data")),
+        _ if colours() => ladder.coloured(columns()).iter().for_each(|line| outln!("{line}")),
         _ => ladder.text(columns()).iter().for_each(|line| outln!("{line}")),
     }
 }

@@ -1,6 +1,6 @@
 //! `labrun test`.
 
-use super::{options, place, prepare};
+use super::{filters, options, place, prepare};
 use crate::cli::{Cli, TestArgs};
 use crate::durations::Durations;
 use crate::error::Failure;
@@ -35,6 +35,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     if chosen.is_empty() {
         return Err(Failure::usage("none of these labs has a test").into());
     }
+    filters::intact(&chosen)?;
     let targets = github::targets(&reports.targets);
     files::prepare(&targets)?;
     let mut reporter = Reporter::new(cli.format);
@@ -53,7 +54,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     }
 
     let began = Instant::now();
-    let mut recorder = Recorder::new(&chosen, order);
+    let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
     let ended = run_all(cli, &chosen, &labs, args, &subjects, &mut reporter, &mut recorder);
     let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
     if let Some(path) = keeps
@@ -121,7 +122,7 @@ fn run_group(
 ) -> Result<()> {
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
     let mut options = Options { artifacts, ..options(kind, &args.run, labs)? };
-    let (subjects, files) = {
+    let (subjects, mut files) = {
         let reporter = Mutex::new((&mut *reporter, &mut *recorder));
         let tell = |message| {
             let (reporter, recorder) = &mut *reporter.lock().expect("not poisoned");
@@ -131,6 +132,7 @@ fn run_group(
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
         prepare(kind, &mut options, subjects, labs, &all, &tell)?
     };
+    options.capturer = files.labrun().map_err(|error| format!("{error:#}"));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {

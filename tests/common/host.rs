@@ -77,6 +77,44 @@ pub fn private(name: &str, body: impl FnOnce()) {
     assert!(output.status.success() && text.contains("1 passed"), "on its own host, {name} failed:\n{text}");
 }
 
+/// As [`private`], run by root, on a host whose kernel refuses user namespaces to everybody, and on which
+/// `user` may use sudo. The refusal is a limit of a user namespace around that host.
+pub fn without_user_namespaces(name: &str, user: &str, body: impl FnOnce()) {
+    if is_private() {
+        return body();
+    }
+    let inner = r#"
+        read -r _
+        exec setpriv --reuid 0 --regid 0 --clear-groups unshare --mount --pid --net --ipc --uts --fork --kill-child --mount-proc bash -c '
+            mount -t tmpfs -o mode=755 tmpfs /etc/sudoers.d
+            echo "$1 ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/labrun-test
+            chmod 440 /etc/sudoers.d/labrun-test
+            echo 0 >/proc/sys/user/max_user_namespaces
+            shift
+            exec bash -c "$@"' sudo "$@""#;
+    let mut child = Command::new("unshare")
+        .args(["--user", "bash", "-c", inner, "inner", user, BOOT, "host"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(HOST, "private")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // unshare(1) has to have made the namespace before its ids can be mapped.
+    let process = format!("/proc/{}", child.id());
+    let own = fs::read_link("/proc/self/ns/user").unwrap();
+    super::wait_for("the user namespace", || fs::read_link(format!("{process}/ns/user")).is_ok_and(|other| other != own));
+    for map in ["gid_map", "uid_map"] {
+        fs::write(format!("{process}/{map}"), "0 0 65536").unwrap();
+    }
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"go\n").unwrap();
+    let text = super::text(&child.wait_with_output().unwrap());
+    println!("{text}");
+    assert!(text.starts_with("exit Some(0)") && text.contains("1 passed"), "without user namespaces, {name} failed:\n{text}");
+}
+
 /// Whether nobody else is on this host.
 pub fn is_private() -> bool {
     std::env::var_os(HOST).is_some()

@@ -47,7 +47,17 @@ pub fn command(user: User, program: &str) -> Command {
         }
     };
     // What the caller's environment could change.
-    for name in ["CI", "LABRUN_HOST", "LABRUN_SUBJECT", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "NO_COLOR"] {
+    for name in [
+        "CI",
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+        "GITHUB_WORKSPACE",
+        "LABRUN_HOST",
+        "LABRUN_SUBJECT",
+        "XDG_RUNTIME_DIR",
+        "XDG_CACHE_HOME",
+        "NO_COLOR",
+    ] {
         command.env_remove(name);
     }
     // Most tests have labs fail in folders that are nobody's.

@@ -1,0 +1,36 @@
+//! The path rules of a test at its end: what is not kept fails it.
+
+use crate::evidence::bpf;
+use crate::evidence::path::{Filters, Violation, judge};
+use crate::lab::model::{Lab, Test};
+use crate::report::{Outcome, TestResult};
+use anyhow::Result;
+
+/// Judges the rules of `test`, all of whose steps held, from the capture in `result`. What cannot be
+/// judged has not been proved, so that fails the test, too.
+pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
+    let Some(first) = test.path.first() else { return };
+    let violations = match (&result.evidence.capture, filters(test)) {
+        (Some(capture), Ok(filters)) => judge(lab, test, capture, &filters),
+        (None, _) => {
+            let reason = result.evidence.no_capture.as_deref().unwrap_or("nobody says why");
+            vec![Violation { line: first.line, lines: vec![format!("the path cannot be judged without a capture: {reason}")] }]
+        }
+        (_, Err(error)) => vec![Violation { line: first.line, lines: vec![format!("the path cannot be judged: {error:#}")] }],
+    };
+    for violation in violations {
+        // The place of the first stands beside the test's name, those of the others before their lines.
+        if result.outcome == Outcome::Fail {
+            result.lines.push(format!("{}:{}", lab.file, violation.line));
+        } else {
+            result.outcome = Outcome::Fail;
+            result.at(&lab.file, violation.line);
+        }
+        result.lines.extend(violation.lines);
+    }
+}
+
+/// The filters of the rules, compiled.
+fn filters(test: &Test) -> Result<Filters> {
+    test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|text| Ok((text.value.clone(), bpf::compile(text)?))).collect()
+}

@@ -1,0 +1,35 @@
+//! The tcpdump expressions in path rules: only tcpdump can tell whether they are right, so that is
+//! found out by the verbs that may start programs, before any lab is.
+
+use crate::error::Failure;
+use crate::evidence::bpf;
+use crate::lab::decode::{At, Problem};
+use crate::lab::find::{Chosen, show_problems};
+use crate::lab::model::Lab;
+
+/// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.
+pub fn problems(lab: &Lab) -> Vec<Problem> {
+    if which::which("tcpdump").is_err() {
+        return Vec::new();
+    }
+    let filters = lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
+    let problem = |at: &At<String>| {
+        let message = format!("{:#}", bpf::compile(at).err()?);
+        Some(Problem { place: at.place, path: at.path.clone(), message })
+    };
+    filters.filter_map(problem).collect()
+}
+
+/// Refuses labs whose filters are wrong.
+///
+/// # Errors
+/// All of the mistakes.
+pub fn intact(chosen: &[Chosen]) -> Result<(), Failure> {
+    let wrong: Vec<String> = chosen
+        .iter()
+        .map(|chosen| (chosen.lab, problems(chosen.lab)))
+        .filter(|(_, problems)| !problems.is_empty())
+        .map(|(lab, problems)| show_problems(&lab.file, &problems))
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::usage(wrong.join("\n"))) }
+}
