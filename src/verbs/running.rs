@@ -8,7 +8,7 @@ use crate::lab::decode::{quoted, suggest};
 use crate::outln;
 use crate::report::{Format, Message, Reporter};
 use crate::script;
-use crate::vm::{Vm, template::Wishes};
+use crate::vm::{Vm, progress::Progress, template::Wishes};
 use anyhow::Result;
 use serde_json::json;
 use std::path::Path;
@@ -21,9 +21,13 @@ pub fn kind(cli: &Cli) -> Result<HostKind> {
     }
 }
 
-/// The host that was asked for, else the one that suits this system.
+/// The host that was asked for, else the one that suits this system. A VM is brought up.
 pub fn host(cli: &Cli) -> Result<Host> {
-    new(&kind(cli)?)
+    let kind = kind(cli)?;
+    if kind == HostKind::Lima {
+        Vm::new(Wishes::default())?.up(&Progress::new())?;
+    }
+    new(&kind)
 }
 
 /// The host of `kind`.

@@ -168,7 +168,7 @@ mod tests {
         assert!(version("limactl version 0.23.2") < OLDEST);
     }
 
-    /// Both as they were printed when the host agent had been killed.
+    /// When the host agent was killed, in the words of either source.
     #[test]
     fn errors_are_words_in_2_and_in_the_log_of_1() {
         let why = "qemu driver is running but host agent is not";

@@ -235,7 +235,8 @@ mod tests {
         }
     }
 
-    /// As Lima printed them; the configuration is cut to what is read of it.
+    /// The first as Lima 1.2 printed it, the second with the types of 2.2's source, which has more fields;
+    /// the configuration is cut to what may be read of it.
     #[test]
     fn recorded_lists_of_both_generations() {
         let one = include_str!("../../tests/data/lima/list-1.2.json");
