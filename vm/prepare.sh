@@ -51,9 +51,11 @@ install_all() { apt_get install -y --no-install-recommends "${packages[@]}"; }
 
 # apt_get ARGUMENT...: waits for another apt; the lists' lock knows no waiting, so that is done here.
 apt_get() {
-  local i
+  local i name proxies=()
+  # sudo forgets them.
+  for name in http_proxy https_proxy no_proxy; do [[ -z ${!name-} ]] || proxies+=("$name=${!name}"); done
   for ((i = 0; i < 30; i++)); do
-    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+    as_root env "${proxies[@]}" DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
       apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >"$LOG" 2>&1 && return
     grep -q 'lists/lock' "$LOG" || return
     sleep 2
