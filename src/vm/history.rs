@@ -21,9 +21,11 @@ pub enum Work {
 }
 
 impl Work {
-    /// "making".
-    pub fn doing(self) -> &'static str {
-        ["making", "starting, for the first time,", "starting", "stopping", "removing"][self as usize]
+    /// "making the VM `labrun`".
+    pub fn title(self, name: &str) -> String {
+        let doing = ["making", "starting", "starting", "stopping", "removing"][self as usize];
+        let how = if self == Work::FirstBoot { " for the first time" } else { "" };
+        format!("{doing} the VM `{name}`{how}")
     }
 
     /// "make".

@@ -237,7 +237,7 @@ impl Vm {
     fn timed(&self, progress: &Progress, work: Work, words: &[&str]) -> Result<()> {
         let mut history = History::load(&self.name);
         let began = Instant::now();
-        let stage = progress.begin(&format!("{} the VM `{}`", work.doing(), self.name), history.last(work));
+        let stage = progress.begin(&work.title(&self.name), history.last(work));
         self.limactl(words, work.infinitive(), &mut |text| stage.now(text))?;
         stage.end(&format!("the VM `{}` is {}", self.name, work.done()));
         history.record(work, began.elapsed());

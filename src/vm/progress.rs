@@ -36,7 +36,7 @@ impl Progress {
         };
         let spinner = self.terminal.then(|| {
             let spinner = ProgressBar::new_spinner();
-            spinner.set_style(ProgressStyle::with_template("labrun: {msg} {elapsed}").expect("a valid template"));
+            spinner.set_style(ProgressStyle::with_template("labrun: {wide_msg} {elapsed}").expect("a valid template"));
             spinner.set_message(title.clone());
             spinner.enable_steady_tick(Duration::from_millis(200));
             spinner
@@ -58,7 +58,6 @@ impl Stage {
     /// What is being done just now.
     pub fn now(&self, text: &str) {
         if let Some(spinner) = &self.spinner {
-            let text: String = text.chars().take(60).collect();
             spinner.set_message(format!("{}: {text}", self.title));
         }
     }
