@@ -29,7 +29,9 @@ fn node(lab: &Lab, node: &Node) -> Value {
 }
 
 fn link(lab: &Lab, link: &Link) -> Value {
+    let vlans = link.vlans.iter().map(|v| json!({"id": v.id, "name": v.name, "addresses": texts(&v.addresses)}));
     let mut value = json!({"name": link.name, "addresses": texts(&link.addresses), "mtu": link.mtu, "mac": link.mac});
+    value["vlans"] = vlans.collect();
     match &link.end {
         End::Port { bridge, port } => {
             value["bridge"] = json!(bridge);

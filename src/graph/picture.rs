@@ -44,7 +44,7 @@ pub struct Host {
 pub struct Socket {
     /// Its name.
     pub name: String,
-    /// Its addresses.
+    /// Its addresses, and those of VLANs on it with their numbers.
     pub addresses: Vec<String>,
     /// The bridge's end of the cable, if it is plugged into one.
     pub port: Option<String>,
@@ -178,7 +178,10 @@ impl Picture {
 }
 
 fn socket(link: &Link, port: Option<String>, net: usize) -> Socket {
-    Socket { name: plain(&link.name), addresses: link.addresses.iter().map(|a| a.to_string()).collect(), port, net }
+    let own = link.addresses.iter().map(|a| a.to_string());
+    let tagged = link.vlans.iter().flat_map(|vlan| vlan.addresses.iter().map(move |a| format!("VLAN {} {a}", vlan.id)));
+    let bare = link.vlans.iter().filter(|vlan| vlan.addresses.is_empty()).map(|vlan| format!("VLAN {}", vlan.id));
+    Socket { name: plain(&link.name), addresses: own.chain(tagged).chain(bare).collect(), port, net }
 }
 
 fn daemon(lab: &Lab, service: &Service) -> Daemon {
