@@ -92,7 +92,7 @@ impl Ladder {
         nodes.sort_unstable();
         nodes.dedup();
         let column = |node: &usize| nodes.binary_search(node).expect("just collected");
-        let begin = kept.first().map_or(0, |m| m.time);
+        let begin = began(capture);
         let row = |m: &Message| {
             let (label, detail) = words(m.data);
             let mut to: Vec<usize> = m.to.iter().map(column).collect();
@@ -110,6 +110,13 @@ impl Ladder {
     pub fn is_sound(&self) -> bool {
         self.rows.iter().all(|row| row.to.iter().chain([&row.from]).all(|node| *node < self.nodes.len()))
     }
+}
+
+/// The time that ladders and what is said of packets count from: that of the first packet which isn't
+/// address resolution or the like, unless all are.
+pub fn began(capture: &Capture) -> u64 {
+    let first = |noise: bool| capture.packets.iter().filter(|packet| noise || !is_noise(&packet.data)).map(|packet| packet.time).min();
+    first(false).or_else(|| first(true)).unwrap_or_default()
 }
 
 /// All places of `lab` where frames can be seen.

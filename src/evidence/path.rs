@@ -9,7 +9,7 @@ use super::message::{self, Message};
 use super::packet::{Capture, Packet, Place};
 use super::places::{Passage, Places};
 use super::way::ways;
-use super::{filter, told};
+use super::{filter, ladder, told};
 use crate::lab::model::{Lab, Rule, Spot, Test};
 use std::collections::{BTreeMap, HashMap};
 
@@ -43,7 +43,7 @@ pub struct Sighting<'a> {
 pub struct Story<'a> {
     /// In the order of their times.
     pub sightings: Vec<Sighting<'a>>,
-    /// When the first one was, in nanoseconds.
+    /// What times are counted from, in nanoseconds.
     pub began: u64,
     places: Places<'a>,
 }
@@ -58,7 +58,7 @@ impl<'a> Story<'a> {
         };
         let mut sightings: Vec<Sighting> = capture.packets.iter().map(sighting).collect();
         sightings.sort_by_key(|sighting| sighting.packet.time);
-        Story { began: sightings.first().map_or(0, |first| first.packet.time), sightings, places }
+        Story { began: ladder::began(capture), sightings, places }
     }
 
     /// Whether `sighting` is at one of `spots`.

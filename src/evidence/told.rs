@@ -1,11 +1,10 @@
 //! What is said of a path rule that does not hold: what was expected, and which packet took which way
 //! instead.
 
-use super::decode;
 use super::filter::{self, Found};
 use super::packet::Capture;
 use super::path::{Sighting, Story};
-use super::places;
+use super::{decode, ladder_text, places};
 use crate::lab::model::{FieldCheck, Rule, Spot};
 use std::collections::BTreeSet;
 
@@ -133,12 +132,12 @@ fn packets(story: &Story, all: &[&Sighting]) -> Vec<String> {
     lines
 }
 
-/// A packet with the time since the first of all.
+/// A packet with its time, as in the ladder.
 fn packet(story: &Story, sighting: &Sighting) -> String {
     let summary = decode::summary(&sighting.packet.data);
-    let seconds = sighting.packet.time.saturating_sub(story.began) as f64 / 1e9;
+    let time = ladder_text::time(sighting.packet.time.saturating_sub(story.began) / 1000);
     let decode::Summary { label, detail, source, destination, .. } = summary;
-    format!("  +{seconds:.3} s  {}  {label} {detail}  {source} → {destination}", hop(story, sighting))
+    format!("  {}  {}  {label} {detail}  {source} → {destination}", time.trim(), hop(story, sighting))
 }
 
 /// From which node to which, and where that was seen. What a node has sent may have reached several.

@@ -246,14 +246,14 @@ impl<'a> Session<'a> {
         }
         result.time = began.elapsed();
         self.captured(&mut result);
-        if result.outcome == Outcome::Pass {
-            path(self.lab, test, &mut result);
-        }
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }
-        if result.outcome == Outcome::Fail && !self.options.verbose {
-            self.witnesses(&mut result);
+        match result.outcome {
+            // Of a packet that went the wrong way the packets tell more than any daemon.
+            Outcome::Pass => path(self.lab, test, &mut result),
+            Outcome::Fail if !self.options.verbose => self.witnesses(&mut result),
+            _ => {}
         }
         if result.outcome != Outcome::Error {
             self.gather(&result);

@@ -127,6 +127,11 @@ pub fn labrun(user: User) -> Command {
     command
 }
 
+/// The mark as a variable, for what labrun's processes are not the parents of.
+pub fn mark_variable() -> String {
+    format!("{MARK}={}", mark())
+}
+
 fn mark() -> String {
     format!("labrun-test-{}", std::process::id())
 }

@@ -97,8 +97,9 @@ impl Sshd {
             &format!(
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host\nAuthorizedKeysFile {shown}/key.pub\nStrictModes no\n\
                  PasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\nMaxStartups 100\n\
-                 # With the level of an inner shell bash reads no ~/.bashrc, which may take its time.\nSetEnv PATH={} SHLVL=1\n{as_root}",
-                std::env::var("PATH").unwrap()
+                 # With the level of an inner shell bash reads no ~/.bashrc, which may take its time.\nSetEnv PATH={} SHLVL=1 {}\n{as_root}",
+                std::env::var("PATH").unwrap(),
+                super::host::mark_variable()
             ),
         );
         let key = fs::read_to_string(path("host.pub")).unwrap();
