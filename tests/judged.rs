@@ -275,15 +275,20 @@ fn without_a_capture_the_test_fails_and_says_why() {
 
 #[test]
 fn nodes_on_cables_are_captured_inside() {
-    let inside = |name: &str, rule: &str| {
-        let lab = with_rules(name, rule);
-        lab.tests[0].capture.join(" ")
-    };
-    assert_eq!(inside("vpn", "{packet: icmp, crosses: [pc1, vpn10/veth10]}"), "pc1 pc2 vpn10 vpn20");
-    assert_eq!(inside("vpn", "{packet: icmp, at: [pc1, vpn10/veth10]}"), "pc1 vpn10");
+    let captured = |lab: Lab| lab.tests[0].capture.join(" ");
+    let inside = |name: &str, rule: &str| captured(with_rules(name, rule));
+    assert_eq!(inside("vpn", ""), "pc1 pc2 vpn10 vpn20");
+    assert_eq!(inside("balance", "{packet: icmp, crosses: [server1, global, global/wan0], at-most: 9}"), "outside");
     assert_eq!(inside("relay", "{packet: icmp, crosses: [ns-client, ns-relay/v-rly-int, v-br-srv, br-ext]}"), "");
-    assert_eq!(
-        inside("balance", "{packet: icmp, crosses: [server1, global, global/wan0], at-most: 9}, {packet: arp, at: outside}"),
-        "outside"
-    );
+    // Of many nodes those that matter: all of them, where it is the way that does.
+    let chain = |rule: &str| {
+        let ends =
+            |n: usize| [(n > 1).then(|| format!("l: {{peer: n{}/r}}", n - 1)), (n < 9).then(|| format!("r: {{peer: n{}/l}}", n + 1))];
+        let links = |n: usize| ends(n).into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let nodes: String = (1..=9).map(|n| format!("  n{n}: {{links: {{{}}}}}\n", links(n))).collect();
+        captured(lab(&format!("lab: chain\nnodes:\n{nodes}tests: {{t: {{steps: [run: {{node: n1, command: x}}], path: [{rule}]}}}}\n")))
+    };
+    assert_eq!(chain(""), "");
+    assert_eq!(chain("{packet: icmp, at: [n1, n2/r]}"), "n1 n2");
+    assert_eq!(chain("{packet: icmp, crosses: [n1, n2/r]}"), "n1 n2 n3 n4 n5 n6 n7 n8 n9");
 }

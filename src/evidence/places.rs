@@ -72,9 +72,12 @@ pub fn shown(place: &Place) -> String {
     if place.node == GLOBAL { place.link.clone() } else { format!("{}/{}", place.node, place.link) }
 }
 
-/// The nodes inside which a test must be captured for its `rules`, because cables between nodes are seen
-/// nowhere else: bridges and their ports are in the lab's own namespace. Where the way over a cable
-/// matters, that is all nodes that have one, or what went another way could not be told.
+/// Where no more nodes have cables, all are captured inside: each takes a ring of 16 MiB.
+const FEW: usize = 8;
+
+/// The nodes inside which a test is captured for its `rules` and its ladder, because cables between nodes
+/// are seen nowhere else: bridges and their ports are in the lab's own namespace. Where the way over a
+/// cable matters, that is all nodes that have one, or what went another way could not be told.
 pub fn inside(lab: &Lab, rules: &[Rule]) -> BTreeSet<String> {
     let cabled = |link: &Link| matches!(link.end, End::Peer { .. });
     let all: BTreeSet<&str> = lab.nodes.iter().filter(|node| node.links.iter().any(cabled)).map(|node| node.name.as_str()).collect();
@@ -83,7 +86,7 @@ pub fn inside(lab: &Lab, rules: &[Rule]) -> BTreeSet<String> {
         Spot::Bridge(_) | Spot::Port(_) => None,
     };
     let mut nodes: BTreeSet<&str> = rules.iter().flat_map(|rule| &rule.at).filter_map(seen_inside).collect();
-    if rules.iter().flat_map(|rule| rule.crosses.iter().chain(&rule.avoids)).any(|spot| seen_inside(spot).is_some()) {
+    if all.len() <= FEW || rules.iter().flat_map(|rule| rule.crosses.iter().chain(&rule.avoids)).any(|spot| seen_inside(spot).is_some()) {
         nodes.extend(&all);
     }
     nodes.into_iter().filter(|node| *node != GLOBAL).map(String::from).collect()
