@@ -153,6 +153,12 @@ fn noise_is_left_out_and_counted_unless_there_is_nothing_else() {
     assert_eq!(other.rows.iter().map(|r| r.at).collect::<Vec<_>>(), [0]);
     assert_eq!(other.left_out, 2);
     assert!(text(&other, 80).ends_with("2 messages of ARP, neighbour discovery and the like left out"));
+    // A search for routers (RFC 4861, 4.1) comes at any time, so it is no message even where it is alone.
+    let ip = [&[0x60, 0, 0, 0, 0, 8, 58, 255][..], &[0xfe; 16], &[0xff; 16], &[133, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let search = [&[0x33, 0x33, 0, 0, 0, 2, 2, 0, 0, 0, 0, 0xa, 0x86, 0xdd][..], &ip].concat();
+    assert_eq!(of(vec![seen(0, "global/pa", false, search.clone())]).rows, []);
+    let both = of(vec![seen(0, "global/pa", false, search), noise(2, 1)]);
+    assert_eq!((both.rows.len(), both.left_out), (1, 1));
 }
 
 #[test]

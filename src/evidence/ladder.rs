@@ -79,14 +79,14 @@ struct Wiring {
 
 impl Ladder {
     /// The ladder of what `capture` has seen in `lab`. Address resolution and the like are left out
-    /// unless there is nothing else.
+    /// unless there is nothing else; what a kernel says of its own accord, and when it likes, always is.
     pub fn of(lab: &Lab, capture: &Capture) -> Ladder {
         let wiring = Wiring::of(lab);
         let messages = wiring.messages(&capture.packets);
         let all = messages.len();
         let (noise, mut kept): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| is_noise(m.data));
         if kept.is_empty() {
-            kept = noise;
+            kept = noise.into_iter().filter(|m| !is_chatter(m.data)).collect();
         }
         let mut nodes: Vec<usize> = kept.iter().flat_map(|m| m.to.iter().copied().chain([m.from])).collect();
         nodes.sort_unstable();
@@ -230,11 +230,20 @@ fn is_noise(data: &[u8]) -> bool {
     let frame = Frame::of(data);
     match &frame.body {
         Body::Arp(_) => true,
-        Body::Icmp6(icmp) => matches!(icmp.kind, 130..=137 | 143),
+        Body::Icmp6(icmp) if matches!(icmp.kind, 134..=137) => true,
+        Body::Other(_) if frame.macs.is_some() && frame.ethertype == 0x0806 => true,
+        _ => is_chatter(data),
+    }
+}
+
+/// What a kernel sends when an interface comes up, and some time later: who listens to which groups, the
+/// search for routers, the frames of bridges. It says nothing of a test.
+fn is_chatter(data: &[u8]) -> bool {
+    let frame = Frame::of(data);
+    match &frame.body {
+        Body::Icmp6(icmp) => matches!(icmp.kind, 130..=133 | 143),
         // Below 0x0600 it is a length: a frame of IEEE 802.2, as bridges send them.
-        Body::Other(_) => {
-            frame.macs.is_some() && (frame.ethertype < 0x0600 || frame.ethertype == 0x0806 || frame.ip.is_some_and(|ip| ip.protocol == 2))
-        }
+        Body::Other(_) => frame.macs.is_some() && (frame.ethertype < 0x0600 || frame.ip.is_some_and(|ip| ip.protocol == 2)),
         _ => false,
     }
 }
