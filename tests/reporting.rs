@@ -349,7 +349,13 @@ fn nothing_is_wider_than_the_terminal() {
         report.display()
     );
     let mut command = std::process::Command::new("script");
-    command.args(["-qec", &line, "/dev/null"]).env("NO_COLOR", "1").env("TERM", "xterm").env("LANG", "C.UTF-8").current_dir("/");
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .env("NO_COLOR", "1")
+        .env("TERM", "xterm")
+        .env("LANG", "C.UTF-8")
+        .current_dir("/")
+        .env("LABRUN_ARTIFACTS", "never");
     let done = run(command);
     assert_eq!(done.exit, 1, "{}", done.all);
     // Spinners move the cursor; what stays is what the last carriage return left of a line.
