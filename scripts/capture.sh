@@ -1,10 +1,11 @@
-# The packets of a session's tests: labrun itself, running inside the sandbox, sees what every
-# interface of the lab's own namespace sends and receives, and those of the nodes that a test names.
+# The packets of a session's tests: labrun itself or scripts/capture.py, running inside the sandbox, sees
+# what every interface of the lab's own namespace sends and receives, and those of the nodes that a test
+# names.
 #
 # It answers with events of its own (`begun`; `output`s and `captured`). Whoever asked also gets an
 # answer when it cannot run or dies: `no-capture`.
 
-# capture_start LABRUN: start the capturer; LABRUN may be empty, then there is none.
+# capture_start CAPTURER: start it; CAPTURER may be empty, then there is none.
 capture_start() {
   local captured handle namespaces=(--namespace global)
   [[ -n $1 ]] || {

@@ -10,7 +10,7 @@
 #                             what has gone, the new manifest, and a tar archive
 #   built BUILD PROGRAM       whether BUILD is in the cache
 #   put BUILD PROGRAM         put the program that follows in chunks into the cache
-#   labrun VERSION            whether labrun is installed there in this version
+#   works BUILD PROGRAM       whether BUILD is in the cache and PROGRAM starts here
 #   build BUILD PROGRAM COPY  build it in a copy by the command that follows in chunks
 #   end                       the run is over
 # Answers are lines: `path PATH`, `absent`, `output STATUS LENGTH` and as many bytes, `failed REASON`.
@@ -29,7 +29,7 @@ remote_files() {
       built) files_built "${request[@]:1}" || echo absent ;;
       build) files_build "${request[@]:1}" ;;
       put) files_put "${request[@]:1}" ;;
-      labrun) files_labrun "${request[@]:1}" || echo absent ;;
+      works) files_works "${request[@]:1}" || echo absent ;;
       end) OVER=1 && break ;;
       *) files_fail "unknown request ${request[*]}" ;;
     esac
@@ -101,11 +101,11 @@ files_folder() {
   [[ ! -e ../manifest ]] || xargs -0 -r -a ../manifest stat --printf '%f %s %.9Y %n\0' -- 2>/dev/null
   printf '\0'
   files_chunks >../gone && files_chunks >../manifest.new || exit 4
-  # Removed before the manifest forgets them, and noted there before they are written: whenever this
-  # is cut short, the next time finds out.
+  # Removed before the manifest forgets them, and noted there before they are written: whenever this is
+  # cut short, be it by the end of the machine, the next time finds out.
   xargs -0 -r -a ../gone rm -rf --
   xargs -0 -r -a ../gone dirname -z -- | sort -zu | xargs -0 -r rmdir -p --ignore-fail-on-non-empty -- 2>/dev/null
-  mv ../manifest.new ../manifest
+  sync ../manifest.new && mv ../manifest.new ../manifest || files_fail "cannot write to $place"
   error=$(files_chunks | tar -x -p --no-same-owner --recursive-unlink -f - 2>&1) || files_fail "cannot write to $tree: $error"
   exec {lock}<&-
   cd /
@@ -113,12 +113,14 @@ files_folder() {
 }
 
 files_built() {
-  [[ -x $CACHE/$1/$2 ]] && printf 'path %s\n' "$CACHE/$1/$2"
+  [[ -s $CACHE/$1/$2 && -x $CACHE/$1/$2 ]] && printf 'path %s\n' "$CACHE/$1/$2"
 }
 
-files_labrun() {
-  local labrun
-  labrun=$(command -v labrun) && [[ $("$labrun" --version 2>/dev/null) == "labrun $1" ]] && printf 'path %s\n' "$labrun"
+# files_works: tried once, as a program that asks for another C library, or an interpreter that is not
+# there, will not start.
+files_works() {
+  [[ -e $CACHE/$1/works ]] || { "$CACHE/$1/$2" --version && : >"$CACHE/$1/works"; } </dev/null >/dev/null 2>&1 || return
+  files_built "$@"
 }
 
 files_put() {
@@ -127,11 +129,17 @@ files_put() {
   if files_chunks >"$out/$2"; then
     # Of several versions of a program the last two are enough.
     find "$CACHE" -mindepth 1 -maxdepth 1 -name "$2-*" -printf '%T@ %p\0' | sort -zrn | tail -zn +2 | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
-    chmod 755 "$out" "$out/$2" && rm -rf -- "${CACHE:?}/$1" && mv -T -- "$out" "$CACHE/$1"
+    chmod 755 "$out/$2" && files_keep "$out" "$1"
   else
     rm -rf -- "$out"
   fi
   files_built "$1" "$2" || files_fail "cannot write to $CACHE"
+}
+
+# files_keep FOLDER BUILD: into the cache, on the disk before it has its name: else a machine that dies
+# soon after would have an empty file of that name.
+files_keep() {
+  chmod 755 "$1" && sync -f "$1" && rm -rf -- "${CACHE:?}/$2" && mv -T -- "$1" "$CACHE/$2"
 }
 
 files_build() {
@@ -157,7 +165,7 @@ files_build() {
     exit 4
   fi
   if ((!status)) && [[ -x $out/$program ]]; then
-    rm -rf -- "${CACHE:?}/$build" && chmod 755 "$out" && mv -T -- "$out" "$CACHE/$build"
+    files_keep "$out" "$build"
     files_built "$build" "$program" || files_fail "cannot write to $CACHE"
   else
     rm -rf -- "$out"

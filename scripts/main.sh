@@ -14,7 +14,7 @@
 #   --subject PATH    the program under test;  --subject-how WORD  how it was come by
 #   --strict          no stand-in
 #   --keep            leave a lab up whose set-up failed
-#   --capturer PATH   labrun, which captures the packets of every test of a session
+#   --capturer PATH   labrun, or what captures the packets of every test of a session in its place
 #   --gather          report the state of a lab whose set-up failed, or that was lost
 #   --tied            give up when standard input ends while the lab is being set up or logs are followed
 

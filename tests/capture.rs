@@ -126,7 +126,8 @@ impl Session {
 
     fn begin(&mut self, nodes: &str) {
         self.say(&format!("begin global {nodes}"));
-        self.until(|event| matches!(event, Event::Begun));
+        let events = self.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. }));
+        assert_eq!(events.last(), Some(&Event::Begun), "{events:?}");
     }
 
     /// Runs a test whose nodes are captured; the file with its packets.
@@ -171,13 +172,25 @@ fn key(node: &str, link: &str, sent: bool) -> (String, String, bool) {
 }
 
 const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
+/// What captures in its place on a machine that it is no program for.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/capture.py");
+
+/// Every user and every capturer.
+fn capturers() -> Vec<(User, &'static str)> {
+    let mut capturers = vec![LABRUN];
+    match which::which("python3") {
+        Ok(_) => capturers.push(SCRIPT),
+        Err(_) => eprintln!("SKIP scripts/capture.py: there is no python3"),
+    }
+    users().into_iter().flat_map(|user| capturers.clone().into_iter().map(move |capturer| (user, capturer))).collect()
+}
 
 #[test]
 fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
     host::private("every_packet_is_captured_once_at_every_interface_and_none_of_another_test", || {
-        for user in users() {
+        for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), capturer);
             for _ in 0..5 {
                 let capture = pcapng::read(&session.test("burst", "a b")).unwrap();
                 let seen = numbers(&capture, "burst");
@@ -210,9 +223,9 @@ fn now() -> u64 {
 #[test]
 fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
     host::private("a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow", || {
-        for user in users() {
+        for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), capturer);
             session.say("step flow/0");
             wait_for("the flow", || {
                 session.begin("");
@@ -248,9 +261,9 @@ fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
 #[test]
 fn a_burst_of_many_is_counted_to_the_last() {
     host::private("a_burst_of_many_is_counted_to_the_last", || {
-        for user in users() {
+        for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), capturer);
             let capture = pcapng::read(&session.test("many", "")).unwrap();
             let seen = numbers(&capture, "many");
             let counted = seen[&key("global", "p-a", false)].len() + seen[&key("global", "p-b", true)].len();
@@ -266,9 +279,9 @@ fn a_burst_of_many_is_counted_to_the_last() {
 #[test]
 fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
     host::private("a_capture_has_a_size_and_counts_what_it_leaves_out", || {
-        for user in users() {
+        for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), capturer);
             let file = session.test("big", "");
             let capture = pcapng::read(&file).unwrap();
             assert!(capture.left_out > 0 && !capture.packets.is_empty(), "{} left out", capture.left_out);
@@ -284,9 +297,9 @@ fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
 #[test]
 fn frames_are_as_they_were_sent() {
     host::private("frames_are_as_they_were_sent", || {
-        for user in users() {
+        for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), capturer);
             // A segment that nobody has split yet is longer than any frame on a wire, and whole.
             let capture = pcapng::read(&session.test("bulk", "")).unwrap();
             let longest = capture.packets.iter().max_by_key(|packet| packet.length).unwrap();
@@ -312,32 +325,34 @@ fn frames_are_as_they_were_sent() {
 #[test]
 fn tcpdump_and_wireshark_read_the_file() {
     host::private("tcpdump_and_wireshark_read_the_file", || {
-        let folder = folder();
-        let mut session = Session::start(User::Own, folder.path(), LABRUN);
-        let file = session.test("burst", "b");
-        session.end();
-        let path = folder.path().join("burst.pcap");
-        fs::write(&path, &file).unwrap();
-        let lines = |program: &str, words: &[&str]| {
-            let output = Command::new(program).args(words).arg(&path).stdin(Stdio::null()).output().unwrap();
-            let text = common::text(&output);
-            assert!(output.status.success(), "{program}: {text}");
-            text
-        };
-        if which::which("tcpdump").is_ok() {
-            // A pcapng of several interfaces is read by tcpdump, too, as they are all of Ethernet.
-            let text = lines("tcpdump", &["-nr"]);
-            assert_eq!(text.matches("10.0.0.2.9: UDP, length 11").count(), 3 * 500, "{text}");
-        } else {
-            eprintln!("SKIP tcpdump: not installed");
-        }
-        if which::which("capinfos").is_ok() {
-            let text = lines("capinfos", &["-M"]);
-            for words in ["Name = p-a", "Name = b/eth0", "Strict time order:   True", "nanoseconds"] {
-                assert!(text.contains(words), "{words} in {text}");
+        for (user, capturer) in capturers() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), capturer);
+            let file = session.test("burst", "b");
+            session.end();
+            let path = folder.path().join("burst.pcap");
+            fs::write(&path, &file).unwrap();
+            let lines = |program: &str, words: &[&str]| {
+                let output = Command::new(program).args(words).arg(&path).stdin(Stdio::null()).output().unwrap();
+                let text = common::text(&output);
+                assert!(output.status.success(), "{program}: {text}");
+                text
+            };
+            if which::which("tcpdump").is_ok() {
+                // A pcapng of several interfaces is read by tcpdump, too, as they are all of Ethernet.
+                let text = lines("tcpdump", &["-nr"]);
+                assert_eq!(text.matches("10.0.0.2.9: UDP, length 11").count(), 3 * 500, "{text}");
+            } else {
+                eprintln!("SKIP tcpdump: not installed");
             }
-        } else {
-            eprintln!("SKIP capinfos: not installed");
+            if which::which("capinfos").is_ok() {
+                let text = lines("capinfos", &["-M"]);
+                for words in ["Name = p-a", "Name = b/eth0", "Strict time order:   True", "nanoseconds"] {
+                    assert!(text.contains(words), "{words} in {text}");
+                }
+            } else {
+                eprintln!("SKIP capinfos: not installed");
+            }
         }
     });
 }

@@ -392,18 +392,18 @@ fn the_repository_there_is_as_it_is_here() {
         assert_eq!(fs::read_to_string(copy.join("program.in")).unwrap(), "#!/bin/sh\necho version 2\n");
         expect(machine, login, &["clean", "own"], 0);
         login.assert_clean(&trace, "after clean");
-        remove_builds(login);
+        remove_builds(login, "hello-");
     });
 }
 
 /// What was built stays in the login's cache, as it does here.
-fn remove_builds(login: &Login) {
+fn remove_builds(login: &Login, prefix: &str) {
     let home = Command::new("getent").args(["passwd", &login.name]).output().unwrap();
     let home = String::from_utf8(home.stdout).unwrap().split(':').nth(5).unwrap().to_string();
     for entry in fs::read_dir(Path::new(&home).join(".cache/labrun")).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
         assert!(!name.starts_with(".building"), "{name}");
-        if name.starts_with("hello-") {
+        if name.starts_with(prefix) {
             fs::remove_dir_all(entry.path()).unwrap();
         }
     }
@@ -452,9 +452,7 @@ fn a_program_for_another_machine_is_refused() {
         let mut elf = fs::read("/bin/sh").unwrap();
         // e_machine of elf(5): s390x, which no test runs on.
         elf[18..20].copy_from_slice(&[22, 0]);
-        fs::write(&program, elf).unwrap();
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        executable(&program, &elf);
         let text = expect(machine, login, &["test", "server-v4", "--subject", program.to_str().unwrap()], 2);
         has(&text, &["is a program for s390x", &format!("{}@lab runs Linux on {}", login.name, std::env::consts::ARCH)]);
         login.assert_clean(&trace, "after a refusal");
@@ -486,8 +484,15 @@ fn labs_run_through_sudo_there_if_they_must() {
         assert!(!Path::new("/run/labrun").exists() && !login.files().exists());
         fs::remove_file("/etc/sudoers.d/labrun-test").unwrap();
         has(&expect(&machine, &login, &["status"], 3), &["refuses user namespaces", "sudo asks for a password"]);
-        remove_builds(&login);
+        remove_builds(&login, "hello-");
     });
+}
+
+/// Makes a program of the file `path`.
+fn executable(path: &Path, content: &[u8]) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, content).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
@@ -495,25 +500,49 @@ fn packets_are_captured_there() {
     with_machine("packets_are_captured_there", |machine, login| {
         let trace = login.trace();
         let folder = folder();
-        let mut test = machine.labrun(login, &["test", "server-v4", "--artifacts", "always"]);
-        expect_of(test.current_dir(folder.path()), 0);
-        let capture = folder.path().join("labrun-artifacts/server-v4/1/capture.pcapng");
-        let shown = expect(machine, login, &["capture", "show", capture.to_str().unwrap()], 0);
-        has(&shown, &["DISCOVER", "OFFER", "REQUEST", "ACK"]);
+        // To one that says that it is for FreeBSD (EI_OSABI of elf(5), which Linux does not look at) this
+        // machine is as foreign as it is to a labrun on a Mac.
+        let foreign = folder.path().join("labrun");
+        let mut elf = fs::read(env!("CARGO_BIN_EXE_labrun")).unwrap();
+        elf[7] = 9;
+        executable(&foreign, &elf);
+        for (program, attempt) in [(env!("CARGO_BIN_EXE_labrun"), 1), (foreign.to_str().unwrap(), 2)] {
+            if attempt == 2 && which::which("python3").is_err() {
+                eprintln!("SKIP {program}: there is no python3");
+                continue;
+            }
+            println!("with {program}");
+            let labrun = |words: &[&str]| machine.labrun_at(program, &login.host(), words);
+            let mut test = labrun(&["test", "server-v4", "relay", "--artifacts", "always"]);
+            expect_of(test.current_dir(folder.path()), 0);
+            let capture = folder.path().join(format!("labrun-artifacts/server-v4/{attempt}/capture.pcapng"));
+            let shown = expect_of(&mut labrun(&["capture", "show", capture.to_str().unwrap()]), 0);
+            has(&shown, &["DISCOVER", "OFFER", "REQUEST", "ACK"]);
 
-        expect(machine, login, &["setup", "vpn"], 0);
-        let ping = spawn(machine.labrun(login, &["exec", "vpn", "pc1", "--", "ping", "-i", "0.2", "192.168.10.10"]));
-        let file = folder.path().join("live.pcapng");
-        let live = spawn(machine.labrun(login, &["capture", "vpn", "vpn10", "--write", file.to_str().unwrap()]));
-        wait_for("packets", || fs::metadata(&file).is_ok_and(|file| file.len() > 2000));
-        host::kill("INT", live.id());
-        let text = text(&finish_within(LIMIT, live, "capture"));
-        has(&text, &["packets"]);
-        has(&expect(machine, login, &["capture", "show", file.to_str().unwrap()], 0), &["192.168.10.10"]);
-        host::kill("INT", ping.id());
-        host::kill("KILL", processes().into_values().find(|p| p.name == "ssh").unwrap().pid);
-        finish_within(LIMIT, ping, "ping");
-        expect(machine, login, &["clean", "vpn"], 0);
+            expect_of(&mut labrun(&["setup", "vpn"]), 0);
+            let ping = spawn(labrun(&["exec", "vpn", "pc1", "--", "ping", "-i", "0.2", "192.168.10.10"]));
+            let file = folder.path().join("live.pcapng");
+            let live = spawn(labrun(&["capture", "vpn", "vpn10", "--write", file.to_str().unwrap()]));
+            wait_for("packets", || fs::metadata(&file).is_ok_and(|file| file.len() > 2000));
+            host::kill("INT", live.id());
+            has(&text(&finish_within(LIMIT, live, "capture")), &["packets"]);
+            has(&expect_of(&mut labrun(&["capture", "show", file.to_str().unwrap()]), 0), &["192.168.10.10"]);
+            fs::remove_file(file).unwrap();
+            host::kill("INT", ping.id());
+            host::kill("KILL", processes().into_values().find(|p| p.name == "ssh").unwrap().pid);
+            finish_within(LIMIT, ping, "ping");
+            expect_of(&mut labrun(&["clean", "vpn"]), 0);
+        }
+
+        // Python may not be there either, or not start.
+        remove_builds(login, "capturer-");
+        let python = machine.folder.path().join("there/python3");
+        executable(&python, b"#!/bin/sh\nexit 1\n");
+        let mut test = machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["test", "server-v4"]);
+        let text = expect_of(test.current_dir(folder.path()), 1);
+        fs::remove_file(python).unwrap();
+        has(&text, &["the path cannot be judged without a capture: this labrun is a program for another system", "there is no python3"]);
+        remove_builds(login, "capturer-");
         login.assert_clean(&trace, "after captures");
     });
 }

@@ -93,13 +93,13 @@ impl Files {
         })
     }
 
-    /// A labrun on the host, which captures packets inside labs.
+    /// A program on the host that captures packets inside labs, called as `labrun _capture` is.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn labrun(&mut self) -> Result<PathBuf> {
+    pub fn capturer(&mut self) -> Result<PathBuf> {
         match self.link()? {
-            Some(link) => link.labrun(),
+            Some(link) => link.capturer(),
             None => Ok(std::env::current_exe()?),
         }
     }

@@ -1,5 +1,6 @@
 //! The connection by which another machine gets the files of a run (scripts/files.sh).
 
+use super::chunks::Chunks;
 use super::files::Build;
 use super::sync::{self, Entry};
 use super::{Remote, Requests, interrupt, native, program};
@@ -16,13 +17,13 @@ use std::time::Instant;
 
 /// A connection to `remote_files`.
 pub struct Link {
-    remote: Remote,
+    pub(super) remote: Remote,
     answers: BufReader<ReaderHandle>,
-    requests: Requests,
+    pub(super) requests: Requests,
     /// What ssh and the machine say besides.
     words: File,
     /// The machine's kind of processor, as uname(1) has it.
-    processor: String,
+    pub(super) processor: String,
     /// What has been copied, and where to.
     copies: BTreeMap<PathBuf, PathBuf>,
 }
@@ -82,7 +83,7 @@ impl Link {
     }
 
     /// The path in the answer to a request, none if there is no such thing.
-    fn path(&mut self) -> Result<Option<PathBuf>> {
+    pub(super) fn path(&mut self) -> Result<Option<PathBuf>> {
         let line = self.answer(true)?;
         match line.split_once(' ') {
             Some(("path", path)) => Ok(Some(path.into())),
@@ -94,7 +95,7 @@ impl Link {
     }
 
     fn chunks(&self, data: &[u8]) -> io::Result<()> {
-        let mut chunks = Chunks(&self.requests);
+        let mut chunks = Chunks::new(&self.requests);
         chunks.write_all(data)?;
         chunks.end()
     }
@@ -109,41 +110,6 @@ impl Link {
         }
         let entries = sync::look(folder, paths)?;
         self.copy(folder, folder, &entries, tell)
-    }
-
-    /// A labrun there, for what it does inside labs: this very program, which stays in the cache, or one
-    /// that is installed there.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub fn labrun(&mut self) -> Result<PathBuf> {
-        let own = std::env::current_exe()?;
-        let mut head = Vec::new();
-        let mut file = File::open(&own)?;
-        (&mut file).take(64).read_to_end(&mut head)?;
-        let Err(what) = program::runs_on(&head, &self.processor) else {
-            // Its content is not worth hashing: whoever builds it anew changes these.
-            let metadata = own.metadata()?;
-            let name = format!("labrun-{}", hash(&[format!("{:?} {}", metadata.modified().ok(), metadata.len()).as_bytes()]));
-            self.requests.send(&format!("built {name} labrun"));
-            if let Some(there) = self.path()? {
-                return Ok(there);
-            }
-            self.requests.send(&format!("put {name} labrun"));
-            let mut chunks = io::BufWriter::with_capacity(CHUNK, Chunks(&self.requests));
-            file.rewind()?;
-            // If nobody takes it the answer says why.
-            let sent = io::copy(&mut file, &mut chunks).and_then(|_| chunks.flush()).and_then(|()| chunks.get_mut().end());
-            drop(chunks);
-            if sent.is_err() {
-                self.requests.close();
-            }
-            return self.path()?.context("a program has a path");
-        };
-        let version = env!("CARGO_PKG_VERSION");
-        self.requests.send(&format!("labrun {version}"));
-        let machine = &self.remote.machine.name.clone();
-        self.path()?.with_context(|| format!("this labrun is {what}, and on {machine} no labrun {version} is installed"))
     }
 
     /// Copies a program; where the copy is.
@@ -205,15 +171,14 @@ impl Link {
     fn send(&self, folder: &Path, here: &[Entry], send: &[&Entry], gone: &[&Path]) -> Result<()> {
         self.chunks(&sync::names(gone.iter().copied()))?;
         self.chunks(&sync::names(here.iter().map(|entry| entry.path.as_path())))?;
-        let mut chunks = io::BufWriter::with_capacity(CHUNK, Chunks(&self.requests));
+        let mut chunks = Chunks::new(&self.requests);
         let sent = sync::archive(folder, send, &mut chunks);
         if sent.is_err() {
             // Without the end of the archive the other side knows that it isn't whole.
             self.requests.close();
             return sent;
         }
-        chunks.flush()?;
-        Ok(chunks.get_mut().end()?)
+        Ok(chunks.end()?)
     }
 
     /// The program that an earlier build of the same content made there.
@@ -269,40 +234,14 @@ impl Drop for Link {
     }
 }
 
-/// Data as the other side's `files_chunks` takes it.
-struct Chunks<'a>(&'a Requests);
-
-/// Large enough for few of them, small enough for an interrupt to come in between.
-const CHUNK: usize = 1 << 18;
-
-impl Chunks<'_> {
-    fn end(&mut self) -> io::Result<()> {
-        self.0.write(b"0\n")
-    }
-}
-
-impl Write for Chunks<'_> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let data = &data[..data.len().min(CHUNK)];
-        if !data.is_empty() {
-            self.0.write(format!("{}\n", data.len()).as_bytes())?;
-            self.0.write(data)?;
-        }
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// What a copy of `path` is known by on the other side: two machines, or two users, may have the same
 /// path there.
 fn copy_id(path: &Path) -> String {
     hash(&[native::machine_name().as_bytes(), path.as_os_str().as_encoded_bytes()])
 }
 
-fn hash(parts: &[&[u8]]) -> String {
+/// A short name for `parts`.
+pub(super) fn hash(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());

@@ -4,6 +4,8 @@
 //! followed by the requests of a session, so nothing is written to a disk on the way and any
 //! transport that carries a pipe will do.
 
+mod capturer;
+mod chunks;
 pub mod files;
 pub mod interrupt;
 mod kind;

@@ -34,7 +34,7 @@ pub struct Options {
     pub verbose: bool,
     /// What is kept of tests, and where.
     pub artifacts: Artifacts,
-    /// The labrun on the host that captures packets there, or why there is none.
+    /// The program on the host that captures packets there, or why there is none.
     pub capturer: Result<PathBuf, String>,
 }
 
@@ -58,8 +58,8 @@ impl Options {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
         }
-        if let Ok(labrun) = &self.capturer {
-            add("--capturer", Some(&labrun.to_string_lossy()));
+        if let Ok(capturer) = &self.capturer {
+            add("--capturer", Some(&capturer.to_string_lossy()));
         }
         if self.strict {
             add("--strict", None);
@@ -201,7 +201,8 @@ impl<'a> Session<'a> {
                     self.trouble.push(format!("| {line}"));
                 }
             }
-            Event::NoCapture { reason } => self.no_capture = Some(reason.clone()),
+            // Why there is no capturer is known better here.
+            Event::NoCapture { reason } => _ = self.no_capture.get_or_insert_with(|| reason.clone()),
             Event::Output { stream, name, data } if stream == "file" => self.gathered.file(name, event::bytes(data)),
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
             Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),

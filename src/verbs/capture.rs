@@ -32,10 +32,10 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let host = running::host(cli)?;
     let instance = running::instance(&host, lab)?;
     let mut files = Files::on(&host, Path::new(FOLDER));
-    let labrun = files.labrun()?;
-    let labrun = labrun.to_string_lossy();
+    let capturer = files.capturer()?;
+    let capturer = capturer.to_string_lossy();
     // A node may be called anything, so it gets its name out here.
-    let words = ["exec", &instance, &args.node, &labrun, "_capture", "--live", "--namespace", "here"].map(String::from);
+    let words = ["exec", &instance, &args.node, &capturer, "_capture", "--live", "--namespace", "here"].map(String::from);
     let mut stream = host.stream(&script::runtime(), &words, Path::new("."))?;
     // What it cannot do it says itself.
     let Ok(mut reader) = Reader::new(BufReader::new(&mut stream.output)) else {

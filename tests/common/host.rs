@@ -122,7 +122,12 @@ pub fn is_private() -> bool {
 
 /// The labrun of this build with the mark that all its processes inherit.
 pub fn labrun(user: User) -> Command {
-    let mut command = super::labrun(user);
+    marked(user, env!("CARGO_BIN_EXE_labrun"))
+}
+
+/// `program` with the mark that all its processes inherit.
+pub fn marked(user: User, program: &str) -> Command {
+    let mut command = super::command(user, program);
     command.env(MARK, mark());
     command
 }

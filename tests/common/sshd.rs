@@ -17,7 +17,7 @@ pub const MACHINE: &str = "lab";
 
 /// The machine. It ends when dropped.
 pub struct Sshd {
-    /// Keys, configurations and log.
+    /// Keys, configurations and log; in `there`, programs that come first on the PATH of who logs in.
     pub folder: tempfile::TempDir,
     /// Where it listens.
     pub port: u16,
@@ -97,7 +97,7 @@ impl Sshd {
             &format!(
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host\nAuthorizedKeysFile {shown}/key.pub\nStrictModes no\n\
                  PasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\nMaxStartups 100\n\
-                 # With the level of an inner shell bash reads no ~/.bashrc, which may take its time.\nSetEnv PATH={} SHLVL=1 {}\n{as_root}",
+                 # With the level of an inner shell bash reads no ~/.bashrc, which may take its time.\nSetEnv PATH={shown}/there:{} SHLVL=1 {}\n{as_root}",
                 std::env::var("PATH").unwrap(),
                 super::host::mark_variable()
             ),
@@ -113,6 +113,7 @@ impl Sshd {
             ),
         );
         fs::create_dir(path("bin")).unwrap();
+        fs::create_dir(path("there")).unwrap();
         let ssh = which::which("ssh").unwrap();
         let own = write(&path("bin"), "ssh", &format!("#!/bin/sh\nexec {} -F {shown}/config \"$@\"\n", ssh.display()));
         fs::set_permissions(own, fs::Permissions::from_mode(0o755)).unwrap();
@@ -162,7 +163,12 @@ impl Sshd {
 
     /// labrun with `words`, run by the user who runs the tests, on `host`.
     pub fn labrun_on(&self, host: &str, words: &[&str]) -> Command {
-        let mut command = super::host::labrun(User::Own);
+        self.labrun_at(env!("CARGO_BIN_EXE_labrun"), host, words)
+    }
+
+    /// The labrun at `program` with `words`, run by the user who runs the tests, on `host`.
+    pub fn labrun_at(&self, program: &str, host: &str, words: &[&str]) -> Command {
+        let mut command = super::host::marked(User::Own, program);
         let path = format!("{}/bin:{}", self.folder.path().display(), std::env::var("PATH").unwrap());
         command.env("PATH", path).args(["--host", host]).args(words);
         command
