@@ -193,7 +193,7 @@ fn interface(socket: &OwnedFd, index: i32) -> String {
         check(libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFNAME as _, &raw mut request)).map(|_| request.ifr_name)
     };
     match name {
-        Ok(name) => String::from_utf8_lossy(&name.map(|c| c as u8)).trim_end_matches('\0').to_string(),
+        Ok(name) => String::from_utf8_lossy(&name.map(|c| c.to_ne_bytes()[0])).trim_end_matches('\0').to_string(),
         Err(_) => format!("if{index}"),
     }
 }
