@@ -4,7 +4,7 @@
 //! left, be it a retry or one at the same time. File names are such that they can be uploaded, unpacked
 //! and looked at anywhere, so what a file system somewhere refuses is encoded, and nothing is hidden.
 
-use super::ladder::Ladder;
+use super::Evidence;
 use super::packet::{Capture, Place};
 use super::pcapng;
 use crate::lab::model::{Client, End, GLOBAL, Lab};
@@ -61,7 +61,9 @@ impl Artifacts {
         let folder = claim(&self.folder, &result.test)?;
         result.artifacts = Some(folder.clone());
         let mut files = result.evidence.files.clone();
-        files.extend(result.evidence.capture.iter().flat_map(|capture| packets(lab, capture)));
+        let Evidence { capture, ladder, .. } = &result.evidence;
+        files.extend(capture.iter().map(|capture| ("capture.pcapng".into(), packets(lab, capture))));
+        files.extend(ladder.iter().map(|ladder| ("ladder.txt".into(), (ladder.text(LADDER).join("\n") + "\n").into_bytes())));
         files.push(json("result.json", result));
         if result.outcome != Outcome::Pass {
             files.push(printed(&Message::Result(Box::new(result.clone()))));
@@ -82,12 +84,11 @@ impl Artifacts {
     }
 }
 
-/// The capture in the forms that other programs and people read.
-fn packets(lab: &Lab, capture: &Capture) -> Vec<(String, Vec<u8>)> {
+/// The capture as a file for other programs, in which every interface says where it is.
+fn packets(lab: &Lab, capture: &Capture) -> Vec<u8> {
     let mut file = Vec::new();
     pcapng::write(&mut file, capture, &|place| describe(lab, place)).expect("memory takes everything");
-    let ladder = Ladder::of(lab, capture).text(LADDER).join("\n") + "\n";
-    vec![("capture.pcapng".into(), file), ("ladder.txt".into(), ladder.into_bytes())]
+    file
 }
 
 /// What an interface is to people: which node a bridge's port leads to, which bridge a link.

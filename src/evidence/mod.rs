@@ -36,8 +36,17 @@ pub struct Evidence {
     pub capture: Option<Capture>,
     /// Why they could not be captured.
     pub no_capture: Option<String>,
-    /// Their ladder, if it is to be shown with the result.
+    /// Who sent what to whom by these packets.
     pub ladder: Option<Ladder>,
+    /// Whether the ladder is to be shown with the result.
+    pub shown: bool,
     /// Outputs and states, each with its path in the test's folder of artifacts.
     pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Evidence {
+    /// The ladder that is shown with the result.
+    pub fn shown(&self) -> Option<&Ladder> {
+        self.ladder.as_ref().filter(|_| self.shown)
+    }
 }

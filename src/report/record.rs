@@ -2,7 +2,6 @@
 
 use super::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
 use super::{Message, Outcome, SubjectInfo, TestResult};
-use crate::evidence::ladder::Ladder;
 use crate::graph;
 use crate::lab::find::Chosen;
 use crate::lab::model::{Lab, Test};
@@ -67,8 +66,7 @@ impl<'a> Recorder<'a> {
                 let found = self.chosen.iter().find(|c| c.lab.name == result.lab);
                 let test = found.and_then(|c| c.lab.tests.iter().position(|t| t.name == result.test).map(|index| (c.lab, index)));
                 if let Some((lab, index)) = test {
-                    let capture = result.evidence.capture.as_ref().filter(|_| self.draws);
-                    let ladder = capture.map(|capture| Ladder::of(lab, capture)).filter(|ladder| !ladder.rows.is_empty());
+                    let ladder = result.evidence.ladder.clone().filter(|ladder| self.draws && !ladder.rows.is_empty());
                     self.results.insert(result.test.clone(), TestRun { ladder, ..test_run(lab, index, result) });
                 }
             }

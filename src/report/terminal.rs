@@ -92,7 +92,7 @@ impl Terminal {
         };
         self.line(format!("{symbol} {name}{}  {detail}", self.paint("2", &time)).trim_end());
         self.details(&result_lines(result));
-        if let Some(ladder) = &result.evidence.ladder {
+        if let Some(ladder) = result.evidence.shown() {
             let columns = super::columns();
             let lines = if self.colour { ladder.coloured(columns) } else { ladder.text(columns) };
             lines.iter().for_each(|line| self.line(line));

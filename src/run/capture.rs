@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use crate::event::{self, Event};
+use crate::evidence::ladder::Ladder;
 use crate::evidence::pcapng;
 use crate::lab::model::{GLOBAL, Test};
 use crate::report::TestResult;
@@ -35,6 +36,7 @@ impl Session<'_> {
                                 packet.place.node.clone_from(&node.name);
                             }
                         }
+                        result.evidence.ladder = Some(Ladder::of(self.lab, &capture));
                         result.evidence.capture = Some(capture);
                         return;
                     }

@@ -5,10 +5,9 @@ use crate::cli::{Cli, TestArgs};
 use crate::durations::Durations;
 use crate::error::Failure;
 use crate::evidence::artifacts::Artifacts;
-use crate::evidence::ladder::Ladder;
 use crate::host::{HostKind, interrupt};
 use crate::lab::find::{Chosen, Labs};
-use crate::lab::model::{Lab, StepKind, Test};
+use crate::lab::model::{StepKind, Test};
 use crate::partition::{self, Part};
 use crate::report::files::{self, Target};
 use crate::report::record::{Recorder, Unrun};
@@ -55,7 +54,10 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 
     let began = Instant::now();
     let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
-    let ended = run_all(cli, &chosen, &labs, args, &subjects, &mut reporter, &mut recorder);
+    let ended = place::groups(cli, &chosen, run.client, |chosen| chosen.lab).and_then(|groups| {
+        let mut groups = groups.iter();
+        groups.try_for_each(|(kind, group)| run_group(kind, group, &labs, args, &subjects, &mut reporter, &mut recorder))
+    });
     let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
@@ -93,21 +95,6 @@ fn unrun(ended: &Result<()>) -> Unrun {
         }
         _ => Unrun { outcome: Outcome::Skip, detail: "not run: labrun was interrupted".into(), lines: Vec::new() },
     }
-}
-
-fn run_all(
-    cli: &Cli,
-    chosen: &[Chosen],
-    labs: &Labs,
-    args: &TestArgs,
-    subjects: &[String],
-    reporter: &mut Reporter,
-    recorder: &mut Recorder,
-) -> Result<()> {
-    for (kind, group) in place::groups(cli, chosen, args.run.client, |chosen| chosen.lab)? {
-        run_group(&kind, &group, labs, args, subjects, reporter, recorder)?;
-    }
-    Ok(())
 }
 
 /// Runs the tests of one host.
@@ -225,7 +212,7 @@ fn session(
             break;
         }
         let mut result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
-        result.evidence.ladder = ladder(chosen.lab, &result, options.verbose);
+        result.evidence.shown = options.verbose || is_worth_drawing(&result);
         if !broken {
             session.save(&mut result);
         }
@@ -242,11 +229,10 @@ fn session(
 /// What is drawn of a test that failed without anybody asking: so many messages are still read.
 const UNASKED: usize = 30;
 
-/// The ladder that is shown with `result`.
-fn ladder(lab: &Lab, result: &TestResult, verbose: bool) -> Option<Ladder> {
-    let failed = matches!(result.outcome, Outcome::Fail | Outcome::Error);
-    let capture = result.evidence.capture.as_ref().filter(|_| verbose || failed)?;
-    Some(Ladder::of(lab, capture)).filter(|ladder| verbose || (1..=UNASKED).contains(&ladder.rows.len()))
+/// Whether the ladder of `result` is shown without anybody asking.
+fn is_worth_drawing(result: &TestResult) -> bool {
+    let messages = result.evidence.ladder.as_ref().map_or(0, |ladder| ladder.rows.len());
+    matches!(result.outcome, Outcome::Fail | Outcome::Error) && (1..=UNASKED).contains(&messages)
 }
 
 /// The result of a test that an earlier one left no lab to run in.
