@@ -5,5 +5,7 @@ pub mod describe;
 pub mod gather;
 pub mod judge;
 pub mod lease;
+pub mod options;
 pub mod path;
 pub mod session;
+mod test;

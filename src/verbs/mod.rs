@@ -21,7 +21,7 @@ use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
 use crate::report::{Format, Message};
-use crate::run::session::Options;
+use crate::run::options::Options;
 use crate::subject::{self, Subjects};
 use anyhow::Result;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use crate::cli::{Cli, VmArgs, VmVerb};
 use crate::error::Exit;
 use crate::host::Remote;
 use crate::outln;
-use crate::report::Format;
+use crate::report::{Format, count};
 use crate::vm::Vm;
 use crate::vm::limactl::Instance;
 use crate::vm::progress::Progress;
@@ -72,8 +72,8 @@ fn status_text(name: &str, instance: Option<&Instance>) -> String {
     let Some(instance) = instance else { return format!("there is no VM `{name}`: `labrun vm up` makes it") };
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
     let mut text = format!(
-        "{name}  {state}  {} processors, {} GiB of memory, {} GiB of disk",
-        instance.cpus,
+        "{name}  {state}  {}, {} GiB of memory, {} GiB of disk",
+        count(instance.cpus as usize, "processor"),
         gib(instance.memory),
         gib(instance.disk)
     );

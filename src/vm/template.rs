@@ -2,6 +2,7 @@
 
 use super::limactl::{Instance, MARK};
 use crate::error::Failure;
+use crate::report::count;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ impl Wishes {
             all.push("its template has changed since it was made".into());
         }
         if let Some(cpus) = self.cpus.filter(|n| *n != instance.cpus) {
-            all.push(format!("it has {} processors, not {cpus}", instance.cpus));
+            all.push(format!("it has {}, not {cpus}", count(instance.cpus as usize, "processor")));
         }
         let mut size = |what: &str, wanted: Option<f32>, bytes: u64| {
             let has = bytes as f64 / f64::from(1 << 30);

@@ -1,0 +1,52 @@
+//! What follows `capture`.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// What to capture.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
+pub struct CaptureArgs {
+    /// What else to do with captures.
+    #[command(subcommand)]
+    pub verb: Option<CaptureVerb>,
+
+    /// The lab, or LAB@INSTANCE
+    #[arg(required = true)]
+    pub lab: Option<String>,
+
+    /// The node; `global` is the lab's own namespace, where all ports of its bridges are
+    #[arg(default_value = "global", allow_hyphen_values = true)]
+    pub node: String,
+
+    /// Only packets for which this holds, as tcpdump understands it (pcap-filter(7))
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
+
+    /// Write them to a file that Wireshark opens (pcapng), `-` for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+}
+
+/// What else there is to do with captures.
+#[derive(Debug, Subcommand)]
+pub enum CaptureVerb {
+    /// Draw who sent what to whom, or list the packets
+    Show(ShowArgs),
+}
+
+/// Which capture is shown, and how.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// A file, or a test that left a capture among its artifacts; the newest capture if none is named
+    #[arg(value_name = "TEST or FILE")]
+    pub what: Option<String>,
+
+    /// The lab it was made in [default: the one whose interfaces it has]
+    #[arg(long)]
+    pub lab: Option<String>,
+
+    /// List the packets, a line each time one was seen
+    #[arg(long, short = 'v', visible_alias = "verbose")]
+    pub list: bool,
+}

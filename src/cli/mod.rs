@@ -1,0 +1,185 @@
+//! The command line.
+
+mod capture;
+mod run;
+mod vm;
+
+pub use capture::{CaptureArgs, CaptureVerb, ShowArgs};
+pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, TestArgs};
+pub use vm::{VmArgs, VmVerb};
+
+use crate::host::HostKind;
+use crate::lab::model::Client;
+use crate::partition::Part;
+use crate::report::Format;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Real network labs in one command: real daemons, real clients, nothing left behind.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+
+    /// Take the labs from this file instead (may be repeated)
+    #[arg(long = "file", value_name = "FILE", global = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Where labs run: `native`, `lima` (a VM), another Linux machine by `ssh://[user@]machine[:port]`,
+    /// or `auto`: here, or in the VM if there is one and this machine lacks what the lab needs
+    #[arg(long, env = "LABRUN_HOST", value_name = "HOST", global = true)]
+    pub host: Option<HostKind>,
+
+    /// How to print: for people, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json"]), default_value = "text", global = true)]
+    pub format: Format,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0 passed   1 a test failed   2 wrong usage or lab file   3 this machine cannot run it
+  4 set-up failed   130 interrupted, and cleaned up";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Bring labs up and leave them up
+    Setup {
+        /// Their names
+        #[arg(required = true)]
+        labs: Vec<String>,
+        /// How to run them.
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Run tests, setting up what is not up, and taking down only that
+    Test(TestArgs),
+    /// Work with reports of earlier runs
+    Report {
+        /// What to do with them.
+        #[command(subcommand)]
+        verb: ReportVerb,
+    },
+    /// Take labs down, all if none is named, and see that nothing is left
+    Clean {
+        /// Names of labs or instances
+        labs: Vec<String>,
+    },
+    /// Show the labs that are up, and their services
+    Status,
+    /// Run a command in a node of a running lab
+    Exec {
+        /// The lab, or LAB@INSTANCE
+        lab: String,
+        /// The node; `global` is the lab's own namespace
+        #[arg(allow_hyphen_values = true)]
+        node: String,
+        /// The command
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Open a shell in a node of a running lab
+    Shell {
+        /// The lab, or LAB@INSTANCE
+        lab: String,
+        /// The node
+        #[arg(default_value = "global", allow_hyphen_values = true)]
+        node: String,
+    },
+    /// Print what the services of a running lab print
+    Logs {
+        /// The lab, or LAB@INSTANCE
+        lab: String,
+        /// The services, all if none is named
+        services: Vec<String>,
+        /// Go on as more comes
+        #[arg(long, short = 'f')]
+        follow: bool,
+    },
+    /// Show or record what crosses a running lab
+    Capture(CaptureArgs),
+    /// Capture packets from inside a lab
+    #[command(name = "_capture", hide = true)]
+    Capturer {
+        /// The network namespaces: what to call each, and where it is unless it is this one
+        #[arg(long = "namespace", value_name = "NAME[=PATH]", required = true)]
+        namespaces: Vec<String>,
+        /// Write everything to standard output as it comes
+        #[arg(long)]
+        live: bool,
+    },
+    /// List labs and their tests
+    List {
+        /// Names of tests or labs; nothing means all
+        tests: Vec<String>,
+        /// List only part K of N, as `test` divides them
+        #[arg(long, value_name = "K/N")]
+        partition: Option<Part>,
+        /// With --format github-matrix: a job a part, of N, instead of a job a test
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "partition")]
+        partitions: Option<u16>,
+        /// How long the tests took in earlier runs
+        #[arg(long, value_name = "FILE")]
+        durations: Option<PathBuf>,
+        /// As what: for people, one JSON object a line, or what a workflow takes for `strategy.matrix`
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json", "github-matrix"]), default_value = "text")]
+        format: Format,
+    },
+    /// Check lab files and show all mistakes
+    Check {
+        /// The files
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Print a lab as one bash program, which runs without labrun
+    Script {
+        /// The lab
+        lab: String,
+        /// The DHCP client of steps that name none
+        #[arg(long, value_enum, default_value = "dhclient")]
+        client: Client,
+    },
+    /// The virtual machine that labs run in where they cannot run here
+    Vm {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: VmVerb,
+    },
+    /// Draw a lab's topology
+    Graph {
+        /// The lab
+        lab: String,
+        /// As what: for a terminal, or for other programs
+        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "mermaid", "dot", "svg", "json"]), default_value = "text")]
+        format: Format,
+    },
+    /// Find out what this machine lacks for the labs
+    Doctor {
+        /// The labs, or tests of theirs; all if none is named
+        labs: Vec<String>,
+        /// Install the packages that are missing
+        #[arg(long)]
+        install: bool,
+        /// The DHCP client of steps that name none
+        #[arg(long, value_enum, default_value = "dhclient")]
+        client: Client,
+    },
+}
+
+/// Reads those of all formats that a verb can print.
+fn one_of(names: &'static [&'static str]) -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(names).map(|name| Format::from_str(&name, false).expect("these are formats"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// Two options of one name, for instance, show only when the verb is used.
+    #[test]
+    fn no_verb_contradicts_the_others() {
+        super::Cli::command().debug_assert();
+    }
+}

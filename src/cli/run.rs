@@ -1,0 +1,110 @@
+//! How labs and tests are run, and what is told and kept of it.
+
+use crate::evidence::artifacts::{self, When};
+use crate::lab::model::Client;
+use crate::partition::Part;
+use crate::report::files::Target;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Which tests are run, and how.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Names of tests or labs; nothing means all that concern this repository
+    pub tests: Vec<String>,
+    /// How to run them.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How many labs to run at once [default: the number of cores, at least 2]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
+    /// every machine
+    #[arg(long, value_name = "K/N")]
+    pub partition: Option<Part>,
+    /// What is told of the run.
+    #[command(flatten)]
+    pub reports: ReportArgs,
+    /// What is kept of it.
+    #[command(flatten)]
+    pub artifacts: ArtifactArgs,
+}
+
+/// What is told of a run beside what is printed.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Write a report: json=FILE, junit=FILE, html=FILE or github (may be repeated); github is on by
+    /// itself in GitHub Actions
+    #[arg(long = "report", value_name = "KIND=FILE")]
+    pub targets: Vec<Target>,
+
+    /// How long tests took in earlier runs; what passes now is added
+    #[arg(long, value_name = "FILE")]
+    pub durations: Option<PathBuf>,
+}
+
+/// How labs are run.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// The program under test: a binary, or a repository to build it from; with several, PROGRAM=PATH
+    #[arg(long, value_name = "PATH", env = "LABRUN_SUBJECT")]
+    pub subject: Vec<String>,
+
+    /// Another instance of the lab, beside the unnamed one
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+
+    /// The DHCP client of steps that name none
+    #[arg(long, value_enum, default_value = "dhclient")]
+    pub client: Client,
+
+    /// Refuse stand-ins, and make a skipped test a failure [default when CI=true]
+    #[arg(long, overrides_with = "no_strict")]
+    pub strict: bool,
+
+    /// Accept stand-ins and skipped tests, even when CI=true
+    #[arg(long, overrides_with = "strict")]
+    pub no_strict: bool,
+
+    /// Leave a lab up that failed, and say how to enter it
+    #[arg(long)]
+    pub keep: bool,
+
+    /// Show the daemons' and the clients' own output, and what was sent in every test
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// What is kept of tests.
+#[derive(Args, Debug)]
+pub struct ArtifactArgs {
+    /// Of which tests to keep logs, captures and the state of every node
+    #[arg(long = "artifacts", value_name = "WHEN", value_enum, default_value_t, env = "LABRUN_ARTIFACTS")]
+    pub when: When,
+
+    /// Where: each test and attempt has a folder in it
+    #[arg(long = "artifacts-dir", value_name = "DIR", default_value = artifacts::FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
+    pub folder: PathBuf,
+}
+
+impl RunArgs {
+    /// Whether this run is strict.
+    pub fn is_strict(&self) -> bool {
+        let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+        self.strict || (ci && !self.no_strict)
+    }
+}
+
+/// What `report` can do.
+#[derive(Debug, Subcommand)]
+pub enum ReportVerb {
+    /// Join the JSON reports of the parts of a run; the exit code is that of the whole
+    Merge {
+        /// What `test --report json=FILE` wrote
+        #[arg(required = true, value_name = "IN.json")]
+        inputs: Vec<PathBuf>,
+        /// What is told of the whole.
+        #[command(flatten)]
+        reports: ReportArgs,
+    },
+}

@@ -1,0 +1,67 @@
+//! How labs are run.
+
+use crate::evidence::artifacts::{Artifacts, When};
+use crate::host::Host;
+use crate::lab::model::{Client, Lab};
+use crate::subject::Given;
+use std::path::PathBuf;
+
+/// How labs are run, the same for all labs of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where.
+    pub host: Host,
+    /// Working folder of the steps: the user's repository.
+    pub folder: PathBuf,
+    /// Which instance, if not the unnamed one.
+    pub instance: Option<String>,
+    /// The DHCP client of steps that name none.
+    pub client: Client,
+    /// Refuse stand-ins.
+    pub strict: bool,
+    /// Leave a failed lab up.
+    pub keep: bool,
+    /// Show the daemons' and clients' output.
+    pub verbose: bool,
+    /// What is kept of tests, and where.
+    pub artifacts: Artifacts,
+    /// The program on the host that captures packets there, or why there is none.
+    pub capturer: Result<PathBuf, String>,
+}
+
+impl Options {
+    /// What the instance of `lab` is called that these options mean.
+    pub fn instance_of(&self, lab: &Lab) -> String {
+        self.instance.as_ref().map_or(lab.name.clone(), |instance| format!("{}@{instance}", lab.name))
+    }
+
+    /// The runtime's options in front of `verb`.
+    pub fn arguments(&self, given: Option<&Given>, verb: &str) -> Vec<String> {
+        let mut words = vec!["--tied".to_string()];
+        let mut add = |option: &str, value: Option<&str>| {
+            words.push(option.into());
+            words.extend(value.map(String::from));
+        };
+        if let Some(instance) = &self.instance {
+            add("--instance", Some(instance));
+        }
+        if let Some(given) = given {
+            add("--subject", Some(&given.path.to_string_lossy()));
+            add("--subject-how", Some(given.how));
+        }
+        if let Ok(capturer) = &self.capturer {
+            add("--capturer", Some(&capturer.to_string_lossy()));
+        }
+        if self.strict {
+            add("--strict", None);
+        }
+        if self.keep {
+            add("--keep", None);
+        }
+        if self.artifacts.when != When::Never {
+            add("--gather", None);
+        }
+        words.push(verb.into());
+        words
+    }
+}
