@@ -80,6 +80,10 @@ files_remove() {
 }
 
 files_fail() {
+  local free
+  free=$(df --output=avail -k -- "$FILES" 2>/dev/null | tail -n 1)
+  # What a program says of that, if it says anything, is seldom as clear.
+  [[ -z $free ]] || ((free > 1024)) || set -- "the disk is full: $1"
   printf 'failed %s\n' "${1//$'\n'/; }"
   exit 4
 }

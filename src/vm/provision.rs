@@ -100,7 +100,8 @@ impl Vm {
         let mut stage = None;
         let status = tool::watch(&words, &mut |line| match line.split_once(' ') {
             Some(("clock", seconds)) => {
-                progress.note(&format!("the clock of the VM `{}` was {seconds} s off, and has been set", self.name))
+                let off = seconds.strip_prefix('-').map_or(format!("{seconds} s ahead"), |seconds| format!("{seconds} s behind"));
+                progress.note(&format!("the clock of the VM `{}` was {off}, and has been set", self.name))
             }
             Some(("install", packages)) => stage = Some(progress.begin(&format!("installing {packages} in the VM `{}`", self.name), None)),
             _ => others.push(line.to_string()),
