@@ -540,7 +540,10 @@ fn packets_are_captured_there() {
         executable(&python, b"#!/bin/sh\nexit 1\n");
         let mut test = machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["test", "server-v4"]);
         let text = expect_of(test.current_dir(folder.path()), 1);
+        let doctor = expect_of(&mut machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["doctor", "vpn"]), 3);
+        has(&doctor, &["ok    sandbox", "LACKS capture  this labrun is a program for another system", "ok    lab vpn"]);
         fs::remove_file(python).unwrap();
+        has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    capture"]);
         has(&text, &["the path cannot be judged without a capture: this labrun is a program for another system", "there is no python3"]);
         remove_builds(login, "capturer-");
         login.assert_clean(&trace, "after captures");

@@ -4,7 +4,8 @@ use super::running::host;
 use crate::cli::Cli;
 use crate::error::Exit;
 use crate::event::{Event, Missing};
-use crate::host::Host;
+use crate::evidence::artifacts::FOLDER;
+use crate::host::{Files, Host};
 use crate::lab::find::Labs;
 use crate::lab::model::{Client, Lab};
 use crate::outln;
@@ -35,6 +36,16 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
     let mut lacking = false;
     let all = chosen.iter().map(|lab| Ok((lab, missing(&host, lab, client)?))).collect::<Result<Vec<_>>>()?;
     outln!("ok    sandbox  {}", host.how());
+    if let Host::Remote(_) = host {
+        // Here it is labrun itself, which is there.
+        match Files::on(&host, Path::new(FOLDER)).capturer() {
+            Ok(_) => outln!("ok    capture"),
+            Err(why) => {
+                lacking = true;
+                outln!("LACKS capture  {why:#}: without it no path is judged");
+            }
+        }
+    }
     for (lab, missing) in all {
         lacking |= !missing.is_empty();
         match describe(&missing, &host).as_slice() {
