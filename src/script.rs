@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// The shell files of the runtime, in the order they are put together.
-pub const RUNTIME: [(&str, &str); 10] = [
+pub const RUNTIME: [(&str, &str); 11] = [
     ("base.sh", include_str!("../scripts/base.sh")),
     ("sandbox.sh", include_str!("../scripts/sandbox.sh")),
     ("topology.sh", include_str!("../scripts/topology.sh")),
@@ -22,6 +22,7 @@ pub const RUNTIME: [(&str, &str); 10] = [
     ("dhcp.sh", include_str!("../scripts/dhcp.sh")),
     ("capture.sh", include_str!("../scripts/capture.sh")),
     ("gather.sh", include_str!("../scripts/gather.sh")),
+    ("inside.sh", include_str!("../scripts/inside.sh")),
     ("main.sh", include_str!("../scripts/main.sh")),
 ];
 
