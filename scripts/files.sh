@@ -100,16 +100,19 @@ files_chunks() {
 
 files_folder() {
   local place=$FILES/$1 tree=$FILES/$1/$2 lock error
-  mkdir -p "$tree" || files_fail "cannot make $tree"
-  exec {lock}<"$place" && flock "$lock" && cd -- "$tree" || files_fail "cannot use $tree"
+  mkdir -p "$place" || files_fail "cannot make $place"
+  exec {lock}<"$place" && flock "$lock" || files_fail "cannot use $place"
+  # Without it nobody knows what lies there: the machine died before it was on the disk.
+  [[ -s $place/manifest ]] || rm -rf -- "$tree"
+  mkdir -p "$tree" && cd -- "$tree" || files_fail "cannot use $tree"
   [[ ! -e ../manifest ]] || xargs -0 -r -a ../manifest stat --printf '%f %s %.9Y %n\0' -- 2>/dev/null
   printf '\0'
   files_chunks >../gone && files_chunks >../manifest.new || exit 4
-  # Removed before the manifest forgets them, and noted there before they are written: whenever this is
-  # cut short, be it by the end of the machine, the next time finds out.
+  # Removed before the manifest forgets them, and noted there before they are written: whenever this
+  # is cut short, the next time finds out.
   xargs -0 -r -a ../gone rm -rf --
   xargs -0 -r -a ../gone dirname -z -- | sort -zu | xargs -0 -r rmdir -p --ignore-fail-on-non-empty -- 2>/dev/null
-  sync ../manifest.new && mv ../manifest.new ../manifest || files_fail "cannot write to $place"
+  mv ../manifest.new ../manifest || files_fail "cannot write to $place"
   error=$(files_chunks | tar -x -p --no-same-owner --recursive-unlink -f - 2>&1) || files_fail "cannot write to $tree: $error"
   exec {lock}<&-
   cd /

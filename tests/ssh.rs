@@ -390,6 +390,12 @@ fn the_repository_there_is_as_it_is_here() {
         let text = seen(machine, login, &root);
         has(&text, &["644 sub|", "400 a b|", "version 2"]);
         assert_eq!(fs::read_to_string(copy.join("program.in")).unwrap(), "#!/bin/sh\necho version 2\n");
+        // A machine that died may have left an empty manifest, which knows of none of the files.
+        write(copy.parent().unwrap(), "manifest", "");
+        write(&copy, "forgotten", "");
+        let text = seen(machine, login, &root);
+        has(&text, &["644 sub|", "version 2"]);
+        assert!(!text.contains("forgotten"), "{text}");
         expect(machine, login, &["clean", "own"], 0);
         login.assert_clean(&trace, "after clean");
         remove_builds(login, "hello-");
