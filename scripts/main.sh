@@ -260,7 +260,7 @@ status() {
       [[ -e $log ]] || continue
       service=${log##*/}
       service=${service%.log}
-      if [[ -e ${log%.log}.exit ]]; then
+      if [[ -s ${log%.log}.exit ]]; then
         emit service "instance=$name" "name=$service" state=exited status:="$(<"${log%.log}.exit")" "log=$log"
       else
         emit service "instance=$name" "name=$service" state=running "log=$log"

@@ -58,6 +58,7 @@ service_start() {
     printf '%s\n' "$!" >"$STATE/log/$1.pid"
     # The shell's own note of a signal has no place in the service's output.
     { wait "$!"; } 2>/dev/null
+    # Between its making and its writing it is empty, and says nothing yet.
     printf '%s\n' "$?" >"$STATE/log/$1.exit"
   ) &
   disown
@@ -71,7 +72,7 @@ service_start() {
 # service_pid NAME: its process in $REPLY, if it runs.
 service_pid() {
   REPLY=
-  [[ ! -e $STATE/log/$1.exit ]] && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
+  [[ ! -s $STATE/log/$1.exit ]] && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
 }
 
 # dying PID: it has ended, is ending, or a signal that nothing can stop is on its way to it.
@@ -94,7 +95,7 @@ dying() {
 # whoever killed it, so its note is waited for.
 service_dead() {
   local i
-  [[ ! -e $STATE/log/$1.exit ]] || return 0
+  [[ ! -s $STATE/log/$1.exit ]] || return 0
   service_pid "$1" && dying "$REPLY" || return
   for ((i = 0; i < 2000; i++)); do
     [[ ! -s $STATE/log/$1.exit ]] || break
@@ -169,7 +170,7 @@ services_up() {
         began[$name]=$REPLY deadline[$name]=$((REPLY + within)) state[$name]=starting
         service_start "$name"
       fi
-      if [[ -e $STATE/log/$name.exit ]]; then
+      if [[ -s $STATE/log/$name.exit ]]; then
         status=$(<"$STATE/log/$name.exit")
         if [[ ${ready[0]} != exit || ${ready[1]} != "$status" ]]; then
           service_failed "$name" died "$status"
@@ -194,7 +195,7 @@ services_up() {
   # One that became ready early may have died while the others were waited for.
   for name; do
     service_describe "$name"
-    [[ ${ready[0]} != exit && -e $STATE/log/$name.exit ]] || continue
+    [[ ${ready[0]} != exit && -s $STATE/log/$name.exit ]] || continue
     service_failed "$name" died "$(<"$STATE/log/$name.exit")"
     return 1
   done
@@ -213,7 +214,7 @@ service_failed() {
   local node command within after environment files ready lines line
   service_describe "$1"
   if [[ $2 == died ]]; then
-    emit service "name=$1" "node=$node" state=died status:="$3" "command=$command" "log=$STATE/log/$1.log"
+    emit service "name=$1" "node=$node" state=died status:="${3:-null}" "command=$command" "log=$STATE/log/$1.log"
   else
     emit service "name=$1" "node=$node" state=late "waiting=$3" within:="$within" "command=$command" "log=$STATE/log/$1.log"
   fi
@@ -232,11 +233,11 @@ service_signal() {
 # service_stop NAME SIGNAL MS: end it, with SIGKILL when SIGNAL has not in MS milliseconds.
 service_stop() {
   local deadline signal=$2
-  [[ ! -e $STATE/log/$1.exit ]] || return 0
+  [[ ! -s $STATE/log/$1.exit ]] || return 0
   service_signal "$1" "$signal"
   uptime_ms
   deadline=$((REPLY + $3))
-  until [[ -e $STATE/log/$1.exit ]]; do
+  until [[ -s $STATE/log/$1.exit ]]; do
     uptime_ms
     if ((REPLY >= deadline)); then
       [[ $signal != KILL ]] || return 1

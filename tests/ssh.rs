@@ -336,6 +336,8 @@ fn the_repository_there_is_as_it_is_here() {
         let trace = login.trace();
         let folder = folder();
         let root = repository(folder.path());
+        // What a run that failed may have left.
+        remove_builds(login, "hello-");
         for name in ["-rf", "a b", "it's", "$(touch x)", "tab\there", "quote\"", "back\\slash", "ü", "*"] {
             write(&root, name, name);
         }
@@ -406,7 +408,7 @@ fn the_repository_there_is_as_it_is_here() {
 fn remove_builds(login: &Login, prefix: &str) {
     let home = Command::new("getent").args(["passwd", &login.name]).output().unwrap();
     let home = String::from_utf8(home.stdout).unwrap().split(':').nth(5).unwrap().to_string();
-    for entry in fs::read_dir(Path::new(&home).join(".cache/labrun")).unwrap().flatten() {
+    for entry in fs::read_dir(Path::new(&home).join(".cache/labrun")).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap();
         assert!(!name.starts_with(".building"), "{name}");
         if name.starts_with(prefix) {
