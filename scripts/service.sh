@@ -58,7 +58,6 @@ service_start() {
     printf '%s\n' "$!" >"$STATE/log/$1.pid"
     # The shell's own note of a signal has no place in the service's output.
     { wait "$!"; } 2>/dev/null
-    # Between its making and its writing it is empty, and says nothing yet.
     printf '%s\n' "$?" >"$STATE/log/$1.exit"
   ) &
   disown
@@ -69,10 +68,13 @@ service_start() {
   done
 }
 
+# service_ended NAME: how is noted. Between its making and its writing the note is empty, and says nothing yet.
+service_ended() { [[ -s $STATE/log/$1.exit ]]; }
+
 # service_pid NAME: its process in $REPLY, if it runs.
 service_pid() {
   REPLY=
-  [[ ! -s $STATE/log/$1.exit ]] && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
+  ! service_ended "$1" && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
 }
 
 # dying PID: it has ended, is ending, or a signal that nothing can stop is on its way to it.
@@ -95,10 +97,10 @@ dying() {
 # whoever killed it, so its note is waited for.
 service_dead() {
   local i
-  [[ ! -s $STATE/log/$1.exit ]] || return 0
+  ! service_ended "$1" || return 0
   service_pid "$1" && dying "$REPLY" || return
   for ((i = 0; i < 2000; i++)); do
-    [[ ! -s $STATE/log/$1.exit ]] || break
+    ! service_ended "$1" || break
     pause 0.001
   done
 }
@@ -170,7 +172,7 @@ services_up() {
         began[$name]=$REPLY deadline[$name]=$((REPLY + within)) state[$name]=starting
         service_start "$name"
       fi
-      if [[ -s $STATE/log/$name.exit ]]; then
+      if service_ended "$name"; then
         status=$(<"$STATE/log/$name.exit")
         if [[ ${ready[0]} != exit || ${ready[1]} != "$status" ]]; then
           service_failed "$name" died "$status"
@@ -195,7 +197,7 @@ services_up() {
   # One that became ready early may have died while the others were waited for.
   for name; do
     service_describe "$name"
-    [[ ${ready[0]} != exit && -s $STATE/log/$name.exit ]] || continue
+    [[ ${ready[0]} != exit ]] && service_ended "$name" || continue
     service_failed "$name" died "$(<"$STATE/log/$name.exit")"
     return 1
   done
@@ -233,11 +235,11 @@ service_signal() {
 # service_stop NAME SIGNAL MS: end it, with SIGKILL when SIGNAL has not in MS milliseconds.
 service_stop() {
   local deadline signal=$2
-  [[ ! -s $STATE/log/$1.exit ]] || return 0
+  ! service_ended "$1" || return 0
   service_signal "$1" "$signal"
   uptime_ms
   deadline=$((REPLY + $3))
-  until [[ -s $STATE/log/$1.exit ]]; do
+  until service_ended "$1"; do
     uptime_ms
     if ((REPLY >= deadline)); then
       [[ $signal != KILL ]] || return 1

@@ -84,7 +84,7 @@ service_again() {
   rm -f "$STATE/log/$name.pid" "$STATE/log/$name.exit"
   printf '%s\n' "$name" >"$STATE/control"
   until [[ -s $STATE/log/$name.pid ]] && ! unmet "$name"; do
-    if [[ -s $STATE/log/$name.exit ]]; then
+    if service_ended "$name"; then
       service_failed "$name" died "$(<"$STATE/log/$name.exit")"
       return 1
     fi
