@@ -3,10 +3,9 @@
 
 use super::chunks::Chunks;
 use super::link::{Link, hash};
-use super::program;
 use anyhow::{Result, bail};
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 const SCRIPT: &str = include_str!("../../scripts/capture.py");
@@ -18,16 +17,12 @@ impl Link {
     /// Why there is none.
     pub fn capturer(&mut self) -> Result<PathBuf> {
         let own = std::env::current_exe()?;
-        let mut head = Vec::new();
-        let mut file = File::open(&own)?;
-        (&mut file).take(64).read_to_end(&mut head)?;
-        file.rewind()?;
-        let foreign = program::runs_on(&head, &self.processor).err();
+        let foreign = self.foreign(&own)?;
         if foreign.is_none() {
             // Its content is not worth hashing: whoever builds it anew changes these.
             let metadata = own.metadata()?;
             let id = hash(&[format!("{:?} {}", metadata.modified().ok(), metadata.len()).as_bytes()]);
-            if let Some(path) = self.put("labrun", &id, file)? {
+            if let Some(path) = self.put("labrun", &id, File::open(&own)?)? {
                 return Ok(path);
             }
         }

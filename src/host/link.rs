@@ -23,7 +23,7 @@ pub struct Link {
     /// What ssh and the machine say besides.
     words: File,
     /// The machine's kind of processor, as uname(1) has it.
-    pub(super) processor: String,
+    processor: String,
     /// What has been copied, and where to.
     copies: BTreeMap<PathBuf, PathBuf>,
 }
@@ -112,14 +112,19 @@ impl Link {
         self.copy(folder, folder, &entries, tell)
     }
 
+    /// What the program `path` is made for, if that is not this machine.
+    pub(super) fn foreign(&self, path: &Path) -> io::Result<Option<String>> {
+        let mut head = Vec::new();
+        File::open(path)?.take(64).read_to_end(&mut head)?;
+        Ok(program::runs_on(&head, &self.processor).err())
+    }
+
     /// Copies a program; where the copy is.
     ///
     /// # Errors
     /// If it is for another kind of machine, or cannot be copied.
     pub fn program(&mut self, path: &Path, tell: &dyn Fn(Message)) -> Result<PathBuf> {
-        let mut head = Vec::new();
-        File::open(path)?.take(64).read_to_end(&mut head)?;
-        if let Err(what) = program::runs_on(&head, &self.processor) {
+        if let Some(what) = self.foreign(path)? {
             let machine = &self.remote.machine.name;
             return Err(Failure::usage(format!("`{}` is {what}, {machine} runs Linux on {}", path.display(), self.processor)).into());
         }
