@@ -197,9 +197,10 @@ services_up() {
   # One that became ready early may have died while the others were waited for.
   for name; do
     service_describe "$name"
-    [[ ${ready[0]} != exit ]] && service_ended "$name" || continue
-    service_failed "$name" died "$(<"$STATE/log/$name.exit")"
-    return 1
+    if [[ ${ready[0]} != exit ]] && service_ended "$name"; then
+      service_failed "$name" died "$(<"$STATE/log/$name.exit")"
+      return 1
+    fi
   done
 }
 
