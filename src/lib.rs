@@ -9,6 +9,9 @@
 //! Everything left of the host is pure. The script is the contract: the same bytes run wherever
 //! there is a Linux with bash, with or without labrun.
 
+// Elsewhere nothing is left of it: main.rs says why.
+#![cfg(unix)]
+
 pub mod cli;
 pub mod durations;
 pub mod error;

@@ -1,10 +1,19 @@
 //! See the library for how it works, and `verbs` for what each verb does.
 
-use clap::Parser;
-use labrun::{cli::Cli, error, host::interrupt, report, verbs};
 use std::process::ExitCode;
 
+/// Exit code 3, as everywhere: this machine cannot run it.
+#[cfg(not(unix))]
 fn main() -> ExitCode {
+    eprintln!("labrun: labs need Linux, and labrun a Unix to reach one from: run it on Linux or macOS, or inside WSL 2");
+    ExitCode::from(3)
+}
+
+#[cfg(unix)]
+fn main() -> ExitCode {
+    use clap::Parser;
+    use labrun::{cli::Cli, error, host::interrupt, report, verbs};
+
     let cli = Cli::parse();
     if let Err(error) = interrupt::install() {
         eprintln!("labrun: cannot handle interrupts: {error}");
