@@ -55,6 +55,28 @@ built() {
   echo 'int main(void) { return 0 }' | as_maker tee "$WORK/project/answer.c" >/dev/null
   labrun test made --host lima --strict && expect 4 'answer.c:1:.*error:'
 }
+pinned() {
+  local FOLDER=$WORK/project
+  local version
+  pin 0.1 && expect 3 "installing hello=0.1 failed: .*Version '0.1' for 'hello' was not found" || return
+  version=$(as_tester labrun vm shell apt-cache show hello </dev/null | sed -n 's/^Version: //p' | head -n 1)
+  pin "$version" && expect 0 "installing hello=$version in" '1 passed' || return
+  pin "$version" && expect 0 '1 passed' || return
+  ! grep installing "$OUT" || return
+  # What is installed is another version now.
+  pin 0.1 && expect 3 "Version '0.1' for 'hello' was not found"
+}
+# pin VERSION: a lab that needs this version of a package.
+pin() {
+  cat <<Y | as_maker tee "$WORK/project/labs/pinned.yaml" >/dev/null
+lab: pinned
+needs: {commands: {hello: "hello=$1"}}
+nodes: {a: {}}
+tests:
+  hello: {steps: [{run: {node: a, command: hello, stdout: "Hello, world!"}}]}
+Y
+  labrun test pinned --host lima
+}
 failing() {
   local FOLDER=$WORK/project
   labrun test small-fails --host lima && expect 1 'FAIL +small-fails' 'labs/small.yaml:' || return

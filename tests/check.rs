@@ -124,6 +124,8 @@ fn a_single_wrong_value_is_a_single_mistake() {
     assert_eq!(mistakes(good), "");
     let patterns = good.replace("running: 100ms", r"log: '^[]*?]a\.b\w+ (x|y)?[^]?+] \(z\)$'");
     assert_eq!(mistakes(&patterns), "");
+    let pinned = good.replace("one: package", "one: package=1:2.90-4~deb12u1+b1");
+    assert_eq!(mistakes(&pinned), "");
     let cases = [
         ("addresses: 10.0.0.1/24", "addresses: 10.0.0.1", "no prefix length, such as `10.0.0.1/24`"),
         ("addresses: 10.0.0.1/24", "addresses: 10.0.0.0/24", "the network's own address"),
@@ -161,6 +163,11 @@ fn a_single_wrong_value_is_a_single_mistake() {
         ("mac: \"02:00:00:00:00:01\"", "mac: \"03:00:00:00:00:01\"", "multicast address"),
         ("mac: \"02:00:00:00:00:02\"", "mac: \"02:00:00:00:00:01\"", "is taken already"),
         ("mac: \"02:00:00:00:00:01\"", "mac: 02-00-00-00-00-01", "is not a hardware address"),
+        ("one: package", "one: -o=x", "cannot name a package"),
+        ("one: package", "one: package-", "cannot name a package"),
+        ("one: package", "one: \"package=\"", "cannot name a package"),
+        ("one: package", "one: a b", "cannot name a package"),
+        ("one: package", "-x: package", "`-x` cannot name a command"),
         ("kernel: [veth]", "kernel: [vlam]", "did you mean `vlan`?"),
         ("net.ipv4.ip_forward: 1", "kernel.hostname: x", "only `net.` settings belong to a node"),
         ("via: 10.0.0.2", "via: 10.7.0.2", "is in none of the networks of `a`"),

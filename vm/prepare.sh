@@ -40,14 +40,17 @@ lacking() {
       package=linux-modules-extra-$(uname -r)
       apt-cache show "$package" >/dev/null 2>&1 || continue
     else
-      ! command -v "$command" >/dev/null || continue
+      command -v "$command" >/dev/null && pinned "$package" && continue
     fi
     [[ " ${packages[*]} " == *" $package "* ]] || packages+=("$package")
   done
 }
 
+# pinned PACKAGE[=VERSION]: that version is installed, if it must be that one.
+pinned() { [[ $1 != *=* || $(dpkg-query --show --showformat='${Version}' "${1%%=*}" 2>/dev/null) == "${1#*=}" ]]; }
+
 refresh() { apt_get update; }
-install_all() { apt_get install -y --no-install-recommends "${packages[@]}"; }
+install_all() { apt_get install -y --no-install-recommends --allow-downgrades "${packages[@]}"; }
 
 # apt_get ARGUMENT...: waits for another apt; the lists' lock knows no waiting, so that is done here.
 apt_get() {

@@ -92,12 +92,9 @@ impl Check<'_> {
     }
 
     fn commands(&self) -> Vec<(String, String)> {
-        for (command, package) in &self.file.commands {
-            for (what, name) in [("command", &command.value), ("package", package)] {
-                let good = |c: char| c.is_ascii_alphanumeric() || "+-._:".contains(c);
-                if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(good) {
-                    self.wrong(command, format!("`{}` cannot name a {what}", name.escape_debug()));
-                }
+        for (command, _) in &self.file.commands {
+            if let Err(message) = values::command(command) {
+                self.wrong(command, message);
             }
         }
         self.file.commands.iter().map(|(command, package)| (command.value.clone(), package.clone())).collect()

@@ -185,7 +185,7 @@ pub fn lab(reader: Reader) -> LabFile {
     };
     fields.get("needs", |r| {
         let needs = r.fields(&["commands", "kernel"]);
-        file.commands = needs.get("commands", texts).unwrap_or_default();
+        file.commands = needs.get("commands", |r| r.entries(|name, r| (name, r.parsed(values::package)))).unwrap_or_default();
         file.kernel = needs.get("kernel", |r| r.list(|r| r.at(r.text()))).unwrap_or_default();
     });
     file
@@ -203,8 +203,8 @@ fn subject(reader: Reader) -> SubjectFile {
         build: fields.get("build", |r| r.text()),
         stand_in: fields.get("stand-in", |r| {
             let fields = r.fields(&["program", "package"]);
-            let program = fields.need("program", |r| r.at(r.text())).unwrap_or_default();
-            (program, fields.need("package", |r| r.text()).unwrap_or_default())
+            let program = fields.need("program", |r| r.at(r.parsed(values::command))).unwrap_or_default();
+            (program, fields.need("package", |r| r.parsed(values::package)).unwrap_or_default())
         }),
         ..Default::default()
     };

@@ -154,6 +154,31 @@ pub fn plain_name(what: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A command's name, as it is looked for on the `PATH`.
+pub fn command(text: &str) -> Result<String, String> {
+    match is_word(text, "+-._:") {
+        true => Ok(text.into()),
+        false => Err(format!("`{}` cannot name a command", text.escape_debug())),
+    }
+}
+
+/// A Debian package as apt-get(8) takes it: a name, and `=` and a version if it must be that one
+/// (deb-version(7)). To apt-get a dash in front makes an option, one at the end a removal.
+pub fn package(text: &str) -> Result<String, String> {
+    let (name, version) = text.split_once('=').unwrap_or((text, "0"));
+    let good = is_word(name, "+-.:") && !name.ends_with('-') && is_word(version, "+-.:~");
+    match good {
+        true => Ok(text.into()),
+        false => Err(format!("`{}` cannot name a package: `dnsmasq-base`, or with its version `dnsmasq-base=2.90-4`", text.escape_debug())),
+    }
+}
+
+/// Whether `text` has only letters, digits and the `others`, which are not the first.
+fn is_word(text: &str, others: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric();
+    text.starts_with(letter) && text.chars().all(|c| letter(c) || others.contains(c))
+}
+
 /// A node's name. Any text will do that a file name allows; ip-netns(8) knows the node by it.
 pub fn node_name(text: &str) -> Result<(), String> {
     if text.is_empty() || text.len() > 200 || text == "." || text == ".." || text.contains(['/', '\0']) {
