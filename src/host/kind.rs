@@ -1,6 +1,8 @@
 //! Which host the user means: `--host`, `LABRUN_HOST`, or what suits the operating system.
 
 use super::ssh::Destination;
+use crate::quote::shell;
+use std::fmt;
 use std::str::FromStr;
 
 /// A kind of host, not yet looked at.
@@ -29,6 +31,17 @@ impl HostKind {
             _ => Err("labs need Linux: name a Linux machine with `--host ssh://[user@]machine`".into()),
         }
     }
+
+    /// What a command must say, behind a blank, to mean this host, where one that says nothing means
+    /// `unsaid`.
+    pub fn at(&self, unsaid: Option<&HostKind>) -> String {
+        match (self, unsaid) {
+            (kind, Some(unsaid)) if kind == unsaid => String::new(),
+            // What is up on this machine is found all the same.
+            (HostKind::Native, Some(HostKind::Auto)) => String::new(),
+            _ => format!(" --host {}", shell(&self.to_string())),
+        }
+    }
 }
 
 impl FromStr for HostKind {
@@ -47,9 +60,39 @@ impl FromStr for HostKind {
     }
 }
 
+impl fmt::Display for HostKind {
+    /// As [`FromStr`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            HostKind::Native => f.write_str("native"),
+            HostKind::Lima => f.write_str("lima"),
+            HostKind::Auto => f.write_str("auto"),
+            HostKind::Ssh(destination) => write!(f, "ssh://{destination}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_printed_is_read_again() {
+        for text in ["native", "lima", "auto", "ssh://me@lab.example.org", "ssh://[fd00::1]:2222"] {
+            assert_eq!(text.parse::<HostKind>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_goes_without_saying_is_not_said() {
+        let ssh: HostKind = "ssh://me@lab:2222".parse().unwrap();
+        assert_eq!(ssh.at(Some(&HostKind::Auto)), " --host ssh://me@lab:2222");
+        assert_eq!(ssh.at(Some(&ssh)), "");
+        assert_eq!(ssh.at(None), " --host ssh://me@lab:2222");
+        assert_eq!(HostKind::Lima.at(Some(&HostKind::Auto)), " --host lima");
+        assert_eq!(HostKind::Native.at(Some(&HostKind::Auto)), "");
+        assert_eq!(HostKind::Auto.at(Some(&HostKind::Lima)), " --host auto");
+    }
 
     #[test]
     fn only_linux_runs_labs_itself() {

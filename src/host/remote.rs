@@ -148,6 +148,7 @@ impl Remote {
             (false, Some(255)) if self.machine.own => self.note(format!("cannot get into {name}: {said}")),
             (false, Some(255)) => {
                 let asks = ["denied", "verification failed"].iter().any(|words| said.contains(words));
+                let said = said.trim_end_matches('.');
                 let hint = if asks { "; log in once by hand, with a key or an agent: labrun answers no questions" } else { "" };
                 self.note(format!("cannot reach {name}: {said}{hint}"));
             }

@@ -186,6 +186,9 @@ pub enum Message {
         instance: String,
         /// A node to enter.
         node: String,
+        /// What a command about it must say besides, behind a blank.
+        #[serde(skip)]
+        at: String,
     },
     /// A line of a service's or client's output, with -v.
     Log {

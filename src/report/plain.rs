@@ -53,8 +53,11 @@ pub fn text(message: &Message) -> Option<String> {
             line
         }
         Message::Cleaned { instance } => format!("cleaned {instance}"),
-        Message::Kept { instance, node } => {
-            format!("kept {instance}: enter it with `labrun shell {instance} {}`, end it with `labrun clean {instance}`", shell(node))
+        Message::Kept { instance, node, at } => {
+            format!(
+                "kept {instance}: enter it with `labrun shell {instance} {}{at}`, end it with `labrun clean {instance}{at}`",
+                shell(node)
+            )
         }
         Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
         Message::Note { text } => text.clone(),

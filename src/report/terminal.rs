@@ -56,11 +56,11 @@ impl Terminal {
                 self.stop(instance);
                 self.line(&format!("🧹 {instance} is gone, nothing is left"));
             }
-            Message::Kept { instance, node } => {
+            Message::Kept { instance, node, at } => {
                 self.stop(instance);
                 self.line(&format!("🔎 {instance} stays up"));
-                self.line(&format!("   enter it: labrun shell {instance} {}", shell(node)));
-                self.line(&format!("   end it:   labrun clean {instance}"));
+                self.line(&format!("   enter it: labrun shell {instance} {}{at}", shell(node)));
+                self.line(&format!("   end it:   labrun clean {instance}{at}"));
             }
             Message::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),
             Message::Note { text } => self.line(text),

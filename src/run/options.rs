@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub struct Options {
     /// Where.
     pub host: Host,
+    /// What a command must say, behind a blank, to mean that host.
+    pub at: String,
     /// Working folder of the steps: the user's repository.
     pub folder: PathBuf,
     /// Which instance, if not the unnamed one.

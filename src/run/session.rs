@@ -146,7 +146,7 @@ impl<'a> Session<'a> {
             Event::Cleaned { instance } => (self.tell)(Message::Cleaned { instance: instance.clone() }),
             Event::Kept { instance } => {
                 let node = self.lab.nodes.first().map_or(GLOBAL, |n| &n.name);
-                (self.tell)(Message::Kept { instance: instance.clone(), node: node.into() });
+                (self.tell)(Message::Kept { instance: instance.clone(), node: node.into(), at: self.options.at.clone() });
             }
             _ => {}
         }

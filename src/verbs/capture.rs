@@ -29,8 +29,7 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
         );
     }
     let filter = args.filter.as_deref().map(bpf::compile).transpose()?;
-    let host = running::host(cli)?;
-    let instance = running::instance(&host, lab)?;
+    let (host, instance) = running::find(cli, lab)?;
     let mut files = Files::on(&host, Path::new(FOLDER));
     let capturer = files.capturer()?;
     let capturer = capturer.to_string_lossy();

@@ -70,6 +70,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
     }
     Ok(Options {
         host,
+        at: running::at(kind),
         folder: labs.repository.clone(),
         instance: run.instance.clone(),
         client: run.client,

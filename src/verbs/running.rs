@@ -11,14 +11,21 @@ use crate::script;
 use crate::vm::{Vm, progress::Progress, template::Wishes};
 use anyhow::Result;
 use serde_json::json;
+use std::env::consts::OS;
 use std::path::Path;
 
 /// The kind of host that was asked for, else the one that suits this system.
 pub fn kind(cli: &Cli) -> Result<HostKind> {
     match &cli.host {
-        Some(HostKind::Auto) | None => HostKind::default_for(std::env::consts::OS).map_err(|reason| Failure::machine(reason).into()),
+        Some(HostKind::Auto) | None => HostKind::default_for(OS).map_err(|reason| Failure::machine(reason).into()),
         Some(kind) => Ok(kind.clone()),
     }
+}
+
+/// What the user's next command must say, behind a blank, to mean the host of `kind`.
+pub fn at(kind: &HostKind) -> String {
+    let set = std::env::var("LABRUN_HOST").ok().and_then(|host| host.parse().ok());
+    kind.at(set.or_else(|| HostKind::default_for(OS).ok()).as_ref())
 }
 
 /// The host that was asked for, else the one that suits this system. A VM is brought up.
@@ -56,11 +63,11 @@ pub fn hosts(cli: &Cli) -> Result<(Vec<Host>, String)> {
 }
 
 /// The host on which the instance is up that `name` means, and its full name.
-fn find(cli: &Cli, name: &str) -> Result<(Host, String)> {
+pub fn find(cli: &Cli, name: &str) -> Result<(Host, String)> {
     let (hosts, reason) = hosts(cli)?;
     let mut first = None;
     for host in hosts {
-        match instance(&host, name) {
+        match instance(cli, &host, name) {
             Ok(instance) => return Ok((host, instance)),
             Err(why) => first = first.or(Some(why)),
         }
@@ -112,7 +119,7 @@ pub fn status(cli: &Cli) -> Result<u8> {
                     "stand-in" => "  on its stand-in".into(),
                     _ => format!("  testing {}", instance.path),
                 };
-                let hint = if instance.condition == "dead" { "  (run `labrun clean`)" } else { "" };
+                let hint = if instance.condition == "dead" { format!("  (run `labrun clean{}`)", at(&kind(cli)?)) } else { String::new() };
                 outln!("{:<16} {:<8} pid {}{subject}{hint}", instance.instance, instance.condition, instance.pid);
             }
             Event::Service(service) => outln!("  {:<14} {}", service.name, service_state(service)),
@@ -153,7 +160,7 @@ fn status_json(events: &[Event]) -> serde_json::Value {
 ///
 /// # Errors
 /// If it is not.
-pub fn instance(host: &Host, name: &str) -> Result<String> {
+pub fn instance(cli: &Cli, host: &Host, name: &str) -> Result<String> {
     let (events, _) = collect(host, &["status".to_string()])?;
     let names: Vec<String> = events.into_iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None }).collect();
     if names.iter().any(|n| n == name) {
@@ -166,7 +173,7 @@ pub fn instance(host: &Host, name: &str) -> Result<String> {
     }
     let hint = match suggest(name, names.iter().map(String::as_str)) {
         Some(near) => format!(", did you mean `{near}`?"),
-        None if names.is_empty() => format!(": bring it up with `labrun setup {name}`"),
+        None if names.is_empty() => format!(": bring it up with `labrun setup {name}{}`", at(&kind(cli)?)),
         None => format!("; up: {}", quoted(&names)),
     };
     Err(Failure::usage(format!("{} `{name}` is up{hint}", noun(name))).into())
@@ -186,7 +193,7 @@ pub fn exec(cli: &Cli, lab: &str, node: &str, command: &[String]) -> Result<u8> 
     };
     let status = match &host {
         Host::Native(native) => {
-            let instance = found.map_or_else(|| instance(&host, lab), Ok)?;
+            let instance = found.map_or_else(|| instance(cli, &host, lab), Ok)?;
             let words: Vec<String> = ["exec", &instance, node].into_iter().map(String::from).chain(command.iter().cloned()).collect();
             native.run_in_terminal(&script::runtime(), &words)?
         }
@@ -194,7 +201,7 @@ pub fn exec(cli: &Cli, lab: &str, node: &str, command: &[String]) -> Result<u8> 
             let status = remote.enter(lab, node, command)?;
             // Either may be the command's own, too; a second look tells, and words the error.
             if status == 2 || status == 255 {
-                instance(&host, lab)?;
+                instance(cli, &host, lab)?;
             }
             status
         }

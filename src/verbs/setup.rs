@@ -52,13 +52,13 @@ fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&L
         options.host.check()?;
         match up {
             Ok(()) if cli.format == Format::Text => {
-                let name = options.instance_of(lab);
+                let (name, at) = (options.instance_of(lab), &options.at);
                 let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
                 let node = lab.nodes.first().map_or("global", |n| &n.name);
                 for text in [
-                    format!("labrun test {}", tests.join(" ")),
-                    format!("labrun shell {name} {}", shell(node)),
-                    format!("labrun clean {name}"),
+                    format!("labrun test {}{at}", tests.join(" ")),
+                    format!("labrun shell {name} {}{at}", shell(node)),
+                    format!("labrun clean {name}{at}"),
                 ] {
                     tell(Message::Note { text: format!("   next: {text}") });
                 }
