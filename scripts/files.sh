@@ -135,18 +135,20 @@ files_put() {
   mkdir -p "$CACHE" && out=$(mktemp -d "$CACHE/.building-XXXXXX") || files_fail "cannot write to $CACHE"
   if files_chunks >"$out/$2"; then
     # Of several versions of a program the last two are enough.
-    find "$CACHE" -mindepth 1 -maxdepth 1 -name "$2-*" -printf '%T@ %p\0' | sort -zrn | tail -zn +2 | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
-    chmod 755 "$out/$2" && files_keep "$out" "$1"
-  else
-    rm -rf -- "$out"
+    # What is younger than an hour may be about to start for somebody else.
+    find "$CACHE" -mindepth 1 -maxdepth 1 -name "$2-*" -mmin +60 -printf '%T@ %p\0' | sort -zrn | tail -zn +2 | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
+    chmod 755 "$out/$2" && files_keep "$out" "$1" "$2"
   fi
+  rm -rf -- "$out"
   files_built "$1" "$2" || files_fail "cannot write to $CACHE"
 }
 
-# files_keep FOLDER BUILD: into the cache, on the disk before it has its name: else a machine that dies
-# soon after would have an empty file of that name.
+# files_keep FOLDER BUILD PROGRAM: into the cache, on the disk before it has its name: else a machine that
+# dies soon after would have an empty file of that name. Another run may have been quicker: then its
+# program, which may have been started already, is the same and stays.
 files_keep() {
-  chmod 755 "$1" && sync -f "$1" && rm -rf -- "${CACHE:?}/$2" && mv -T -- "$1" "$CACHE/$2"
+  chmod 755 "$1" && sync -f "$1" || return
+  mv -T -- "$1" "$CACHE/$2" 2>/dev/null || files_built "$2" "$3" >/dev/null || { rm -rf -- "${CACHE:?}/$2" && mv -T -- "$1" "$CACHE/$2"; }
 }
 
 files_build() {
@@ -172,7 +174,8 @@ files_build() {
     exit 4
   fi
   if ((!status)) && [[ -x $out/$program ]]; then
-    files_keep "$out" "$build"
+    files_keep "$out" "$build" "$program"
+    rm -rf -- "$out"
     files_built "$build" "$program" || files_fail "cannot write to $CACHE"
   else
     rm -rf -- "$out"

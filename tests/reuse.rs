@@ -4,9 +4,9 @@
 mod common;
 
 use common::host::{self, finish_within, labrun, run_within};
-use common::{User, folder, text, users, write};
+use common::{User, folder, text, users, wait_for, write};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirEntryExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -23,6 +23,7 @@ subject:
     echo built >>"$BUILDS"
     ! grep -n nonsense sayer.source || { echo "sayer.source: that is nonsense"; exit 1; }
     ! grep -q nothing sayer.source || exit 0
+    until [ -e "$OUT/../$AFTER" ]; do sleep 0.01; done
     { echo '#!/bin/sh'; cat sayer.source; } >"$OUT/sayer"
     chmod 755 "$OUT/sayer"
 nodes:
@@ -69,7 +70,7 @@ impl Fixture {
     /// labrun inside the repository, or elsewhere with the same lab.
     fn labrun(&self, inside: bool) -> Command {
         let mut command = labrun(self.user);
-        command.env("XDG_CACHE_HOME", self.path("cache")).env("BUILDS", self.path("builds"));
+        command.env("XDG_CACHE_HOME", self.path("cache")).env("BUILDS", self.path("builds")).env("AFTER", ".");
         if inside {
             command.current_dir(self.path("repository"));
         } else {
@@ -116,6 +117,36 @@ fn a_repository_is_built_once_for_each_content() {
             fixture.source("echo hello\n");
             assert!(test(0).contains("earlier"));
             assert_eq!(fixture.builds(), builds + 1);
+        }
+    });
+}
+
+/// The first may have started its program already, so that is not replaced.
+#[test]
+fn of_two_that_build_the_same_content_the_first_ones_stays() {
+    host::private("of_two_that_build_the_same_content_the_first_ones_stays", || {
+        for user in users() {
+            let fixture = Fixture::new(user);
+            let begin = |after: &str, builds: usize| {
+                let mut command = fixture.labrun(true);
+                command.args(["test", "said"]).env("AFTER", after).stdout(Stdio::piped()).stderr(Stdio::piped());
+                let child = command.spawn().unwrap();
+                wait_for("the build", || fixture.builds() == builds);
+                child
+            };
+            let cache = fixture.path("cache/labrun");
+            let end = |child, after: &str| {
+                write(&cache, after, "");
+                let output = finish_within(Duration::from_secs(60), child, "a build beside another");
+                assert!(output.status.success(), "{}", text(&output));
+                fs::remove_file(cache.join(after)).unwrap();
+                let builds = fs::read_dir(&cache).unwrap().map(Result::unwrap);
+                builds.filter(|entry| entry.path().join("sayer").exists()).map(|entry| entry.ino()).collect::<Vec<_>>()
+            };
+            let (first, second) = (begin("one", 1), begin("two", 2));
+            let built = end(first, "one");
+            assert_eq!(end(second, "two"), built);
+            assert_eq!((built.len(), fs::read_dir(&cache).unwrap().count()), (1, 1));
         }
     });
 }

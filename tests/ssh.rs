@@ -66,8 +66,9 @@ fn labs_run_there_as_they_do_here() {
         has(&done, &["PASS  relay-v4", "PASS  relay-v6", "PASS  server-v4", "PASS  server-v6", "cleaned relay", "4 passed, 0 failed"]);
         login.assert_clean(&trace, "after a run");
 
+        has(&expect(machine, login, &["logs", "server"], 2), &[&format!("`labrun setup server --host {}`", login.host())]);
         let done = expect(machine, login, &["setup", "server"], 0);
-        has(&done, &["ready server", "labrun clean server"]);
+        has(&done, &["ready server", &format!("labrun clean server --host {}\n", login.host())]);
         has(&expect(machine, login, &["status"], 0), &["server           ready", "dhcp-v4        running"]);
         has(&expect(machine, login, &["test", "server-v4"], 0), &["ready server: was up already", "PASS  server-v4"]);
         has(&expect(machine, login, &["logs", "server", "dhcp-v4"], 0), &["dhcp-v4 | dnsmasq"]);
@@ -404,17 +405,60 @@ fn the_repository_there_is_as_it_is_here() {
     });
 }
 
+/// Where the login's builds stay.
+fn cache(login: &Login) -> PathBuf {
+    let home = Command::new("getent").args(["passwd", &login.name]).output().unwrap();
+    Path::new(String::from_utf8(home.stdout).unwrap().split(':').nth(5).unwrap()).join(".cache/labrun")
+}
+
 /// What was built stays in the login's cache, as it does here.
 fn remove_builds(login: &Login, prefix: &str) {
-    let home = Command::new("getent").args(["passwd", &login.name]).output().unwrap();
-    let home = String::from_utf8(home.stdout).unwrap().split(':').nth(5).unwrap().to_string();
-    for entry in fs::read_dir(Path::new(&home).join(".cache/labrun")).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(cache(login)).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap();
         assert!(!name.starts_with(".building"), "{name}");
         if name.starts_with(prefix) {
             fs::remove_dir_all(entry.path()).unwrap();
         }
     }
+}
+
+/// As tests/reuse.rs has it of builds here.
+#[test]
+fn of_two_that_build_the_same_content_there_the_first_ones_stays() {
+    with_machine("of_two_that_build_the_same_content_there_the_first_ones_stays", |machine, login| {
+        use std::os::unix::fs::{DirEntryExt, PermissionsExt};
+        let trace = login.trace();
+        let folder = folder();
+        let root = repository(folder.path());
+        remove_builds(login, "hello-");
+        let lab = root.join("labs/own.yaml");
+        // What the two wait for lies beside the repository, where the build runs in a copy of it.
+        let right = fs::read_to_string(&lab).unwrap();
+        let place = folder.path().display();
+        let waits =
+            format!("build: 'n=one; mkdir {place}/one || n=two; : >{place}/$n.begun; until [ -e {place}/$n.go ]; do sleep 0.01; done; ");
+        fs::write(&lab, right.replace("build: '", &waits)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let begin = |name: &str| {
+            let mut command = machine.labrun(login, &["test", "own-says"]);
+            command.current_dir(&root);
+            let child = spawn(command);
+            wait_for("the build", || folder.path().join(format!("{name}.begun")).exists());
+            child
+        };
+        let end = |child, name: &str| {
+            write(folder.path(), &format!("{name}.go"), "");
+            let output = finish_within(LIMIT, child, "a build beside another");
+            assert!(output.status.success(), "{}", common::text(&output));
+            let builds = fs::read_dir(cache(login)).unwrap().map(Result::unwrap);
+            builds.filter(|entry| entry.path().join("hello").exists()).map(|entry| entry.ino()).collect::<Vec<_>>()
+        };
+        let (first, second) = (begin("one"), begin("two"));
+        let built = end(first, "one");
+        assert_eq!((end(second, "two"), built.len()), (built, 1));
+        remove_builds(login, "hello-");
+        login.assert_clean(&trace, "after two builds");
+    });
 }
 
 #[test]

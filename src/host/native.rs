@@ -152,9 +152,14 @@ pub fn build(build: &Build) -> Result<PathBuf> {
     if !out.path().join(build.program).exists() {
         return Err(build.failed(&format!("it left no $OUT/{}", build.program), &output));
     }
-    let _ = std::fs::remove_dir_all(&folder);
-    let _ = std::fs::rename(out.keep(), &folder);
-    Ok(folder.join(build.program))
+    let built = folder.join(build.program);
+    // Another run may have been quicker: then its program, which may have been started already, is the
+    // same and stays.
+    if std::fs::rename(out.path(), &folder).is_err() && !built.exists() {
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::rename(out.path(), &folder).with_context(|| format!("cannot write to {}", cache.display()))?;
+    }
+    Ok(built)
 }
 
 /// Runs the command with `$OUT` set to `out`; whether it succeeded, and everything it printed. An
