@@ -2,7 +2,7 @@
 
 mod captures;
 
-use labrun::evidence::ladder::{Ladder, Row};
+use labrun::evidence::ladder::{Extent, Ladder, Row};
 use labrun::evidence::packet::{Capture, Packet, Place};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
@@ -21,7 +21,7 @@ fn ladder(capture: &str) -> Ladder {
 }
 
 fn text(ladder: &Ladder, columns: usize) -> String {
-    ladder.text(columns).join("\n")
+    ladder.text(columns, Extent::LONG).join("\n")
 }
 
 #[test]
@@ -167,17 +167,21 @@ fn nodes_stand_in_the_order_of_the_file_and_only_those_that_took_part() {
     let ladder = of(vec![seen(0, "global/pc", false, data.clone()), seen(1, "global/pb", true, data)]);
     assert_eq!(ladder.nodes, ["b", "c"]);
     assert_eq!(of(Vec::new()), Ladder::default());
-    assert_eq!(Ladder::default().text(80), ["no messages"]);
+    assert_eq!(Ladder::default().text(80, Extent::LONG), ["no messages"]);
 }
 
 #[test]
 fn of_many_messages_the_first_and_the_last_are_shown() {
     let frames = (0..200).map(|i| seen(i * 1000, "global/pa", false, frame(0xa, 0xb, OTHER, i as u8)));
     let ladder = of(frames.collect());
-    let lines = ladder.text(80);
+    let lines = ladder.text(80, Extent::LONG);
     assert_eq!(lines.len(), 1 + 40 + 1 + 20, "{lines:#?}");
     assert!(lines[41].ends_with("140 more") && lines[40].starts_with("  39.0 ms") && lines[42].starts_with(" 180.0 ms"), "{lines:#?}");
     assert!(ladder.svg().contains("… 140 more"));
+    let lines = ladder.text(80, Extent::SHORT);
+    assert_eq!(lines.len(), 1 + 10 + 1 + 20, "{lines:#?}");
+    assert!(lines[11].ends_with("170 more") && lines[12].starts_with(" 180.0 ms"), "{lines:#?}");
+    assert_eq!((Extent::SHORT.hidden(30), Extent::SHORT.hidden(31)), (0..0, 10..11));
 }
 
 #[test]
@@ -185,16 +189,16 @@ fn a_long_name_at_the_edge_is_not_written_beyond_it() {
     let row = Row { at: 0, from: 0, to: vec![1], label: "ACK".into(), detail: String::new() };
     let ladder = Ladder { nodes: vec!["a".into(), "b".repeat(80)], rows: vec![row], left_out: 0 };
     for columns in 1..160 {
-        assert!(ladder.text(columns).iter().all(|line| width(line) <= columns), "{columns}");
+        assert!(ladder.text(columns, Extent::LONG).iter().all(|line| width(line) <= columns), "{columns}");
     }
     // It is moved to the left before it is cut.
-    assert_eq!(ladder.text(60)[0].matches('b').count(), 40);
+    assert_eq!(ladder.text(60, Extent::LONG)[0].matches('b').count(), 40);
 }
 
 #[test]
 fn colours_change_nothing_but_colours() {
     let ladder = ladder("relay-v4");
-    let lines = ladder.coloured(80);
+    let lines = ladder.coloured(80, Extent::LONG);
     // No colour runs into the next line.
     assert!(lines.iter().all(|line| !line.contains('\u{1b}') || line.ends_with("\u{1b}[0m")), "{lines:#?}");
     let painted = lines.join("\n");
@@ -206,7 +210,7 @@ fn colours_change_nothing_but_colours() {
 fn a_ladder_that_was_read_from_a_report_breaks_no_lines() {
     let row = Row { at: 0, from: 0, to: vec![], label: "\u{1b}[1m".into(), detail: "a\nb".into() };
     let ladder = Ladder { nodes: vec!["x\ny".into()], rows: vec![row], left_out: 0 };
-    let lines = ladder.text(80);
+    let lines = ladder.text(80, Extent::LONG);
     assert!(lines.len() == 2 && !lines.concat().chars().any(char::is_control), "{lines:#?}");
 }
 
@@ -233,7 +237,7 @@ proptest! {
 
     #[test]
     fn any_ladder_fits_into_its_columns_and_is_good_svg(ladder in any_ladder(), columns in 1..220usize) {
-        for line in ladder.text(columns) {
+        for line in ladder.text(columns, Extent::LONG) {
             prop_assert!(width(&line) <= columns, "{} > {columns}: {line}", width(&line));
         }
         let svg = ladder.svg();
@@ -248,6 +252,6 @@ proptest! {
         for row in &ladder.rows {
             prop_assert!(row.from < ladder.nodes.len() && row.to.iter().all(|to| *to < ladder.nodes.len() && *to != row.from));
         }
-        ladder.text(80);
+        ladder.text(80, Extent::LONG);
     }
 }

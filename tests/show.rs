@@ -4,7 +4,7 @@ mod captures;
 mod common;
 
 use common::{User, folder, labrun, text, users, write};
-use labrun::evidence::ladder::Ladder;
+use labrun::evidence::ladder::{Extent, Ladder};
 use labrun::evidence::packet::{Capture, Packet, Place};
 use labrun::evidence::pcapng;
 use labrun::lab::check;
@@ -24,7 +24,11 @@ fn show(folder: &Path, arguments: &[&str]) -> Output {
 
 fn drawn(capture: &str) -> String {
     let (name, lab) = BUILT_IN.into_iter().find(|(lab, _)| capture.starts_with(lab)).unwrap();
-    Ladder::of(&check::lab(lab, name).unwrap(), &captures::read(capture)).text(80).iter().map(|line| format!("{line}\n")).collect()
+    Ladder::of(&check::lab(lab, name).unwrap(), &captures::read(capture))
+        .text(80, Extent::LONG)
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 #[test]
@@ -127,10 +131,13 @@ tests:
   bad: {steps: [ping: {node: a, to: 10.0.0.2, fails: true}]}
 ";
 
+/// Which fails after so many messages.
+const MANY: &str = "  many: {steps: [run: {node: a, command: ping -c 40 -i 0.002 10.0.0.2, exit: 1}]}\n";
+
 #[test]
 fn a_test_shows_its_ladder_if_it_fails_or_with_verbose() {
     let folder = folder();
-    let file = write(folder.path(), "rungs.yaml", LAB);
+    let file = write(folder.path(), "rungs.yaml", &format!("{LAB}{MANY}"));
     for user in users() {
         let instance = format!("show-{}-{user:?}", std::process::id());
         let run = |arguments: &[&str]| {
@@ -143,11 +150,15 @@ fn a_test_shows_its_ladder_if_it_fails_or_with_verbose() {
             let below = text.lines().skip_while(|l| !l.contains(test) || !(l.starts_with("PASS") || l.starts_with("FAIL")));
             below.filter(|l| l.contains("├─ ECHO-REQUEST ─") || l.contains("◀── ECHO-REPLY ─")).count()
         };
-        let quiet = run(&["rungs"]);
+        let quiet = run(&["rungs-good", "rungs-bad"]);
         assert_eq!((ladder(&quiet, "rungs-good"), ladder(&quiet, "rungs-bad")), (2, 2), "{quiet}");
         let good = run(&["rungs-good"]);
         assert!(good.contains("PASS") && ladder(&good, "rungs-good") == 0, "{good}");
         let verbose = run(&["rungs-good", "-v"]);
         assert_eq!(ladder(&verbose, "rungs-good"), 2, "{verbose}");
+        // Of 80 messages the first ten and the last twenty, which are nearest to what failed.
+        let many = run(&["rungs-many"]);
+        assert!(ladder(&many, "rungs-many") == 30 && many.contains("…  50 more\n"), "{many}");
+        assert_eq!(many.lines().filter(|line| line.contains("seq 40")).count(), 2, "{many}");
     }
 }

@@ -5,6 +5,7 @@
 //! and looked at anywhere, so what a file system somewhere refuses is encoded, and nothing is hidden.
 
 use super::Evidence;
+use super::ladder::Extent;
 use super::packet::{Capture, Place};
 use super::pcapng;
 use crate::lab::model::{Client, End, GLOBAL, Lab};
@@ -63,7 +64,7 @@ impl Artifacts {
         let mut files = result.evidence.files.clone();
         let Evidence { capture, ladder, .. } = &result.evidence;
         files.extend(capture.iter().map(|capture| ("capture.pcapng".into(), packets(lab, capture))));
-        files.extend(ladder.iter().map(|ladder| ("ladder.txt".into(), (ladder.text(LADDER).join("\n") + "\n").into_bytes())));
+        files.extend(ladder.iter().map(|ladder| ("ladder.txt".into(), (ladder.text(LADDER, Extent::LONG).join("\n") + "\n").into_bytes())));
         files.push(json("result.json", result));
         if result.outcome != Outcome::Pass {
             files.push(printed(&Message::Result(Box::new(result.clone()))));

@@ -13,6 +13,7 @@ use crate::plan;
 use crate::text::plain;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// A ladder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,27 @@ pub struct Ladder {
     pub rows: Vec<Row>,
     /// How many messages were left out to keep it readable.
     pub left_out: usize,
+}
+
+/// How much of a ladder is drawn. What a test failed at is mostly among its last messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// So many of the first rows, if there are more rows than both together.
+    first: usize,
+    /// So many of the last.
+    last: usize,
+}
+
+impl Extent {
+    /// For who asks for it: nobody reads more.
+    pub const LONG: Extent = Extent { first: 40, last: 20 };
+    /// Below a failure, where nobody has asked.
+    pub const SHORT: Extent = Extent { first: 10, last: 20 };
+
+    /// Those of `rows` in the middle that are too many to draw.
+    pub fn hidden(self, rows: usize) -> Range<usize> {
+        if rows > self.first + self.last { self.first..rows - self.last } else { 0..0 }
+    }
 }
 
 /// A message on its way from one node to its neighbours.

@@ -1,6 +1,6 @@
 //! A ladder as SVG. Lengths are in pixels.
 
-use super::ladder::{Ladder, Row};
+use super::ladder::{Extent, Ladder, Row};
 use super::ladder_text::time;
 use crate::text::{STYLE, length, xml};
 use std::fmt::Write;
@@ -19,7 +19,7 @@ impl Ladder {
         let names = self.nodes.iter().map(|name| length(name) + 36);
         let labels = self.rows.iter().map(|row| length(&row.label) + 40);
         let gap = names.chain(labels).max().unwrap_or_default().max(120);
-        let hidden = self.hidden();
+        let hidden = Extent::LONG.hidden(self.rows.len());
         let last = LEFT + gap / 2 + self.nodes.len().saturating_sub(1) * gap;
         let detail = last + DETAIL.max(self.nodes.last().map_or(0, |name| length(name) / 2 + 20));
         let details = self.rows.iter().map(|row| length(&row.detail)).max().unwrap_or_default();

@@ -1,11 +1,8 @@
 //! A ladder as lines of text.
 
-use super::ladder::{Ladder, Row};
+use super::ladder::{Extent, Ladder, Row};
 use crate::text::{cut, fit, paint, plain, width};
 
-/// More rows than both together are not shown; so many of the first and of the last are.
-const FIRST: usize = 40;
-const LAST: usize = 20;
 /// Columns for the time.
 const TIME: usize = 9;
 /// Nodes closer together than this are not drawn but listed.
@@ -14,29 +11,30 @@ const CLOSE: usize = 12;
 const DETAIL: usize = 12;
 
 impl Ladder {
-    /// The ladder in lines of at most `columns`. Where the nodes do not fit side by side it is a list.
-    pub fn text(&self, columns: usize) -> Vec<String> {
+    /// As much of the ladder as `extent` says, in lines of at most `columns`. Where the nodes do not fit side
+    /// by side it is a list.
+    pub fn text(&self, columns: usize, extent: Extent) -> Vec<String> {
         if self.rows.is_empty() {
             return vec![cut("no messages", columns)];
         }
         // One that was read from a report may hold anything.
         let ladder = self.plain();
-        let Some(grid) = Grid::of(&ladder, columns) else { return ladder.list(columns) };
+        let Some(grid) = Grid::of(&ladder, columns) else { return ladder.list(columns, extent) };
         let mut lines = vec![grid.head(&ladder)];
-        lines.extend(ladder.shown(|row| grid.row(row), columns));
+        lines.extend(ladder.shown(|row| grid.row(row), columns, extent));
         lines.extend(self.rest(columns));
         lines.iter().map(|line| line.trim_end().to_string()).collect()
     }
 
     /// [`Ladder::text`], with colours.
-    pub fn coloured(&self, columns: usize) -> Vec<String> {
+    pub fn coloured(&self, columns: usize, extent: Extent) -> Vec<String> {
         let code = |c| match c {
             '─' | '├' | '┤' | '┼' | '◀' | '▶' => "36",
             '│' => "2",
             '×' => "1;31",
             _ => "",
         };
-        self.text(columns).iter().map(|line| paint(line, code)).collect()
+        self.text(columns, extent).iter().map(|line| paint(line, code)).collect()
     }
 
     fn plain(&self) -> Ladder {
@@ -44,20 +42,20 @@ impl Ladder {
         Ladder { nodes: self.nodes.iter().map(|name| plain(name)).collect(), rows: self.rows.iter().map(row).collect(), ..*self }
     }
 
-    fn list(&self, columns: usize) -> Vec<String> {
+    fn list(&self, columns: usize, extent: Extent) -> Vec<String> {
         let name = |node: &usize| self.nodes[*node].as_str();
         let line = |row: &Row| {
             let to = if row.to.is_empty() { "nobody".into() } else { row.to.iter().map(name).collect::<Vec<_>>().join(", ") };
             cut(format!("{}  {} → {to}  {}  {}", time(row.at), name(&row.from), row.label, row.detail).trim_end(), columns)
         };
-        let mut lines = self.shown(line, columns);
+        let mut lines = self.shown(line, columns, extent);
         lines.extend(self.rest(columns));
         lines
     }
 
     /// The rows that are shown, and how many are not.
-    fn shown(&self, line: impl Fn(&Row) -> String, columns: usize) -> Vec<String> {
-        let hidden = self.hidden();
+    fn shown(&self, line: impl Fn(&Row) -> String, columns: usize, extent: Extent) -> Vec<String> {
+        let hidden = extent.hidden(self.rows.len());
         let mut lines: Vec<String> = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
             if hidden.contains(&index) {
@@ -69,11 +67,6 @@ impl Ladder {
             lines.push(line(row));
         }
         lines
-    }
-
-    /// The rows in the middle that are too many to show.
-    pub(super) fn hidden(&self) -> std::ops::Range<usize> {
-        if self.rows.len() > FIRST + LAST { FIRST..self.rows.len() - LAST } else { 0..0 }
     }
 
     /// What is said of what was left out.

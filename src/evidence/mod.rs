@@ -26,7 +26,7 @@ mod told;
 mod transport;
 mod way;
 
-use ladder::Ladder;
+use ladder::{Extent, Ladder};
 use packet::Capture;
 
 /// Everything known of one test beside its verdict.
@@ -38,15 +38,15 @@ pub struct Evidence {
     pub no_capture: Option<String>,
     /// Who sent what to whom by these packets.
     pub ladder: Option<Ladder>,
-    /// Whether the ladder is to be shown with the result.
-    pub shown: bool,
+    /// How much of the ladder is to be shown with the result, if any.
+    pub shown: Option<Extent>,
     /// Outputs and states, each with its path in the test's folder of artifacts.
     pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Evidence {
-    /// The ladder that is shown with the result.
-    pub fn shown(&self) -> Option<&Ladder> {
-        self.ladder.as_ref().filter(|_| self.shown)
+    /// The ladder that is shown with the result, and how much of it.
+    pub fn shown(&self) -> Option<(&Ladder, Extent)> {
+        self.ladder.as_ref().zip(self.shown)
     }
 }

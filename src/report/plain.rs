@@ -46,7 +46,7 @@ pub fn text(message: &Message) -> Option<String> {
                 line.push('\n');
                 line.push_str(&indented(&lines));
             }
-            for rung in result.evidence.shown().iter().flat_map(|ladder| ladder.text(LADDER)) {
+            for rung in result.evidence.shown().iter().flat_map(|(ladder, extent)| ladder.text(LADDER, *extent)) {
                 line.push('\n');
                 line.push_str(&rung);
             }

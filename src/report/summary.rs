@@ -2,6 +2,7 @@
 
 use super::run::{LabRun, Run, SetupState, TestRun, seconds};
 use super::{Outcome, count};
+use crate::evidence::ladder::Extent;
 
 /// What GitHub takes of a step, in bytes.
 pub const LIMIT: usize = 1 << 20;
@@ -90,7 +91,7 @@ fn failure(test: &TestRun) -> String {
         text.push_str(&fence("", &shortened(&test.lines)));
     }
     if let Some(ladder) = &test.ladder {
-        text.push_str(&fence("", &ladder.text(WIDTH)));
+        text.push_str(&fence("", &ladder.text(WIDTH, Extent::LONG)));
     }
     if let Some(folder) = &test.artifacts {
         text.push_str(&format!("Artifacts: {}\n\n", cell(folder)));

@@ -92,9 +92,9 @@ impl Terminal {
         };
         self.line(format!("{symbol} {name}{}  {detail}", self.paint("2", &time)).trim_end());
         self.details(&result_lines(result));
-        if let Some(ladder) = result.evidence.shown() {
+        if let Some((ladder, extent)) = result.evidence.shown() {
             let columns = super::columns();
-            let lines = if self.colour { ladder.coloured(columns) } else { ladder.text(columns) };
+            let lines = if self.colour { ladder.coloured(columns, extent) } else { ladder.text(columns, extent) };
             lines.iter().for_each(|line| self.line(line));
         }
     }

@@ -4,7 +4,7 @@ use super::capture::line;
 use crate::cli::{Cli, ShowArgs};
 use crate::error::{Exit, Failure};
 use crate::evidence::artifacts::FOLDER;
-use crate::evidence::ladder::{self, Ladder};
+use crate::evidence::ladder::{self, Extent, Ladder};
 use crate::evidence::packet::{Capture, Place};
 use crate::evidence::pcapng;
 use crate::lab::find::Labs;
@@ -57,8 +57,8 @@ fn draw(cli: &Cli, lab: &Lab, capture: &Capture) {
     let ladder = Ladder::of(lab, capture);
     match cli.format {
         Format::Json => outln!("{}", serde_json::to_string(&ladder).expect("a ladder is plain data")),
-        _ if colours() => ladder.coloured(columns()).iter().for_each(|line| outln!("{line}")),
-        _ => ladder.text(columns()).iter().for_each(|line| outln!("{line}")),
+        _ if colours() => ladder.coloured(columns(), Extent::LONG).iter().for_each(|line| outln!("{line}")),
+        _ => ladder.text(columns(), Extent::LONG).iter().for_each(|line| outln!("{line}")),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::cli::{Cli, TestArgs};
 use crate::durations::Durations;
 use crate::error::Failure;
 use crate::evidence::artifacts::Artifacts;
+use crate::evidence::ladder::Extent;
 use crate::host::{HostKind, interrupt};
 use crate::lab::find::{Chosen, Labs};
 use crate::lab::model::{StepKind, Test};
@@ -213,7 +214,7 @@ fn session(
             break;
         }
         let mut result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
-        result.evidence.shown = options.verbose || is_worth_drawing(&result);
+        result.evidence.shown = extent(&result, options.verbose);
         if !broken {
             session.save(&mut result);
         }
@@ -227,13 +228,14 @@ fn session(
     Ok(())
 }
 
-/// What is drawn of a test that failed without anybody asking: so many messages are still read.
-const UNASKED: usize = 30;
-
-/// Whether the ladder of `result` is shown without anybody asking.
-fn is_worth_drawing(result: &TestResult) -> bool {
-    let messages = result.evidence.ladder.as_ref().map_or(0, |ladder| ladder.rows.len());
-    matches!(result.outcome, Outcome::Fail | Outcome::Error) && (1..=UNASKED).contains(&messages)
+/// How much of the ladder of `result` is shown.
+fn extent(result: &TestResult, verbose: bool) -> Option<Extent> {
+    let empty = result.evidence.ladder.as_ref().is_none_or(|ladder| ladder.rows.is_empty());
+    match result.outcome {
+        _ if verbose => Some(Extent::LONG),
+        Outcome::Fail | Outcome::Error if !empty => Some(Extent::SHORT),
+        _ => None,
+    }
 }
 
 /// The result of a test that an earlier one left no lab to run in.
