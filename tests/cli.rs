@@ -334,6 +334,12 @@ fn status_shows_instances_and_clean_takes_them_down_one_by_one_or_by_lab() {
 fn a_lab_that_was_set_up_is_used_and_left_up_by_test() {
     for user in users() {
         let lab = Lab::new(user, TALKER);
+        let done = lab.run(&["setup", &lab.name, "--instance", "other"]);
+        let next: Vec<&str> = done.stdout.lines().filter_map(|line| line.strip_prefix("   next: labrun ")).collect();
+        assert!(next[0].starts_with("test ") && next[0].ends_with(&format!(" --file {} --instance other", lab.file.display())), "{next:?}");
+        assert_eq!(next[1..], [format!("shell {}@other host", lab.name), format!("clean {}@other", lab.name)]);
+        assert_eq!(lab.run(&["clean", &format!("{}@other", lab.name)]).exit, 0);
+
         assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
         let (done, _) = lab.results(&[&format!("{}-good", lab.name)]);
         assert!(done.exit == 0 && done.stdout.contains("\"reused\":true") && lab.is_up(), "{}", done.all);

@@ -5,9 +5,10 @@ use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
 use crate::host::{HostKind, interrupt};
 use crate::lab::find::Labs;
-use crate::lab::model::Lab;
+use crate::lab::model::{GLOBAL, Lab};
 use crate::quote::shell;
 use crate::report::{Format, Message, Reporter};
+use crate::run::options::Options;
 use crate::run::session::{Down, Session};
 use anyhow::Result;
 use std::sync::Mutex;
@@ -52,16 +53,7 @@ fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&L
         options.host.check()?;
         match up {
             Ok(()) if cli.format == Format::Text => {
-                let (name, at) = (options.instance_of(lab), &options.at);
-                let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
-                let node = lab.nodes.first().map_or("global", |n| &n.name);
-                for text in [
-                    format!("labrun test {}{at}", tests.join(" ")),
-                    format!("labrun shell {name} {}{at}", shell(node)),
-                    format!("labrun clean {name}{at}"),
-                ] {
-                    tell(Message::Note { text: format!("   next: {text}") });
-                }
+                next(cli, &options, lab).iter().for_each(|text| tell(Message::Note { text: format!("   next: {text}") }));
             }
             Ok(()) => {}
             Err(Down::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),
@@ -70,4 +62,17 @@ fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&L
         }
     }
     Ok(Exit::Passed)
+}
+
+/// What can be done with `lab` now.
+fn next(cli: &Cli, options: &Options, lab: &Lab) -> Vec<String> {
+    let (name, at) = (options.instance_of(lab), &options.at);
+    let tests: Vec<&str> = lab.tests.iter().map(|t| t.name.as_str()).collect();
+    // The others find the instance by its name, wherever its file is.
+    let files = cli.files.iter().map(|file| format!(" --file {}", shell(&file.to_string_lossy())));
+    let instance = options.instance.iter().map(|instance| format!(" --instance {instance}"));
+    let more: String = files.chain(instance).collect();
+    let node = lab.nodes.first().map_or(GLOBAL, |n| &n.name);
+    let test = (!tests.is_empty()).then(|| format!("labrun test {}{more}{at}", tests.join(" ")));
+    test.into_iter().chain([format!("labrun shell {name} {}{at}", shell(node)), format!("labrun clean {name}{at}")]).collect()
 }
