@@ -141,7 +141,19 @@ fn a_full_disk_is_called_one() {
     let fake = Fake::new();
     fake.with("instance", &fake.instance("Stopped", Some("own-1")));
     fake.with("start", "echo 'time=\"t\" level=fatal msg=\"write /d/labrun/diffdisk: no space left on device\"' >&2; exit 1");
-    refused(&fake.run(&["vm", "up"]), &["cannot start, the VM `labrun`", "no space left on device: this machine's disk is full"]);
+    refused(
+        &fake.run(&["vm", "up"]),
+        &["cannot start the VM `labrun`: write /d/labrun/diffdisk: ", "no space left on device: this machine's disk is full"],
+    );
+}
+
+#[test]
+fn one_that_does_not_come_up_can_be_made_anew() {
+    let fake = Fake::new();
+    fake.with("instance", &fake.instance("Stopped", Some("own-1")));
+    fake.with("start", "echo 'time=\"t\" level=fatal msg=\"did not receive an event with the \\\"running\\\" status\"' >&2; exit 1");
+    let why = "cannot start the VM `labrun`: did not receive an event with the \"running\" status; `labrun vm up --recreate` makes it anew";
+    refused(&fake.run(&["vm", "up"]), &[why]);
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Vm {
                 }
                 Action::Remake => {
                     facts.tried.created = true;
-                    self.limactl(&["delete", "--force", &self.name], "remove what was left of it", &mut |_| ())?;
+                    self.limactl(&["delete", "--force", &self.name], "remove what was left of", &mut |_| ())?;
                     self.create(progress)?;
                 }
                 Action::Start => {
@@ -88,7 +88,7 @@ impl Vm {
                 Action::Recover => {
                     facts.tried.recovered = true;
                     progress.note(&format!("the VM `{}` is in a bad state: it is ended by force and started again", self.name));
-                    self.limactl(&["stop", "--force", &self.name], "end it by force", &mut |_| ())?;
+                    self.limactl(&["stop", "--force", &self.name], "stop by force", &mut |_| ())?;
                     self.start(progress, Work::Boot)?;
                     facts.silent = false;
                 }
@@ -167,8 +167,12 @@ impl Vm {
             return Ok(());
         }
         let why = if troubles.is_empty() { format!("limactl ended with exit status {status}") } else { troubles.join("; ") };
-        let hint = if why.contains("no space left on device") { ": this machine's disk is full" } else { "" };
-        Err(Failure::machine(format!("cannot {what}, the VM `{}`: {why}{hint}", self.name)).into())
+        let hint = match what {
+            _ if why.contains("no space left on device") => ": this machine's disk is full",
+            "start" => "; `labrun vm up --recreate` makes it anew",
+            _ => "",
+        };
+        Err(Failure::machine(format!("cannot {what} the VM `{}`: {why}{hint}", self.name)).into())
     }
 
     pub(super) fn lock(&self, progress: &Progress) -> Result<Lock> {
