@@ -186,6 +186,18 @@ fn vlan_tags_padding_and_extension_headers_are_seen_through() {
     assert_eq!(summary(&with(8)).label, "FRAGMENT");
 }
 
+#[test]
+fn what_is_not_looked_into_has_its_name_or_number() {
+    let told = |at: usize, value: &[u8]| {
+        let mut frame = udp(4, 9, b"data");
+        frame[at..at + value.len()].copy_from_slice(value);
+        let told = summary(&frame);
+        format!("{} {}", told.protocol, told.label)
+    };
+    assert_eq!([told(23, &[89]), told(23, &[50]), told(23, &[253])], ["IPv4 OSPF", "IPv4 ESP", "IPv4 PROTOCOL 253"]);
+    assert_eq!([told(12, &[0x88, 0x63]), told(12, &[0x88, 0xb5])], ["Ethernet PPPOE-DISCOVERY", "Ethernet TYPE 0x88b5"]);
+}
+
 proptest! {
     #[test]
     fn no_bytes_are_too_odd(data in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -64,11 +64,44 @@ fn words(frame: &Frame, length: usize) -> (&'static str, String, String) {
         Body::Dhcp6(_, message) => ("DHCPv6", dhcp6_label(message), dhcp6_detail(message)),
         Body::Other(rest) => match &frame.ip {
             Some(ip) if ip.fragment => (version, "FRAGMENT".into(), format!("{} bytes", rest.len())),
-            Some(ip) => (version, format!("PROTOCOL {}", ip.protocol), format!("{} bytes", rest.len())),
+            Some(ip) => (version, name(&PROTOCOLS, ip.protocol, || format!("PROTOCOL {}", ip.protocol)), format!("{} bytes", rest.len())),
             None if frame.macs.is_none() => ("Ethernet", "CUT SHORT".into(), format!("{length} bytes")),
-            None => ("Ethernet", format!("TYPE 0x{:04x}", frame.ethertype), format!("{} bytes", rest.len())),
+            None => {
+                let kind = frame.ethertype;
+                ("Ethernet", name(&ETHERTYPES, kind, || format!("TYPE 0x{kind:04x}")), format!("{} bytes", rest.len()))
+            }
         },
     }
+}
+
+/// What labs carry and labrun does not look into (IANA, Assigned Internet Protocol Numbers).
+const PROTOCOLS: [(u8, &str); 11] = [
+    (2, "IGMP"),
+    (4, "IPIP"),
+    (41, "6IN4"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (89, "OSPF"),
+    (103, "PIM"),
+    (112, "VRRP"),
+    (115, "L2TP"),
+    (132, "SCTP"),
+];
+
+/// The same below IP (IANA, IEEE 802 Numbers).
+const ETHERTYPES: [(u16, &str); 7] = [
+    (0x8809, "LACP"),
+    (0x8847, "MPLS"),
+    (0x8863, "PPPOE-DISCOVERY"),
+    (0x8864, "PPPOE-SESSION"),
+    (0x888e, "EAPOL"),
+    (0x88cc, "LLDP"),
+    (0x88e5, "MACSEC"),
+];
+
+fn name<T: PartialEq>(names: &[(T, &str)], number: T, unknown: impl Fn() -> String) -> String {
+    names.iter().find(|(known, _)| *known == number).map_or_else(unknown, |(_, name)| name.to_string())
 }
 
 fn upper(name: &str) -> String {
