@@ -157,7 +157,7 @@ sandbox_init() {
   done
 }
 
-# sandbox_mounts: private /proc, /sys, /run, /etc and client state; the rest is the host's.
+# sandbox_mounts: private /proc, /sys, /run, /etc and state of DHCP; the rest is the host's.
 sandbox_mounts() {
   local dir private=$STATE/private
   mount -t proc proc /proc || return
@@ -168,7 +168,7 @@ sandbox_mounts() {
   # Where overlayfs refuses (an overlay below, an old kernel) a copy does the same, slower.
   mount -t overlay -o "lowerdir=/etc,upperdir=$private/etc,workdir=$private/work" overlay /etc 2>/dev/null ||
     { cp -a /etc/. "$private/etc/" 2>/dev/null; mount --bind "$private/etc" /etc; } || return
-  for dir in /var/lib/dhcp /var/lib/dhcpcd /var/db/dhcpcd /var/lib/misc /var/lib/NetworkManager; do
+  for dir in /var/lib/dhcp /var/lib/dhcpcd /var/db/dhcpcd /var/lib/misc /var/lib/kea /var/lib/NetworkManager; do
     [[ ! -d $dir ]] || mount -t tmpfs -o mode=755 tmpfs "$dir" || return
   done
   # Host sockets below /run (systemd, D-Bus, resolved) must be out of reach of the lab's daemons.

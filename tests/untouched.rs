@@ -7,7 +7,7 @@
 mod common;
 
 use common::host::{self, expect, is_private, state_root, tree};
-use common::{User, users};
+use common::{User, folder, users, write};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 
 /// Sysctls below `net` that change on any host, each with the reason.
 const VOLATILE: [(&str, &str); 1] = [("net.netfilter.nf_conntrack_count", "it counts the connections that are tracked now")];
+
+/// Where programs for DHCP keep leases and identifiers.
+const KEPT: [&str; 4] = ["/var/lib/dhcp", "/var/lib/dhcpcd", "/var/lib/kea", "/var/lib/misc"];
 
 /// Everything there is to see, by what shows it.
 type Snapshot = BTreeMap<String, String>;
@@ -52,8 +55,8 @@ fn snapshot(user: User) -> Snapshot {
         let text = fs::read_to_string(file).unwrap_or_default();
         all.insert(file.into(), format!("inode {} changed {}.{:09}\n{text}", metadata.ino(), metadata.ctime(), metadata.ctime_nsec()));
     }
-    for folder in ["/etc", "/var/lib/dhcp", "/var/lib/dhcpcd", "/var/db/dhcpcd", "/var/lib/misc", "/var/lib/NetworkManager"] {
-        all.insert(folder.into(), listing(folder, |_| false));
+    for folder in ["/etc", "/var/db/dhcpcd", "/var/lib/NetworkManager"].iter().chain(&KEPT) {
+        all.insert(folder.to_string(), listing(folder, |_| false));
     }
     let root = state_root(user);
     if is_private() {
@@ -163,6 +166,25 @@ fn the_server_lab_leaves_the_host_alone() {
 #[test]
 fn the_balance_lab_leaves_the_host_alone() {
     host::private("the_balance_lab_leaves_the_host_alone", || untouched_by("balance"));
+}
+
+#[test]
+fn what_programs_for_dhcp_keep_goes_with_the_lab() {
+    host::private("what_programs_for_dhcp_keep_goes_with_the_lab", || {
+        if !is_private() {
+            return;
+        }
+        // Whatever is installed here.
+        let line = format!("mount -t tmpfs tmpfs /var/lib && mkdir {}", KEPT.join(" "));
+        assert!(Command::new("bash").args(["-ec", &line]).status().unwrap().success());
+        let folder = folder();
+        let step = format!("run: {{node: one, command: 'for folder in {}; do echo >$folder/kept; done'}}", KEPT.join(" "));
+        let lab = write(folder.path(), "keeps.yaml", &format!("lab: keeps\nnodes: {{one: {{}}}}\ntests: {{all: {{steps: [{step}]}}}}\n"));
+        for user in users() {
+            expect(user, &["--file", lab.to_str().unwrap(), "test", "keeps"], 0);
+            assert!(KEPT.iter().all(|folder| fs::read_dir(folder).unwrap().count() == 0), "as {user:?}");
+        }
+    });
 }
 
 /// The snapshot is worth nothing if it does not see what it should.
