@@ -134,12 +134,12 @@ files_put() {
   local out
   mkdir -p "$CACHE" && out=$(mktemp -d "$CACHE/.building-XXXXXX") || files_fail "cannot write to $CACHE"
   if files_chunks >"$out/$2"; then
-    # Of several versions of a program the last two are enough.
-    # What is younger than an hour may be about to start for somebody else.
+    # What is younger than an hour may be about to start for somebody else; of older versions one is enough.
     find "$CACHE" -mindepth 1 -maxdepth 1 -name "$2-*" -mmin +60 -printf '%T@ %p\0' | sort -zrn | tail -zn +2 | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
     chmod 755 "$out/$2" && files_keep "$out" "$1" "$2"
+  else
+    rm -rf -- "$out"
   fi
-  rm -rf -- "$out"
   files_built "$1" "$2" || files_fail "cannot write to $CACHE"
 }
 
@@ -147,8 +147,10 @@ files_put() {
 # dies soon after would have an empty file of that name. Another run may have been quicker: then its
 # program, which may have been started already, is the same and stays.
 files_keep() {
-  chmod 755 "$1" && sync -f "$1" || return
-  mv -T -- "$1" "$CACHE/$2" 2>/dev/null || files_built "$2" "$3" >/dev/null || { rm -rf -- "${CACHE:?}/$2" && mv -T -- "$1" "$CACHE/$2"; }
+  if chmod 755 "$1" && sync -f "$1"; then
+    mv -T -- "$1" "$CACHE/$2" 2>/dev/null || files_built "$2" "$3" >/dev/null || { rm -rf -- "${CACHE:?}/$2" && mv -T -- "$1" "$CACHE/$2"; }
+  fi
+  rm -rf -- "$1"
 }
 
 files_build() {
@@ -175,7 +177,6 @@ files_build() {
   fi
   if ((!status)) && [[ -x $out/$program ]]; then
     files_keep "$out" "$build" "$program"
-    rm -rf -- "$out"
     files_built "$build" "$program" || files_fail "cannot write to $CACHE"
   else
     rm -rf -- "$out"

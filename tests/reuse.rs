@@ -4,9 +4,9 @@
 mod common;
 
 use common::host::{self, finish_within, labrun, run_within};
-use common::{User, folder, text, users, wait_for, write};
+use common::{User, builds, folder, text, users, wait_for, write};
 use std::fs;
-use std::os::unix::fs::{DirEntryExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -140,8 +140,7 @@ fn of_two_that_build_the_same_content_the_first_ones_stays() {
                 let output = finish_within(Duration::from_secs(60), child, "a build beside another");
                 assert!(output.status.success(), "{}", text(&output));
                 fs::remove_file(cache.join(after)).unwrap();
-                let builds = fs::read_dir(&cache).unwrap().map(Result::unwrap);
-                builds.filter(|entry| entry.path().join("sayer").exists()).map(|entry| entry.ino()).collect::<Vec<_>>()
+                builds(&cache, "sayer")
             };
             let (first, second) = (begin("one", 1), begin("two", 2));
             let built = end(first, "one");

@@ -426,7 +426,7 @@ fn remove_builds(login: &Login, prefix: &str) {
 #[test]
 fn of_two_that_build_the_same_content_there_the_first_ones_stays() {
     with_machine("of_two_that_build_the_same_content_there_the_first_ones_stays", |machine, login| {
-        use std::os::unix::fs::{DirEntryExt, PermissionsExt};
+        use std::os::unix::fs::PermissionsExt;
         let trace = login.trace();
         let folder = folder();
         let root = repository(folder.path());
@@ -450,8 +450,7 @@ fn of_two_that_build_the_same_content_there_the_first_ones_stays() {
             write(folder.path(), &format!("{name}.go"), "");
             let output = finish_within(LIMIT, child, "a build beside another");
             assert!(output.status.success(), "{}", common::text(&output));
-            let builds = fs::read_dir(cache(login)).unwrap().map(Result::unwrap);
-            builds.filter(|entry| entry.path().join("hello").exists()).map(|entry| entry.ino()).collect::<Vec<_>>()
+            common::builds(&cache(login), "hello")
         };
         let (first, second) = (begin("one"), begin("two"));
         let built = end(first, "one");

@@ -56,8 +56,8 @@ fn words(frame: &Frame, length: usize) -> (&'static str, String, String) {
             };
             ("ARP", ["REQUEST", "REPLY"].get(usize::from(arp.operation).wrapping_sub(1)).unwrap_or(&"?").to_string(), detail)
         }
-        Body::Icmp(icmp) => ("ICMP", upper(&icmp_name(icmp.kind, &frame::ICMP)), icmp_detail(icmp, [0, 8])),
-        Body::Icmp6(icmp) => ("ICMPv6", upper(&icmp_name(icmp.kind, &frame::ICMP6)), icmp_detail(icmp, [128, 129])),
+        Body::Icmp(icmp) => ("ICMP", upper(&icmp_name(&frame::ICMP, icmp.kind)), icmp_detail(icmp, [0, 8])),
+        Body::Icmp6(icmp) => ("ICMPv6", upper(&icmp_name(&frame::ICMP6, icmp.kind)), icmp_detail(icmp, [128, 129])),
         Body::Tcp(tcp) => ("TCP", tcp_label(tcp), format!("{} bytes", tcp.payload.len())),
         Body::Udp(_, payload) => ("UDP", "DATAGRAM".into(), format!("{} bytes", payload.len())),
         Body::Dhcp4(_, message) => ("DHCPv4", upper(&message.name()), dhcp4_detail(message)),
@@ -108,8 +108,8 @@ fn upper(name: &str) -> String {
     name.to_uppercase()
 }
 
-fn icmp_name(kind: u8, names: &[(u8, &str)]) -> String {
-    names.iter().find(|(number, _)| *number == kind).map_or(format!("type {kind}"), |(_, name)| name.to_string())
+fn icmp_name(names: &[(u8, &str)], kind: u8) -> String {
+    name(names, kind, || format!("type {kind}"))
 }
 
 /// Identifier and sequence number of the types `echoes`, else the code.

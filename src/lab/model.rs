@@ -34,6 +34,13 @@ pub struct Lab {
     pub tests: Vec<Test>,
 }
 
+impl Lab {
+    /// The node to enter for who has named none.
+    pub fn entrance(&self) -> &str {
+        self.nodes.first().map_or(GLOBAL, |node| &node.name)
+    }
+}
+
 /// The program under test.
 #[derive(Clone, Debug)]
 pub struct Subject {

@@ -141,11 +141,10 @@ pub fn log_pattern(reader: &Reader) -> String {
 
 /// A name of a lab, service or test: it becomes part of file names and of the command line.
 pub fn plain_name(what: &str, text: &str) -> Result<(), String> {
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if text.is_empty() || text.len() > 63 {
         return Err(format!("a {what}'s name has 1 to 63 characters"));
     }
-    if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(good) {
+    if !is_word(text, "-_.") {
         return Err(format!(
             "`{}` cannot name a {what}: letters, digits, `-`, `_` and `.`, the first a letter or digit",
             text.escape_debug()

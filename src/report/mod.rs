@@ -20,6 +20,7 @@ pub use reporter::{Format, Reporter};
 
 use crate::evidence::Evidence;
 use crate::lab::model::{Lab, Test};
+use crate::quote::shell;
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -254,6 +255,11 @@ pub fn print_line(text: &str) {
 #[macro_export]
 macro_rules! outln {
     ($($format:tt)*) => { $crate::report::print_line(&format!($($format)*)) };
+}
+
+/// The commands that get into the lab `instance`, which stays up, and end it; `at` says which host's it is.
+pub fn commands(instance: &str, node: &str, at: &str) -> [String; 2] {
+    [format!("labrun shell {instance} {}{at}", shell(node)), format!("labrun clean {instance}{at}")]
 }
 
 /// `error` as labrun ends with it. A compiler's words may be in it, which are no commands for GitHub.

@@ -1,7 +1,6 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use super::{Message, Outcome, count, result_detail, result_lines, seconds, subject_line, summary_line};
-use crate::quote::shell;
+use super::{Message, Outcome, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
 
 /// How wide ladders are: the logs of continuous integration have room for details.
 const LADDER: usize = 132;
@@ -54,10 +53,8 @@ pub fn text(message: &Message) -> Option<String> {
         }
         Message::Cleaned { instance } => format!("cleaned {instance}"),
         Message::Kept { instance, node, at } => {
-            format!(
-                "kept {instance}: enter it with `labrun shell {instance} {}{at}`, end it with `labrun clean {instance}{at}`",
-                shell(node)
-            )
+            let [enter, end] = commands(instance, node, at);
+            format!("kept {instance}: enter it with `{enter}`, end it with `{end}`")
         }
         Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
         Message::Note { text } => text.clone(),

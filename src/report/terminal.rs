@@ -2,8 +2,7 @@
 
 use super::closing::Line;
 use super::wrap::wrap;
-use super::{Message, Outcome, TestResult, count, result_detail, result_lines, seconds, subject_line, summary_line};
-use crate::quote::shell;
+use super::{Message, Outcome, TestResult, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -59,8 +58,9 @@ impl Terminal {
             Message::Kept { instance, node, at } => {
                 self.stop(instance);
                 self.line(&format!("🔎 {instance} stays up"));
-                self.line(&format!("   enter it: labrun shell {instance} {}{at}", shell(node)));
-                self.line(&format!("   end it:   labrun clean {instance}{at}"));
+                let [enter, end] = commands(instance, node, at);
+                self.line(&format!("   enter it: {enter}"));
+                self.line(&format!("   end it:   {end}"));
             }
             Message::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),
             Message::Note { text } => self.line(text),

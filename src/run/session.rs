@@ -5,7 +5,7 @@ use super::gather::Gathered;
 use super::options::Options;
 use crate::event::{self, Event};
 use crate::host::{Process, interrupt};
-use crate::lab::model::{GLOBAL, Lab, Test};
+use crate::lab::model::{Lab, Test};
 use crate::report::{Message, Outcome, SubjectInfo, TestResult};
 use crate::script;
 use crate::subject::Given;
@@ -145,8 +145,7 @@ impl<'a> Session<'a> {
             Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
             Event::Cleaned { instance } => (self.tell)(Message::Cleaned { instance: instance.clone() }),
             Event::Kept { instance } => {
-                let node = self.lab.nodes.first().map_or(GLOBAL, |n| &n.name);
-                (self.tell)(Message::Kept { instance: instance.clone(), node: node.into(), at: self.options.at.clone() });
+                (self.tell)(Message::Kept { instance: instance.clone(), node: self.lab.entrance().into(), at: self.options.at.clone() });
             }
             _ => {}
         }

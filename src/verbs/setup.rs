@@ -5,9 +5,9 @@ use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
 use crate::host::{HostKind, interrupt};
 use crate::lab::find::Labs;
-use crate::lab::model::{GLOBAL, Lab};
+use crate::lab::model::Lab;
 use crate::quote::shell;
-use crate::report::{Format, Message, Reporter};
+use crate::report::{Format, Message, Reporter, commands};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
 use anyhow::Result;
@@ -72,7 +72,6 @@ fn next(cli: &Cli, options: &Options, lab: &Lab) -> Vec<String> {
     let files = cli.files.iter().map(|file| format!(" --file {}", shell(&file.to_string_lossy())));
     let instance = options.instance.iter().map(|instance| format!(" --instance {instance}"));
     let more: String = files.chain(instance).collect();
-    let node = lab.nodes.first().map_or(GLOBAL, |n| &n.name);
     let test = (!tests.is_empty()).then(|| format!("labrun test {}{more}{at}", tests.join(" ")));
-    test.into_iter().chain([format!("labrun shell {name} {}{at}", shell(node)), format!("labrun clean {name}{at}")]).collect()
+    test.into_iter().chain(commands(&name, lab.entrance(), at)).collect()
 }

@@ -5,6 +5,7 @@
 pub mod host;
 pub mod sshd;
 
+use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -83,6 +84,12 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Which folders of `cache` have `program` in them, by their inodes: one that was replaced is another.
+pub fn builds(cache: &Path, program: &str) -> Vec<u64> {
+    let folders = std::fs::read_dir(cache).unwrap().map(Result::unwrap);
+    folders.filter(|folder| folder.path().join(program).exists()).map(|folder| folder.ino()).collect()
 }
 
 /// A folder that every user may enter, removed when dropped.
