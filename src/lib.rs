@@ -12,21 +12,23 @@
 // Elsewhere nothing is left of it: main.rs says why.
 #![cfg(unix)]
 
+pub mod agent;
+pub mod analysis;
 pub mod cli;
-pub mod durations;
+pub mod compile;
 pub mod error;
 pub mod event;
-pub mod evidence;
 pub mod graph;
 pub mod host;
+pub mod interrupt;
 pub mod lab;
-pub mod partition;
-pub mod plan;
-pub mod quote;
+pub mod packet;
+pub mod record;
 pub mod report;
+pub mod rules;
 pub mod run;
-pub mod script;
-pub mod subject;
+pub mod steps;
 pub mod text;
+pub mod topology;
 pub mod verbs;
-pub mod vm;
+pub mod yaml;

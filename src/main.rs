@@ -12,7 +12,7 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn main() -> ExitCode {
     use clap::Parser;
-    use labrun::{cli::Cli, error, host::interrupt, report, verbs};
+    use labrun::{cli::Cli, error, interrupt, report, verbs};
 
     let cli = Cli::parse();
     if let Err(error) = interrupt::install() {

@@ -5,9 +5,9 @@ mod common;
 mod labs;
 
 use common::{folder, users};
-use labrun::evidence::bpf::{Instruction, accepts, compile};
-use labrun::evidence::packet::Packet;
-use labrun::evidence::pcapng;
+use labrun::packet::bpf::{Instruction, accepts, compile};
+use labrun::packet::capture::Packet;
+use labrun::packet::pcapng;
 use labs::{Lab, have};
 use proptest::prelude::*;
 use std::process::Command;

@@ -5,12 +5,13 @@ mod common;
 
 use common::host::{self, expect, finish_within};
 use common::{User, command, folder, labrun, users, wait_for, write};
-use labrun::event::{self, Event};
-use labrun::evidence::packet::{Capture, Packet};
-use labrun::evidence::pcapng;
+use labrun::compile::script;
+use labrun::event;
+use labrun::event::Event;
 use labrun::lab::check;
-use labrun::lab::model::Client;
-use labrun::script;
+use labrun::packet::capture::{Capture, Packet};
+use labrun::packet::pcapng;
+use labrun::topology::model::Client;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};

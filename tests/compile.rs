@@ -2,11 +2,11 @@
 //! travels to a host. A change in the snapshot is a change of the contract between labrun and the
 //! runtime, so look at it.
 
+use labrun::compile::plan::{Action, plan};
+use labrun::compile::script;
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
-use labrun::lab::model::{Client, Lab};
-use labrun::plan::{Action, plan};
-use labrun::script;
+use labrun::topology::model::{Client, Lab};
 use std::process::{Command, Stdio};
 
 fn built_in(name: &str) -> Lab {

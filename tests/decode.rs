@@ -3,9 +3,9 @@
 
 mod captures;
 
-use labrun::evidence::decode::summary;
-use labrun::evidence::frame::{Body, Frame};
-use labrun::evidence::{dhcp4, dhcp6};
+use labrun::packet::decode::summary;
+use labrun::packet::frame::{Body, Frame};
+use labrun::packet::{dhcp4, dhcp6};
 use proptest::prelude::*;
 
 /// What a capture holds, a line a frame, but for what every kernel says at every link.

@@ -2,12 +2,12 @@
 
 mod captures;
 
-use labrun::evidence::ladder::{Extent, Ladder, Row};
-use labrun::evidence::packet::{Capture, Packet, Place};
+use labrun::analysis::ladder::{Extent, Ladder, Row};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
-use labrun::lab::model::Lab;
+use labrun::packet::capture::{Capture, Packet, Place};
 use labrun::text::width;
+use labrun::topology::model::Lab;
 use proptest::prelude::*;
 
 fn built_in(name: &str) -> Lab {

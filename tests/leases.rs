@@ -1,10 +1,10 @@
 //! What clients leave behind is read right. The samples in tests/data/leases are real: what each
 //! client left when it got its lease from dnsmasq in the lab `server`.
 
-use labrun::evidence::decode::hex;
-use labrun::evidence::dhcp6::duid_mac;
-use labrun::lab::model::{Client, ServerId};
-use labrun::run::lease::Lease;
+use labrun::packet::decode::hex;
+use labrun::packet::dhcp6::duid_mac;
+use labrun::steps::lease::Lease;
+use labrun::topology::model::{Client, ServerId};
 use proptest::prelude::*;
 use std::net::IpAddr;
 

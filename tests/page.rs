@@ -3,8 +3,8 @@
 
 mod runs;
 
+use labrun::record::run::Run;
 use labrun::report::html;
-use labrun::report::run::Run;
 use runs::{good, hostile, mixed};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
 //! Captures survive being written and read, and nothing that stands in a file can upset the reader.
 
-use labrun::evidence::packet::{Capture, Packet, Place};
-use labrun::evidence::pcapng;
+use labrun::packet::capture::{Capture, Packet, Place};
+use labrun::packet::pcapng;
 use proptest::prelude::*;
 
 fn written(capture: &Capture) -> Vec<u8> {

@@ -1,12 +1,12 @@
 //! Whatever a lab file holds, checking it ends in a lab or in mistakes with places, never in a panic;
 //! and whatever lab comes out compiles to a script that bash can read.
 
+use labrun::compile::script;
+use labrun::compile::{plan, quote};
 use labrun::lab::check;
-use labrun::lab::decode::parse_duration;
 use labrun::lab::find::BUILT_IN;
-use labrun::lab::model::Client;
-use labrun::script;
-use labrun::{plan, quote};
+use labrun::topology::model::Client;
+use labrun::yaml::decode::parse_duration;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -156,7 +156,7 @@ proptest! {
     /// `server` of an IPv6 lease: six bytes are a hardware address, more a DUID, anything else is refused.
     #[test]
     fn a_server_of_an_ipv6_lease_is_a_hardware_address_or_a_duid(bytes in proptest::collection::vec(any::<u8>(), 1..20)) {
-        use labrun::lab::model::{ServerId, StepKind};
+        use labrun::topology::model::{ServerId, StepKind};
         let text = bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
         let lab = check::lab(&format!(
             "lab: x\nbridges: [b]\nnodes: {{a: {{links: {{e: {{bridge: b, port: p}}}}}}}}\ntests: {{t: {{steps: [dhcp: {{node: a, link: e, family: 6, expect: {{server: \"{text}\"}}}}]}}}}\n"

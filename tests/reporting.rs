@@ -4,8 +4,8 @@ mod common;
 mod labs;
 
 use common::{User, users, wait_for};
+use labrun::record::run::{Run, SetupState};
 use labrun::report::merge;
-use labrun::report::run::{Run, SetupState};
 use labs::{Done, Lab, json_lines, run};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

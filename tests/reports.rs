@@ -2,9 +2,9 @@
 
 mod runs;
 
-use labrun::durations::Durations;
+use labrun::record::durations::Durations;
+use labrun::record::run::{Parted, Run, Setup, SetupState, TestRun};
 use labrun::report::files::Target;
-use labrun::report::run::{Parted, Run, Setup, SetupState, TestRun};
 use labrun::report::{Outcome, github, html, junit, merge, summary};
 use runs::{good, hostile, lab, mixed, run, test};
 use std::io::Write;

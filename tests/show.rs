@@ -4,11 +4,11 @@ mod captures;
 mod common;
 
 use common::{User, folder, labrun, text, users, write};
-use labrun::evidence::ladder::{Extent, Ladder};
-use labrun::evidence::packet::{Capture, Packet, Place};
-use labrun::evidence::pcapng;
+use labrun::analysis::ladder::{Extent, Ladder};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
+use labrun::packet::capture::{Capture, Packet, Place};
+use labrun::packet::pcapng;
 use std::path::Path;
 use std::process::Output;
 

@@ -2,8 +2,8 @@
 //! found; and what is as wanted passes.
 
 use labrun::lab::check;
-use labrun::lab::model::{Client, StepKind};
-use labrun::run::judge::{Seen, Verdict, judge};
+use labrun::steps::judge::{Seen, Verdict, judge};
+use labrun::topology::model::{Client, StepKind};
 
 /// The verdict on `seen` for a step that is written as `step` in a lab file.
 fn verdict(step: &str, seen: &Seen) -> Verdict {

@@ -9,9 +9,9 @@ pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, TestArgs};
 pub use vm::{VmArgs, VmVerb};
 
 use crate::host::HostKind;
-use crate::lab::model::Client;
-use crate::partition::Part;
+use crate::record::partition::Part;
 use crate::report::Format;
+use crate::topology::model::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -1,9 +1,10 @@
 //! How labs and tests are run, and what is told and kept of it.
 
-use crate::evidence::artifacts::{self, When};
-use crate::lab::model::Client;
-use crate::partition::Part;
+use crate::record::partition::Part;
+use crate::report::artifacts;
+use crate::report::artifacts::When;
 use crate::report::files::Target;
+use crate::topology::model::Client;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 

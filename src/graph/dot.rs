@@ -1,6 +1,6 @@
 //! A lab in Graphviz's DOT language.
 
-use super::picture::{Host, Picture};
+use crate::graph::picture::{Host, Picture};
 use crate::text::xml;
 use std::fmt::Write;
 

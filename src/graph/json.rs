@@ -1,7 +1,7 @@
 //! A lab's topology for programs. Names are those of the lab file, whatever they hold.
 
-use super::picture::{ports, runs_subject};
-use crate::lab::model::{End, Lab, Link, Node, Service};
+use crate::graph::picture::{ports, runs_subject};
+use crate::topology::model::{End, Lab, Link, Node, Service};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 

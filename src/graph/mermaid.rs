@@ -1,6 +1,6 @@
 //! A lab as a Mermaid flowchart.
 
-use super::picture::{Host, Picture, Socket};
+use crate::graph::picture::{Host, Picture, Socket};
 use std::fmt::Write;
 
 pub fn draw(picture: &Picture) -> String {

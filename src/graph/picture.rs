@@ -6,8 +6,8 @@
 //! addresses have the whole width.
 
 use crate::lab::file::Condition;
-use crate::lab::model::{End, GLOBAL, Lab, Link, Service};
 use crate::text::plain;
+use crate::topology::model::{End, GLOBAL, Lab, Link, Service};
 
 /// A lab to draw. All texts are plain ones: a single line, nothing invisible.
 #[derive(Debug)]

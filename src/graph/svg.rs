@@ -1,6 +1,6 @@
 //! A lab as SVG, laid out as in a terminal. Lengths are in pixels.
 
-use super::picture::{Host, Picture, Socket};
+use crate::graph::picture::{Host, Picture, Socket};
 use crate::text::{STYLE, length, xml};
 use std::fmt::Write;
 

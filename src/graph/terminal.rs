@@ -1,6 +1,6 @@
 //! A lab in a terminal.
 
-use super::picture::{Daemon, Host, Picture, Socket};
+use crate::graph::picture::{Daemon, Host, Picture, Socket};
 use crate::text::{cut, fit, paint, width};
 use std::iter::once;
 

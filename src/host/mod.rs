@@ -4,26 +4,24 @@
 //! followed by the requests of a session, so nothing is written to a disk on the way and any
 //! transport that carries a pipe will do.
 
-mod capturer;
-mod chunks;
-pub mod files;
-pub mod interrupt;
 mod kind;
-mod link;
+pub mod lima;
 pub mod native;
-mod program;
 pub mod remote;
 pub mod ssh;
-pub mod sync;
 pub mod tool;
+pub mod transfer;
 
-pub use files::Files;
 pub use kind::HostKind;
 pub use native::Native;
 pub use remote::Remote;
+pub use transfer::files::Files;
 
-use crate::event::{self, Event};
-use crate::vm::{Vm, template::Wishes};
+use crate::event;
+use crate::event::Event;
+use crate::host::lima::Vm;
+use crate::host::lima::template::Wishes;
+use crate::interrupt;
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle, cmd};
 use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write};

@@ -1,8 +1,9 @@
 //! This machine.
 
-use super::files::Build;
-use super::{BOOTSTRAP, Process, Stream, apart, interrupt};
 use crate::error::Failure;
+use crate::host::transfer::files::Build;
+use crate::host::{BOOTSTRAP, Process, Stream, apart};
+use crate::interrupt;
 use anyhow::{Context, Result, bail};
 use duct::{Expression, cmd};
 use std::ffi::OsStr;
@@ -73,7 +74,7 @@ impl Native {
     /// If bash cannot be started.
     pub fn run_in_terminal(&self, script: &str, arguments: &[String]) -> Result<i32> {
         let words = ["bash", "-c", script, "labrun"].into_iter().map(String::from).chain(arguments.iter().cloned());
-        super::in_terminal(&self.words(words))
+        crate::host::in_terminal(&self.words(words))
     }
 
     fn words(&self, words: impl Iterator<Item = String>) -> Vec<String> {

@@ -4,9 +4,9 @@
 //! `scripts/remote.sh`, which comes along as base64: it means the same to every login shell, and
 //! leaves standard input to the script and its requests.
 
-use super::{BOOTSTRAP, Process, Stream};
+use crate::compile::quote;
 use crate::error::Failure;
-use crate::quote;
+use crate::host::{BOOTSTRAP, Process, Stream};
 use anyhow::{Context, Result};
 use base64::Engine;
 use duct::{Expression, cmd};
@@ -111,7 +111,7 @@ impl Remote {
 
     fn interactive(&self, words: Vec<String>) -> Result<i32> {
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        super::in_terminal(&self.machine.command(terminal, &words))
+        crate::host::in_terminal(&self.machine.command(terminal, &words))
     }
 
     /// Notes how labs run there.

@@ -1,6 +1,6 @@
 //! A machine that is reached by ssh, with the user's own configuration, keys and agent.
 
-use super::remote::Machine;
+use crate::host::remote::Machine;
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,6 +1,6 @@
 //! Programs on this machine that are no lab's, such as limactl.
 
-use super::interrupt;
+use crate::interrupt;
 use anyhow::{Context, Result};
 use duct::{Expression, cmd};
 use std::io::{BufRead, BufReader};

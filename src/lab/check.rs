@@ -1,11 +1,13 @@
 //! From a lab file to a checked lab: every reference resolved, every rule applied, and all mistakes
 //! reported together.
 
-use super::check_tests;
-use super::decode::{At, Problem, Problems, Reader, quoted, suggest};
-use super::file::{self, BridgeFile, LabFile, LinkFile, NodeFile, RouteFile};
-use super::model::*;
-use super::{tree, values, vlan};
+use crate::lab::file;
+use crate::lab::file::{BridgeFile, LabFile, LinkFile, NodeFile, RouteFile};
+use crate::steps::check as check_tests;
+use crate::topology::model::*;
+use crate::topology::vlan;
+use crate::yaml::decode::{At, Problem, Problems, Reader, quoted, suggest};
+use crate::yaml::{tree, values};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -29,9 +31,9 @@ pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Problem>> {
 }
 
 /// The file being checked.
-pub(super) struct Check<'a> {
-    pub(super) file: &'a LabFile,
-    pub(super) problems: &'a Problems,
+pub(crate) struct Check<'a> {
+    pub(crate) file: &'a LabFile,
+    pub(crate) problems: &'a Problems,
 }
 
 impl Check<'_> {
@@ -59,11 +61,11 @@ impl Check<'_> {
     }
 
     /// Notes a mistake at `at`.
-    pub(super) fn wrong<T>(&self, at: &At<T>, message: impl Into<String>) {
+    pub(crate) fn wrong<T>(&self, at: &At<T>, message: impl Into<String>) {
         self.problems.add(at.place, &at.path, message);
     }
 
-    pub(super) fn name(&self, what: &str, name: &At<String>) {
+    pub(crate) fn name(&self, what: &str, name: &At<String>) {
         // A missing name is reported as a missing field.
         if name.place != tree::Place::default()
             && !self.problems.are_at(name.place)
@@ -74,7 +76,7 @@ impl Check<'_> {
     }
 
     /// Notes that `name` refers to nothing, unless it is already known to be missing.
-    pub(super) fn unknown<'n>(&self, what: &str, name: &At<String>, known: impl Iterator<Item = &'n str> + Clone) {
+    pub(crate) fn unknown<'n>(&self, what: &str, name: &At<String>, known: impl Iterator<Item = &'n str> + Clone) {
         if name.value.is_empty() {
             return;
         }
@@ -285,7 +287,7 @@ fn nets(addresses: &[At<Option<IpNet>>]) -> Vec<IpNet> {
 
 /// Names that `ip -batch` could misread stand for themselves only in labrun; the kernel's name is
 /// another then.
-pub(super) fn handle(name: &str, index: usize) -> Handle {
+pub(crate) fn handle(name: &str, index: usize) -> Handle {
     let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     // The underscore keeps it apart from every plain name.

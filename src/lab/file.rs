@@ -1,13 +1,13 @@
 //! The lab file as it is written: field by field, nothing resolved yet.
 //!
-//! This mirrors the YAML. What refers to something else is still text with its place; [`super::check`]
-//! resolves it. The tests of a lab are read by [`super::file_tests`].
+//! This mirrors the YAML. What refers to something else is still text with its place; [`crate::lab::check`]
+//! resolves it. The tests of a lab are read by [`crate::steps::file`].
 
-use super::decode::{At, Fields, MAX_WAIT, Reader, quoted};
-use super::file_tests::{TestFile, test};
-use super::tree::Value;
-use super::values;
-use super::vlan::{VlanFile, vlans};
+use crate::steps::file::{TestFile, test};
+use crate::topology::vlan::{VlanFile, vlans};
+use crate::yaml::decode::{At, Fields, MAX_WAIT, Reader, quoted};
+use crate::yaml::tree::Value;
+use crate::yaml::values;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;

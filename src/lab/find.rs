@@ -1,11 +1,11 @@
 //! Which labs there are, and which of them the words of a command line mean.
 
-use super::check;
-use super::decode::{Problem, quoted, suggest};
-use super::file::Condition;
-use super::model::{Lab, StepKind};
 use crate::error::Failure;
-use crate::subject::is_repository_of;
+use crate::lab::check;
+use crate::lab::file::Condition;
+use crate::run::subject::is_repository_of;
+use crate::topology::model::{Lab, StepKind};
+use crate::yaml::decode::{Problem, quoted, suggest};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! What a run says at its end, above the counts: the failed tests again, the slowest, the skipped.
 
-use super::run::{Run, seconds};
-use super::{Outcome, count};
+use crate::record::run::{Run, seconds};
 use crate::report::files::Kind;
+use crate::report::{Outcome, count};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

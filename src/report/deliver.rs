@@ -1,9 +1,10 @@
 //! The end of a run: everything that was asked for is written, and the summary printed.
 
-use super::files::{self, Kind, Target};
-use super::run::Run;
-use super::{Message, Reporter, closing, github, summary};
 use crate::error::Exit;
+use crate::record::run::Run;
+use crate::report::files;
+use crate::report::files::{Kind, Target};
+use crate::report::{Message, Reporter, closing, github, summary};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::Write;
@@ -36,7 +37,7 @@ pub fn deliver(run: &Run, targets: &[Target], notes: &[String], reporter: &mut R
     if run.interrupted {
         reporter.tell(&Message::Note { text: "interrupted, and cleaned up".into() });
     } else {
-        let super::run::Totals { passed, failed, errors, skipped } = run.totals;
+        let crate::record::run::Totals { passed, failed, errors, skipped } = run.totals;
         reporter.tell(&Message::Summary { passed, failed, errors, skipped, time: Duration::from_millis(run.ms) });
     }
     match run.exit() {

@@ -1,9 +1,9 @@
 //! Reports as files: what `--report` names, and the one place that writes.
 
-use super::run::Run;
-use super::{html, junit};
 use crate::error::Failure;
-use crate::lab::decode::{quoted, suggest};
+use crate::record::run::Run;
+use crate::report::{html, junit};
+use crate::yaml::decode::{quoted, suggest};
 use anyhow::{Context, Result};
 use std::fmt;
 use std::fs::{self, File};

@@ -4,10 +4,10 @@
 //! not become one, so such lines stand between `stop-commands` and its token
 //! (docs.github.com, "Workflow commands for GitHub Actions").
 
-use super::files::Target;
-use super::plain;
-use super::run::{Run, SetupState, TestRun};
-use super::{Message, Outcome};
+use crate::record::run::{Run, SetupState, TestRun};
+use crate::report::files::Target;
+use crate::report::plain;
+use crate::report::{Message, Outcome};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -158,7 +158,7 @@ pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
     }));
     let mut warnings: Vec<(String, String)> = Vec::new();
     for (reason, tests) in run.skips() {
-        let title = format!("{} skipped", super::count(tests.len(), "test"));
+        let title = format!("{} skipped", crate::report::count(tests.len(), "test"));
         let kind = if run.strict { "error" } else { "warning" };
         let line = annotate(kind, Vec::new(), title.clone(), &[reason.to_string(), tests.join(" ")]);
         if run.strict { &mut errors } else { &mut warnings }.push((title, line));

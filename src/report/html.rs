@@ -3,8 +3,8 @@
 //! Its policy (Content-Security-Policy) forbids both to the browser as well, whatever came in with a log
 //! or with a drawing from another machine.
 
-use super::run::{LabRun, Run, SetupState, TestRun, seconds};
-use super::{Outcome, count};
+use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
+use crate::report::{Outcome, count};
 use std::path::{Component, Path};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
@@ -171,7 +171,7 @@ fn story(lines: &[String]) -> String {
     format!("<pre class=\"story\">{}</pre>\n", lines.iter().enumerate().map(line).collect::<Vec<_>>().join("\n"))
 }
 
-fn log(log: &super::run::Log) -> String {
+fn log(log: &crate::record::run::Log) -> String {
     let cut = if log.left_out > 0 { format!("… {} bytes before this are left out\n", log.left_out) } else { String::new() };
     format!(
         "<details class=\"log\"><summary><code>{}</code></summary><pre tabindex=\"0\">{cut}{}</pre></details>\n",

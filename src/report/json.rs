@@ -1,7 +1,7 @@
 //! One JSON object a line, as docs/json.md describes them.
 
-use super::Message;
+use crate::report::Message;
 
 pub fn tell(message: &Message) {
-    super::print_line(&serde_json::to_string(message).expect("messages are plain data"));
+    crate::report::print_line(&serde_json::to_string(message).expect("messages are plain data"));
 }

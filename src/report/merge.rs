@@ -1,8 +1,8 @@
 //! Joins the JSON reports of the parts of a run.
 
-use super::run::{FORMAT, Run};
 use crate::error::Failure;
-use crate::partition::Part;
+use crate::record::partition::Part;
+use crate::record::run::{FORMAT, Run};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,6 @@
 //! What a run tells the outside: messages as it goes, and reports at its end.
 
+pub mod artifacts;
 mod closing;
 pub mod deliver;
 pub mod files;
@@ -11,16 +12,15 @@ pub mod merge;
 pub(crate) mod plain;
 pub mod record;
 mod reporter;
-pub mod run;
 pub mod summary;
 mod terminal;
 mod wrap;
 
 pub use reporter::{Format, Reporter};
 
-use crate::evidence::Evidence;
-use crate::lab::model::{Lab, Test};
-use crate::quote::shell;
+use crate::analysis::Evidence;
+use crate::compile::quote::shell;
+use crate::topology::model::{Lab, Test};
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -247,7 +247,7 @@ pub fn columns() -> usize {
 pub fn print_line(text: &str) {
     use std::io::Write;
     if writeln!(std::io::stdout().lock(), "{text}").is_err() {
-        crate::host::interrupt::stop();
+        crate::interrupt::stop();
     }
 }
 
@@ -304,5 +304,5 @@ pub fn result_lines(result: &TestResult) -> Vec<String> {
 /// The last line of a run, in the form test runners use.
 pub fn summary_line(message: &Message) -> String {
     let Message::Summary { passed, failed, errors, skipped, time } = *message else { return String::new() };
-    run::Totals { passed, failed, errors, skipped }.line(time)
+    crate::record::run::Totals { passed, failed, errors, skipped }.line(time)
 }

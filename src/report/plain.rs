@@ -1,13 +1,13 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use super::{Message, Outcome, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
+use crate::report::{Message, Outcome, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
 
 /// How wide ladders are: the logs of continuous integration have room for details.
 const LADDER: usize = 132;
 
 pub fn tell(message: &Message) {
     if let Some(text) = text(message) {
-        super::print_line(&text);
+        crate::report::print_line(&text);
     }
 }
 

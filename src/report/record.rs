@@ -1,10 +1,10 @@
 //! Collects what happens in a run, for the reports.
 
-use super::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
-use super::{Message, Outcome, SubjectInfo, TestResult};
 use crate::graph;
 use crate::lab::find::Chosen;
-use crate::lab::model::{Lab, Test};
+use crate::record::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
+use crate::report::{Message, Outcome, SubjectInfo, TestResult};
+use crate::topology::model::{Lab, Test};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -76,7 +76,7 @@ impl<'a> Recorder<'a> {
 
     /// The run, which took `time`.
     pub fn finish(mut self, time: Duration, strict: bool, partition: Option<Parted>, unrun: &Unrun) -> Run {
-        let interrupted = crate::host::interrupt::interrupted();
+        let interrupted = crate::interrupt::interrupted();
         let mut tests = Vec::new();
         for chosen in self.chosen {
             for index in &chosen.tests {

@@ -1,9 +1,10 @@
 //! The three ways of telling what happens, and GitHub's.
 
-use super::closing::{self, Line};
-use super::github::Groups;
-use super::terminal::Terminal;
-use super::{Message, json, plain, print_line};
+use crate::report::closing;
+use crate::report::closing::Line;
+use crate::report::github::Groups;
+use crate::report::terminal::Terminal;
+use crate::report::{Message, json, plain, print_line};
 use std::io::IsTerminal;
 
 /// How results are printed.
@@ -91,7 +92,7 @@ impl Reporter {
         match self {
             Reporter::Terminal(terminal) => terminal.closing(lines),
             Reporter::Plain => lines.iter().for_each(|line| print_line(&closing::plain(line))),
-            Reporter::GitHub(_) => lines.iter().for_each(|line| print_line(&super::github::safe(&closing::plain(line)))),
+            Reporter::GitHub(_) => lines.iter().for_each(|line| print_line(&crate::report::github::safe(&closing::plain(line)))),
             Reporter::Json => {}
         }
     }

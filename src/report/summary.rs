@@ -1,8 +1,8 @@
 //! The step summary of GitHub Actions: Markdown with a table, the ladders of what failed, the topologies.
 
-use super::run::{LabRun, Run, SetupState, TestRun, seconds};
-use super::{Outcome, count};
-use crate::evidence::ladder::Extent;
+use crate::analysis::ladder::Extent;
+use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
+use crate::report::{Outcome, count};
 
 /// What GitHub takes of a step, in bytes.
 pub const LIMIT: usize = 1 << 20;

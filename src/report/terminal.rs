@@ -1,8 +1,8 @@
 //! Lines and progress for a terminal.
 
-use super::closing::Line;
-use super::wrap::wrap;
-use super::{Message, Outcome, TestResult, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
+use crate::report::closing::Line;
+use crate::report::wrap::wrap;
+use crate::report::{Message, Outcome, TestResult, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Terminal {
 impl Terminal {
     /// With colour where that is wanted.
     pub fn new() -> Terminal {
-        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: super::colours() }
+        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: crate::report::colours() }
     }
 
     /// Prints `message`.
@@ -93,7 +93,7 @@ impl Terminal {
         self.line(format!("{symbol} {name}{}  {detail}", self.paint("2", &time)).trim_end());
         self.details(&result_lines(result));
         if let Some((ladder, extent)) = result.evidence.shown() {
-            let columns = super::columns();
+            let columns = crate::report::columns();
             let lines = if self.colour { ladder.coloured(columns, extent) } else { ladder.text(columns, extent) };
             lines.iter().for_each(|line| self.line(line));
         }
@@ -122,9 +122,9 @@ impl Terminal {
     /// Prints `text`, with what does not fit into its line below it, `indent` columns to the right.
     fn wrapped(&self, text: &str, indent: usize) {
         // What is narrower than that is no place for a lab.
-        let columns = super::columns().max(40);
+        let columns = crate::report::columns().max(40);
         // Above the spinners, if there are any.
-        self.progress.suspend(|| wrap(text, columns, indent).iter().for_each(|line| super::print_line(line)));
+        self.progress.suspend(|| wrap(text, columns, indent).iter().for_each(|line| crate::report::print_line(line)));
     }
 
     fn spin(&mut self, key: &str, text: &str) {

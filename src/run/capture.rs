@@ -1,15 +1,16 @@
 //! A test's packets: from before its first to behind its last step.
 
-use super::session::Session;
-use crate::event::{self, Event};
-use crate::evidence::ladder::Ladder;
-use crate::evidence::pcapng;
-use crate::lab::model::{GLOBAL, Test};
+use crate::analysis::ladder::Ladder;
+use crate::event;
+use crate::event::Event;
+use crate::packet::pcapng;
 use crate::report::TestResult;
+use crate::run::session::Session;
+use crate::topology::model::{GLOBAL, Test};
 
 impl Session<'_> {
     /// Begins `test`: from here on, all that it causes is captured.
-    pub(super) fn begin(&mut self, test: &Test) {
+    pub(crate) fn begin(&mut self, test: &Test) {
         // Inside, nodes are known by their namespaces only.
         let nodes = self.lab.nodes.iter().filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
         let handles: Vec<&str> = std::iter::once(GLOBAL).chain(nodes.map(|node| node.handle.0.as_str())).collect();
@@ -23,7 +24,7 @@ impl Session<'_> {
     }
 
     /// Ends the capture of the test, into `result`.
-    pub(super) fn captured(&mut self, result: &mut TestResult) {
+    pub(crate) fn captured(&mut self, result: &mut TestResult) {
         let mut file = Vec::new();
         self.process.requests.send("captured");
         while self.no_capture.is_none() {

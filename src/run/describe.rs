@@ -1,6 +1,7 @@
 //! What the runtime reports as missing or broken, in words.
 
-use crate::event::{self, Missing};
+use crate::event;
+use crate::event::Missing;
 use crate::host::Host;
 use std::time::Duration;
 

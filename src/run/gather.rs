@@ -1,12 +1,12 @@
 //! What is kept of a test as it runs: the output of its steps, and the files that the runtime gathers
 //! (scripts/gather.sh). Both end up in a folder, if they are kept.
 
-use super::judge::Seen;
-use super::session::{Down, Session};
 use crate::event::Event;
-use crate::host::interrupt;
-use crate::lab::model::{Lab, Step, StepKind};
+use crate::interrupt;
 use crate::report::{Message, Outcome, TestResult};
+use crate::run::session::{Down, Session};
+use crate::steps::judge::Seen;
+use crate::topology::model::{Lab, Step, StepKind};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ impl Gathered {
 
 impl Session<'_> {
     /// Has the state of everything reported, once, if artifacts of this result are kept.
-    pub(super) fn gather(&mut self, result: &TestResult) {
+    pub(crate) fn gather(&mut self, result: &TestResult) {
         if self.gathered.has_state() || !self.options.artifacts.keeps(result.outcome) {
             return;
         }

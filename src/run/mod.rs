@@ -3,9 +3,8 @@
 mod capture;
 pub mod describe;
 pub mod gather;
-pub mod judge;
-pub mod lease;
 pub mod options;
 pub mod path;
 pub mod session;
+pub mod subject;
 mod test;

@@ -1,9 +1,9 @@
 //! How labs are run.
 
-use crate::evidence::artifacts::{Artifacts, When};
 use crate::host::Host;
-use crate::lab::model::{Client, Lab};
-use crate::subject::Given;
+use crate::report::artifacts::{Artifacts, When};
+use crate::run::subject::Given;
+use crate::topology::model::{Client, Lab};
 use std::path::PathBuf;
 
 /// How labs are run, the same for all labs of a run.

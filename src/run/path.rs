@@ -1,9 +1,9 @@
 //! The path rules of a test at its end: what is not kept fails it.
 
-use crate::evidence::bpf;
-use crate::evidence::path::{Filters, Violation, judge};
-use crate::lab::model::{Lab, Test};
+use crate::packet::bpf;
 use crate::report::{Outcome, TestResult};
+use crate::rules::path::{Filters, Violation, judge};
+use crate::topology::model::{Lab, Test};
 use anyhow::Result;
 
 /// Judges the rules of `test`, all of whose steps held, from the capture in `result`. What cannot be

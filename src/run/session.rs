@@ -1,14 +1,16 @@
 //! One lab, from set-up to clean-up: drives the runtime's session, and tells what it reports.
 
-use super::describe::{describe_missing, describe_service};
-use super::gather::Gathered;
-use super::options::Options;
-use crate::event::{self, Event};
-use crate::host::{Process, interrupt};
-use crate::lab::model::{Lab, Test};
+use crate::compile::script;
+use crate::event;
+use crate::event::Event;
+use crate::host::Process;
+use crate::interrupt;
 use crate::report::{Message, Outcome, SubjectInfo, TestResult};
-use crate::script;
-use crate::subject::Given;
+use crate::run::describe::{describe_missing, describe_service};
+use crate::run::gather::Gathered;
+use crate::run::options::Options;
+use crate::run::subject::Given;
+use crate::topology::model::{Lab, Test};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -25,18 +27,18 @@ pub enum Down {
 
 /// A lab and the process that drives it.
 pub struct Session<'a> {
-    pub(super) lab: &'a Lab,
-    pub(super) options: &'a Options,
-    pub(super) process: Process,
-    pub(super) tell: &'a dyn Fn(Message),
-    pub(super) instance: String,
+    pub(crate) lab: &'a Lab,
+    pub(crate) options: &'a Options,
+    pub(crate) process: Process,
+    pub(crate) tell: &'a dyn Fn(Message),
+    pub(crate) instance: String,
     subject: Option<SubjectInfo>,
     /// Lines about services that failed, collected until somebody asks.
-    pub(super) trouble: Vec<String>,
+    pub(crate) trouble: Vec<String>,
     /// Why nothing can be captured.
-    pub(super) no_capture: Option<String>,
+    pub(crate) no_capture: Option<String>,
     /// For the artifacts of the test that runs.
-    pub(super) gathered: Gathered,
+    pub(crate) gathered: Gathered,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
 }
@@ -122,7 +124,7 @@ impl<'a> Session<'a> {
     }
 
     /// The next event; what is the same at all times is dealt with here.
-    pub(super) fn next(&mut self) -> Option<Event> {
+    pub(crate) fn next(&mut self) -> Option<Event> {
         let event = self.process.event()?;
         match &event {
             Event::Subject { program, how, path } => {
@@ -152,7 +154,7 @@ impl<'a> Session<'a> {
         Some(event)
     }
 
-    pub(super) fn log(&self, source: &str, line: &str) {
+    pub(crate) fn log(&self, source: &str, line: &str) {
         (self.tell)(Message::Log { lab: self.lab.name.clone(), source: source.into(), line: line.into() });
     }
 

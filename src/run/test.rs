@@ -1,13 +1,14 @@
 //! One test in a lab that is up: its steps, and the lab put back behind them.
 
-use super::gather::Gathered;
-use super::judge::{Seen, Verdict, judge};
-use super::path::path;
-use super::session::Session;
-use crate::event::{self, Event};
-use crate::host::interrupt;
-use crate::lab::model::{Patience, Step, StepKind, Test};
+use crate::event;
+use crate::event::Event;
+use crate::interrupt;
 use crate::report::{Message, Outcome, TestResult, count};
+use crate::run::gather::Gathered;
+use crate::run::path::path;
+use crate::run::session::Session;
+use crate::steps::judge::{Seen, Verdict, judge};
+use crate::topology::model::{Patience, Step, StepKind, Test};
 use std::time::{Duration, Instant};
 
 impl Session<'_> {

@@ -1,16 +1,18 @@
 //! `labrun capture`: the packets of a lab that is up, as they come.
 
-use super::running;
 use crate::cli::{CaptureArgs, Cli};
+use crate::compile::script;
 use crate::error::{Exit, Failure};
-use crate::evidence::artifacts::FOLDER;
-use crate::evidence::decode::{self, Summary};
-use crate::evidence::packet::Packet;
-use crate::evidence::pcap::Reader;
-use crate::evidence::{bpf, pcapng};
-use crate::host::{Files, interrupt};
+use crate::host::Files;
+use crate::interrupt;
+use crate::packet::capture::Packet;
+use crate::packet::decode;
+use crate::packet::decode::Summary;
+use crate::packet::pcap::Reader;
+use crate::packet::{bpf, pcapng};
+use crate::report::artifacts::FOLDER;
 use crate::report::count;
-use crate::script;
+use crate::verbs::running;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Write};
@@ -94,7 +96,7 @@ pub fn line(packet: &Packet, began: u64) -> String {
 /// If the kernel refuses, or is not Linux.
 #[cfg(target_os = "linux")]
 pub fn capturer(namespaces: &[String], live: bool) -> Result<u8> {
-    crate::evidence::capturer::run(namespaces, live)?;
+    crate::agent::capturer::run(namespaces, live)?;
     Ok(Exit::Passed as u8)
 }
 

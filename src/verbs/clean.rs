@@ -1,10 +1,10 @@
 //! `labrun clean`.
 
-use super::running::{collect, hosts, noun};
 use crate::cli::Cli;
 use crate::error::Exit;
 use crate::event::Event;
 use crate::report::{Message, Reporter};
+use crate::verbs::running::{collect, hosts, noun};
 use anyhow::Result;
 
 /// Takes instances down, all if none is named. Works without any lab file.

@@ -1,16 +1,16 @@
 //! `labrun doctor`: what this machine lacks, and how to get it.
 
-use super::running::host;
 use crate::cli::Cli;
+use crate::compile::script;
 use crate::error::Exit;
 use crate::event::{Event, Missing};
-use crate::evidence::artifacts::FOLDER;
 use crate::host::{Files, Host};
 use crate::lab::find::Labs;
-use crate::lab::model::{Client, Lab};
 use crate::outln;
+use crate::report::artifacts::FOLDER;
 use crate::run::describe::{describe_missing, install_command};
-use crate::script;
+use crate::topology::model::{Client, Lab};
+use crate::verbs::running::host;
 use anyhow::Result;
 use std::path::Path;
 

@@ -2,10 +2,10 @@
 //! found out by the verbs that may start programs, before any lab is.
 
 use crate::error::Failure;
-use crate::evidence::bpf;
-use crate::lab::decode::{At, Problem};
 use crate::lab::find::{Chosen, show_problems};
-use crate::lab::model::Lab;
+use crate::packet::bpf;
+use crate::topology::model::Lab;
+use crate::yaml::decode::{At, Problem};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.
 pub fn problems(lab: &Lab) -> Vec<Problem> {

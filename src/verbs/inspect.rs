@@ -1,15 +1,15 @@
 //! What only reads lab files: `check`, `script`, `graph`.
 
-use super::filters;
 use crate::cli::Cli;
+use crate::compile::script as compiler;
 use crate::error::{Exit, Failure};
 use crate::graph;
 use crate::lab::check;
 use crate::lab::find::{Labs, show_problems};
-use crate::lab::model::Client;
 use crate::outln;
 use crate::report::{Format, colours, columns};
-use crate::script as compiler;
+use crate::topology::model::Client;
+use crate::verbs::filters;
 use anyhow::Result;
 use std::path::PathBuf;
 

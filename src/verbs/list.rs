@@ -1,11 +1,12 @@
 //! `labrun list`.
 
 use crate::cli::Cli;
-use crate::durations::Durations;
 use crate::error::{Exit, Failure};
 use crate::lab::find::{Chosen, Labs, Origin};
 use crate::outln;
-use crate::partition::{self, Part};
+use crate::record::durations::Durations;
+use crate::record::partition;
+use crate::record::partition::Part;
 use crate::report::Format;
 use anyhow::Result;
 use serde_json::json;

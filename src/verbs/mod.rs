@@ -16,13 +16,14 @@ pub mod vm;
 
 use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
-use crate::evidence::artifacts::{Artifacts, FOLDER, When};
 use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
-use crate::lab::model::Lab;
+use crate::report::artifacts::{Artifacts, FOLDER, When};
 use crate::report::{Format, Message};
 use crate::run::options::Options;
-use crate::subject::{self, Subjects};
+use crate::run::subject;
+use crate::run::subject::Subjects;
+use crate::topology::model::Lab;
 use anyhow::Result;
 use std::path::PathBuf;
 

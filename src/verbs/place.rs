@@ -1,17 +1,18 @@
 //! Which labs of a run go where: with `auto`, those that this kernel cannot run go into the VM, if the
 //! user has one.
 
-use super::running::{kind, new};
 use crate::cli::Cli;
+use crate::compile::script;
 use crate::event::Event;
+use crate::host::lima::Vm;
+use crate::host::lima::progress::Progress;
+use crate::host::lima::provision::needs;
+use crate::host::lima::template::Wishes;
 use crate::host::{Host, HostKind};
 use crate::lab::find::Labs;
-use crate::lab::model::{Client, Lab, Subject};
-use crate::script;
-use crate::subject::is_repository_of;
-use crate::vm::progress::Progress;
-use crate::vm::provision::needs;
-use crate::vm::{Vm, template::Wishes};
+use crate::run::subject::is_repository_of;
+use crate::topology::model::{Client, Lab, Subject};
+use crate::verbs::running::{kind, new};
 use anyhow::Result;
 use std::path::Path;
 

@@ -1,9 +1,10 @@
 //! `labrun report`.
 
 use crate::cli::{Cli, ReportArgs};
-use crate::durations::Durations;
 use crate::error::Failure;
-use crate::report::files::{self, Target};
+use crate::record::durations::Durations;
+use crate::report::files;
+use crate::report::files::Target;
 use crate::report::{Reporter, deliver, merge as joining};
 use anyhow::Result;
 use std::path::PathBuf;

@@ -1,14 +1,17 @@
 //! What is asked of labs that are up: `status`, `exec`, `shell`, `logs`.
 
 use crate::cli::Cli;
+use crate::compile::script;
 use crate::error::{Exit, Failure};
-use crate::event::{self, Event};
+use crate::event;
+use crate::event::Event;
+use crate::host::lima::Vm;
+use crate::host::lima::progress::Progress;
+use crate::host::lima::template::Wishes;
 use crate::host::{Host, HostKind};
-use crate::lab::decode::{quoted, suggest};
 use crate::outln;
 use crate::report::{Format, Message, Reporter};
-use crate::script;
-use crate::vm::{Vm, progress::Progress, template::Wishes};
+use crate::yaml::decode::{quoted, suggest};
 use anyhow::Result;
 use serde_json::json;
 use std::env::consts::OS;
@@ -235,7 +238,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     host.check()?;
     match failed {
         Some(message) => Err(Failure::usage(message).into()),
-        None if crate::host::interrupt::interrupted() => Ok(Exit::Interrupted as u8),
+        None if crate::interrupt::interrupted() => Ok(Exit::Interrupted as u8),
         None => Ok(Exit::Passed as u8),
     }
 }

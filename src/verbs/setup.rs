@@ -1,15 +1,16 @@
 //! `labrun setup`.
 
-use super::{options, place, prepare};
 use crate::cli::{Cli, RunArgs};
+use crate::compile::quote::shell;
 use crate::error::{Exit, Failure};
-use crate::host::{HostKind, interrupt};
+use crate::host::HostKind;
+use crate::interrupt;
 use crate::lab::find::Labs;
-use crate::lab::model::Lab;
-use crate::quote::shell;
 use crate::report::{Format, Message, Reporter, commands};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
+use crate::topology::model::Lab;
+use crate::verbs::{options, place, prepare};
 use anyhow::Result;
 use std::sync::Mutex;
 

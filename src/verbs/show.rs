@@ -1,16 +1,17 @@
 //! `labrun capture show`: the ladder of a capture in a file, or its packets one by one.
 
-use super::capture::line;
+use crate::analysis::ladder;
+use crate::analysis::ladder::{Extent, Ladder};
 use crate::cli::{Cli, ShowArgs};
 use crate::error::{Exit, Failure};
-use crate::evidence::artifacts::FOLDER;
-use crate::evidence::ladder::{self, Extent, Ladder};
-use crate::evidence::packet::{Capture, Place};
-use crate::evidence::pcapng;
 use crate::lab::find::Labs;
-use crate::lab::model::Lab;
 use crate::outln;
+use crate::packet::capture::{Capture, Place};
+use crate::packet::pcapng;
+use crate::report::artifacts::FOLDER;
 use crate::report::{Format, colours, columns, count};
+use crate::topology::model::Lab;
+use crate::verbs::capture::line;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,22 +1,25 @@
 //! `labrun test`.
 
-use super::{filters, options, place, prepare};
+use crate::analysis::ladder::Extent;
 use crate::cli::{Cli, TestArgs};
-use crate::durations::Durations;
 use crate::error::Failure;
-use crate::evidence::artifacts::Artifacts;
-use crate::evidence::ladder::Extent;
-use crate::host::{HostKind, interrupt};
+use crate::host::HostKind;
+use crate::interrupt;
 use crate::lab::find::{Chosen, Labs};
-use crate::lab::model::{StepKind, Test};
-use crate::partition::{self, Part};
-use crate::report::files::{self, Target};
+use crate::record::durations::Durations;
+use crate::record::partition;
+use crate::record::partition::Part;
+use crate::record::run::Parted;
+use crate::report::artifacts::Artifacts;
+use crate::report::files;
+use crate::report::files::Target;
 use crate::report::record::{Recorder, Unrun};
-use crate::report::run::Parted;
 use crate::report::{Message, Outcome, Reporter, TestResult, deliver, github};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
-use crate::subject::{Given, Subjects};
+use crate::run::subject::{Given, Subjects};
+use crate::topology::model::{StepKind, Test};
+use crate::verbs::{filters, options, place, prepare};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -3,12 +3,12 @@
 use crate::cli::{Cli, VmArgs, VmVerb};
 use crate::error::Exit;
 use crate::host::Remote;
+use crate::host::lima::Vm;
+use crate::host::lima::limactl::Instance;
+use crate::host::lima::progress::Progress;
+use crate::host::lima::template::Wishes;
 use crate::outln;
 use crate::report::{Format, count};
-use crate::vm::Vm;
-use crate::vm::limactl::Instance;
-use crate::vm::progress::Progress;
-use crate::vm::template::Wishes;
 use anyhow::Result;
 use serde_json::json;
 

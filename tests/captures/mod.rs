@@ -3,7 +3,7 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
-use labrun::evidence::packet::{Capture, Packet, Place};
+use labrun::packet::capture::{Capture, Packet, Place};
 use std::path::Path;
 
 /// All of them, by name.

@@ -2,8 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
-use labrun::evidence::ladder::{Ladder, Row};
-use labrun::report::run::{FORMAT, LabRun, Log, Run, Setup, SetupState, TestRun, Totals};
+use labrun::analysis::ladder::{Ladder, Row};
+use labrun::record::run::{FORMAT, LabRun, Log, Run, Setup, SetupState, TestRun, Totals};
 use labrun::report::{Outcome, SubjectInfo};
 
 /// A run with an outcome of every kind.

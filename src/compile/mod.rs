@@ -1,0 +1,5 @@
+//! From a checked lab to the bash program that brings it up.
+
+pub mod plan;
+pub mod quote;
+pub mod script;

@@ -1,0 +1,217 @@
+//! What is done, in which order, to bring a checked lab up.
+//!
+//! The order matters: settings before links (duplicate address detection is read when a link comes
+//! up), but those of a single link right behind it, links with their peers created in place (moving one costs fifteen times as much), addresses
+//! before routes, everything before the services.
+
+use crate::topology::model::*;
+use sha2::{Digest, Sha256};
+
+/// One action. The runtime has a function for each.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Create these network namespaces.
+    Nodes(Vec<Handle>),
+    /// Write settings below /proc/sys, from within a namespace. A leading `?` means: if it exists.
+    Sysctls(Handle, Vec<(String, String)>),
+    /// Run these `ip` commands in the lab's own namespace.
+    Links(Vec<Vec<String>>),
+    /// Run these `ip` commands, which make VLANs, in this namespace.
+    Vlans(Handle, Vec<Vec<String>>),
+    /// Run the `ip` commands of [`Plan::addresses`] for this namespace.
+    Addresses(Handle),
+    /// Load an nftables ruleset.
+    Rules(Handle, String),
+}
+
+/// The ordered actions for one lab, up to its services.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// In this order.
+    pub actions: Vec<Action>,
+    /// For each namespace the `ip` commands that give it its addresses and routes. They are run once
+    /// more after a link was down.
+    pub addresses: Vec<(Handle, Vec<Vec<String>>)>,
+    /// The bridges' ends of all cables, which a test may have pulled.
+    pub ports: Vec<String>,
+}
+
+/// Plans `lab`.
+pub fn plan(lab: &Lab) -> Plan {
+    let global = Handle(GLOBAL.into());
+    let declared = lab.nodes.iter().find(|n| n.name == GLOBAL);
+    let hosts: Vec<&Node> = lab.nodes.iter().filter(|n| n.name != GLOBAL).collect();
+
+    let mut actions = vec![Action::Nodes(hosts.iter().map(|n| n.handle.clone()).collect())];
+    let mut own = baseline(declared);
+    if !own_has_ipv6(lab, declared) {
+        // Bridges and ports would send router solicitations and MLD reports of their own into the lab.
+        own.insert(0, ("?net/ipv6/conf/default/disable_ipv6".into(), "1".into()));
+    }
+    actions.push(Action::Sysctls(global.clone(), own));
+    actions.extend(hosts.iter().map(|node| Action::Sysctls(node.handle.clone(), baseline(Some(node)))));
+    actions.push(Action::Links(links(lab)));
+    let of_nodes = lab.nodes.iter().map(|node| (node, vlans(node))).filter(|(_, lines)| !lines.is_empty());
+    actions.extend(of_nodes.map(|(node, lines)| Action::Vlans(node.handle.clone(), lines)));
+    // Settings of single links can only be written once they exist.
+    let of_links = lab.nodes.iter().map(|node| (node, settings(node, true))).filter(|(_, settings)| !settings.is_empty());
+    actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.handle.clone(), settings)));
+
+    let mut addresses = vec![(global, own_addresses(lab, declared))];
+    addresses.extend(hosts.iter().map(|node| (node.handle.clone(), host_addresses(node))));
+    actions.extend(addresses.iter().map(|(handle, _)| Action::Addresses(handle.clone())));
+    actions.extend(lab.nodes.iter().filter_map(|node| Some(Action::Rules(node.handle.clone(), node.nft.clone()?))));
+    Plan { actions, addresses, ports: ports(lab) }
+}
+
+/// Settings that a new namespace would otherwise take from the host, so that a lab is the same
+/// everywhere, and then the node's own.
+fn baseline(node: Option<&Node>) -> Vec<(String, String)> {
+    let forward = if node.is_some_and(|n| n.forward) { "1" } else { "0" };
+    let mut settings: Vec<(String, String)> = Vec::new();
+    let mut set = |key: &str, value: &str| settings.push((key.into(), value.into()));
+    // First, because it resets others (ip-sysctl.rst, ip_forward).
+    set("net/ipv4/ip_forward", forward);
+    set("?net/ipv6/conf/all/forwarding", forward);
+    for scope in ["all", "default"] {
+        set(&format!("net/ipv4/conf/{scope}/rp_filter"), "0");
+        // The kernel uses the greater of `all` and the link's own, which is made from `default`.
+        set(&format!("?net/ipv6/conf/{scope}/accept_dad"), "0");
+    }
+    // Bridged packets are none of the firewall's business unless the lab says so.
+    set("?net/bridge/bridge-nf-call-iptables", "0");
+    set("?net/bridge/bridge-nf-call-ip6tables", "0");
+    settings.extend(node.iter().flat_map(|node| self::settings(node, false)));
+    settings
+}
+
+/// The node's own settings: those of single links, such as `net/ipv4/conf/eth0/rp_filter`, or the others.
+fn settings(node: &Node, of_links: bool) -> Vec<(String, String)> {
+    let is_of_link = |path: &str| match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["net", "ipv4" | "ipv6" | "mpls", "conf" | "neigh", link, ..] => !["all", "default", "lo"].contains(link),
+        _ => false,
+    };
+    node.sysctls.iter().filter(|(path, _)| is_of_link(path) == of_links).cloned().collect()
+}
+
+fn own_has_ipv6(lab: &Lab, declared: Option<&Node>) -> bool {
+    let links = declared.iter().flat_map(|n| n.links.iter()).flat_map(|l| l.addresses.iter());
+    lab.bridges.iter().flat_map(|b| b.addresses.iter()).chain(links).any(|a| a.addr().is_ipv6())
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(String::from).collect()
+}
+
+fn details(mtu: Option<i64>, mac: Option<&str>) -> String {
+    let mac = mac.map(|m| format!(" address {m}")).unwrap_or_default();
+    mtu.map(|m| format!(" mtu {m}")).unwrap_or_default() + &mac
+}
+
+/// A hardware address that is the same in every run, so that leases and captures are, too.
+pub fn mac(lab: &Lab, node: &Node, link: &Link) -> String {
+    link.mac.clone().unwrap_or_else(|| {
+        let hash = Sha256::digest(format!("{}/{}/{}", lab.name, node.name, link.name));
+        let bytes: Vec<String> = hash[..5].iter().map(|b| format!("{b:02x}")).collect();
+        // 02 marks an address that no manufacturer gave out (IEEE 802, local bit).
+        format!("02:{}", bytes.join(":"))
+    })
+}
+
+fn netns(handle: &Handle) -> String {
+    if handle.0 == GLOBAL { String::new() } else { format!(" netns {}", handle.0) }
+}
+
+fn links(lab: &Lab) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    for bridge in &lab.bridges {
+        // Without a querier, snooping only loses multicast: this is a plain switch.
+        let details = details(bridge.mtu, bridge.mac.as_deref());
+        lines.push(words(&format!("link add name {}{details} up type bridge mcast_snooping 0", bridge.name)));
+    }
+    for (index, node) in lab.nodes.iter().enumerate() {
+        for link in &node.links {
+            let near = details(link.mtu, Some(&mac(lab, node, link)));
+            match &link.end {
+                End::Port { bridge, port } => {
+                    let far = details(link.mtu, None);
+                    lines.push(words(&format!(
+                        "link add name {port}{far} master {bridge} up type veth peer name {}{near}{}",
+                        link.name,
+                        netns(&node.handle)
+                    )));
+                }
+                // The end that comes first in the file makes both.
+                End::Peer { node: other, link: name } if (index, &link.name) < (*other, name) => {
+                    let peer = &lab.nodes[*other];
+                    let peer_link = peer.links.iter().find(|l| l.name == *name).expect("checked");
+                    let far = details(peer_link.mtu, Some(&mac(lab, peer, peer_link)));
+                    lines.push(words(&format!(
+                        "link add name {}{near}{} type veth peer name {name}{far}{}",
+                        link.name,
+                        netns(&node.handle),
+                        netns(&peer.handle)
+                    )));
+                }
+                End::Peer { .. } => {}
+            }
+        }
+    }
+    lines
+}
+
+fn vlans(node: &Node) -> Vec<Vec<String>> {
+    let all = node.links.iter().flat_map(|link| link.vlans.iter().map(move |vlan| (link, vlan)));
+    all.map(|(link, vlan)| words(&format!("link add link {} name {} type vlan id {}", link.name, vlan.name, vlan.id))).collect()
+}
+
+fn own_addresses(lab: &Lab, declared: Option<&Node>) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    for bridge in &lab.bridges {
+        lines.extend(bridge.addresses.iter().map(|a| address(a, &bridge.name)));
+    }
+    lines.extend(declared.iter().flat_map(|node| host_addresses(node)));
+    lines
+}
+
+fn host_addresses(node: &Node) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    if node.handle.0 != GLOBAL {
+        lines.push(words("link set dev lo up"));
+    }
+    lines.extend(node.interfaces().map(|name| words(&format!("link set dev {name} up"))));
+    for link in &node.links {
+        lines.extend(link.addresses.iter().map(|a| address(a, &link.name)));
+        for vlan in &link.vlans {
+            lines.extend(vlan.addresses.iter().map(|a| address(a, &vlan.name)));
+        }
+    }
+    lines.extend(node.routes.iter().map(route));
+    lines
+}
+
+fn address(address: &ipnet::IpNet, link: &str) -> Vec<String> {
+    let broadcast = if address.addr().is_ipv4() && address.prefix_len() < 31 { " brd +" } else { "" };
+    words(&format!("addr add {address}{broadcast} dev {link}"))
+}
+
+fn route(route: &Route) -> Vec<String> {
+    let ipv6 = route.via.is_some_and(|v| v.is_ipv6());
+    let to = route.to.map_or(if ipv6 { "::/0".to_string() } else { "default".into() }, |to| to.to_string());
+    let mut line = format!("route add {to}");
+    let mut add = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            line.push_str(&format!(" {key} {value}"));
+        }
+    };
+    add("via", route.via.map(|v| v.to_string()));
+    add("dev", route.dev.clone());
+    add("src", route.src.map(|s| s.to_string()));
+    add("metric", route.metric.map(|m| m.to_string()));
+    words(&line)
+}
+
+fn ports(lab: &Lab) -> Vec<String> {
+    let links = lab.nodes.iter().flat_map(|n| n.links.iter());
+    links.filter_map(|l| if let End::Port { port, .. } = &l.end { Some(port.clone()) } else { None }).collect()
+}

@@ -1,0 +1,130 @@
+//! The files of a run: the folder its steps run in, and the program under test.
+//!
+//! On this machine they lie where they are. Another one gets copies by a connection of their own,
+//! which lives as long as the run: when it ends, however it ends, what was copied goes with the last
+//! lab (scripts/files.sh).
+
+use crate::error::Failure;
+use crate::host::transfer::link::Link;
+use crate::host::transfer::sync;
+use crate::host::{Host, Remote, native};
+use crate::report::Message;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+/// What is to be built.
+#[derive(Debug)]
+pub struct Build<'a> {
+    /// The program that comes out of it.
+    pub program: &'a str,
+    /// The command, which puts it into `$OUT`.
+    pub command: &'a str,
+    /// Where it is run.
+    pub repository: &'a Path,
+    /// Its name in the cache, which stands for the content.
+    pub name: String,
+}
+
+impl Build<'_> {
+    /// The error of a build that went wrong for the reason `why`.
+    pub fn failed(&self, why: &str, output: &str) -> anyhow::Error {
+        let lines: String = output.lines().map(|line| format!("\n| {line}")).collect();
+        let repository = self.repository.display();
+        Failure::setup(format!("cannot build {} in {repository}: `{}`: {why}{lines}", self.program, self.command)).into()
+    }
+}
+
+/// The files of a run on its host.
+pub struct Files {
+    /// What tests leave in the repository, which is none of it.
+    artifacts: PathBuf,
+    /// The machine that needs copies, and the connection, made when something is first asked for.
+    there: Option<(Remote, Option<Link>)>,
+}
+
+impl Files {
+    /// Those on `host`; `artifacts` is where tests leave what they found.
+    pub fn on(host: &Host, artifacts: &Path) -> Files {
+        let there = match host {
+            Host::Native(_) => None,
+            Host::Remote(remote) => Some((remote.clone(), None)),
+        };
+        Files { artifacts: artifacts.into(), there }
+    }
+
+    fn link(&mut self) -> Result<Option<&mut Link>> {
+        let Some((remote, link)) = &mut self.there else { return Ok(None) };
+        if link.is_none() {
+            *link = Some(Link::open(remote)?);
+        }
+        Ok(link.as_mut())
+    }
+
+    /// The files of `repository` that a build or a step may depend on.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub fn sources(&self, repository: &Path) -> Result<Vec<PathBuf>> {
+        sync::files(repository, &self.artifacts)
+    }
+
+    /// Where `folder` is on the host: itself, or a copy that is made the same, of which `tell` hears.
+    ///
+    /// # Errors
+    /// If it cannot be read, or not be copied.
+    pub fn folder(&mut self, folder: &Path, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+        if self.there.is_none() {
+            return Ok(folder.into());
+        }
+        let sources = self.sources(folder)?;
+        Ok(match self.link()? {
+            Some(link) => link.folder(folder, sources, tell)?,
+            None => folder.into(),
+        })
+    }
+
+    /// Where the program `path` is on the host.
+    ///
+    /// # Errors
+    /// If it cannot be copied, or could not run there.
+    pub fn program(&mut self, path: &Path, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+        Ok(match self.link()? {
+            Some(link) => link.program(path, tell)?,
+            None => path.into(),
+        })
+    }
+
+    /// A program on the host that captures packets inside labs, called as `labrun _capture` is.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn capturer(&mut self) -> Result<PathBuf> {
+        match self.link()? {
+            Some(link) => link.capturer(),
+            None => Ok(std::env::current_exe()?),
+        }
+    }
+
+    /// The program that an earlier build of the same content made.
+    ///
+    /// # Errors
+    /// If there can be no builds on the host.
+    pub fn built(&mut self, build: &Build) -> Result<Option<PathBuf>> {
+        match self.link()? {
+            Some(link) => link.built(build),
+            None => native::built(build),
+        }
+    }
+
+    /// Builds a program where it will run.
+    ///
+    /// # Errors
+    /// If it fails; then with the compiler's words.
+    pub fn build(&mut self, build: &Build, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+        let copy = self.folder(build.repository, tell)?;
+        match self.link()? {
+            Some(link) => link.build(build, &copy),
+            None => native::build(build),
+        }
+    }
+}

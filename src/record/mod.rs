@@ -1,0 +1,5 @@
+//! What a run was.
+
+pub mod durations;
+pub mod partition;
+pub mod run;

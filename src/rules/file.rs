@@ -1,0 +1,69 @@
+//! The path rules of a lab file as they are written.
+
+use crate::yaml::decode::{At, Reader};
+use crate::yaml::tree::{Place, Value};
+
+/// An entry of `path`.
+#[derive(Debug)]
+pub struct RuleFile {
+    /// Where it begins.
+    pub place: Place,
+    /// Its path.
+    pub path: String,
+    /// The packets it is about, in words.
+    pub packet: Option<At<String>>,
+    /// A tcpdump expression for them.
+    pub filter: Option<At<String>>,
+    /// Where it looks at them.
+    pub at: Option<At<Vec<At<String>>>>,
+    /// What they must cross, in this order.
+    pub crosses: Option<At<Vec<At<String>>>>,
+    /// Where they must not be seen.
+    pub avoids: Option<At<Vec<At<String>>>>,
+    /// How often they may be seen in one place.
+    pub at_most: Option<At<i64>>,
+    /// What they must hold: by the field's name any of these values.
+    pub fields: Vec<(At<String>, Vec<At<ValueFile>>)>,
+}
+
+/// A value of `fields`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueFile {
+    /// A number.
+    Number(i64),
+    /// Anything else.
+    Text(String),
+}
+
+/// Reads an entry of `path`.
+pub fn rule(reader: Reader) -> RuleFile {
+    let fields = reader.fields(&["packet", "filter", "at", "crosses", "avoids", "at-most", "fields"]);
+    let spots = |r: Reader| {
+        let spots = r.one_or_more(|r| r.at(r.text()));
+        if spots.is_empty() && matches!(r.value(), Value::Null | Value::List(_)) {
+            r.wrong("names no place");
+        }
+        r.at(spots)
+    };
+    if fields.present(&["packet", "filter"]).is_empty() && matches!(reader.value(), Value::Map(_)) {
+        reader.wrong("which packets is the rule about? Say so with `packet`, `filter` or both");
+    }
+    RuleFile {
+        place: reader.place(),
+        path: fields.path.clone(),
+        packet: fields.get("packet", |r| r.at(r.text())),
+        filter: fields.get("filter", |r| r.at(r.text())),
+        at: fields.get("at", spots),
+        crosses: fields.get("crosses", spots),
+        avoids: fields.get("avoids", spots),
+        at_most: fields.get("at-most", |r| r.at(r.integer(0..=1_000_000))),
+        fields: fields.get("fields", |r| r.entries(|name, r| (name, r.one_or_more(value)))).unwrap_or_default(),
+    }
+}
+
+fn value(reader: Reader) -> At<ValueFile> {
+    reader.at(match reader.value() {
+        Value::Int(number) => ValueFile::Number(*number),
+        _ => ValueFile::Text(reader.text()),
+    })
+}

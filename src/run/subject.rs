@@ -1,0 +1,137 @@
+//! The program under test: named by the user, or built from the repository labrun runs in.
+
+use crate::error::Failure;
+use crate::host::transfer::files::Build;
+use crate::host::{Files, Host, Native};
+use crate::report::Message;
+use crate::topology::model::{Lab, Subject};
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A program under test that was settled before the lab is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The binary.
+    pub path: PathBuf,
+    /// `given`, `built` or `path`.
+    pub how: &'static str,
+}
+
+/// The subjects of a run, by program.
+pub type Subjects = BTreeMap<String, Given>;
+
+/// Settles the subjects of `labs`: `named` are the `--subject` values, `[PROGRAM=]PATH`; `repository`
+/// is the one labrun runs in, `host` where they will be run, `files` what is there.
+///
+/// # Errors
+/// If a path is no program and no repository, or a build fails; then with the compiler's words.
+pub fn resolve(
+    labs: &[&Lab],
+    named: &[String],
+    repository: &Path,
+    host: &Host,
+    files: &mut Files,
+    tell: &dyn Fn(Message),
+) -> Result<Subjects> {
+    let mut subjects = Subjects::new();
+    let programs: BTreeMap<&str, &Subject> = labs.iter().filter_map(|l| l.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
+    let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
+    for (program, subject) in programs {
+        let path = named.iter().rev().find(|(name, _)| name.as_deref().is_none_or(|n| n == program)).map(|(_, path)| path);
+        let given = match path {
+            Some(path) if path.is_dir() => build(subject, path, files, tell)?,
+            Some(path) => Given { path: files.program(&executable(path)?, tell)?, how: "given" },
+            None if is_repository_of(subject, repository) => build(subject, repository, files, tell)?,
+            // Elsewhere the runtime looks at PATH, but sudo replaces it.
+            None if matches!(host, Host::Native(Native { elevated: true })) => match which::which(program) {
+                Ok(path) => Given { path, how: "path" },
+                Err(_) => continue,
+            },
+            None => continue,
+        };
+        subjects.insert(program.to_string(), given);
+    }
+    Ok(subjects)
+}
+
+fn name(value: &str, programs: &BTreeMap<&str, &Subject>) -> Result<(Option<String>, PathBuf)> {
+    let (program, path) = match value.split_once('=') {
+        Some((program, path)) if programs.contains_key(program) => (Some(program.to_string()), path),
+        _ => (None, value),
+    };
+    let path = std::path::absolute(path)?;
+    if !path.exists() {
+        return Err(Failure::usage(format!("--subject: there is no `{}`", path.display())).into());
+    }
+    Ok((program, path))
+}
+
+fn executable(path: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = path.metadata()?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err(Failure::usage(format!("--subject: `{}` is neither an executable file nor a repository", path.display())).into());
+    }
+    Ok(path.to_path_buf())
+}
+
+/// Whether `folder` is the repository of `subject`.
+pub fn is_repository_of(subject: &Subject, folder: &Path) -> bool {
+    let module = std::fs::read_to_string(folder.join("go.mod")).ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("module "))?;
+        Some(line.trim().trim_matches('"').to_string())
+    });
+    let known = module.is_some_and(|module| subject.go_modules.iter().any(|m| *m == module || module.starts_with(&format!("{m}/v"))));
+    known || (!subject.files.is_empty() && subject.files.iter().all(|file| folder.join(file).exists()))
+}
+
+/// Builds `subject` from `repository`, unless the same content was built before.
+fn build(subject: &Subject, repository: &Path, files: &mut Files, tell: &dyn Fn(Message)) -> Result<Given> {
+    let Some(command) = &subject.build else {
+        return Err(Failure::usage(format!("the lab does not say how to build {}: give the binary with --subject", subject.program)).into());
+    };
+    let began = Instant::now();
+    let name = format!("{}-{}", subject.program, content_hash(repository, &files.sources(repository)?, command)?);
+    let build = Build { program: &subject.program, command, repository, name };
+    let earlier = files.built(&build)?;
+    let cached = earlier.is_some();
+    let path = match earlier {
+        Some(path) => path,
+        None => {
+            tell(Message::Building { program: subject.program.clone(), repository: repository.display().to_string() });
+            files.build(&build, tell)?
+        }
+    };
+    tell(Message::Built { program: subject.program.clone(), path: path.display().to_string(), cached, time: began.elapsed() });
+    Ok(Given { path, how: "built" })
+}
+
+/// A hash of everything a build depends on that is in the repository: the files git would take,
+/// tracked or not, less the artifacts of failed tests, and the command. What is tracked but not there has
+/// no content.
+fn content_hash(repository: &Path, files: &[PathBuf], command: &str) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    add(command.as_bytes());
+    for name in ["GOFLAGS", "GOOS", "GOARCH", "CGO_ENABLED", "CFLAGS", "RUSTFLAGS"] {
+        add(std::env::var_os(name).unwrap_or_default().as_encoded_bytes());
+    }
+    for file in files {
+        add(file.as_os_str().as_encoded_bytes());
+        let file = repository.join(file);
+        match std::fs::read_link(&file) {
+            Ok(target) => add(target.as_os_str().as_encoded_bytes()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(_) if file.is_dir() => {}
+            Err(_) => add(&std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?),
+        }
+    }
+    Ok(hash.finalize()[..8].iter().map(|b| format!("{b:02x}")).collect())
+}

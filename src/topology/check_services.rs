@@ -1,0 +1,116 @@
+//! Checking the services of a lab: what they run, when they are ready, what they wait for.
+
+use crate::lab::check::{Check, handle};
+use crate::lab::file;
+use crate::lab::file::{NodeFile, RunFile, ServiceFile};
+use crate::topology::model::*;
+use crate::yaml::decode::quoted;
+use crate::yaml::tree;
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+/// How long a service may take to become ready unless its lab says otherwise.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+impl Check<'_> {
+    pub(crate) fn services(&self) -> Vec<Service> {
+        let all: Vec<(&NodeFile, usize, &ServiceFile)> =
+            self.file.nodes.iter().enumerate().flat_map(|(i, n)| n.services.iter().map(move |s| (n, i, s))).collect();
+        let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
+        for (_, _, service) in &all {
+            self.name("service", &service.name);
+            if let Some(first) = seen.insert(&service.name, service.name.place.line) {
+                self.wrong(
+                    &service.name,
+                    format!("there is a service `{}` already, in line {first}: names are unique in a lab", service.name.value),
+                );
+            }
+            for other in &service.after {
+                if !all.iter().any(|(_, _, s)| s.name.value == other.value) {
+                    self.unknown("service", other, all.iter().map(|(_, _, s)| s.name.as_str()));
+                }
+            }
+            if service.stand_in.is_some() && self.file.subject.as_ref().is_none_or(|s| s.stand_in.is_none()) {
+                self.wrong(&service.name, "`stand-in` takes the place of a `subject` that has a `stand-in`, which this lab has not");
+            }
+        }
+        self.cycles(&all);
+        all.iter()
+            .map(|(node, index, service)| Service {
+                name: service.name.value.clone(),
+                node: handle(&node.name, *index),
+                run: self.run(&service.run),
+                stand_in: service.stand_in.as_ref().map(|run| self.run(run)),
+                after: service.after.iter().map(|a| a.value.clone()).collect(),
+            })
+            .collect()
+    }
+
+    /// A service that waits for itself, over others or directly, would never start.
+    fn cycles(&self, all: &[(&NodeFile, usize, &ServiceFile)]) {
+        let mut startable: HashSet<&str> = HashSet::new();
+        let exists = |name: &str| all.iter().any(|(_, _, s)| s.name.value == name);
+        loop {
+            let before = startable.len();
+            for (_, _, service) in all {
+                if service.after.iter().all(|a| startable.contains(a.as_str()) || !exists(a)) {
+                    startable.insert(&service.name);
+                }
+            }
+            if startable.len() == before {
+                break;
+            }
+        }
+        for (_, _, service) in all.iter().filter(|(_, _, s)| !startable.contains(s.name.as_str())) {
+            let waits: Vec<&str> = service.after.iter().map(|a| a.as_str()).collect();
+            let at = service.after.first().expect("it waits for something");
+            self.wrong(
+                at,
+                format!("`{}` can never start: it waits for {}, which in the end waits for it", service.name.value, quoted(&waits)),
+            );
+        }
+    }
+
+    fn run(&self, run: &RunFile) -> Run {
+        let known = run.command.place == tree::Place::default() || self.problems.are_at(run.command.place);
+        if !known && run.command.trim().is_empty() {
+            self.wrong(&run.command, "an empty command");
+        }
+        for (path, _) in &run.files {
+            let outside = path.starts_with('/') && !path.starts_with("/etc/") && !path.starts_with("/run/");
+            if outside || path.is_empty() || path.ends_with('/') || path.split('/').any(|part| part == ".." || part == ".") {
+                let message =
+                    format!("`{}`: a path below the service's folder, or below /etc or /run, which are the lab's own", path.value);
+                self.wrong(path, message);
+            }
+        }
+        for (name, _) in &run.environment {
+            let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(good) {
+                self.wrong(name, format!("`{}` cannot name an environment variable", name.value.escape_debug()));
+            }
+        }
+        let exits = run.ready.conditions.iter().find(|c| matches!(c.value, file::Condition::Exit(_)));
+        if let Some(exit) = exits
+            && run.ready.conditions.len() > 1
+        {
+            self.wrong(exit, "a service that is ready when it has ended cannot be waited for by anything else");
+        }
+        let within = run.ready.within.unwrap_or(READY_WITHIN);
+        for condition in &run.ready.conditions {
+            if matches!(condition.value, file::Condition::Running(time) if time >= within) && !self.problems.are_at(condition.place) {
+                self.wrong(condition, format!("can never be ready: that is not within {within:?}"));
+            }
+            if matches!(&condition.value, file::Condition::File(path) | file::Condition::Command(path) if path.trim().is_empty()) {
+                self.wrong(condition, "empty: nothing to wait for");
+            }
+        }
+        Run {
+            command: run.command.value.clone(),
+            files: run.files.iter().map(|(p, c)| (p.value.clone(), c.clone())).collect(),
+            environment: run.environment.iter().map(|(k, v)| (k.value.clone(), v.clone())).collect(),
+            ready: run.ready.conditions.iter().map(|c| c.value.clone()).collect(),
+            within,
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Reading a [`Node`] into typed values while collecting every mistake.
+//!
+//! A reader never stops at a mistake: it notes it with its place and its path in the file and goes on
+//! with a default, so that a file with five mistakes is mended in one go. Nothing built from a file
+//! with mistakes is ever used.
+
+use crate::yaml::tree::{Node, Place, Value};
+use std::cell::RefCell;
+use std::time::Duration;
+
+/// The longest that anything may be waited for.
+pub const MAX_WAIT: Duration = Duration::from_secs(3600);
+
+/// One mistake of a lab file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// The path of fields that leads there, such as `nodes.ns-client.links.v-cli.mtu`.
+    pub path: String,
+    /// What is wrong and, where we can tell, what would be right.
+    pub message: String,
+}
+
+/// All mistakes found so far.
+#[derive(Debug, Default)]
+pub struct Problems(RefCell<Vec<Problem>>);
+
+impl Problems {
+    /// Notes one.
+    pub fn add(&self, place: Place, path: &str, message: impl Into<String>) {
+        self.0.borrow_mut().push(Problem { place, path: path.into(), message: message.into() });
+    }
+
+    /// Whether one was noted at `place`: what is built on a wrong value is not wrong by itself.
+    pub fn are_at(&self, place: Place) -> bool {
+        self.0.borrow().iter().any(|problem| problem.place == place)
+    }
+
+    /// The mistakes in the order of the file.
+    pub fn into_sorted(self) -> Vec<Problem> {
+        let mut all = self.0.into_inner();
+        all.sort_by(|a, b| (a.place, &a.path, &a.message).cmp(&(b.place, &b.path, &b.message)));
+        all.dedup();
+        all
+    }
+}
+
+/// A value together with its place and path, which later checks need for their messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub place: Place,
+    /// Its path.
+    pub path: String,
+}
+
+impl<T> std::ops::Deref for At<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> At<T> {
+    /// Another value at the same place.
+    pub fn with<U>(&self, value: U) -> At<U> {
+        At { value, place: self.place, path: self.path.clone() }
+    }
+}
+
+/// Reads one value of the tree.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    node: &'a Node,
+    path: &'a str,
+    problems: &'a Problems,
+}
+
+impl<'a> Reader<'a> {
+    /// Begins at `node`, which `path` leads to.
+    pub fn new(node: &'a Node, path: &'a str, problems: &'a Problems) -> Self {
+        Reader { node, path, problems }
+    }
+
+    /// Where the value stands.
+    pub fn place(&self) -> Place {
+        self.node.place
+    }
+
+    /// The value.
+    pub fn value(&self) -> &'a Value {
+        &self.node.value
+    }
+
+    /// Notes a mistake at this value.
+    pub fn wrong(&self, message: impl Into<String>) {
+        self.problems.add(self.node.place, self.path, message);
+    }
+
+    /// `value` with this reader's place and path.
+    pub fn at<T>(&self, value: T) -> At<T> {
+        At { value, place: self.node.place, path: self.path.into() }
+    }
+
+    /// Text. Numbers and booleans must be quoted to be text, because YAML reads `010` and `1.10` as
+    /// other numbers than they look.
+    pub fn text(&self) -> String {
+        match &self.node.value {
+            Value::Text(text) => {
+                if text.contains('\0') {
+                    self.wrong("text cannot hold a NUL: neither files written by a shell nor arguments can");
+                }
+                text.clone()
+            }
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+                self.wrong(format!("expected text, found {}: put it in quotes", self.node.value.kind()));
+                String::new()
+            }
+            other => {
+                self.wrong(format!("expected text, found {}", other.kind()));
+                String::new()
+            }
+        }
+    }
+
+    /// Text, or a number as its digits.
+    pub fn text_or_number(&self) -> String {
+        match &self.node.value {
+            Value::Int(n) => n.to_string(),
+            _ => self.text(),
+        }
+    }
+
+    /// A boolean.
+    pub fn boolean(&self) -> bool {
+        match &self.node.value {
+            Value::Bool(b) => *b,
+            Value::Text(t) if matches!(t.to_lowercase().as_str(), "yes" | "no" | "on" | "off") => {
+                self.wrong(format!("`{t}` is not a boolean here: write `true` or `false`"));
+                false
+            }
+            other => {
+                self.wrong(format!("expected `true` or `false`, found {}", other.kind()));
+                false
+            }
+        }
+    }
+
+    /// An integer in `range`.
+    pub fn integer(&self, range: std::ops::RangeInclusive<i64>) -> i64 {
+        match self.node.value {
+            Value::Int(n) if range.contains(&n) => n,
+            Value::Int(n) => {
+                self.wrong(format!("{n} is out of range: {} to {}", range.start(), range.end()));
+                *range.start()
+            }
+            ref other => {
+                self.wrong(format!("expected a number, found {}", other.kind()));
+                *range.start()
+            }
+        }
+    }
+
+    /// A time: `250ms`, `10s`, `2m`, `12h`. At most `most`, never zero.
+    pub fn duration(&self, most: Duration) -> Duration {
+        let parsed = match &self.node.value {
+            Value::Text(text) => parse_duration(text),
+            _ => None,
+        };
+        match parsed {
+            Some(d) if d > most => {
+                self.wrong(format!("{} is too long: at most {} minutes", self.shown(), most.as_secs() / 60));
+                d
+            }
+            Some(d) if !d.is_zero() => d,
+            _ => {
+                self.wrong(format!("expected a time such as `500ms`, `10s` or `2m`, found {}", self.shown()));
+                Duration::from_secs(1)
+            }
+        }
+    }
+
+    /// Text that `parse` understands; its error is the mistake.
+    pub fn parsed<T: Default>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
+        if !matches!(self.node.value, Value::Text(_)) {
+            self.text();
+            return T::default();
+        }
+        parse(&self.text()).unwrap_or_else(|message| {
+            self.wrong(message);
+            T::default()
+        })
+    }
+
+    /// The items of a list; nothing is an empty list.
+    pub fn list<T>(&self, mut read: impl FnMut(Reader) -> T) -> Vec<T> {
+        match &self.node.value {
+            Value::Null => Vec::new(),
+            Value::List(items) => {
+                items.iter().enumerate().map(|(i, item)| read(Reader::new(item, &format!("{}[{i}]", self.path), self.problems))).collect()
+            }
+            other => {
+                self.wrong(format!("expected a list, found {}", other.kind()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// A single value or a list of them.
+    pub fn one_or_more<T>(&self, mut read: impl FnMut(Reader) -> T) -> Vec<T> {
+        match &self.node.value {
+            Value::Null | Value::List(_) => self.list(read),
+            _ => vec![read(*self)],
+        }
+    }
+
+    /// The entries of a mapping whose keys are names that the author chose.
+    pub fn entries<T>(&self, mut read: impl FnMut(At<String>, Reader) -> T) -> Vec<T> {
+        let Some(map) = self.map() else { return Vec::new() };
+        map.iter()
+            .map(|(key, place, node)| {
+                let path = join(self.path, key);
+                let name = At { value: key.clone(), place: *place, path: path.clone() };
+                read(name, Reader::new(node, &path, self.problems))
+            })
+            .collect()
+    }
+
+    /// The fields of a mapping whose keys are fixed: `known` lists them all.
+    pub fn fields(&self, known: &[&str]) -> Fields<'a> {
+        let map = self.map().unwrap_or(&[]);
+        for (key, place, _) in map {
+            if !known.contains(&key.as_str()) {
+                let mut message = format!("unknown field `{key}`");
+                match suggest(key, known.iter().copied()) {
+                    Some(near) => message.push_str(&format!(", did you mean `{near}`?")),
+                    None => message.push_str(&format!(", expected one of {}", quoted(known))),
+                }
+                self.problems.add(*place, &join(self.path, key), message);
+            }
+        }
+        Fields { map, place: self.node.place, path: self.path.into(), problems: self.problems }
+    }
+
+    fn map(&self) -> Option<&'a [(String, Place, Node)]> {
+        match &self.node.value {
+            Value::Null => None,
+            Value::Map(map) => {
+                for (i, (key, place, _)) in map.iter().enumerate() {
+                    if key.contains('\0') {
+                        self.problems.add(*place, self.path, "a name cannot hold a NUL");
+                    }
+                    if let Some((_, first, _)) = map[..i].iter().find(|(other, ..)| other == key) {
+                        let message = format!("`{key}` stands here twice, first in line {}", first.line);
+                        self.problems.add(*place, &join(self.path, key), message);
+                    }
+                }
+                Some(map)
+            }
+            other => {
+                self.wrong(format!("expected a mapping, found {}", other.kind()));
+                None
+            }
+        }
+    }
+
+    /// The value as a message shows it.
+    pub fn shown(&self) -> String {
+        match &self.node.value {
+            Value::Text(text) => format!("`{text}`"),
+            other => other.kind(),
+        }
+    }
+}
+
+/// The fields of one mapping.
+pub struct Fields<'a> {
+    map: &'a [(String, Place, Node)],
+    /// Where the mapping begins.
+    pub place: Place,
+    /// The path that leads to it.
+    pub path: String,
+    problems: &'a Problems,
+}
+
+impl Fields<'_> {
+    /// Reads the field `name` if it is there.
+    pub fn get<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
+        let (_, _, node) = self.map.iter().find(|(key, ..)| key == name)?;
+        Some(read(Reader::new(node, &join(&self.path, name), self.problems)))
+    }
+
+    /// Reads the field `name`, which must be there.
+    pub fn need<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
+        let value = self.get(name, read);
+        if value.is_none() {
+            self.problems.add(self.place, &self.path, format!("the field `{name}` is missing"));
+        }
+        value
+    }
+
+    /// Which of `names` are there.
+    pub fn present<'n>(&self, names: &[&'n str]) -> Vec<&'n str> {
+        names.iter().copied().filter(|name| self.map.iter().any(|(key, ..)| key == name)).collect()
+    }
+
+    /// Notes a mistake at the mapping itself.
+    pub fn wrong(&self, message: impl Into<String>) {
+        self.problems.add(self.place, &self.path, message);
+    }
+
+    /// Notes a mistake at one of its values.
+    pub fn wrong_at<T>(&self, at: &At<T>, message: impl Into<String>) {
+        self.problems.add(at.place, &at.path, message);
+    }
+
+    /// `value` at the mapping's place.
+    pub fn at<T>(&self, value: T) -> At<T> {
+        At { value, place: self.place, path: self.path.clone() }
+    }
+}
+
+/// Parses `250ms`, `10s`, `2m` or `12h`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..digits].parse().ok()?;
+    match &text[digits..] {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
+        _ => None,
+    }
+}
+
+/// The candidate that `word` is most likely a slip of, if any is near enough.
+pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(word.chars().count()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a`, `b` and `c`, for messages.
+pub fn quoted<S: AsRef<str>>(words: &[S]) -> String {
+    words.iter().map(|w| format!("`{}`", w.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.into() } else { format!("{path}.{key}") }
+}

@@ -1,0 +1,5 @@
+//! Reading YAML with a place for every value, and every mistake of a file at once.
+
+pub mod decode;
+pub mod tree;
+pub mod values;

@@ -1,0 +1,152 @@
+//! A YAML document as a tree in which every key and value knows its line and column.
+//!
+//! Deserialising straight into structs would stop at the first mistake. The tree always succeeds on
+//! well-formed YAML, so that [`crate::yaml::decode`] can report every mistake of a file at once.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+use std::fmt;
+
+/// A place in the lab file, both counted from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Line.
+    pub line: u64,
+    /// Column, in characters.
+    pub column: u64,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it begins.
+    pub place: Place,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What YAML's core schema makes of a value.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// `~`, `null` or nothing.
+    Null,
+    /// `true` or `false` (not `yes`, `on` and their like).
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, in the file's order; keys may repeat.
+    Map(Vec<(String, Place, Node)>),
+}
+
+impl Value {
+    /// What a person would call it, for messages.
+    pub fn kind(&self) -> String {
+        match self {
+            Value::Null => "nothing".into(),
+            Value::Bool(b) => format!("the boolean {b}"),
+            Value::Int(n) => format!("the number {n}"),
+            Value::Float(n) => format!("the number {n}"),
+            Value::Text(_) => "text".into(),
+            Value::List(_) => "a list".into(),
+            Value::Map(_) => "a mapping".into(),
+        }
+    }
+}
+
+/// Parses one YAML document.
+///
+/// # Errors
+/// The place and the words of a syntax error.
+pub fn parse(text: &str) -> Result<Node, (Place, String)> {
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        // Three times as deep as a lab file goes; the default is more than a thread's stack may hold.
+        budget: serde_saphyr::budget! { max_depth: 32 },
+        // Repeats are reported by `decode`, all of them and with both places.
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
+    };
+    match serde_saphyr::from_str_with_options::<Spanned<Value>>(text, options) {
+        Ok(root) => Ok(node(root)),
+        Err(error) => {
+            let place = error.location().map(place).unwrap_or(Place { line: 1, column: 1 });
+            // The library puts "line N column M:" in front, which the caller prints its own way.
+            let words = error.without_snippet().to_string();
+            let words = words.trim_start_matches("error: ");
+            let words = match words.split_once(": ") {
+                Some((head, tail)) if head.starts_with("line ") => tail,
+                _ => words,
+            };
+            let words = words.rsplit_once(" at line ").map_or(words, |(words, _)| words);
+            // These two speak of the library.
+            let words = match words {
+                _ if words.starts_with("multiple YAML documents") => "a second document begins: a lab file holds one",
+                _ if words.starts_with("budget breached") => "nested too deeply or too large for a lab file",
+                other => other,
+            };
+            Err((place, words.to_string()))
+        }
+    }
+}
+
+fn place(location: serde_saphyr::Location) -> Place {
+    Place { line: location.line(), column: location.column() }
+}
+
+fn node(spanned: Spanned<Value>) -> Node {
+    Node { place: place(spanned.referenced), value: spanned.value }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, b: bool) -> Result<Value, E> {
+        Ok(Value::Bool(b))
+    }
+    fn visit_i64<E>(self, n: i64) -> Result<Value, E> {
+        Ok(Value::Int(n))
+    }
+    fn visit_u64<E>(self, n: u64) -> Result<Value, E> {
+        Ok(i64::try_from(n).map_or(Value::Float(n as f64), Value::Int))
+    }
+    fn visit_f64<E>(self, n: f64) -> Result<Value, E> {
+        Ok(Value::Float(n))
+    }
+    fn visit_str<E>(self, s: &str) -> Result<Value, E> {
+        Ok(Value::Text(s.into()))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element::<Spanned<Value>>()? {
+            list.push(node(item));
+        }
+        Ok(Value::List(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some((key, value)) = entries.next_entry::<Spanned<String>, Spanned<Value>>()? {
+            map.push((key.value, place(key.referenced), node(value)));
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
