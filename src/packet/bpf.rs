@@ -3,7 +3,7 @@
 //! tag is where the program looks for it, and no right to attach a filter is needed.
 
 use crate::error::Failure;
-use crate::host::native;
+use crate::process;
 use anyhow::{Result, anyhow};
 
 /// An instruction of the filter's machine.
@@ -34,7 +34,7 @@ pub fn compile(expression: &str) -> Result<Vec<Instruction>> {
         return Err(Failure::machine("a filter is compiled by tcpdump, which is not here: install the package tcpdump").into());
     }
     let empty: Vec<u8> = EMPTY.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let output = native::output(&["tcpdump", "-ddd", "-r", "-", "--", expression], empty)?;
+    let output = process::output(&["tcpdump", "-ddd", "-r", "-", "--", expression], empty)?;
     let words = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         let reason = words.lines().filter_map(|line| line.strip_prefix("tcpdump: ")).next_back().unwrap_or("no reason given");

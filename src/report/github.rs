@@ -158,7 +158,7 @@ pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
     }));
     let mut warnings: Vec<(String, String)> = Vec::new();
     for (reason, tests) in run.skips() {
-        let title = format!("{} skipped", crate::report::count(tests.len(), "test"));
+        let title = format!("{} skipped", crate::text::count(tests.len(), "test"));
         let kind = if run.strict { "error" } else { "warning" };
         let line = annotate(kind, Vec::new(), title.clone(), &[reason.to_string(), tests.join(" ")]);
         if run.strict { &mut errors } else { &mut warnings }.push((title, line));

@@ -4,7 +4,8 @@
 //! or with a drawing from another machine.
 
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
-use crate::report::{Outcome, count};
+use crate::report::Outcome;
+use crate::text::count;
 use std::path::{Component, Path};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";

@@ -268,16 +268,6 @@ pub fn error_text(error: &anyhow::Error) -> String {
     if github::is_here() { github::safe(&text) } else { text }
 }
 
-/// `1 service`, `4 services`.
-pub fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// `0.24 s`.
-pub fn seconds(time: Duration) -> String {
-    format!("{:.2} s", time.as_secs_f64())
-}
-
 /// How the subject is named to people, and whether that is a warning.
 pub fn subject_line(lab: &str, subject: &SubjectInfo) -> (String, bool) {
     let SubjectInfo { program, how, path } = subject;

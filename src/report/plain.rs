@@ -1,6 +1,7 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use crate::report::{Message, Outcome, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
+use crate::report::{Message, Outcome, commands, result_detail, result_lines, subject_line, summary_line};
+use crate::text::{count, seconds};
 
 /// How wide ladders are: the logs of continuous integration have room for details.
 const LADDER: usize = 132;

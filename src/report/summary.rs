@@ -2,7 +2,8 @@
 
 use crate::analysis::ladder::Extent;
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
-use crate::report::{Outcome, count};
+use crate::report::Outcome;
+use crate::text::count;
 
 /// What GitHub takes of a step, in bytes.
 pub const LIMIT: usize = 1 << 20;

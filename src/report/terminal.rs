@@ -2,7 +2,8 @@
 
 use crate::report::closing::Line;
 use crate::report::wrap::wrap;
-use crate::report::{Message, Outcome, TestResult, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
+use crate::report::{Message, Outcome, TestResult, commands, result_detail, result_lines, subject_line, summary_line};
+use crate::text::{count, seconds};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;

@@ -3,11 +3,12 @@
 use crate::event;
 use crate::event::Event;
 use crate::interrupt;
-use crate::report::{Message, Outcome, TestResult, count};
+use crate::report::{Message, Outcome, TestResult};
 use crate::run::gather::Gathered;
 use crate::run::path::path;
 use crate::run::session::Session;
 use crate::steps::judge::{Seen, Verdict, judge};
+use crate::text::count;
 use crate::topology::model::{Patience, Step, StepKind, Test};
 use std::time::{Duration, Instant};
 

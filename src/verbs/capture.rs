@@ -11,7 +11,7 @@ use crate::packet::decode::Summary;
 use crate::packet::pcap::Reader;
 use crate::packet::{bpf, pcapng};
 use crate::report::artifacts::FOLDER;
-use crate::report::count;
+use crate::text::count;
 use crate::verbs::running;
 use anyhow::{Context, Result};
 use std::fs::File;

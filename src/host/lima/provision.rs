@@ -5,8 +5,8 @@ use crate::compile::script;
 use crate::error::Failure;
 use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
-use crate::host::tool;
 use crate::interrupt;
+use crate::process;
 use crate::topology::model::{Client, Lab};
 use anyhow::Result;
 use base64::Engine;
@@ -99,7 +99,7 @@ impl Vm {
         words.extend(["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from));
         let mut others = Vec::new();
         let mut stage = None;
-        let status = tool::watch(&words, &mut |line| match line.split_once(' ') {
+        let status = process::watch(&words, &mut |line| match line.split_once(' ') {
             Some(("clock", seconds)) => {
                 let off = seconds.strip_prefix('-').map_or(format!("{seconds} s ahead"), |seconds| format!("{seconds} s behind"));
                 progress.note(&format!("the clock of the VM `{}` was {off}, and has been set", self.name))

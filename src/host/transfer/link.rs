@@ -8,7 +8,9 @@ use crate::host::transfer::sync;
 use crate::host::transfer::sync::Entry;
 use crate::host::{Remote, Requests, native};
 use crate::interrupt;
-use crate::report::{Message, count, seconds};
+use crate::process;
+use crate::report::Message;
+use crate::text::{count, seconds};
 use anyhow::{Context, Result, bail};
 use duct::{ReaderHandle, cmd};
 use sha2::{Digest, Sha256};
@@ -41,7 +43,7 @@ impl Link {
         let (reader, writer) = io::pipe()?;
         let said = tempfile::tempfile()?;
         let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
-        let answers = crate::host::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
+        let answers = process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
         let mut link = Link {
             remote: remote.clone(),
             answers: BufReader::new(answers),
@@ -50,7 +52,7 @@ impl Link {
             processor: String::new(),
             copies: BTreeMap::new(),
         };
-        interrupt::on_interrupt(&link.requests);
+        link.requests.close_on_interrupt();
         loop {
             // What comes before are the words of a login.
             let line = link.answer(false)?;
@@ -76,7 +78,7 @@ impl Link {
         if interrupt::interrupted() {
             return Failure::interrupted().into();
         }
-        let status = crate::host::status(self.answers.get_ref());
+        let status = process::status(self.answers.get_ref());
         let mut said = Vec::new();
         let _ = self.words.rewind().and_then(|()| self.words.read_to_end(&mut said));
         let said: Vec<String> = String::from_utf8_lossy(&said).lines().map(String::from).collect();
