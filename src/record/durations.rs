@@ -1,8 +1,8 @@
 //! How long tests took in earlier runs: the file behind `--durations`.
 
 use crate::fs;
+use crate::record::result::Outcome;
 use crate::record::run::{Run, SetupState};
-use crate::report::Outcome;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
 use crate::record::partition::Part;
-use crate::report::{Outcome, SubjectInfo};
+use crate::record::result::{Outcome, SubjectInfo};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What a run says at its end, above the counts: the failed tests again, the slowest, the skipped.
 
+use crate::record::result::Outcome;
 use crate::record::run::{Run, seconds};
-use crate::report::Outcome;
 use crate::report::files::Kind;
 use crate::text::count;
 use std::cmp::Reverse;

@@ -3,8 +3,8 @@
 //! Its policy (Content-Security-Policy) forbids both to the browser as well, whatever came in with a log
 //! or with a drawing from another machine.
 
+use crate::record::result::Outcome;
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
-use crate::report::Outcome;
 use crate::text::count;
 use std::path::{Component, Path};
 

@@ -1,7 +1,7 @@
 //! The path rules of a test at its end: what is not kept fails it.
 
 use crate::packet::bpf;
-use crate::report::{Outcome, TestResult};
+use crate::record::result::{Outcome, TestResult};
 use crate::rules::path::{Filters, Violation, judge};
 use crate::topology::model::{Lab, Test};
 use anyhow::Result;

@@ -10,7 +10,7 @@ use crate::packet::decode;
 use crate::packet::decode::Summary;
 use crate::packet::pcap::Reader;
 use crate::packet::{bpf, pcapng};
-use crate::report::artifacts::FOLDER;
+use crate::record::artifacts::FOLDER;
 use crate::text::count;
 use crate::verbs::running;
 use anyhow::{Context, Result};

@@ -8,7 +8,7 @@ use crate::lab::find::Labs;
 use crate::outln;
 use crate::packet::capture::{Capture, Place};
 use crate::packet::pcapng;
-use crate::report::artifacts::FOLDER;
+use crate::record::artifacts::FOLDER;
 use crate::report::{Format, colours, columns};
 use crate::text::count;
 use crate::topology::model::Lab;

@@ -259,7 +259,7 @@ fn a_capture_that_lacks_packets_proves_nothing() {
 
 #[test]
 fn without_a_capture_the_test_fails_and_says_why() {
-    use labrun::report::{Outcome, TestResult};
+    use labrun::record::result::{Outcome, TestResult};
     let lab = with_rules("server", "{packet: dhcp4 nak, avoids: ns-client}");
     let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
     result.evidence.no_capture = Some("the kernel has no AF_PACKET".into());

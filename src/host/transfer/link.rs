@@ -9,16 +9,44 @@ use crate::host::transfer::sync::Entry;
 use crate::host::{Remote, Requests, native};
 use crate::interrupt;
 use crate::process;
-use crate::report::Message;
 use crate::text::{count, seconds};
 use anyhow::{Context, Result, bail};
 use duct::{ReaderHandle, cmd};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What was copied to a machine, for who wants to know what takes so long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// How many files were sent.
+    pub files: usize,
+    /// How many there are.
+    pub of: usize,
+    /// How much was sent.
+    pub bytes: u64,
+    /// How many files were removed there.
+    pub removed: usize,
+    /// Where to.
+    pub machine: String,
+    /// How long it took.
+    pub time: Duration,
+}
+
+impl fmt::Display for Copied {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (files, kilobytes) = (count(self.files, "file"), self.bytes.div_ceil(1000));
+        write!(f, "copied {files} of {}, {kilobytes} kB, to {}", self.of, self.machine)?;
+        if self.removed > 0 {
+            write!(f, ", removed {}", self.removed)?;
+        }
+        write!(f, " in {}", seconds(self.time))
+    }
+}
 
 /// A connection to `remote_files`.
 pub struct Link {
@@ -109,7 +137,7 @@ impl Link {
     ///
     /// # Errors
     /// If a file cannot be read, or not be written there.
-    pub fn folder(&mut self, folder: &Path, paths: Vec<PathBuf>, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    pub fn folder(&mut self, folder: &Path, paths: Vec<PathBuf>, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         if let Some(copy) = self.copies.get(folder) {
             return Ok(copy.clone());
         }
@@ -128,7 +156,7 @@ impl Link {
     ///
     /// # Errors
     /// If it is for another kind of machine, or cannot be copied.
-    pub fn program(&mut self, path: &Path, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    pub fn program(&mut self, path: &Path, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         if let Some(what) = self.foreign(path)? {
             let machine = &self.remote.machine.name;
             return Err(Failure::usage(format!("`{}` is {what}, {machine} runs Linux on {}", path.display(), self.processor)).into());
@@ -141,7 +169,7 @@ impl Link {
     }
 
     /// Makes the copy that `key` stands for the same as `here`, files of `folder`; where it is.
-    fn copy(&mut self, key: &Path, folder: &Path, here: &[Entry], tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    fn copy(&mut self, key: &Path, folder: &Path, here: &[Entry], tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         let began = Instant::now();
         self.requests.send(&format!("folder {} {}", copy_id(key), copy_name(key)));
         let mut there = Vec::new();
@@ -167,11 +195,13 @@ impl Link {
             (_, path) => path?.context("a copy has a path")?,
         };
         if !send.is_empty() || !gone.is_empty() {
-            let (files, bytes) = (count(send.len(), "file"), send.iter().map(|entry| entry.size).sum::<u64>());
-            let removed = if gone.is_empty() { String::new() } else { format!(", removed {}", gone.len()) };
-            let (machine, time) = (&self.remote.machine.name, seconds(began.elapsed()));
-            tell(Message::Note {
-                text: format!("copied {files} of {}, {} kB, to {machine}{removed} in {time}", here.len(), bytes.div_ceil(1000)),
+            tell(Copied {
+                files: send.len(),
+                of: here.len(),
+                bytes: send.iter().map(|entry| entry.size).sum(),
+                removed: gone.len(),
+                machine: self.remote.machine.name.clone(),
+                time: began.elapsed(),
             });
         }
         self.copies.insert(key.into(), copy.clone());
