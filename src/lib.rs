@@ -29,6 +29,8 @@ pub mod record;
 pub mod report;
 pub mod rules;
 pub mod run;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 pub mod steps;
 pub mod text;
 pub mod topology;

@@ -5,8 +5,8 @@
 //! drawn, because what there may be many of grows in the direction that may grow, and names and
 //! addresses have the whole width.
 
-use crate::lab::file::Condition;
 use crate::text::plain;
+use crate::topology::model::Condition;
 use crate::topology::model::{End, GLOBAL, Lab, Link, Service};
 
 /// A lab to draw. All texts are plain ones: a single line, nothing invisible.

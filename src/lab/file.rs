@@ -4,6 +4,7 @@
 //! resolves it. The tests of a lab are read by [`crate::steps::file`].
 
 use crate::steps::file::{TestFile, test};
+use crate::topology::model::Condition;
 use crate::topology::vlan::{VlanFile, vlans};
 use crate::yaml::decode::{At, Fields, MAX_WAIT, Reader, quoted};
 use crate::yaml::tree::Value;
@@ -149,25 +150,6 @@ pub struct ReadyFile {
     pub conditions: Vec<At<Condition>>,
     /// How long they may take.
     pub within: Option<Duration>,
-}
-
-/// Something a service can be waited for by.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Condition {
-    /// A UDP socket is bound to the port.
-    Udp(u16),
-    /// A TCP socket listens on the port.
-    Tcp(u16),
-    /// A line of its output matches the extended regular expression.
-    Log(String),
-    /// A file exists, relative to the service's folder.
-    File(String),
-    /// A command succeeds in its node.
-    Command(String),
-    /// It has been running for as long.
-    Running(Duration),
-    /// It has ended with this exit status.
-    Exit(u8),
 }
 
 /// Reads a whole lab file.

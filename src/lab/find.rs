@@ -2,9 +2,8 @@
 
 use crate::error::Failure;
 use crate::lab::check;
-use crate::lab::file::Condition;
 use crate::run::subject::is_repository_of;
-use crate::topology::model::{Lab, StepKind};
+use crate::topology::model::Lab;
 use crate::yaml::decode::{Problem, quoted, suggest};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -73,11 +72,6 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// Whether `step` is run in the repository's folder, and so may use what is in it.
-fn runs_in_folder(step: &StepKind) -> bool {
-    matches!(step, StepKind::Run(_) | StepKind::Wait { condition: Condition::File(_) | Condition::Command(_), .. })
-}
-
 impl Labs {
     /// Those of `files` if any are named, else the repository's and the built-in ones. A lab of the
     /// repository hides a built-in one of the same name.
@@ -142,7 +136,7 @@ impl Labs {
     /// its folder. A folder that is no project's root is nobody's repository, whatever stands in it.
     pub fn need_repository(&self, chosen: &[&Lab]) -> bool {
         let own = |lab: &&&Lab| self.labs.iter().any(|(origin, other)| *origin != Origin::BuiltIn && other.name == lab.name);
-        let runs_there = |lab: &Lab| lab.tests.iter().flat_map(|test| &test.steps).any(|step| runs_in_folder(&step.kind));
+        let runs_there = |lab: &Lab| lab.tests.iter().flat_map(|test| &test.steps).any(|step| step.kind.uses_folder());
         is_root(&self.repository) && chosen.iter().filter(own).any(|lab| runs_there(lab))
     }
 

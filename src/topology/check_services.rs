@@ -1,7 +1,7 @@
 //! Checking the services of a lab: what they run, when they are ready, what they wait for.
 
 use crate::lab::check::{Check, handle};
-use crate::lab::file;
+
 use crate::lab::file::{NodeFile, RunFile, ServiceFile};
 use crate::topology::model::*;
 use crate::yaml::decode::quoted;
@@ -90,7 +90,7 @@ impl Check<'_> {
                 self.wrong(name, format!("`{}` cannot name an environment variable", name.value.escape_debug()));
             }
         }
-        let exits = run.ready.conditions.iter().find(|c| matches!(c.value, file::Condition::Exit(_)));
+        let exits = run.ready.conditions.iter().find(|c| matches!(c.value, Condition::Exit(_)));
         if let Some(exit) = exits
             && run.ready.conditions.len() > 1
         {
@@ -98,10 +98,10 @@ impl Check<'_> {
         }
         let within = run.ready.within.unwrap_or(READY_WITHIN);
         for condition in &run.ready.conditions {
-            if matches!(condition.value, file::Condition::Running(time) if time >= within) && !self.problems.are_at(condition.place) {
+            if matches!(condition.value, Condition::Running(time) if time >= within) && !self.problems.are_at(condition.place) {
                 self.wrong(condition, format!("can never be ready: that is not within {within:?}"));
             }
-            if matches!(&condition.value, file::Condition::File(path) | file::Condition::Command(path) if path.trim().is_empty()) {
+            if matches!(&condition.value, Condition::File(path) | Condition::Command(path) if path.trim().is_empty()) {
                 self.wrong(condition, "empty: nothing to wait for");
             }
         }

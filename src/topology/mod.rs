@@ -2,6 +2,7 @@
 
 pub mod check_names;
 pub mod check_services;
+pub mod layout;
 pub mod model;
 pub mod places;
 pub mod vlan;

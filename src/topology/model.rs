@@ -1,9 +1,10 @@
 //! A checked lab: everything resolved, nothing that could still be wrong in the file.
 
-use crate::lab::file::Condition;
 pub use crate::rules::model::*;
 pub use crate::steps::model::*;
+pub use crate::steps::{Client, StepKind};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -70,7 +71,8 @@ pub struct Bridge {
 }
 
 /// The name by which ip-netns(8) knows a node; `global` is the lab's own namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Handle(pub String);
 
 /// The lab's own namespace, which every lab has.
@@ -165,7 +167,7 @@ pub struct Route {
 }
 
 /// A daemon.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
     /// Its name.
     pub name: String,
@@ -180,11 +182,12 @@ pub struct Service {
 }
 
 /// What a service runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// A shell command.
     pub command: String,
     /// Files, by path, written before it starts.
+    #[serde(skip)]
     pub files: Vec<(String, String)>,
     /// Environment.
     pub environment: Vec<(String, String)>,
@@ -192,4 +195,36 @@ pub struct Run {
     pub ready: Vec<Condition>,
     /// How long that may take.
     pub within: Duration,
+}
+
+/// Something a service can be waited for by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// A UDP socket is bound to the port.
+    Udp(u16),
+    /// A TCP socket listens on the port.
+    Tcp(u16),
+    /// A line of its output matches the extended regular expression.
+    Log(String),
+    /// A file exists, relative to the service's folder.
+    File(String),
+    /// A command succeeds in its node.
+    Command(String),
+    /// It has been running for as long.
+    Running(Duration),
+    /// It has ended with this exit status.
+    Exit(u8),
+}
+
+/// How a DHCP server is told from another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerId {
+    /// The server identifier of DHCPv4 (RFC 2132, 9.7).
+    Address(IpAddr),
+    /// A DUID of DHCPv6 (RFC 8415, 11).
+    Duid(Vec<u8>),
+    /// The link-layer address in a DUID-LL or DUID-LLT.
+    Mac([u8; 6]),
 }

@@ -38,11 +38,11 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
     outln!("ok    sandbox  {}", host.how());
     if let Host::Remote(_) = host {
         // Here it is labrun itself, which is there.
-        match Files::on(&host, Path::new(FOLDER)).capturer() {
-            Ok(_) => outln!("ok    capture"),
+        match Files::on(&host, Path::new(FOLDER)).agent() {
+            Ok(_) => outln!("ok    agent"),
             Err(why) => {
                 lacking = true;
-                outln!("LACKS capture  {why:#}: without it no path is judged");
+                outln!("LACKS agent    {why:#}");
             }
         }
     }

@@ -8,14 +8,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-const SCRIPT: &str = include_str!("../../../scripts/capture.py");
-
 impl Link {
     /// A program there that does what `labrun _capture` does. It stays in the cache.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn capturer(&mut self) -> Result<PathBuf> {
+    pub fn agent(&mut self) -> Result<PathBuf> {
         let own = std::env::current_exe()?;
         let foreign = self.foreign(&own)?;
         if foreign.is_none() {
@@ -25,9 +23,6 @@ impl Link {
             if let Some(path) = self.put("labrun", &id, File::open(&own)?)? {
                 return Ok(path);
             }
-        }
-        if let Some(path) = self.put("capturer", &hash(&[SCRIPT.as_bytes()]), SCRIPT.as_bytes())? {
-            return Ok(path);
         }
         let what = foreign.map_or("does not start".into(), |what| format!("is {what} and cannot run"));
         bail!("this labrun {what} on {}, and there is no python3 to capture in its place", self.remote.machine.name)
