@@ -89,22 +89,3 @@ pub fn line(packet: &Packet, began: u64) -> String {
     let what = [protocol, label, detail].join(" ");
     format!("{seconds:>11.6}  {place:<15} {direction:<4}  {source} > {destination}  {}", what.trim().replace("  ", " "))
 }
-
-/// Captures from inside a lab.
-///
-/// # Errors
-/// If the kernel refuses, or is not Linux.
-#[cfg(target_os = "linux")]
-pub fn capturer(namespaces: &[String], live: bool) -> Result<u8> {
-    crate::agent::capturer::run(namespaces, live)?;
-    Ok(Exit::Passed as u8)
-}
-
-/// Captures from inside a lab.
-///
-/// # Errors
-/// Always: there are no labs but on Linux.
-#[cfg(not(target_os = "linux"))]
-pub fn capturer(_: &[String], _: bool) -> Result<u8> {
-    Err(Failure::machine("packets are captured by a feature of Linux (packet(7))").into())
-}
