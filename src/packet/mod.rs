@@ -1,5 +1,6 @@
 //! Packets: captured, read, taken apart, named.
 
+#[cfg(feature = "cli")]
 pub mod bpf;
 pub mod capture;
 pub mod decode;
