@@ -4,9 +4,11 @@
 use crate::lab::file;
 use crate::lab::file::{BridgeFile, LabFile, LinkFile, NodeFile, RouteFile};
 use crate::steps::check as check_tests;
+use crate::text::{quoted, suggest};
 use crate::topology::model::*;
 use crate::topology::vlan;
-use crate::yaml::decode::{At, Problem, Problems, Reader, quoted, suggest};
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::{At, Problem, Problems};
 use crate::yaml::{tree, values};
 use ipnet::IpNet;
 use std::net::IpAddr;

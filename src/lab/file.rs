@@ -4,8 +4,10 @@
 //! resolves it. The tests of a lab are read by [`crate::steps::file`].
 
 use crate::steps::file::{TestFile, test};
+use crate::text::quoted;
 use crate::topology::vlan::{VlanFile, vlans};
-use crate::yaml::decode::{At, Fields, MAX_WAIT, Reader, quoted};
+use crate::yaml::decode::{Fields, MAX_WAIT, Reader};
+use crate::yaml::problem::At;
 use crate::yaml::tree::Value;
 use crate::yaml::values;
 use ipnet::IpNet;

@@ -4,8 +4,9 @@ use crate::error::Failure;
 use crate::lab::check;
 use crate::lab::file::Condition;
 use crate::run::subject::is_repository_of;
+use crate::text::{quoted, suggest};
 use crate::topology::model::{Lab, StepKind};
-use crate::yaml::decode::{Problem, quoted, suggest};
+use crate::yaml::problem::Problem;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 

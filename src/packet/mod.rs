@@ -9,4 +9,5 @@ pub mod frame;
 pub mod message;
 pub mod pcap;
 pub mod pcapng;
+pub mod server_id;
 mod transport;

@@ -1,11 +1,13 @@
 //! Checking the path rules of a test against the lab's topology and the protocols' fields.
 
 use crate::lab::check::Check;
-use crate::packet::dhcp6;
+use crate::packet::{dhcp6, server_id};
 use crate::rules::file::{RuleFile, ValueFile};
 use crate::rules::packets;
+use crate::text;
+use crate::text::suggest;
 use crate::topology::model::*;
-use crate::yaml::decode::{At, suggest};
+use crate::yaml::problem::At;
 use crate::yaml::values;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -138,7 +140,7 @@ impl Rules<'_> {
         let known: Vec<&str> = known.collect();
         let message = match suggest(name, known.iter().copied()) {
             Some(near) => format!("unknown field `{}`, did you mean `{near}`?", name.value),
-            None => format!("unknown field `{}`, expected one of {}", name.value, crate::yaml::decode::quoted(&known)),
+            None => format!("unknown field `{}`, expected one of {}", name.value, crate::text::quoted(&known)),
         };
         self.check.wrong(name, message);
     }
@@ -183,13 +185,13 @@ fn value(field: Field, kind: Option<&Kind>, value: &ValueFile) -> Result<Wanted,
         (SourcePort | DestinationPort | Ttl | Hops | Xid, _) => number(value),
         (_, ValueFile::Number(number)) => Err(format!("{number} cannot be a `{}`", field.name())),
         (SourceMac | DestinationMac | Chaddr, ValueFile::Text(text)) => {
-            let bytes = values::hex(text).and_then(|bytes| bytes.try_into().ok());
+            let bytes = text::parse_hex(text).and_then(|bytes| bytes.try_into().ok());
             bytes.map(Wanted::Mac).ok_or_else(|| format!("`{text}` is not a hardware address such as `02:00:00:00:00:01`"))
         }
         (InterfaceId, ValueFile::Text(text)) => Ok(Wanted::Text(text.clone())),
-        (ClientId, ValueFile::Text(text)) => values::duid(text).map(Wanted::Duid),
-        (ServerId, ValueFile::Text(text)) if matches!(kind, Some(Kind::Dhcp6 { .. })) => values::duid(text).map(Wanted::Duid),
-        (ServerId, ValueFile::Text(text)) if kind.is_none() && values::duid(text).is_ok() => values::duid(text).map(Wanted::Duid),
+        (ClientId, ValueFile::Text(text)) => server_id::duid(text).map(Wanted::Duid),
+        (ServerId, ValueFile::Text(text)) if matches!(kind, Some(Kind::Dhcp6 { .. })) => server_id::duid(text).map(Wanted::Duid),
+        (ServerId, ValueFile::Text(text)) if kind.is_none() && server_id::duid(text).is_ok() => server_id::duid(text).map(Wanted::Duid),
         (_, ValueFile::Text(text)) => {
             let (wanted, found) = address(text)?;
             match version(kind, field) {

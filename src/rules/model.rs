@@ -1,7 +1,7 @@
 //! The path rules of a checked test: which packets must go which way.
 
-use crate::topology::model::ServerId;
-use crate::yaml::decode::At;
+use crate::packet::server_id::ServerId;
+use crate::yaml::problem::At;
 use ipnet::IpNet;
 use std::net::IpAddr;
 

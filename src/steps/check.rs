@@ -2,12 +2,13 @@
 
 use crate::lab::check::Check;
 use crate::lab::file::Condition;
+use crate::packet::server_id;
+use crate::packet::server_id::ServerId;
 use crate::rules::check as check_path;
 use crate::steps::file::{DhcpFile, ExpectFile, PatienceFile, RunStepFile, StepFile};
 use crate::topology::model::*;
 use crate::topology::places::inside;
-use crate::yaml::decode::At;
-use crate::yaml::values;
+use crate::yaml::problem::At;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -194,7 +195,7 @@ impl Steps<'_> {
                 }
             };
         }
-        let id = values::duid(at).map_err(|_| {
+        let id = server_id::duid(at).map_err(|_| {
             let message = format!(
                 "`{}` is no server identifier: DHCPv6 servers are told apart by a DUID, such as `00:03:00:01:02:00:00:00:00:01`, or the hardware address in it",
                 at.value

@@ -2,7 +2,9 @@
 
 use crate::lab::file::{Condition, conditions};
 use crate::rules::file::{RuleFile, rule};
-use crate::yaml::decode::{At, Fields, MAX_WAIT, Reader, quoted};
+use crate::text::quoted;
+use crate::yaml::decode::{Fields, MAX_WAIT, Reader};
+use crate::yaml::problem::At;
 use crate::yaml::tree::Value;
 use crate::yaml::values;
 use std::net::IpAddr;

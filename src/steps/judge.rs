@@ -2,6 +2,7 @@
 
 use crate::lab::file::Condition;
 use crate::packet::decode::hex;
+use crate::packet::server_id::ServerId;
 use crate::steps::lease::Lease;
 use crate::topology::model::*;
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! The tests of a checked lab.
 
 use crate::lab::file::Condition;
+use crate::packet::server_id::ServerId;
 use crate::topology::model::{Handle, Rule};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -110,17 +111,6 @@ pub struct Expect {
     pub lease: Option<Duration>,
     /// Who must have given it.
     pub server: Option<ServerId>,
-}
-
-/// How a DHCP server is told from another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerId {
-    /// The server identifier of DHCPv4 (RFC 2132, 9.7).
-    Address(IpAddr),
-    /// A DUID of DHCPv6 (RFC 8415, 11).
-    Duid(Vec<u8>),
-    /// The link-layer address in a DUID-LL or DUID-LLT.
-    Mac([u8; 6]),
 }
 
 /// A DHCP client program.

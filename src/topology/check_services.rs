@@ -3,8 +3,8 @@
 use crate::lab::check::{Check, handle};
 use crate::lab::file;
 use crate::lab::file::{NodeFile, RunFile, ServiceFile};
+use crate::text::quoted;
 use crate::topology::model::*;
-use crate::yaml::decode::quoted;
 use crate::yaml::tree;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;

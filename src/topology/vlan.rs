@@ -5,7 +5,8 @@
 use crate::lab::check::Check;
 use crate::lab::file::{LinkFile, NodeFile};
 use crate::topology::model::Vlan;
-use crate::yaml::decode::{At, Reader};
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
 use crate::yaml::values;
 use ipnet::IpNet;
 

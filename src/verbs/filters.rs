@@ -5,7 +5,7 @@ use crate::error::Failure;
 use crate::lab::find::{Chosen, show_problems};
 use crate::packet::bpf;
 use crate::topology::model::Lab;
-use crate::yaml::decode::{At, Problem};
+use crate::yaml::problem::{At, Problem};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.
 pub fn problems(lab: &Lab) -> Vec<Problem> {

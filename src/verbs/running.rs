@@ -12,7 +12,7 @@ use crate::host::{Host, HostKind};
 use crate::outln;
 use crate::record::event::RunEvent;
 use crate::report::{Format, Reporter};
-use crate::yaml::decode::{quoted, suggest};
+use crate::text::{quoted, suggest};
 use anyhow::Result;
 use serde_json::json;
 use std::env::consts::OS;

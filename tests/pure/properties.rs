@@ -156,7 +156,8 @@ proptest! {
     /// `server` of an IPv6 lease: six bytes are a hardware address, more a DUID, anything else is refused.
     #[test]
     fn a_server_of_an_ipv6_lease_is_a_hardware_address_or_a_duid(bytes in proptest::collection::vec(any::<u8>(), 1..20)) {
-        use labrun::topology::model::{ServerId, StepKind};
+        use labrun::packet::server_id::ServerId;
+        use labrun::topology::model::StepKind;
         let text = bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
         let lab = check::lab(&format!(
             "lab: x\nbridges: [b]\nnodes: {{a: {{links: {{e: {{bridge: b, port: p}}}}}}}}\ntests: {{t: {{steps: [dhcp: {{node: a, link: e, family: 6, expect: {{server: \"{text}\"}}}}]}}}}\n"
