@@ -1,5 +1,8 @@
 //! Packets as they were seen: the stage between a capture and its judging.
 
+/// The lab's own namespace, which every lab has and in which its bridges are.
+pub const GLOBAL: &str = "global";
+
 /// All packets of a test, in the order of their times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capture {

@@ -1,30 +1,31 @@
 //! Checking the path rules of a test against the lab's topology and the protocols' fields.
 
-use crate::lab::check::Check;
 use crate::packet::{dhcp6, server_id};
 use crate::rules::file::{RuleFile, ValueFile};
+use crate::rules::model::{FIELDS, Field, FieldCheck, Kind, Rule, Wanted};
 use crate::rules::packets;
 use crate::text;
 use crate::text::suggest;
-use crate::topology::model::*;
-use crate::yaml::problem::At;
+use crate::topology::model::{End, GLOBAL, Topology};
+use crate::topology::places::Spot;
+use crate::yaml::problem::{At, Problems};
 use crate::yaml::values;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// The checked rules of a test.
-pub(crate) fn rules(check: &Check, lab: &Lab, rules: &[RuleFile]) -> Vec<Rule> {
+pub fn rules(check: &Problems, lab: &Topology, rules: &[RuleFile]) -> Vec<Rule> {
     rules.iter().map(|rule| Rules { check, lab }.rule(rule)).collect()
 }
 
 struct Rules<'a> {
-    check: &'a Check<'a>,
-    lab: &'a Lab,
+    check: &'a Problems,
+    lab: &'a Topology,
 }
 
 impl Rules<'_> {
     fn rule(&self, rule: &RuleFile) -> Rule {
-        let right = |text: &&At<String>| !self.check.problems.are_at(text.place);
+        let right = |text: &&At<String>| !self.check.are_at(text.place);
         let packet = rule.packet.as_ref().filter(right);
         let packet = packet.and_then(|text| packets::packet(text).map_err(|message| self.check.wrong(text, message)).ok());
         if let Some(filter) = rule.filter.as_ref().filter(right).filter(|filter| filter.trim().is_empty()) {
@@ -77,7 +78,7 @@ impl Rules<'_> {
         if self.lab.bridges.iter().any(|bridge| bridge.name == *name) {
             found.push(Spot::Bridge(name.clone()));
         }
-        if self.ports().any(|port| port == name) {
+        if self.lab.ports().any(|port| port.name == name) {
             found.push(Spot::Port(name.clone()));
         }
         if found.len() > 1 {
@@ -86,14 +87,9 @@ impl Rules<'_> {
         if found.is_empty() {
             let nodes = self.lab.nodes.iter().map(|node| node.name.as_str());
             let bridges = self.lab.bridges.iter().map(|bridge| bridge.name.as_str());
-            self.check.unknown("node, bridge or port", at, nodes.chain(bridges).chain(self.ports()));
+            self.check.unknown("node, bridge or port", at, nodes.chain(bridges).chain(self.lab.ports().map(|port| port.name)));
         }
         found.pop()
-    }
-
-    fn ports(&self) -> impl Iterator<Item = &str> + Clone {
-        let links = self.lab.nodes.iter().flat_map(|node| &node.links);
-        links.filter_map(|link| if let End::Port { port, .. } = &link.end { Some(port.as_str()) } else { None })
     }
 
     fn link(&self, at: &At<String>, node: &str, link: &str) -> Option<Spot> {
@@ -131,7 +127,7 @@ impl Rules<'_> {
         if wanted.is_empty() {
             self.check.wrong(name, "no value");
         }
-        let wanted = wanted.iter().filter(|at| !self.check.problems.are_at(at.place));
+        let wanted = wanted.iter().filter(|at| !self.check.are_at(at.place));
         let wanted = wanted.filter_map(|at| value(*field, packet, &at.value).map_err(|message| self.check.wrong(at, message)).ok());
         Some(FieldCheck { field: *field, wanted: wanted.collect() })
     }

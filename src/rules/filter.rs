@@ -4,7 +4,7 @@ use crate::packet::dhcp6::duid_mac;
 use crate::packet::frame::{Body, Frame, Mac, Ports, Tcp, flags};
 use crate::packet::server_id::ServerId;
 use crate::packet::{decode, frame};
-use crate::topology::model::{Field, FieldCheck, Kind, PortIs, TcpKind, Wanted};
+use crate::rules::model::{Field, FieldCheck, Kind, PortIs, TcpKind, Wanted};
 use std::net::IpAddr;
 
 /// Whether `frame` is of `kind`.

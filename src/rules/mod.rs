@@ -3,6 +3,7 @@
 pub mod check;
 pub mod file;
 pub mod filter;
+pub mod inside;
 pub mod model;
 pub mod packets;
 pub mod path;

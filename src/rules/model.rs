@@ -1,6 +1,7 @@
 //! The path rules of a checked test: which packets must go which way.
 
 use crate::packet::server_id::ServerId;
+use crate::topology::places::Spot;
 use crate::yaml::problem::At;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -26,28 +27,6 @@ pub struct Rule {
     pub at_most: Option<u64>,
     /// What they hold.
     pub fields: Vec<FieldCheck>,
-}
-
-/// Where packets are seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Spot {
-    /// A node: all of its interfaces.
-    Node(String),
-    /// A bridge: all of its ports.
-    Bridge(String),
-    /// A port of a bridge.
-    Port(String),
-    /// An interface that has a cable to another node, or is the lab's own.
-    Link(String, String),
-}
-
-impl std::fmt::Display for Spot {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Spot::Node(name) | Spot::Bridge(name) | Spot::Port(name) => f.write_str(name),
-            Spot::Link(node, link) => write!(f, "{node}/{link}"),
-        }
-    }
 }
 
 /// A kind of packet. What is `None` or empty may be anything.

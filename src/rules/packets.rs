@@ -1,8 +1,8 @@
 //! The words that name packets in a lab file: `dhcp4 offer`, `tcp syn to port 80`.
 
 use crate::packet::{dhcp4, dhcp6, frame};
+use crate::rules::model::{Kind, PortIs, TcpKind};
 use crate::text::{quoted, suggest};
-use crate::topology::model::{Kind, PortIs, TcpKind};
 
 const PROTOCOLS: [&str; 9] = ["dhcp4", "dhcp6", "icmp", "icmp6", "arp", "tcp", "udp", "ip", "ip6"];
 const TCP_KINDS: [(&str, TcpKind); 4] = [("syn", TcpKind::Syn), ("syn-ack", TcpKind::SynAck), ("fin", TcpKind::Fin), ("rst", TcpKind::Rst)];

@@ -10,10 +10,11 @@ use crate::packet::capture::{Capture, Packet, Place};
 use crate::packet::frame::Frame;
 use crate::packet::message;
 use crate::packet::message::Message;
+use crate::rules::model::Rule;
 use crate::rules::way::ways;
 use crate::rules::{filter, told};
-use crate::topology::model::{Lab, Rule, Spot, Test};
-use crate::topology::places::{Passage, Places};
+use crate::topology::model::Topology;
+use crate::topology::places::{Passage, Places, Spot};
 use std::collections::{BTreeMap, HashMap};
 
 /// A rule that does not hold.
@@ -53,7 +54,7 @@ pub struct Story<'a> {
 
 impl<'a> Story<'a> {
     /// What `capture` tells of `lab`.
-    pub fn of(lab: &'a Lab, capture: &'a Capture) -> Story<'a> {
+    pub fn of(lab: &'a Topology, capture: &'a Capture) -> Story<'a> {
         let places = Places::of(lab);
         let sighting = |packet: &'a Packet| {
             let frame = Frame::of(&packet.data);
@@ -70,14 +71,14 @@ impl<'a> Story<'a> {
     }
 }
 
-/// What of the rules of `test` does not hold in `capture`, in the file's order. Rules whose filter is
+/// What of the `rules` of a test does not hold in `capture`, in the file's order. Rules whose filter is
 /// not among `filters` are not judged.
 ///
 /// A capture that lacks packets proves nothing that holds, so that is a violation, too.
-pub fn judge(lab: &Lab, test: &Test, capture: &Capture, filters: &Filters) -> Vec<Violation> {
-    let story = Story::of(lab, capture);
+pub fn judge(topology: &Topology, rules: &[Rule], capture: &Capture, filters: &Filters) -> Vec<Violation> {
+    let story = Story::of(topology, capture);
     let mut violations: Vec<Violation> = Vec::new();
-    for rule in &test.path {
+    for rule in rules {
         let program = rule.filter.as_ref().map(|filter| filters.get(&filter.value));
         let Ok(program) = program.map_or(Ok(None), |found| found.map(Some).ok_or(())) else { continue };
         let judging = Judging { story: &story, rule, seen: seen(&story, rule, program.map(Vec::as_slice)) };
@@ -85,7 +86,7 @@ pub fn judge(lab: &Lab, test: &Test, capture: &Capture, filters: &Filters) -> Ve
     }
     let lacks = capture.lost + capture.left_out;
     if lacks > 0
-        && let Some(rule) = test.path.first()
+        && let Some(rule) = rules.first()
     {
         let line = told::lacking(capture);
         match violations.first_mut() {

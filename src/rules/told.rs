@@ -6,9 +6,10 @@ use crate::packet::capture::Capture;
 use crate::packet::decode;
 use crate::rules::filter;
 use crate::rules::filter::Found;
+use crate::rules::model::{FieldCheck, Rule};
 use crate::rules::path::{Sighting, Story};
-use crate::topology::model::{FieldCheck, Rule, Spot};
 use crate::topology::places;
+use crate::topology::places::Spot;
 use std::collections::BTreeSet;
 
 /// More packets than this are only counted.

@@ -3,16 +3,17 @@
 use crate::analysis::ladder::Ladder;
 use crate::event;
 use crate::event::Event;
+use crate::lab::model::Test;
 use crate::packet::pcapng;
 use crate::record::result::TestResult;
 use crate::run::session::Session;
-use crate::topology::model::{GLOBAL, Test};
+use crate::topology::model::GLOBAL;
 
 impl Session<'_> {
     /// Begins `test`: from here on, all that it causes is captured.
     pub(crate) fn begin(&mut self, test: &Test) {
         // Inside, nodes are known by their namespaces only.
-        let nodes = self.lab.nodes.iter().filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
+        let nodes = self.lab.topology.nodes.iter().filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
         let handles: Vec<&str> = std::iter::once(GLOBAL).chain(nodes.map(|node| node.handle.0.as_str())).collect();
         self.process.requests.send(&format!("begin {}", handles.join(" ")));
         while self.no_capture.is_none() {
@@ -33,11 +34,11 @@ impl Session<'_> {
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
                     Ok(mut capture) => {
                         for packet in &mut capture.packets {
-                            if let Some(node) = self.lab.nodes.iter().find(|node| node.handle.0 == packet.place.node) {
+                            if let Some(node) = self.lab.topology.nodes.iter().find(|node| node.handle.0 == packet.place.node) {
                                 packet.place.node.clone_from(&node.name);
                             }
                         }
-                        result.evidence.ladder = Some(Ladder::of(self.lab, &capture));
+                        result.evidence.ladder = Some(Ladder::of(&self.lab.topology, &capture));
                         result.evidence.capture = Some(capture);
                         return;
                     }

@@ -5,13 +5,13 @@ use crate::event;
 use crate::event::Event;
 use crate::host::Process;
 use crate::interrupt;
+use crate::lab::model::{Lab, Test};
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, SubjectInfo, TestResult};
 use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
 use crate::run::subject::Given;
-use crate::topology::model::{Lab, Test};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -84,15 +84,20 @@ impl<'a> Session<'a> {
                     (self.tell)(RunEvent::Setup { instance, again });
                 }
                 Some(Event::Ready { instance }) => {
-                    let services = self.lab.services.len();
+                    let services = self.lab.topology.services.len();
                     (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services, reused: false });
                     return Ok(());
                 }
                 Some(Event::Reused { instance }) => {
                     self.instance = instance.clone();
-                    (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services: self.lab.services.len(), reused: true });
+                    (self.tell)(RunEvent::Ready {
+                        instance,
+                        time: began.elapsed(),
+                        services: self.lab.topology.services.len(),
+                        reused: true,
+                    });
                     // Its subject is told next, and must be known before the first result.
-                    if self.lab.subject.is_some() {
+                    if self.lab.topology.subject.is_some() {
                         self.next();
                     }
                     return Ok(());
@@ -148,7 +153,11 @@ impl<'a> Session<'a> {
             Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
             Event::Cleaned { instance } => (self.tell)(RunEvent::Cleaned { instance: instance.clone() }),
             Event::Kept { instance } => {
-                (self.tell)(RunEvent::Kept { instance: instance.clone(), node: self.lab.entrance().into(), at: self.options.at.clone() });
+                (self.tell)(RunEvent::Kept {
+                    instance: instance.clone(),
+                    node: self.lab.topology.entrance().into(),
+                    at: self.options.at.clone(),
+                });
             }
             _ => {}
         }

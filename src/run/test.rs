@@ -3,14 +3,15 @@
 use crate::event;
 use crate::event::Event;
 use crate::interrupt;
+use crate::lab::model::Test;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::run::gather::Gathered;
 use crate::run::path::path;
 use crate::run::session::Session;
 use crate::steps::judge::{Seen, Verdict, judge};
+use crate::steps::model::{Patience, Step, StepKind};
 use crate::text::count;
-use crate::topology::model::{Patience, Step, StepKind, Test};
 use std::time::{Duration, Instant};
 
 impl Session<'_> {

@@ -1,14 +1,11 @@
-//! Checking the tests of a lab against its topology.
+//! Checking the steps of a test against the topology of their lab.
 
-use crate::lab::check::Check;
-use crate::lab::file::Condition;
 use crate::packet::server_id;
 use crate::packet::server_id::ServerId;
-use crate::rules::check as check_path;
 use crate::steps::file::{DhcpFile, ExpectFile, PatienceFile, RunStepFile, StepFile};
-use crate::topology::model::*;
-use crate::topology::places::inside;
-use crate::yaml::problem::At;
+use crate::steps::model::*;
+use crate::topology::model::{Condition, End, GLOBAL, Handle, Topology};
+use crate::yaml::problem::{At, Problems};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -19,41 +16,17 @@ const WAIT_WITHIN: Duration = Duration::from_secs(10);
 const SERVICE_WITHIN: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_millis(200);
 
-/// The checked tests of the file; `lab` is the rest of it, already checked.
-pub(crate) fn tests(check: &Check, lab: &Lab) -> Vec<Test> {
-    let checker = Steps { check, lab };
-    let mut tests = Vec::new();
-    for test in &check.file.tests {
-        check.name("test", &test.name);
-        if test.steps.is_empty() {
-            check.wrong(&test.name, "a test without steps proves nothing");
-        }
-        for node in &test.capture {
-            checker.node(node);
-        }
-        let path = check_path::rules(check, lab, &test.path);
-        let mut capture = inside(lab, &path);
-        capture.extend(test.capture.iter().map(|node| node.value.clone()));
-        let steps = test.steps.iter().filter_map(|step| Some(Step { line: step.place.line, kind: checker.step(&step.value)? }));
-        tests.push(Test {
-            name: format!("{}-{}", lab.name, test.name.value),
-            short: test.name.value.clone(),
-            about: test.about.trim().to_string(),
-            capture: capture.into_iter().collect(),
-            steps: steps.collect(),
-            path,
-        });
-    }
-    tests
-}
-
-struct Steps<'a> {
-    check: &'a Check<'a>,
-    lab: &'a Lab,
+/// Checks steps against the topology that they run in.
+pub struct Steps<'a> {
+    /// What is wrong.
+    pub check: &'a Problems,
+    /// Where they run.
+    pub lab: &'a Topology,
 }
 
 impl Steps<'_> {
-    fn step(&self, step: &StepFile) -> Option<StepKind> {
+    /// The checked step; none if it could not be read.
+    pub fn step(&self, step: &StepFile) -> Option<StepKind> {
         Some(match step {
             StepFile::Dhcp(dhcp) => StepKind::Dhcp(self.dhcp(dhcp)),
             StepFile::Run(run) => StepKind::Run(self.run(run)),
@@ -87,7 +60,8 @@ impl Steps<'_> {
         })
     }
 
-    fn node(&self, name: &At<String>) -> Handle {
+    /// The namespace of the node of this name.
+    pub fn node(&self, name: &At<String>) -> Handle {
         if name.value == GLOBAL {
             return Handle(GLOBAL.into());
         }
@@ -206,7 +180,7 @@ impl Steps<'_> {
     }
 
     fn run(&self, run: &RunStepFile) -> Command {
-        if run.command.place.line > 0 && !self.check.problems.are_at(run.command.place) && run.command.trim().is_empty() {
+        if run.command.place.line > 0 && !self.check.are_at(run.command.place) && run.command.trim().is_empty() {
             self.check.wrong(&run.command, "an empty command");
         }
         Command {

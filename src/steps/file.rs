@@ -1,29 +1,14 @@
-//! The tests of a lab file as they are written.
+//! The steps of a test as they are written.
 
-use crate::lab::file::{Condition, conditions};
-use crate::rules::file::{RuleFile, rule};
 use crate::text::quoted;
+use crate::topology::file_services::conditions;
+use crate::topology::model::Condition;
 use crate::yaml::decode::{Fields, MAX_WAIT, Reader};
 use crate::yaml::problem::At;
 use crate::yaml::tree::Value;
 use crate::yaml::values;
 use std::net::IpAddr;
 use std::time::Duration;
-
-/// An entry of `tests`.
-#[derive(Debug)]
-pub struct TestFile {
-    /// Its name; the test is called LAB-NAME.
-    pub name: At<String>,
-    /// A sentence about it.
-    pub about: String,
-    /// The nodes inside which it is captured, too.
-    pub capture: Vec<At<String>>,
-    /// What it does, in this order.
-    pub steps: Vec<At<StepFile>>,
-    /// Which way its packets must have gone.
-    pub path: Vec<RuleFile>,
-}
 
 /// An entry of `steps`.
 #[derive(Debug)]
@@ -153,19 +138,8 @@ const MAX_LEASE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 const KINDS: [&str; 6] = ["dhcp", "run", "ping", "wait", "service", "link"];
 
-/// Reads an entry of `tests`.
-pub fn test(name: At<String>, reader: Reader) -> TestFile {
-    let fields = reader.fields(&["about", "capture", "steps", "path"]);
-    TestFile {
-        name,
-        about: fields.get("about", |r| r.text()).unwrap_or_default(),
-        capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
-        steps: fields.need("steps", |r| r.list(|r| r.at(step(r)))).unwrap_or_default(),
-        path: fields.get("path", |r| r.list(rule)).unwrap_or_default(),
-    }
-}
-
-fn step(reader: Reader) -> StepFile {
+/// Reads an entry of `steps`.
+pub fn step(reader: Reader) -> StepFile {
     let fields = reader.fields(&KINDS);
     match fields.present(&KINDS).as_slice() {
         [] => {

@@ -1,10 +1,10 @@
 //! Whether what a step saw is what its lab file wants.
 
-use crate::lab::file::Condition;
 use crate::packet::decode::hex;
 use crate::packet::server_id::ServerId;
 use crate::steps::lease::Lease;
-use crate::topology::model::*;
+use crate::steps::model::*;
+use crate::topology::model::Condition;
 use serde_json::Value;
 use std::net::IpAddr;
 

@@ -3,7 +3,7 @@
 use crate::packet::decode::hex;
 use crate::packet::dhcp6::duid_mac;
 use crate::packet::server_id::ServerId;
-use crate::topology::model::Client;
+use crate::steps::model::Client;
 use std::collections::HashMap;
 use std::net::IpAddr;
 

@@ -1,28 +1,9 @@
-//! The tests of a checked lab.
+//! The steps of a checked test.
 
-use crate::lab::file::Condition;
 use crate::packet::server_id::ServerId;
-use crate::topology::model::{Handle, Rule};
+use crate::topology::model::{Condition, Handle};
 use std::net::IpAddr;
 use std::time::Duration;
-
-/// A test.
-#[derive(Clone, Debug)]
-pub struct Test {
-    /// LAB-NAME.
-    pub name: String,
-    /// NAME, unique in its lab.
-    pub short: String,
-    /// A sentence about it.
-    pub about: String,
-    /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that its path
-    /// rules need among them.
-    pub capture: Vec<String>,
-    /// Its steps.
-    pub steps: Vec<Step>,
-    /// Which way its packets must have gone.
-    pub path: Vec<Rule>,
-}
 
 /// A step and where it stands.
 #[derive(Clone, Debug)]

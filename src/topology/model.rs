@@ -1,23 +1,13 @@
-//! A checked lab: everything resolved, nothing that could still be wrong in the file.
+//! A checked topology: everything resolved, nothing that could still be wrong in the file.
 
-use crate::lab::file::Condition;
-pub use crate::rules::model::*;
-pub use crate::steps::model::*;
+pub use crate::packet::capture::GLOBAL;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A lab that can be run.
+/// What a lab is wired from and what runs in it, but for its tests.
 #[derive(Clone, Debug)]
-pub struct Lab {
-    /// Its name.
-    pub name: String,
-    /// A sentence about it.
-    pub about: String,
-    /// The lab file as messages show it.
-    pub file: String,
-    /// The text of that file.
-    pub source: String,
+pub struct Topology {
     /// Commands it needs, each with its Debian package, those of the steps included.
     pub commands: Vec<(String, String)>,
     /// Kernel features it needs.
@@ -30,15 +20,6 @@ pub struct Lab {
     pub nodes: Vec<Node>,
     /// Its daemons, in the file's order.
     pub services: Vec<Service>,
-    /// Its tests.
-    pub tests: Vec<Test>,
-}
-
-impl Lab {
-    /// The node to enter for who has named none.
-    pub fn entrance(&self) -> &str {
-        self.nodes.first().map_or(GLOBAL, |node| &node.name)
-    }
 }
 
 /// The program under test.
@@ -73,9 +54,6 @@ pub struct Bridge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handle(pub String);
 
-/// The lab's own namespace, which every lab has.
-pub const GLOBAL: &str = "global";
-
 /// A host.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -106,8 +84,8 @@ pub struct Link {
     pub addresses: Vec<IpNet>,
     /// In bytes.
     pub mtu: Option<i64>,
-    /// Hardware address.
-    pub mac: Option<String>,
+    /// Hardware address: the file's, or one that is the same in every run.
+    pub mac: String,
     /// VLANs on it, interfaces of their own.
     pub vlans: Vec<Vlan>,
 }
@@ -192,4 +170,23 @@ pub struct Run {
     pub ready: Vec<Condition>,
     /// How long that may take.
     pub within: Duration,
+}
+
+/// Something a service can be waited for by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// A UDP socket is bound to the port.
+    Udp(u16),
+    /// A TCP socket listens on the port.
+    Tcp(u16),
+    /// A line of its output matches the extended regular expression.
+    Log(String),
+    /// A file exists, relative to the service's folder.
+    File(String),
+    /// A command succeeds in its node.
+    Command(String),
+    /// It has been running for as long.
+    Running(Duration),
+    /// It has ended with this exit status.
+    Exit(u8),
 }

@@ -3,8 +3,8 @@
 
 use crate::error::Failure;
 use crate::lab::find::{Chosen, show_problems};
+use crate::lab::model::Lab;
 use crate::packet::bpf;
-use crate::topology::model::Lab;
 use crate::yaml::problem::{At, Problem};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.

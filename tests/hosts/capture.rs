@@ -11,7 +11,7 @@ use labrun::event::Event;
 use labrun::lab::check;
 use labrun::packet::capture::{Capture, Packet};
 use labrun::packet::pcapng;
-use labrun::topology::model::Client;
+use labrun::steps::model::Client;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};

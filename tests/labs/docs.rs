@@ -54,7 +54,7 @@ fn the_verbs_and_exit_codes_of_the_readme_exist() {
 #[test]
 fn the_path_rules_of_the_reference_are_right_and_all_words_of_them_are_in_it() {
     use labrun::packet::{dhcp4, dhcp6, frame};
-    use labrun::topology::model::FIELDS;
+    use labrun::rules::model::FIELDS;
     let rules: String = block("path:").lines().map(|line| format!("    {line}\n")).collect();
     let links = |node: &str, bridges: &[&str]| {
         let link = |bridge: &&str| {

@@ -5,7 +5,7 @@ use labrun::packet::decode::hex;
 use labrun::packet::dhcp6::duid_mac;
 use labrun::packet::server_id::ServerId;
 use labrun::steps::lease::Lease;
-use labrun::topology::model::Client;
+use labrun::steps::model::Client;
 use proptest::prelude::*;
 use std::net::IpAddr;
 
