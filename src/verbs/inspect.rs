@@ -6,7 +6,7 @@ use crate::error::{Exit, Failure};
 use crate::graph;
 use crate::lab::check;
 use crate::lab::find::{Labs, show_problems};
-use crate::outln;
+use crate::report::outln;
 use crate::report::{Format, colours, columns};
 use crate::steps::model::Client;
 use crate::verbs::filters;
