@@ -56,13 +56,15 @@ until [[ $(cat /sys/class/net/host[01]/operstate) == up*up && -n $(ip -6 addr sh
 exit $?
 "#;
 
-/// Runs `body`, which is the test called `name`, on a host of its own.
+/// Runs `body`, which is the test called `name` in the caller's file, on a host of its own.
+#[track_caller]
 pub fn private(name: &str, body: impl FnOnce()) {
     if !super::is_root() || is_private() {
         static ALONE: Mutex<()> = Mutex::new(());
         let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         return body();
     }
+    let name = &in_its_module(name);
     let output = Command::new("unshare")
         .args(["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "bash", "-c", BOOT, "host"])
         .arg(std::env::current_exe().unwrap())
@@ -79,10 +81,12 @@ pub fn private(name: &str, body: impl FnOnce()) {
 
 /// As [`private`], run by root, on a host whose kernel refuses user namespaces to everybody, and on which
 /// `user` may use sudo. The refusal is a limit of a user namespace around that host.
+#[track_caller]
 pub fn without_user_namespaces(name: &str, user: &str, body: impl FnOnce()) {
     if is_private() {
         return body();
     }
+    let name = &in_its_module(name);
     let inner = r#"
         read -r _
         exec setpriv --reuid 0 --regid 0 --clear-groups unshare --mount --pid --net --ipc --uts --fork --kill-child --mount-proc bash -c '
@@ -113,6 +117,13 @@ pub fn without_user_namespaces(name: &str, user: &str, body: impl FnOnce()) {
     let text = super::text(&child.wait_with_output().unwrap());
     println!("{text}");
     assert!(text.starts_with("exit Some(0)") && text.contains("1 passed"), "without user namespaces, {name} failed:\n{text}");
+}
+
+/// The test called `name` as the test runner knows it: a module of the test program is a file.
+#[track_caller]
+fn in_its_module(name: &str) -> String {
+    let module = Path::new(std::panic::Location::caller().file()).file_stem().unwrap();
+    format!("{}::{name}", module.display())
 }
 
 /// Whether nobody else is on this host.

@@ -1,8 +1,10 @@
 //! What the integration tests share: running labrun as root and as an ordinary user.
 
-#![allow(dead_code)] // each test file uses its own part
+#![allow(dead_code)] // each test program uses its own part
 
+pub mod captures;
 pub mod host;
+pub mod labs;
 pub mod sshd;
 
 use std::os::unix::fs::DirEntryExt;

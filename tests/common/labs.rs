@@ -1,0 +1,176 @@
+//! Labs of the tests' own, each with a name nobody else uses, and the programs they need.
+
+use crate::common::{User, folder, labrun, text};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A lab file and whose labrun runs it. Cleaned up when dropped.
+pub struct Lab {
+    pub name: String,
+    pub file: PathBuf,
+    pub user: User,
+    pub folder: tempfile::TempDir,
+}
+
+/// What a run of labrun came to.
+pub struct Done {
+    pub exit: i32,
+    pub stdout: String,
+    /// Both streams and the exit status, for messages.
+    pub all: String,
+    pub time: Duration,
+}
+
+impl Lab {
+    /// A lab whose file is `body`, behind the line with its name.
+    pub fn new(user: User, body: &str) -> Lab {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
+        let folder = folder();
+        let file = crate::common::write(folder.path(), "lab.yaml", &format!("lab: {name}\n{}", body.trim_start_matches('\n')));
+        Lab { name, file, user, folder }
+    }
+
+    /// A built-in lab under a name of its own, after `change`.
+    pub fn built_in(user: User, name: &str, change: impl FnOnce(String) -> String) -> Lab {
+        let (_, text) = labrun::lab::find::BUILT_IN.into_iter().find(|(n, _)| *n == name).unwrap();
+        let (comment, body) = text.split_once(&format!("lab: {name}\n")).unwrap();
+        Lab::new(user, &change(format!("{comment}{body}")))
+    }
+
+    /// labrun with this lab's file and `arguments`.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = labrun(self.user);
+        command.arg("--file").arg(&self.file).args(arguments);
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Done {
+        run(self.command(arguments))
+    }
+
+    /// Runs the tests and returns their results by their short names.
+    pub fn results(&self, arguments: &[&str]) -> (Done, BTreeMap<String, Value>) {
+        let done = self.run(&[&["--format", "json", "test"], arguments].concat());
+        let results = json_lines(&done.stdout)
+            .into_iter()
+            .filter(|message| message["event"] == "result")
+            .map(|result| (result["test"].as_str().unwrap()[self.name.len() + 1..].to_string(), result))
+            .collect();
+        (done, results)
+    }
+
+    /// Runs all tests, each of which must pass.
+    pub fn passes(&self, arguments: &[&str]) {
+        let (done, results) = self.results(arguments);
+        assert!(!results.is_empty() && done.exit == 0, "{:?}: {}", self.user, done.all);
+        for (name, result) in results {
+            assert_eq!(result["outcome"], "pass", "{:?} {name}: {}", self.user, done.all);
+        }
+    }
+
+    /// Runs a command in a node of the lab, which is up.
+    pub fn exec(&self, node: &str, command: &[&str]) -> Done {
+        self.run(&[&["exec", &self.name, node, "--"], command].concat())
+    }
+
+    /// Whether `labrun status` knows the lab.
+    pub fn is_up(&self) -> bool {
+        self.run(&["status"]).stdout.lines().any(|line| line.split_whitespace().next() == Some(&self.name))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.run(&["clean", &self.name]);
+    }
+}
+
+/// Runs `command` to its end, which is never further than two minutes away.
+pub fn run(command: Command) -> Done {
+    let began = Instant::now();
+    let output = bounded(&command).output().unwrap();
+    assert_ne!(output.status.code(), Some(124), "labrun hangs: {}", text(&output));
+    done(&output, began.elapsed())
+}
+
+fn done(output: &Output, time: Duration) -> Done {
+    let exit = output.status.code().unwrap_or(-1);
+    Done { exit, stdout: String::from_utf8_lossy(&output.stdout).into_owned(), all: text(output), time }
+}
+
+/// `command` under timeout(1).
+pub fn bounded(command: &Command) -> Command {
+    let mut bounded = Command::new("timeout");
+    bounded.args(["-k", "1", "120"]).arg(command.get_program()).args(command.get_args()).stdin(std::process::Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bounded.env(name, value),
+            None => bounded.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        bounded.current_dir(folder);
+    }
+    bounded
+}
+
+/// Every line of `text` as JSON.
+pub fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"))).collect()
+}
+
+/// The `lines` of a result, as one text.
+pub fn lines(result: &Value) -> String {
+    let lines = result["lines"].as_array().unwrap_or_else(|| panic!("no lines in {result}"));
+    lines.iter().map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether all `commands` are there. If not, the test is skipped and says so.
+pub fn have(test: &str, commands: &[&str]) -> bool {
+    let missing: Vec<&&str> = commands.iter().filter(|c| which::which_in(c, Some(path()), "/").is_err()).collect();
+    if !missing.is_empty() {
+        eprintln!("SKIP {test}: there is no {missing:?}");
+    }
+    missing.is_empty()
+}
+
+fn path() -> String {
+    format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+}
+
+/// dhcplb, built from the sources beside the repository: `2ba7b9d` has the range handler that the lab
+/// `server` needs, `36d6ab8` has none. `None`, which is said, without the sources or Go.
+pub fn dhcplb(test: &str, version: &'static str) -> Option<PathBuf> {
+    static BUILT: [OnceLock<Option<PathBuf>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let built = BUILT[usize::from(version == "36d6ab8")].get_or_init(|| build_dhcplb(version));
+    if built.is_none() {
+        eprintln!("SKIP {test}: dhcplb {version} cannot be built here");
+    }
+    built.clone()
+}
+
+fn build_dhcplb(version: &str) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../shared/dhcplb/dhcplb-{version}.tar.gz"));
+    if !source.exists() || which::which("go").is_err() {
+        return None;
+    }
+    // In target/, for all test binaries and later runs; unpacked and built beside, and then renamed.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dhcplb-{version}"));
+    let program = folder.join("dhcplb");
+    if program.exists() {
+        return Some(program);
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    let unpacked = Command::new("tar").arg("-xzf").arg(&source).arg("-C").arg(&folder).arg("--strip-components=1").status().unwrap();
+    assert!(unpacked.success());
+    let output = Command::new("go").args(["build", "-o", "dhcplb.new", "."]).current_dir(&folder).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    std::fs::rename(folder.join("dhcplb.new"), &program).unwrap();
+    Some(program)
+}

@@ -1,0 +1,513 @@
+//! Captures are complete: every packet of a test is in its capture, once for each interface that it
+//! crosses, and no packet of another test is. Packets carry numbers, so that they can be counted.
+
+use crate::common;
+
+use common::host::{self, expect, finish_within};
+use common::{User, command, folder, labrun, users, wait_for, write};
+use labrun::compile::script;
+use labrun::event;
+use labrun::event::Event;
+use labrun::lab::check;
+use labrun::packet::capture::{Capture, Packet};
+use labrun::packet::pcapng;
+use labrun::topology::model::Client;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::SystemTime;
+
+/// Two hosts on a switch. The datagrams of `burst` come from one socket, without a pause, and the first
+/// and the last are what the test begins and ends with.
+const LAB: &str = r#"
+lab: counted
+bridges: [br0]
+nodes:
+  a:
+    links: {eth0: {bridge: br0, port: p-a, addresses: 10.0.0.1/24}}
+  b:
+    links: {eth0: {bridge: br0, port: p-b, addresses: 10.0.0.2/24}}
+    services:
+      sink: {command: "exec socat -u UDP-RECV:9 OPEN:/dev/null", ready: {udp: 9}}
+      bulk: {command: "exec socat -u TCP-LISTEN:80,fork OPEN:/dev/null", ready: {tcp: 80}}
+  odd = one:
+    links: {eth0: {bridge: br0, port: p-c}}
+tests:
+  burst:
+    capture: [a, b]
+    steps:
+      - run: {node: a, command: 'exec 3>/dev/udp/10.0.0.2/9; for ((n = 0; n < 500; n++)); do printf "burst %05d" $n >&3; done'}
+  many:
+    steps:
+      - run: {node: a, timeout: 30s, command: 'exec 3>/dev/udp/10.0.0.2/9; for ((n = 0; n < 25000; n++)); do printf "many %05d" $n >&3; done'}
+  big:
+    steps:
+      - run: {node: a, timeout: 30s, command: 'head -c 24000000 /dev/zero | socat -u -b 65536 STDIN TCP:10.0.0.2:80'}
+  bulk:
+    steps:
+      - run: {node: a, command: 'head -c 1000000 /dev/zero | socat -u -b 65536 STDIN TCP:10.0.0.2:80'}
+  loop:
+    capture: [a]
+    steps:
+      - run: {node: a, command: 'printf "loop %05d" 1 >/dev/udp/127.0.0.1/9'}
+  odd:
+    capture: odd = one
+    steps:
+      - run: {node: odd = one, command: 'printf "odd %05d" 1 >/dev/udp/127.0.0.1/9'}
+  tagged:
+    steps:
+      - run: {node: a, command: 'printf "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\1\x81\0\0\7\x88\xb5tagged" | socat -u STDIN INTERFACE:eth0'}
+  flow:
+    steps:
+      - run: {node: a, timeout: 50s, command: 'exec 3>/dev/udp/10.0.0.2/9; exec 4<> <(:); for ((n = 0; ; n++)); do printf "flow %05d" $n >&3; read -t 0.0002 -u 4; done'}
+  none:
+    steps:
+      - run: {node: a, command: 'true'}
+"#;
+
+/// A session with the lab, as labrun has it.
+struct Session {
+    child: Child,
+    input: ChildStdin,
+    events: Lines<BufReader<ChildStdout>>,
+}
+
+impl Session {
+    fn start(user: User, folder: &Path, capturer: &str) -> Session {
+        let lab = check::lab(LAB, "counted").unwrap();
+        let script = write(folder, "lab.sh", &script::compile(&lab, Client::Dhclient));
+        let mut command = command(user, "bash");
+        command.arg(script).args(["--tied", "--capturer", capturer, "session"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let events = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut session = Session { input: child.stdin.take().unwrap(), child, events };
+        session.until(|event| matches!(event, Event::Ready { .. }));
+        session
+    }
+
+    fn say(&mut self, request: &str) {
+        writeln!(self.input, "{request}").unwrap();
+    }
+
+    /// All events up to the one that `last` knows.
+    fn until(&mut self, last: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let mut events = Vec::new();
+        loop {
+            let line = self.events.next().unwrap_or_else(|| panic!("the session ended after {events:?}")).unwrap();
+            let event = event::parse(&line).unwrap_or_else(|line| panic!("no event: {line}"));
+            let over = last(&event);
+            events.push(event);
+            if over {
+                return events;
+            }
+        }
+    }
+
+    fn step(&mut self, test: &str) {
+        self.say(&format!("step {test}/0"));
+        let events = self.until(|event| matches!(event, Event::Step { .. }));
+        assert_eq!(events.last(), Some(&Event::Step { exit: 0 }), "{events:?}");
+    }
+
+    fn captured(&mut self) -> Vec<u8> {
+        self.say("captured");
+        let events = self.until(|event| matches!(event, Event::Captured { .. } | Event::NoCapture { .. }));
+        let Some(Event::Captured { packets, lost, left_out }) = events.last() else { panic!("{events:?}") };
+        let chunks = events.iter().filter_map(|event| match event {
+            Event::Output { stream, data, .. } if stream == "capture" => Some(event::bytes(data)),
+            _ => None,
+        });
+        let file: Vec<u8> = chunks.flatten().collect();
+        let capture = pcapng::read(&file).unwrap();
+        assert_eq!((capture.packets.len() as u64, capture.lost, capture.left_out), (*packets, *lost, *left_out));
+        file
+    }
+
+    fn begin(&mut self, nodes: &str) {
+        self.say(&format!("begin global {nodes}"));
+        let events = self.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. }));
+        assert_eq!(events.last(), Some(&Event::Begun), "{events:?}");
+    }
+
+    /// Runs a test whose nodes are captured; the file with its packets.
+    fn test(&mut self, name: &str, nodes: &str) -> Vec<u8> {
+        self.begin(nodes);
+        self.step(name);
+        let file = self.captured();
+        self.say("restore");
+        self.until(|event| matches!(event, Event::Restored));
+        file
+    }
+
+    fn end(mut self) {
+        drop(self.input);
+        for _ in self.events.by_ref() {}
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+/// The numbered datagrams of `test` by node, interface and direction, in the order of the capture.
+fn numbers(capture: &Capture, test: &str) -> BTreeMap<(String, String, bool), Vec<usize>> {
+    let mut seen: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for packet in &capture.packets {
+        if let Some(text) = datagram(packet)
+            && let Some(number) = text.strip_prefix(test).and_then(|rest| rest.trim().parse().ok())
+        {
+            seen.entry((packet.place.node.clone(), packet.place.link.clone(), packet.sent)).or_default().push(number);
+        }
+    }
+    seen
+}
+
+/// What a UDP datagram over IPv4 carries.
+fn datagram(packet: &Packet) -> Option<String> {
+    let data = &packet.data;
+    let udp = data.get(12..14)? == [8, 0] && *data.get(23)? == 17;
+    udp.then(|| String::from_utf8_lossy(data.get(42..).unwrap_or_default()).into_owned())
+}
+
+fn key(node: &str, link: &str, sent: bool) -> (String, String, bool) {
+    (node.into(), link.into(), sent)
+}
+
+const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
+/// What captures in its place on a machine that it is no program for.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/capture.py");
+
+/// Every user and every capturer.
+fn capturers() -> Vec<(User, &'static str)> {
+    let mut capturers = vec![LABRUN];
+    match which::which("python3") {
+        Ok(_) => capturers.push(SCRIPT),
+        Err(_) => eprintln!("SKIP scripts/capture.py: there is no python3"),
+    }
+    users().into_iter().flat_map(|user| capturers.clone().into_iter().map(move |capturer| (user, capturer))).collect()
+}
+
+#[test]
+fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
+    host::private("every_packet_is_captured_once_at_every_interface_and_none_of_another_test", || {
+        for (user, capturer) in capturers() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), capturer);
+            for _ in 0..5 {
+                let capture = pcapng::read(&session.test("burst", "a b")).unwrap();
+                let seen = numbers(&capture, "burst");
+                let all: Vec<usize> = (0..500).collect();
+                let places = [key("global", "p-a", false), key("global", "p-b", true), key("a", "eth0", true), key("b", "eth0", false)];
+                assert_eq!(seen.len(), places.len(), "{:?}", seen.keys());
+                for place in &places {
+                    assert_eq!(seen[place], all, "{place:?}");
+                }
+                assert_eq!((capture.lost, capture.left_out), (0, 0));
+                assert!(capture.packets.is_sorted_by_key(|packet| packet.time));
+
+                // The next test, which sends nothing, sees nothing of it; nor nodes that it does not name.
+                let capture = pcapng::read(&session.test("none", "")).unwrap();
+                assert!(numbers(&capture, "burst").is_empty(), "{capture:?}");
+                let capture = pcapng::read(&session.test("burst", "")).unwrap();
+                assert!(capture.packets.iter().all(|packet| packet.place.node == "global"));
+                assert_eq!(numbers(&capture, "burst")[&key("global", "p-b", true)], all);
+            }
+            session.end();
+        }
+    });
+}
+
+/// Nanoseconds since 1970, by the clock that packets have their times from.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64
+}
+
+#[test]
+fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
+    host::private("a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow", || {
+        for (user, capturer) in capturers() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), capturer);
+            session.say("step flow/0");
+            wait_for("the flow", || {
+                session.begin("");
+                !numbers(&pcapng::read(&session.captured()).unwrap(), "flow").is_empty()
+            });
+            let (mut next, mut rounds) = (BTreeMap::new(), 0);
+            // The sender may get no time in a round.
+            wait_for("ten captures of the flow", || {
+                let asked = now();
+                session.begin("b");
+                let begun = now();
+                while now() < begun + 10_000_000 {}
+                let capture = pcapng::read(&session.captured()).unwrap();
+                let ended = now();
+                assert_eq!((capture.lost, capture.left_out), (0, 0));
+                assert!(capture.packets.iter().all(|packet| (asked..ended).contains(&packet.time)), "{asked}..{ended}: {capture:?}");
+                let seen = numbers(&capture, "flow");
+                for (place, numbers) in &seen {
+                    // Nothing is missing in between, and nothing was in the capture before.
+                    let last = numbers[0] + numbers.len();
+                    assert_eq!(*numbers, (numbers[0]..last).collect::<Vec<_>>(), "{place:?}");
+                    let next = next.insert(place.clone(), last).unwrap_or(0);
+                    assert!(numbers[0] >= next, "{place:?}: {} was seen before {next}", numbers[0]);
+                }
+                rounds += usize::from(seen.len() == 3);
+                rounds == 10
+            });
+            session.end();
+        }
+    });
+}
+
+#[test]
+fn a_burst_of_many_is_counted_to_the_last() {
+    host::private("a_burst_of_many_is_counted_to_the_last", || {
+        for (user, capturer) in capturers() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), capturer);
+            let capture = pcapng::read(&session.test("many", "")).unwrap();
+            let seen = numbers(&capture, "many");
+            let counted = seen[&key("global", "p-a", false)].len() + seen[&key("global", "p-b", true)].len();
+            // What the kernel had to drop is known by its number, and nothing else is missing.
+            assert_eq!(capture.left_out, 0);
+            assert!(counted as u64 + capture.lost >= 50_000, "{counted} seen, {} lost", capture.lost);
+            assert!(capture.lost > 0 || counted == 50_000, "{counted} seen, none lost");
+            session.end();
+        }
+    });
+}
+
+#[test]
+fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
+    host::private("a_capture_has_a_size_and_counts_what_it_leaves_out", || {
+        for (user, capturer) in capturers() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), capturer);
+            let file = session.test("big", "");
+            let capture = pcapng::read(&file).unwrap();
+            assert!(capture.left_out > 0 && !capture.packets.is_empty(), "{} left out", capture.left_out);
+            assert!((10 << 20..17 << 20).contains(&file.len()), "{} bytes", file.len());
+            // The next one has all its room again.
+            let capture = pcapng::read(&session.test("burst", "")).unwrap();
+            assert_eq!((capture.left_out, numbers(&capture, "burst")[&key("global", "p-a", false)].len()), (0, 500));
+            session.end();
+        }
+    });
+}
+
+#[test]
+fn frames_are_as_they_were_sent() {
+    host::private("frames_are_as_they_were_sent", || {
+        for (user, capturer) in capturers() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), capturer);
+            // A segment that nobody has split yet is longer than any frame on a wire, and whole.
+            let capture = pcapng::read(&session.test("bulk", "")).unwrap();
+            let longest = capture.packets.iter().max_by_key(|packet| packet.length).unwrap();
+            assert!(longest.length > 20_000 && longest.data.len() == longest.length as usize, "{} bytes", longest.length);
+
+            // The kernel takes VLAN tags out of what it receives.
+            let capture = pcapng::read(&session.test("tagged", "")).unwrap();
+            let tagged = b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x81\0\0\x07\x88\xb5tagged";
+            let seen: Vec<_> = capture.packets.iter().filter(|packet| packet.data == tagged).map(|packet| &packet.place.link).collect();
+            assert!(seen.contains(&&"p-a".to_string()) && seen.contains(&&"p-b".to_string()), "{capture:?}");
+            assert!(capture.packets.iter().all(|packet| packet.length as usize == packet.data.len()), "{capture:?}");
+
+            let capture = pcapng::read(&session.test("loop", "a")).unwrap();
+            assert_eq!(numbers(&capture, "loop"), BTreeMap::from([(key("a", "lo", true), vec![1]), (key("a", "lo", false), vec![1])]));
+            // Inside, a node that the kernel cannot call by its name has another.
+            let capture = pcapng::read(&session.test("odd", "_node-2")).unwrap();
+            assert_eq!(numbers(&capture, "odd")[&key("_node-2", "lo", true)], [1]);
+            session.end();
+        }
+    });
+}
+
+#[test]
+fn tcpdump_and_wireshark_read_the_file() {
+    host::private("tcpdump_and_wireshark_read_the_file", || {
+        for (user, capturer) in capturers() {
+            let folder = folder();
+            let mut session = Session::start(user, folder.path(), capturer);
+            let file = session.test("burst", "b");
+            session.end();
+            let path = folder.path().join("burst.pcap");
+            fs::write(&path, &file).unwrap();
+            let lines = |program: &str, words: &[&str]| {
+                let output = Command::new(program).args(words).arg(&path).stdin(Stdio::null()).output().unwrap();
+                let text = common::text(&output);
+                assert!(output.status.success(), "{program}: {text}");
+                text
+            };
+            if which::which("tcpdump").is_ok() {
+                // A pcapng of several interfaces is read by tcpdump, too, as they are all of Ethernet.
+                let text = lines("tcpdump", &["-nr"]);
+                assert_eq!(text.matches("10.0.0.2.9: UDP, length 11").count(), 3 * 500, "{text}");
+            } else {
+                eprintln!("SKIP tcpdump: not installed");
+            }
+            if which::which("capinfos").is_ok() {
+                let text = lines("capinfos", &["-M"]);
+                for words in ["Name = p-a", "Name = b/eth0", "Strict time order:   True", "nanoseconds"] {
+                    assert!(text.contains(words), "{words} in {text}");
+                }
+            } else {
+                eprintln!("SKIP capinfos: not installed");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_test_goes_on_without_a_capture_and_says_why() {
+    host::private("a_test_goes_on_without_a_capture_and_says_why", || {
+        for user in users() {
+            let folder = folder();
+            let capturer = |name: &str, text: &str| {
+                use std::os::unix::fs::PermissionsExt;
+                let path = write(folder.path(), name, text);
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+                path.to_str().unwrap().to_string()
+            };
+            let none = capturer("none", "#!/bin/sh\necho no ring here >&2\nexit 3\n");
+            // Takes one command and ends, in the middle of the first test.
+            let dying = capturer("dying", &format!("#!/bin/sh\nhead -n 1 | {LABRUN} \"$@\"\nexit 4\n"));
+            for (capturer, begun, words) in [
+                (none.as_str(), false, "the capturer ended with exit status 3: no ring here"),
+                (dying.as_str(), true, "the capturer ended with exit status 4: "),
+                ("", false, "no capturer was given"),
+            ] {
+                let mut session = Session::start(user, folder.path(), capturer);
+                let mut events: Vec<Event> = Vec::new();
+                let over = |events: &[Event]| events.iter().any(|event| matches!(event, Event::NoCapture { .. }));
+                for _ in 0..2 {
+                    session.say("begin global");
+                    if !over(&events) {
+                        events.extend(session.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. })));
+                    }
+                    session.say("step burst/0");
+                    events.extend(session.until(|event| matches!(event, Event::Step { exit: 0 })));
+                    session.say("captured");
+                    if !over(&events) {
+                        events.extend(session.until(|event| matches!(event, Event::NoCapture { .. })));
+                    }
+                    session.say("restore");
+                    events.extend(session.until(|event| matches!(event, Event::Restored)));
+                }
+                session.end();
+                let reasons: Vec<&String> =
+                    events.iter().filter_map(|event| if let Event::NoCapture { reason } = event { Some(reason) } else { None }).collect();
+                assert!(matches!(reasons.as_slice(), [reason] if *reason == words), "{capturer}: {reasons:?}");
+                assert_eq!(events.contains(&Event::Begun), begun, "{capturer}: {events:?}");
+            }
+        }
+    });
+}
+
+/// `labrun capture` with `words`, once it captures.
+fn live(user: User, words: &[&str]) -> Child {
+    let mut command = labrun(user);
+    command.arg("capture").args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+#[test]
+fn a_running_lab_is_captured_until_an_interrupt() {
+    host::private("a_running_lab_is_captured_until_an_interrupt", || {
+        let folder = folder();
+        let file = write(folder.path(), "counted.yaml", LAB);
+        let file = file.to_str().unwrap();
+        for user in users() {
+            // The user of the moment must be able to write there.
+            let out = common::folder();
+            fs::set_permissions(out.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+            let path = out.path().join("b.pcap");
+            expect(user, &["setup", "counted", "--file", file], 0);
+            let send = |name: &str| {
+                let command = format!("exec 3>/dev/udp/10.0.0.2/9; for ((n = 0; n < 200; n++)); do printf '{name} %05d' $n >&3; done");
+                expect(user, &["exec", "counted", "a", "bash", "-c", &command], 0)
+            };
+
+            let mut capture = live(user, &["counted", "b", "--filter", "udp port 9", "-w", path.to_str().unwrap()]);
+            let mut words = BufReader::new(capture.stderr.take().unwrap()).lines();
+            assert_eq!(words.next().unwrap().unwrap(), "labrun: capturing in b of counted, until Ctrl-C");
+            send("live");
+            host::kill("INT", capture.id());
+            assert_eq!(words.next().unwrap().unwrap(), "200 packets");
+            assert_eq!(capture.wait().unwrap().code(), Some(0));
+            let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
+            assert_eq!(numbers(&capture, "live"), BTreeMap::from([(key("b", "eth0", false), (0..200).collect())]));
+
+            // A node may be called anything.
+            let mut capture = live(user, &["counted", "odd = one", "-w", path.to_str().unwrap()]);
+            let mut words = BufReader::new(capture.stderr.take().unwrap()).lines();
+            words.next().unwrap().unwrap();
+            expect(user, &["exec", "counted", "odd = one", "bash", "-c", "printf 'odd %05d' 7 >/dev/udp/127.0.0.1/9"], 0);
+            host::kill("INT", capture.id());
+            assert_eq!(capture.wait().unwrap().code(), Some(0));
+            let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
+            assert_eq!(numbers(&capture, "odd")[&key("odd = one", "lo", false)], [7]);
+
+            // A line a packet, until nobody reads any more.
+            let mut capture = live(user, &["counted"]);
+            let mut lines = BufReader::new(capture.stdout.take().unwrap()).lines();
+            // It says nothing before the first packet, so something is sent until it does.
+            std::thread::scope(|scope| {
+                let sender = scope.spawn(|| (0..20).for_each(|_| drop(send("line"))));
+                let line = lines.next().unwrap().unwrap();
+                assert!(line.contains("0.000000  ") && (line.contains("  p-") || line.contains("  br0")), "{line}");
+                drop(lines);
+                sender.join().unwrap();
+            });
+            let output = finish_within(std::time::Duration::from_secs(10), capture, "labrun capture counted");
+            assert_eq!(output.status.code(), Some(0), "{}", common::text(&output));
+
+            // The end of the lab is the end of its capture, whose file is whole.
+            let mut capture = live(user, &["counted", "-w", path.to_str().unwrap()]);
+            let mut words = BufReader::new(capture.stderr.take().unwrap()).lines();
+            words.next().unwrap().unwrap();
+            send("last");
+            expect(user, &["clean", "counted"], 0);
+            assert_eq!(capture.wait().unwrap().code(), Some(0));
+            assert!(words.next().unwrap().unwrap().ends_with(" packets"));
+            let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
+            assert_eq!(numbers(&capture, "last")[&key("global", "p-a", false)], (0..200).collect::<Vec<_>>());
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_captured_is_refused_and_leaves_no_file() {
+    host::private("what_cannot_be_captured_is_refused_and_leaves_no_file", || {
+        let folder = folder();
+        let file = write(folder.path(), "counted.yaml", LAB);
+        expect(User::Own, &["setup", "counted", "--file", file.to_str().unwrap()], 0);
+        let path = folder.path().join("none.pcap");
+        for (words, reason) in [
+            (vec!["counted", "c"], "the lab counted has no node c"),
+            (vec!["missing"], "no lab `missing` is up"),
+            (vec!["counted", "--filter", "udp prot 67"], "`udp prot 67` is no filter: "),
+            (vec![], "required arguments"),
+        ] {
+            let text = expect(User::Own, &[&["capture", "-w", path.to_str().unwrap()], words.as_slice()].concat(), 2);
+            assert!(text.contains(reason), "{text}");
+            assert!(!path.exists());
+        }
+        expect(User::Own, &["clean"], 0);
+        let text = expect(User::Own, &["capture", "show", file.to_str().unwrap()], 2);
+        assert!(text.contains("neither pcapng nor pcap"), "{text}");
+    });
+}
+
+#[test]
+fn only_nodes_that_there_are_can_be_captured_in() {
+    let lab = check::lab(LAB, "counted").unwrap();
+    assert_eq!(
+        (lab.tests[0].capture.as_slice(), lab.tests[1].capture.as_slice()),
+        (["a".to_string(), "b".into()].as_slice(), [].as_slice())
+    );
+    let nodes = script::captured_nodes(&lab);
+    assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "odd = one"]);
+    let problems = check::lab(&LAB.replace("capture: [a, b]", "capture: [a, bb]"), "counted").unwrap_err();
+    assert!(format!("{problems:?}").contains("no node `bb`, did you mean `b`?"), "{problems:?}");
+}

@@ -1,0 +1,257 @@
+//! Proves that SIGINT, SIGTERM, SIGHUP and a terminal's Ctrl-C end labrun with 130, soon and with
+//! nothing left, whatever it is doing: building, setting up, inside a step, between two attempts.
+
+use crate::common;
+
+use common::host::{self, Random, Trace, finish_within, labrun, state_root};
+use common::{User, folder, text, users, wait_for, write};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// No interrupt may take longer, on a busy machine either.
+const SOON: Duration = Duration::from_secs(5);
+
+/// A lab whose test `lease` asks a network without a server, `retry` never succeeds and sleeps long
+/// between attempts, and `stubborn` ignores every polite signal.
+const LAB: &str = r#"
+lab: idle
+about: nothing here ever comes to an end
+bridges: [br0]
+nodes:
+  one:
+    links:
+      eth0: {bridge: br0, port: p-eth0}
+tests:
+  lease:
+    about: there is no server
+    steps:
+      - dhcp: {node: one, link: eth0, family: 4, within: 60s}
+  retry:
+    about: there is no such file
+    steps:
+      - run: {node: one, command: test -e /nonexistent, within: 60s, every: 30s}
+  stubborn:
+    about: it cannot be talked to
+    steps:
+      - run: {node: one, command: "trap '' INT TERM HUP; while :; do sleep 60 & wait; done", timeout: 60s}
+"#;
+
+/// A lab that never gets ready.
+const NEVER: &str = r#"
+lab: never
+about: its service is awaited in vain
+nodes:
+  one:
+    services:
+      deaf: {command: exec sleep 61, ready: {udp: 67, within: 60s}}
+tests:
+  none:
+    about: not reached
+    steps:
+      - run: {node: one, command: "true"}
+"#;
+
+fn start(user: User, lab: &Path, words: &[&str]) -> Child {
+    let mut command = labrun(user);
+    command.arg("--file").arg(lab).args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Sends `signal` and expects exit code 130, soon, and nothing left.
+fn interrupt(signal: &str, child: Child, before: &Trace, what: &str) -> String {
+    let what = format!("SIG{signal} {what}");
+    host::kill(signal, child.id());
+    let began = Instant::now();
+    let output = finish_within(Duration::from_secs(30), child, &what);
+    let took = began.elapsed();
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(130), "{what}: {text}");
+    assert!(took < SOON, "{what}: took {took:?}: {text}");
+    before.assert_same(&what);
+    text
+}
+
+/// Whether a process of the lab has `words` in its command line.
+fn runs(before: &Trace, words: &str) -> bool {
+    before.added().iter().any(|p| p.command.contains(words) && p.name != "bash" && p.name != "labrun" && p.name != "setpriv")
+}
+
+#[test]
+fn a_step_can_be_interrupted() {
+    host::private("a_step_can_be_interrupted", || {
+        let folder = folder();
+        let lab = write(folder.path(), "idle.yaml", LAB);
+        for user in users() {
+            let before = Trace::now(user);
+            for signal in ["INT", "TERM", "HUP"] {
+                let child = start(user, &lab, &["test", "idle-lease"]);
+                wait_for("dhclient", || runs(&before, "dhclient -4"));
+                interrupt(signal, child, &before, &format!("in a dhcp step as {user:?}"));
+            }
+            let child = start(user, &lab, &["test", "idle-stubborn"]);
+            wait_for("the step's command", || runs(&before, "sleep 60"));
+            interrupt("INT", child, &before, &format!("in a step that ignores signals as {user:?}"));
+        }
+    });
+}
+
+#[test]
+fn the_pause_between_two_attempts_can_be_interrupted() {
+    host::private("the_pause_between_two_attempts_can_be_interrupted", || {
+        let folder = folder();
+        let lab = write(folder.path(), "idle.yaml", LAB);
+        for user in users() {
+            let before = Trace::now(user);
+            let child = start(user, &lab, &["test", "idle-retry"]);
+            let files = || fs::read_dir(state_root(user).join("idle/tmp")).into_iter().flatten().flatten().count();
+            wait_for("the first attempt's output files", || files() >= 2);
+            // The attempt takes milliseconds, the pause after it 30 seconds.
+            sleep(Duration::from_millis(300));
+            interrupt("INT", child, &before, &format!("between two attempts as {user:?}"));
+        }
+    });
+}
+
+#[test]
+fn waiting_for_a_service_can_be_interrupted() {
+    host::private("waiting_for_a_service_can_be_interrupted", || {
+        let folder = folder();
+        let lab = write(folder.path(), "never.yaml", NEVER);
+        for user in users() {
+            let before = Trace::now(user);
+            for (signal, verb, keep) in [("INT", "test", false), ("TERM", "setup", false), ("INT", "setup", true)] {
+                let words: &[&str] = if keep { &[verb, "never", "--keep"] } else { &[verb, "never"] };
+                let child = start(user, &lab, words);
+                wait_for("the service", || runs(&before, "sleep 61"));
+                let text = interrupt(signal, child, &before, &format!("while {words:?} waits for a service as {user:?}"));
+                assert!(text.contains("cleaned never"), "{text}");
+            }
+        }
+    });
+}
+
+#[test]
+fn any_moment_of_a_setup_can_be_interrupted() {
+    host::private("any_moment_of_a_setup_can_be_interrupted", || {
+        let mut random = Random::new();
+        for user in users() {
+            let before = Trace::now(user);
+            let began = Instant::now();
+            host::expect(user, &["setup", "relay"], 0);
+            let usual = began.elapsed();
+            host::expect(user, &["clean"], 0);
+            for number in 0..15 {
+                let moment = usual.mul_f64(random.below(1200) as f64 / 1000.0);
+                let what = format!("`labrun setup relay` as {user:?} interrupted after {moment:?} (round {number})");
+                println!("{what}");
+                let child = labrun(user).args(["setup", "relay"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+                let pid = child.id();
+                // Before its first instructions a program dies of the signal like any other.
+                wait_for("labrun's handler", || handles_interrupts(pid));
+                if number % 3 == 0 {
+                    // The moment that is rarely drawn: the lab is up, and labrun is about to be told.
+                    while !state_root(user).join("relay/ready").exists() {}
+                } else {
+                    sleep(moment);
+                }
+                host::kill("INT", pid);
+                let output = finish_within(SOON, child, &what);
+                let text = text(&output);
+                match output.status.code() {
+                    Some(130) => before.assert_same(&what),
+                    // It was done already: then the lab is up, whole.
+                    Some(0) => {
+                        let status = host::expect(user, &["status"], 0);
+                        assert!(status.contains("relay            ready"), "{what}: {text}{status}");
+                        host::expect(user, &["clean", "relay"], 0);
+                        before.assert_same(&what);
+                    }
+                    _ => panic!("{what}: {text}"),
+                }
+            }
+        }
+    });
+}
+
+/// Whether `pid` has a handler for SIGINT, or has ended.
+fn handles_interrupts(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    caught.is_none_or(|mask| mask & 0b10 != 0)
+}
+
+#[test]
+fn a_build_can_be_interrupted() {
+    host::private("a_build_can_be_interrupted", || {
+        for user in users() {
+            let folder = folder();
+            let lab = "
+lab: built
+about: its program takes a minute to build
+subject: {program: slow, repository: {files: [slow.txt]}, build: sleep 62 | cat}
+nodes:
+  one: {}
+tests:
+  none:
+    about: not reached
+    steps:
+      - run: {node: one, command: slow}
+";
+            let lab = write(folder.path(), "built.yaml", lab);
+            write(folder.path(), "slow.txt", "");
+            let before = Trace::now(user);
+            let cache = common::folder();
+            fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o777)).unwrap();
+            let mut command = labrun(user);
+            command.arg("--file").arg(&lab).args(["test", "built", "--subject"]).arg(folder.path());
+            command.env("XDG_CACHE_HOME", cache.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let child = command.spawn().unwrap();
+            wait_for("the build", || runs(&before, "sleep 62"));
+            host::kill("TERM", child.id());
+            let output = finish_within(SOON, child, "SIGTERM in a build");
+            assert_eq!(output.status.code(), Some(130), "{}", text(&output));
+            drop(cache);
+            before.assert_same("after an interrupted build");
+        }
+    });
+}
+
+/// In a terminal Ctrl-C goes to the whole foreground process group, and labrun prints what it does
+/// there in its own way.
+#[test]
+fn ctrl_c_in_a_terminal_cleans_up() {
+    host::private("ctrl_c_in_a_terminal_cleans_up", || {
+        if which::which("script").is_err() {
+            eprintln!("SKIP ctrl_c_in_a_terminal_cleans_up: there is no script(1)");
+            return;
+        }
+        let folder = folder();
+        let lab = write(folder.path(), "idle.yaml", LAB);
+        for user in users() {
+            let before = Trace::now(user);
+            let inner = labrun(user);
+            let words = [inner.get_program()].into_iter().chain(inner.get_args());
+            let line: Vec<String> = words.map(|word| word.to_str().unwrap().to_string()).collect();
+            let line = format!("exec {} --file {} test idle-lease", line.join(" "), lab.display());
+            let mut command = std::process::Command::new("script");
+            command.args(["-qefc", &line, "/dev/null"]);
+            for (key, value) in inner.get_envs() {
+                match value {
+                    Some(value) => command.env(key, value),
+                    None => command.env_remove(key),
+                };
+            }
+            let mut child = command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut keys = child.stdin.take().unwrap();
+            wait_for("dhclient", || runs(&before, "dhclient -4"));
+            std::io::Write::write_all(&mut keys, b"\x03").unwrap();
+            let output = finish_within(SOON, child, "Ctrl-C in a terminal");
+            assert_eq!(output.status.code(), Some(130), "{}", text(&output));
+            before.assert_same("after Ctrl-C in a terminal");
+        }
+    });
+}

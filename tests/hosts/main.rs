@@ -1,0 +1,14 @@
+//! Real labs, and everything that there is on their host: each of these tests has one of its own, or,
+//! run by an ordinary user, the real one, one test after the other.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod capture;
+mod interrupt;
+mod kill;
+mod noexec;
+mod parallel;
+mod reuse;
+mod ssh;
+mod untouched;

@@ -1,0 +1,83 @@
+//! What the documents show is true: their lab file runs, and their messages are labrun's.
+
+use crate::common;
+
+use common::{User, folder, labrun, text, write};
+
+const LAB_FILES: &str = include_str!("../../docs/lab-files.md");
+
+/// The code block of the document that begins with `start`.
+fn block(start: &str) -> String {
+    let begin = LAB_FILES.find(&format!("```yaml\n{start}")).expect("the document has it") + "```yaml\n".len();
+    let length = LAB_FILES[begin..].find("```").unwrap();
+    LAB_FILES[begin..begin + length].to_string()
+}
+
+#[test]
+fn the_small_lab_of_the_reference_passes() {
+    let folder = folder();
+    let file = write(folder.path(), "web.yaml", &block("lab: web"));
+    for user in common::users() {
+        let output = labrun(user).args(["test", "web-fetch", "--file"]).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{user:?}: {}", text(&output));
+    }
+}
+
+#[test]
+fn the_mistakes_that_the_reference_shows_are_reported_so() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("labs")).unwrap();
+    let lab = "lab: web\nbridges: [br0]\nnodes:\n  web:\n    links:\n      eth0:\n        brigde: br0\n        port: p\n        addresses: [10.0.0.0/24]\n";
+    write(folder.path(), "labs/web.yaml", lab);
+    let output = labrun(User::Own).args(["check", "labs/web.yaml"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    for line in LAB_FILES.lines().filter(|line| line.starts_with("    labs/web.yaml:")) {
+        assert!(printed.contains(line.trim()), "`{}` is not in\n{printed}", line.trim());
+    }
+}
+
+#[test]
+fn the_verbs_and_exit_codes_of_the_readme_exist() {
+    let readme = include_str!("../../README.md");
+    let help = labrun(User::Own).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for verb in ["setup", "test", "clean", "status", "exec", "shell", "logs", "report", "list", "check", "script", "doctor"] {
+        assert!(help.contains(&format!("\n  {verb} ")), "no {verb} in {help}");
+        assert!(readme.contains(&format!("`labrun {verb}")), "no {verb} in the README");
+    }
+    for code in ["0 passed", "1 a test failed", "2 wrong usage", "3 this machine cannot run it", "130 interrupted"] {
+        assert!(help.contains(code) && readme.contains(code), "{code}");
+    }
+}
+
+#[test]
+fn the_path_rules_of_the_reference_are_right_and_all_words_of_them_are_in_it() {
+    use labrun::packet::{dhcp4, dhcp6, frame};
+    use labrun::topology::model::FIELDS;
+    let rules: String = block("path:").lines().map(|line| format!("    {line}\n")).collect();
+    let links = |node: &str, bridges: &[&str]| {
+        let link = |bridge: &&str| {
+            format!(
+                "e-{bridge}: {{bridge: {bridge}, port: {}}}",
+                if *bridge == "b2" { "q".to_string() + node } else { format!("p-{node}") }
+            )
+        };
+        format!("  {node}: {{links: {{{}}}}}\n", bridges.iter().map(link).collect::<Vec<_>>().join(", "))
+    };
+    let nodes =
+        [links("client", &["b1"]), links("relay", &["b1", "b2"]), links("balancer", &["b2"]), links("server", &["b1", "b2"])].concat();
+    let lab = format!("lab: x\nbridges: [b1, b2]\nnodes:\n{nodes}tests:\n  t:\n    steps: [ping: {{node: client, to: 10.0.0.1}}]\n{rules}");
+    let lab = labrun::lab::check::lab(&lab, "x").unwrap_or_else(|problems| panic!("{problems:#?}\n{lab}"));
+    assert_eq!(lab.tests[0].path.len(), 4);
+    let names = frame::ICMP
+        .iter()
+        .chain(&frame::ICMP6)
+        .map(|(_, name)| *name)
+        .chain(dhcp4::TYPES)
+        .chain(dhcp6::TYPES)
+        .chain(FIELDS.map(|(name, _)| name));
+    for name in names {
+        assert!(LAB_FILES.contains(&format!("`{name}`")), "{name} is not in the reference");
+    }
+}

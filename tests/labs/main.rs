@@ -1,0 +1,18 @@
+//! Real labs, each under a name of its own, so that they run side by side.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod action;
+mod artifacts;
+mod bpf;
+mod cli;
+mod docs;
+mod format;
+mod injection;
+mod negative;
+mod path;
+mod reporting;
+mod show;
+mod sudo;
+mod vm;

@@ -1,0 +1,109 @@
+//! Where the kernel refuses user namespaces to ordinary users, labrun runs its script through sudo,
+//! says so, and everything works as before.
+//!
+//! The refusal is real: the test makes a user namespace that has all users but may not contain
+//! another one, and an ordinary user runs labrun in it. The host's limit is not touched.
+
+use crate::common;
+
+use common::{is_root, text};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Runs `script` as `nobody`, who may use sudo but no user namespaces. `None` where this can't be made.
+fn without_user_namespaces(script: &str) -> Option<std::process::Output> {
+    if !is_root() || which::which("sudo").is_err() {
+        eprintln!("skipped: needs root and sudo");
+        return None;
+    }
+    let inner = format!(
+        r#"
+        read -r _
+        mount -t tmpfs -o mode=755 tmpfs /run
+        mount -t tmpfs -o mode=755 tmpfs /etc/sudoers.d
+        echo 'nobody ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/labrun-test
+        chmod 440 /etc/sudoers.d/labrun-test
+        echo 0 >/proc/sys/user/max_user_namespaces
+        exec setpriv --reuid nobody --regid nogroup --clear-groups env HOME=/tmp labrun={} bash -c "$1"
+        "#,
+        env!("CARGO_BIN_EXE_labrun")
+    );
+    let mut child = Command::new("unshare")
+        .args([
+            "--user",
+            "--mount",
+            "bash",
+            "-c",
+            &format!(
+                "read -r _; exec setpriv --reuid 0 --regid 0 --clear-groups bash -c {} x {}",
+                labrun::compile::quote::shell(&inner),
+                labrun::compile::quote::shell(script)
+            ),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .current_dir("/")
+        .env_remove("CI")
+        .spawn()
+        .unwrap();
+    // unshare(1) has to have made the namespace before its ids can be mapped.
+    let process = format!("/proc/{}", child.id());
+    let own = std::fs::read_link("/proc/self/ns/user").unwrap();
+    common::wait_for("the user namespace", || std::fs::read_link(format!("{process}/ns/user")).is_ok_and(|other| other != own));
+    for map in ["gid_map", "uid_map"] {
+        std::fs::write(format!("{process}/{map}"), "0 0 65536").unwrap();
+    }
+    child.stdin.take().unwrap().write_all(b"go\ngo\n").unwrap();
+    Some(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn labs_run_through_sudo_where_user_namespaces_are_refused() {
+    let script = r#"
+        ! unshare --user true 2>/dev/null || { echo 'the kernel did not refuse'; exit 99; }
+        set -e
+        $labrun test relay-v4
+        $labrun setup vpn
+        $labrun exec vpn pc1 id -u
+        $labrun status
+        $labrun clean
+        test ! -e /run/labrun
+    "#;
+    let Some(output) = without_user_namespaces(script) else { return };
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("run through sudo"), "{text}");
+    assert!(text.contains("PASS  relay-v4"), "{text}");
+    assert!(text.contains("cleaned relay"), "{text}");
+    assert!(text.contains("\n0\n"), "exec is root's: {text}");
+    assert!(text.contains("cleaned vpn"), "{text}");
+}
+
+#[test]
+fn what_is_kept_of_a_failure_is_the_users_though_the_lab_was_roots() {
+    let script = r#"
+        set -e
+        cd "$(mktemp -d /tmp/labrun-test-XXXXXX)"
+        trap 'rm -rf "$PWD"' EXIT
+        printf '%s\n' 'lab: s' 'nodes: {a: {}}' 'tests: {t: {steps: [run: {node: a, command: "echo by $(id -u); exit 3"}]}}' >lab.yaml
+        ! $labrun test --file lab.yaml
+        cat labrun-artifacts/s-t/1/steps/1-run/stdout
+        grep 'lo:' labrun-artifacts/s-t/1/nodes/a/addresses.txt
+        stat -c 'owner %U' labrun-artifacts labrun-artifacts/s-t/1/lab.sh
+    "#;
+    let Some(output) = without_user_namespaces(script) else { return };
+    let text = text(&output);
+    assert!(output.status.success() && text.contains("\nby 0\n"), "{text}");
+    assert_eq!(text.matches("owner nobody").count(), 2, "{text}");
+}
+
+#[test]
+fn without_sudo_either_the_reason_is_named_and_the_exit_code_is_3() {
+    let script = r#"PATH=/tmp/labrun-no-such-folder exec $labrun test vpn-routed"#;
+    let Some(output) = without_user_namespaces(script) else { return };
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("refuses user namespaces"), "{text}");
+    assert!(text.contains("run labrun as root"), "{text}");
+}

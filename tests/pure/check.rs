@@ -1,0 +1,194 @@
+//! What labrun says of a lab file: all mistakes at once, each with its place, its path and, where one
+//! is likely, what was meant. The words are part of the interface, so they stand in snapshots.
+
+use labrun::lab::check;
+use labrun::lab::find::{BUILT_IN, show_problems};
+
+/// The mistakes of `text`, one a line; empty if there are none.
+fn mistakes(text: &str) -> String {
+    check::lab(text, "lab.yaml").map_or_else(|problems| show_problems("lab.yaml", &problems), |_| String::new())
+}
+
+#[test]
+fn built_in_labs_have_no_mistakes_and_their_files_names() {
+    for (name, text) in BUILT_IN {
+        assert_eq!(mistakes(text), "", "{name}");
+        assert_eq!(check::lab(text, name).unwrap().name, name);
+    }
+}
+
+#[test]
+fn every_mistake_of_a_topology_is_reported_in_one_go() {
+    let text = include_str!("../data/topology-mistakes.yaml");
+    let found = mistakes(text);
+    assert!(found.lines().count() >= 30, "{found}");
+    insta::assert_snapshot!(found);
+}
+
+#[test]
+fn every_mistake_of_services_and_tests_is_reported_in_one_go() {
+    let text = include_str!("../data/test-mistakes.yaml");
+    let found = mistakes(text);
+    assert!(found.lines().count() >= 30, "{found}");
+    insta::assert_snapshot!(found);
+}
+
+#[test]
+fn every_mistake_of_path_rules_is_reported_in_one_go() {
+    let text = include_str!("../data/path-mistakes.yaml");
+    let found = mistakes(text);
+    assert!(found.lines().count() >= 40, "{found}");
+    insta::assert_snapshot!(found);
+}
+
+#[test]
+fn packets_have_the_names_that_the_reference_gives_them() {
+    for packet in [
+        "dhcp4",
+        "dhcp4 discover",
+        "dhcp4 nak",
+        "dhcp4 inform",
+        "dhcp6",
+        "dhcp6 solicit",
+        "dhcp6 information-request",
+        "dhcp6 relay-forward",
+        "dhcp6 relay-reply advertise",
+        "icmp",
+        "icmp time-exceeded",
+        "icmp6 neighbor-solicitation",
+        "icmp6 echo-reply",
+        "arp",
+        "arp request",
+        "tcp",
+        "tcp syn",
+        "tcp syn-ack from port 80",
+        "tcp port 80",
+        "tcp rst to port 1 from port 65535",
+        "udp",
+        "udp  to  port 53",
+        "ip",
+        "ip6",
+    ] {
+        assert!(labrun::rules::packets::packet(packet).is_ok(), "{packet}");
+    }
+}
+
+#[test]
+fn files_that_are_no_lab_at_all_say_what_was_expected() {
+    let cases = [
+        ("an empty file", ""),
+        ("only a comment", "# nothing\n"),
+        ("a list at the top", "- lab: x\n"),
+        ("a word", "relay\n"),
+        ("a number", "7\n"),
+        ("an unclosed bracket", "lab: x\nnodes: {a: {\n"),
+        ("a tab", "lab: x\nnodes:\n\ta: {}\n"),
+        ("wrong indentation", "lab: x\nnodes:\n  a: {}\n b: {}\n"),
+        ("an unknown alias", "lab: x\nnodes: *nowhere\n"),
+        ("two documents", "lab: x\nnodes: {}\n---\nlab: y\nnodes: {}\n"),
+        ("a key twice", "lab: x\nnodes: {}\nlab: y\n"),
+        ("a list as a key", "lab: x\nnodes:\n  [a, b]: {}\n"),
+        ("a NUL in a text", "lab: x\nnodes: {a: {nft: \"x\\0y\"}}\n"),
+        ("a NUL in a name", "lab: x\nnodes: {\"a\\0b\": {}}\n"),
+    ];
+    let found: Vec<String> = cases.iter().map(|(what, text)| format!("{what}:\n{}", mistakes(text))).collect();
+    assert!(found.iter().all(|text| text.contains("lab.yaml:")), "{found:#?}");
+    insta::assert_snapshot!(found.join("\n\n"));
+}
+
+#[test]
+fn an_alias_bomb_is_refused_before_it_explodes() {
+    let mut text = String::from("lab: x\nnodes: {}\nbomb:\n  - &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for i in 1..12 {
+        let previous = vec![format!("*a{}", i - 1); 10].join(", ");
+        text.push_str(&format!("  - &a{i} [{previous}]\n"));
+    }
+    let began = std::time::Instant::now();
+    let found = mistakes(&text);
+    assert!(found.contains("lab.yaml:"), "{found}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn deep_nesting_is_refused_without_overflowing_the_stack() {
+    for (open, close) in [("[", "]"), ("{a: ", "}")] {
+        let text = format!("lab: x\nnodes: {}{}\n", open.repeat(20_000), close.repeat(20_000));
+        assert!(mistakes(&text).contains("lab.yaml:"));
+    }
+}
+
+/// One changed value in a good lab is one mistake, which names the value and what would be right.
+#[test]
+fn a_single_wrong_value_is_a_single_mistake() {
+    let good = include_str!("../data/good.yaml");
+    assert_eq!(mistakes(good), "");
+    let patterns = good.replace("running: 100ms", r"log: '^[]*?]a\.b\w+ (x|y)?[^]?+] \(z\)$'");
+    assert_eq!(mistakes(&patterns), "");
+    let pinned = good.replace("one: package", "one: package=1:2.90-4~deb12u1+b1");
+    assert_eq!(mistakes(&pinned), "");
+    let cases = [
+        ("addresses: 10.0.0.1/24", "addresses: 10.0.0.1", "no prefix length, such as `10.0.0.1/24`"),
+        ("addresses: 10.0.0.1/24", "addresses: 10.0.0.0/24", "the network's own address"),
+        ("addresses: 10.0.0.1/24", "addresses: 10.0.0.255/24", "broadcast address"),
+        ("addresses: 10.0.0.1/24", "addresses: 300.1.1.1/24", "`300.1.1.1` is not an IP address"),
+        ("addresses: 10.0.0.1/24", "addresses: 10.0.0.1/33", "0 to 32"),
+        ("addresses: 10.0.0.2/24", "addresses: 10.0.0.1/24", "taken in the same network already"),
+        ("bridge: br0, port: p1", "bridge: br, port: p1", "did you mean `br0`?"),
+        ("bridge: br0, port: p2", "bridge: br0, port: p1", "`p1` is the name of a port too"),
+        ("bridge: br0, port: p1", "bridge: br0, port: br0", "`br0` is the name of a bridge too"),
+        ("bridge: br0, port: p1", "bridge: br0", "the field `port` is missing"),
+        ("bridge: br0, port: p1", "bridge: br0, port: sixteen-bytes-xx", "has 16 bytes, the kernel takes 15"),
+        ("bridge: br0, port: p1", "bridge: br0, port: üüüüüüüü", "has 16 bytes, the kernel takes 15"),
+        ("forward: true", "forward: yes", "`yes` is not a boolean here: write `true` or `false`"),
+        ("forward: true", "forward: 1", "expected `true` or `false`, found the number 1"),
+        ("command: exec one", "command: 1.10", "expected text, found the number 1.1: put it in quotes"),
+        ("command: exec one", "command: ''", "an empty command"),
+        ("after: one", "after: none", "did you mean `one`?"),
+        ("after: one", "after: two", "`two` can never start"),
+        ("running: 100ms", "running: 10s", "can never be ready: that is not within 10s"),
+        ("running: 100ms", "running: 5", "expected a time such as"),
+        ("running: 100ms", "running: 5 s", "expected a time such as"),
+        ("running: 100ms", "running: 0s", "expected a time such as"),
+        ("running: 100ms", "running: 2h", "is too long: at most 60 minutes"),
+        ("running: 100ms", "log: '[a'", "is not a regular expression"),
+        ("running: 100ms", "log: 'up \\d+'", "`\\d` is unknown to extended regular expressions"),
+        ("running: 100ms", "log: '(?i)up'", "`(?` is unknown to extended regular expressions"),
+        ("running: 100ms", "udp: 65536", "65536 is out of range: 1 to 65535"),
+        ("ready: {running: 100ms}", "ready: {}", "nothing says when the service is ready"),
+        ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.20-10.0.0.10", "is empty: its first address is behind its last"),
+        ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.10-fd00::1", "mixes IPv4 and IPv6"),
+        ("pool: 10.0.0.10-10.0.0.20", "pool: fd00::1-fd00::2", "an impossible pool"),
+        ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.10", "is not a pool such as"),
+        ("family: 4", "family: 5", "expected 4 or 6, found"),
+        ("mac: \"02:00:00:00:00:01\"", "mac: \"03:00:00:00:00:01\"", "multicast address"),
+        ("mac: \"02:00:00:00:00:02\"", "mac: \"02:00:00:00:00:01\"", "is taken already"),
+        ("mac: \"02:00:00:00:00:01\"", "mac: 02-00-00-00-00-01", "is not a hardware address"),
+        ("one: package", "one: -o=x", "cannot name a package"),
+        ("one: package", "one: package-", "cannot name a package"),
+        ("one: package", "one: \"package=\"", "cannot name a package"),
+        ("one: package", "one: a b", "cannot name a package"),
+        ("one: package", "-x: package", "`-x` cannot name a command"),
+        ("kernel: [veth]", "kernel: [vlam]", "did you mean `vlan`?"),
+        ("net.ipv4.ip_forward: 1", "kernel.hostname: x", "only `net.` settings belong to a node"),
+        ("via: 10.0.0.2", "via: 10.7.0.2", "is in none of the networks of `a`"),
+        ("via: 10.0.0.2", "via: 10.0.0.1", "is the node itself"),
+        ("via: 10.0.0.2", "via: fd00::2", "is of another IP version than the destination"),
+        ("to: 10.9.0.0/16", "to: 10.9.0.1/16", "did you mean `10.9.0.0/16`?"),
+        ("lab: good", "lab: a/b", "cannot name a lab"),
+        ("lab: good", "lab: 7", "put it in quotes"),
+        ("down: a/eth0", "down: a/eth1", "did you mean `eth0`?"),
+        ("kill: one", "kil: one", "unknown field `kil`, did you mean `kill`?"),
+        ("X: y", "1X: y", "cannot name an environment variable"),
+        ("conf/x: y", "../x: y", "a path below the service's folder"),
+        ("conf/x: y", "/usr/x: y", "or below /etc or /run"),
+    ];
+    for (from, to, expected) in cases {
+        assert!(good.contains(from), "{from}");
+        let found = mistakes(&good.replacen(from, to, 1));
+        let line = good.lines().position(|line| line.contains(from)).unwrap() + 1;
+        assert!(found.contains(expected), "{to}: wanted {expected:?}, found {found:?}");
+        // `kil` leaves its step without an action, which is a mistake of its own.
+        assert!(found.lines().count() == 1 || to.starts_with("kil"), "{to}: {found}");
+        assert!(found.lines().all(|l| l.starts_with(&format!("lab.yaml:{line}:"))), "{to}: line {line}: {found}");
+    }
+}

@@ -1,0 +1,223 @@
+//! What labrun makes of frames: real ones, as tcpdump recorded them in the built-in labs, and ones that
+//! no sensible program sends.
+
+use crate::common::captures;
+
+use labrun::packet::decode::summary;
+use labrun::packet::frame::{Body, Frame};
+use labrun::packet::{dhcp4, dhcp6};
+use proptest::prelude::*;
+
+/// What a capture holds, a line a frame, but for what every kernel says at every link.
+fn told(name: &str) -> String {
+    let packets = captures::read(name).packets.into_iter().map(|packet| (summary(&packet.data), packet));
+    let told = packets.filter(|(summary, _)| summary.label != "MULTICAST-REPORT").map(|(summary, packet)| {
+        let direction = if packet.sent { ">" } else { "<" };
+        format!(
+            "{:>12} {direction} {} {} {} | {} -> {}\n",
+            packet.place.link, summary.protocol, summary.label, summary.detail, summary.source, summary.destination
+        )
+    });
+    told.collect()
+}
+
+#[test]
+fn a_dhcpv4_lease_through_a_relay_agent_is_told_message_by_message() {
+    insta::assert_snapshot!(told("relay-v4"));
+}
+
+#[test]
+fn a_dhcpv6_lease_through_two_relay_agents_is_told_message_by_message() {
+    insta::assert_snapshot!(told("relay-v6-stand-in"));
+}
+
+#[test]
+fn pings_and_connections_are_told() {
+    insta::assert_snapshot!(told("vpn-routed").lines().take(24).collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(told("balance-spread").lines().take(24).collect::<Vec<_>>().join("\n"));
+}
+
+/// `data` as `ether`, a header of IPv4 or IPv6 and a UDP header to `port` carry it.
+fn udp(version: u8, port: u16, data: &[u8]) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+    let length = data.len() as u16 + 8;
+    if version == 4 {
+        frame.extend([8, 0, 0x45, 0]);
+        frame.extend((length + 20).to_be_bytes());
+        frame.extend([0, 7, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    } else {
+        frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+        frame.extend(length.to_be_bytes());
+        frame.extend([17, 64]);
+        frame.extend([0xfd; 16]);
+        frame.extend([0xfc; 16]);
+    }
+    frame.extend(port.to_be_bytes());
+    frame.extend(port.to_be_bytes());
+    frame.extend(length.to_be_bytes());
+    frame.extend([0, 0]);
+    frame.extend(data);
+    frame
+}
+
+/// A DHCPv4 answer with these options.
+fn answer(options: &[u8]) -> Vec<u8> {
+    let mut data = vec![0; 240];
+    data[..4].copy_from_slice(&[2, 1, 6, 1]);
+    data[4..8].copy_from_slice(&[0x1f, 0x2e, 0x3d, 0x4c]);
+    data[16..20].copy_from_slice(&[10, 0, 0, 9]);
+    data[28..34].copy_from_slice(&[2, 0, 0, 0, 0, 0x0c]);
+    data[236..240].copy_from_slice(&[99, 130, 83, 99]);
+    data.extend(options);
+    data
+}
+
+fn dhcp4(data: &[u8]) -> dhcp4::Message {
+    match Frame::of(&udp(4, 67, data)).body {
+        Body::Dhcp4(_, message) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn dhcp6(data: &[u8]) -> dhcp6::Message {
+    match Frame::of(&udp(6, 547, data)).body {
+        Body::Dhcp6(_, message) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_dhcpv4_message_with_broken_options_is_read_as_far_as_it_goes() {
+    // The server identifier is cut off, the type is not.
+    let message = dhcp4(&answer(&[53, 1, 2, 54, 4, 10, 0]));
+    assert_eq!((message.kind, message.server, message.xid), (Some(2), None, 0x1f2e_3d4c));
+    // No options at all, or cut within the header: BOOTP.
+    assert_eq!(dhcp4(&answer(&[])).name(), "bootp reply");
+    let cut = dhcp4(&answer(&[])[..20]);
+    assert_eq!((cut.yiaddr, cut.giaddr, cut.chaddr.len()), (Some([10, 0, 0, 9].into()), None, 0));
+    // A type that nobody knows.
+    assert_eq!(dhcp4(&answer(&[53, 1, 99, 255])).name(), "type 99");
+    // A hardware address longer than its field.
+    let mut long = answer(&[53, 1, 2]);
+    long[2] = 255;
+    assert_eq!(dhcp4(&long).chaddr.len(), 16);
+    // Another magic cookie is no DHCP.
+    let mut other = answer(&[53, 1, 2]);
+    other[236] = 0;
+    assert!(matches!(Frame::of(&udp(4, 67, &other)).body, Body::Udp(..)));
+}
+
+#[test]
+fn options_of_dhcpv4_that_overflow_into_other_fields_are_found_there() {
+    let mut data = answer(&[52, 1, 3, 255]);
+    data[44..50].copy_from_slice(&[54, 4, 10, 0, 0, 3]);
+    data[108..111].copy_from_slice(&[53, 1, 5]);
+    let message = dhcp4(&data);
+    assert_eq!((message.name().as_str(), message.server), ("ack", Some([10, 0, 0, 3].into())));
+}
+
+/// A relay message around `inner`, with an interface-id in front.
+fn relayed(kind: u8, hops: u8, inner: &[u8]) -> Vec<u8> {
+    let mut data = vec![kind, hops];
+    data.extend([0xfd, 0, 1, hops].into_iter().chain([0; 12]));
+    data.extend([0xfe, 0x80].into_iter().chain([0; 14]));
+    data.extend([0, 18, 0, 2, b'i', b'0' + hops]);
+    data.extend([0, 9]);
+    data.extend((inner.len() as u16).to_be_bytes());
+    data.extend(inner);
+    data
+}
+
+#[test]
+fn a_dhcpv6_message_is_found_in_the_relay_messages_around_it() {
+    // SOLICIT with a client identifier and an IA_NA that has an address.
+    let mut solicit = vec![1, 0xab, 0xcd, 0xef, 0, 1, 0, 10, 0, 3, 0, 1, 2, 0, 0, 0, 0, 0x0c];
+    solicit.extend([0, 3, 0, 40].into_iter().chain([0; 12]).chain([0, 5, 0, 24]).chain([0xfd; 16]).chain([0; 8]));
+    let frame = udp(6, 547, &relayed(12, 1, &relayed(12, 0, &solicit)));
+    let Body::Dhcp6(_, message) = Frame::of(&frame).body else { panic!("no DHCPv6") };
+    assert_eq!((message.outermost(), message.kind, message.xid), (Some(12), Some(1), Some(0xabcdef)));
+    assert_eq!(message.relays.iter().map(|relay| relay.hops).collect::<Vec<_>>(), [1, 0]);
+    let nearest = message.nearest().unwrap();
+    assert_eq!((nearest.interface.as_deref(), nearest.link), (Some(&b"i0"[..]), Some("fd00:100::".parse().unwrap())));
+    assert_eq!((message.client.as_deref().map(<[u8]>::len), message.addresses.len()), (Some(10), 1));
+    let told = summary(&frame);
+    assert_eq!((told.protocol.as_str(), told.label.as_str()), ("DHCPv6", "RELAY-FORWARD SOLICIT"));
+    assert!(told.detail.contains("link fd00:100::") && told.detail.contains("xid abcdef"), "{told:?}");
+}
+
+#[test]
+fn relay_messages_without_end_come_to_an_end() {
+    let mut data = vec![1, 0, 0, 1];
+    for _ in 0..600 {
+        data = relayed(12, 0, &data);
+    }
+    assert_eq!(dhcp6(&data).relays.len(), 33);
+    // The inner message is missing.
+    let empty = dhcp6(&relayed(13, 0, &[]));
+    assert_eq!((empty.kind, empty.xid, empty.relays.len()), (None, None, 1));
+}
+
+#[test]
+fn vlan_tags_padding_and_extension_headers_are_seen_through() {
+    let plain = udp(4, 5353, b"four");
+    let mut tagged = plain[..12].to_vec();
+    tagged.extend([0x88, 0xa8, 0, 9, 0x81, 0, 0x20, 7]);
+    tagged.extend(&plain[12..]);
+    tagged.extend([0; 10]);
+    let frame = Frame::of(&tagged);
+    assert_eq!(frame.vlan, Some(7));
+    assert!(matches!(frame.body, Body::Udp(ports, b"four") if ports.destination == 5353), "{frame:?}");
+
+    // Hop-by-hop options, then a fragment header.
+    let plain = udp(6, 5353, b"four");
+    let with = |offset: u8| {
+        let mut extended = plain[..54].to_vec();
+        extended[19] += 16;
+        extended[20] = 0;
+        extended.extend([44, 0, 0, 0, 0, 0, 0, 0]);
+        extended.extend([17, 0, 0, offset, 0, 0, 0, 5]);
+        extended.extend(&plain[54..]);
+        extended
+    };
+    let first = with(1);
+    let frame = Frame::of(&first);
+    assert_eq!(frame.ip.unwrap().id, Some(5));
+    assert!(matches!(frame.body, Body::Udp(_, b"four")), "{frame:?}");
+    assert_eq!(summary(&with(8)).label, "FRAGMENT");
+}
+
+#[test]
+fn what_is_not_looked_into_has_its_name_or_number() {
+    let told = |at: usize, value: &[u8]| {
+        let mut frame = udp(4, 9, b"data");
+        frame[at..at + value.len()].copy_from_slice(value);
+        let told = summary(&frame);
+        format!("{} {}", told.protocol, told.label)
+    };
+    assert_eq!([told(23, &[89]), told(23, &[50]), told(23, &[253])], ["IPv4 OSPF", "IPv4 ESP", "IPv4 PROTOCOL 253"]);
+    assert_eq!([told(12, &[0x88, 0x63]), told(12, &[0x88, 0xb5])], ["Ethernet PPPOE-DISCOVERY", "Ethernet TYPE 0x88b5"]);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_are_too_odd(data in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(!summary(&data).protocol.is_empty());
+        summary(&udp(4, 67, &data));
+        summary(&udp(6, 547, &data));
+    }
+
+    #[test]
+    fn real_frames_survive_any_damage(which in any::<prop::sample::Index>(), cut in any::<prop::sample::Index>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)) {
+        static FRAMES: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
+        let frames = FRAMES.get_or_init(|| captures::all().into_iter().flat_map(|(_, capture)| capture.packets).map(|p| p.data).collect());
+        let mut data = which.get(frames).clone();
+        let whole = summary(&data);
+        prop_assert!(!whole.label.is_empty() && !whole.source.is_empty(), "{whole:?}");
+        for (at, value) in changes {
+            let at = at.index(data.len());
+            data[at] = value;
+        }
+        data.truncate(cut.index(data.len() + 1));
+        prop_assert!(!summary(&data).protocol.is_empty());
+    }
+}

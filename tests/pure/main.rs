@@ -1,0 +1,18 @@
+//! What needs no lab: golden files, properties, parsing, judging, reports.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod runs;
+
+mod check;
+mod compile;
+mod decode;
+mod graph;
+mod judged;
+mod ladder;
+mod leases;
+mod page;
+mod pcapng;
+mod properties;
+mod reports;
+mod verdicts;

@@ -1,0 +1,157 @@
+//! Runs made by hand, for what is made of them.
+
+use labrun::analysis::ladder::{Ladder, Row};
+use labrun::record::run::{FORMAT, LabRun, Log, Run, Setup, SetupState, TestRun, Totals};
+use labrun::report::{Outcome, SubjectInfo};
+
+/// A run with an outcome of every kind.
+pub fn mixed() -> Run {
+    let labs = vec![
+        lab("relay", Setup { state: SetupState::Ready, ms: 304, lines: vec![] }),
+        lab(
+            "server",
+            Setup {
+                state: SetupState::Failed,
+                ms: 0,
+                lines: text(&["service dhcp-v4 (node ns-dhcplb) died with exit status 2", "| panic: <nil>"]),
+            },
+        ),
+    ];
+    let relayed = TestRun {
+        lines: text(&[
+            "the OFFER crossed v-br-lb, which it was to avoid",
+            "the lease: 192.168.100.30 from 192.168.200.3, router 192.168.100.1",
+            "meanwhile dhcp-v4 said:",
+            "| ```",
+            "| ::error::not labrun's, 100% | *really* <b>",
+        ]),
+        line: Some(123),
+        detail: "labs/relay.yaml:123".into(),
+        ms: 1051,
+        artifacts: Some("artifacts/relay v4/1".into()),
+        files: text(&["capture.pcapng", "logs/dhcp-v4.log"]),
+        ladder: Some(ladder()),
+        logs: vec![Log {
+            name: "logs/dhcp-v4.log".into(),
+            text: "\x1b[31mDHCPDISCOVER\x1b[0m from <02:00:00:00:00:01>\n".into(),
+            left_out: 70_000,
+        }],
+        ..test("relay", 0, "v4", Outcome::Fail)
+    };
+    let tests = vec![
+        relayed,
+        TestRun {
+            ms: 1843,
+            detail: "fd00:100::1a/128 from 02:00:00:00:02:03".into(),
+            ladder: Some(ladder()),
+            ..test("relay", 1, "v6", Outcome::Pass)
+        },
+        TestRun { ms: 20, detail: "1 step".into(), ..test("relay", 2, "ping", Outcome::Pass) },
+        TestRun { detail: "dhcpcd is missing, install it: apt-get install dhcpcd-base".into(), ..test("relay", 3, "other", Outcome::Skip) },
+        TestRun { ms: 7, detail: "1 step".into(), ..test("relay", 4, "quick", Outcome::Pass) },
+        TestRun { detail: "the lab could not be set up".into(), subject: None, ..test("server", 0, "v4", Outcome::Error) },
+    ];
+    run(labs, tests)
+}
+
+/// A run of which everything passed.
+pub fn good() -> Run {
+    let Run { mut labs, mut tests, .. } = mixed();
+    labs.truncate(1);
+    tests.retain(|t| t.outcome == Outcome::Pass);
+    run(labs, tests)
+}
+
+/// A run whose every text tries to be something else.
+pub fn hostile() -> Run {
+    let mut run = mixed();
+    let evil =
+        "</pre><script>document.title='owned'</script>]]>\0\x0b\x1b]0;x\x07\u{fffe}\r\n::error::x\n##[error]x|`*_[a](http://evil.example/)";
+    for lab in &mut run.labs {
+        (lab.about, lab.file) = (evil.into(), evil.into());
+        lab.drawing =
+            Some("<svg viewBox='0 0 1 1'><script>document.title='owned'</script><image href='http://evil.example/x.png'/></svg>".into());
+        lab.setup.lines = vec![evil.into()];
+    }
+    for test in &mut run.tests {
+        (test.about, test.detail, test.lines) = (evil.into(), evil.into(), vec![evil.into()]);
+        test.artifacts = Some("javascript:alert(1)".into());
+        test.files = vec![evil.into()];
+        test.logs = vec![Log { name: evil.into(), text: evil.into(), left_out: 0 }];
+    }
+    run
+}
+
+/// A run of these.
+pub fn run(labs: Vec<LabRun>, tests: Vec<TestRun>) -> Run {
+    let mut run = Run {
+        format: FORMAT,
+        labrun: "0.1.0".into(),
+        started: "2026-11-21T13:40:00.123Z".into(),
+        ms: 5210,
+        strict: false,
+        interrupted: false,
+        partition: None,
+        missing: vec![],
+        totals: Totals::default(),
+        labs,
+        tests,
+    };
+    run.count();
+    run
+}
+
+/// A lab of that name.
+pub fn lab(name: &str, setup: Setup) -> LabRun {
+    LabRun {
+        name: name.into(),
+        about: format!("what {name} is about"),
+        order: 0,
+        file: format!("labs/{name}.yaml"),
+        subject: Some(stand_in()),
+        setup,
+        drawing: Some(
+            "<svg viewBox=\"0 0 40 10\" width=\"400\" height=\"100\"><rect width=\"40\" height=\"10\" fill=\"#888\"/></svg>".into(),
+        ),
+        mermaid: Some("flowchart LR\n  a --- b\n".into()),
+    }
+}
+
+/// A test of that name and lab, about which nothing else is known.
+pub fn test(lab: &str, order: usize, name: &str, outcome: Outcome) -> TestRun {
+    TestRun {
+        test: format!("{lab}-{name}"),
+        lab: lab.into(),
+        about: format!("what {name} shows"),
+        order,
+        outcome,
+        ms: 0,
+        detail: String::new(),
+        lines: vec![],
+        file: format!("labs/{lab}.yaml"),
+        line: None,
+        subject: Some(stand_in()),
+        artifacts: None,
+        files: vec![],
+        ladder: None,
+        logs: vec![],
+    }
+}
+
+fn stand_in() -> SubjectInfo {
+    SubjectInfo { program: "dhcplb".into(), how: "stand-in".into(), path: "dhcrelay".into() }
+}
+
+fn ladder() -> Ladder {
+    let row =
+        |at, from, to: &[usize], label: &str| Row { at, from, to: to.to_vec(), label: label.into(), detail: "giaddr 192.168.100.1".into() };
+    Ladder {
+        nodes: text(&["client", "relay", "server"]),
+        rows: vec![row(0, 0, &[1], "DISCOVER"), row(310, 1, &[2], "DISCOVER"), row(900, 2, &[1], "OFFER"), row(1234, 1, &[0], "OFFER")],
+        left_out: 0,
+    }
+}
+
+fn text(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|line| line.to_string()).collect()
+}
