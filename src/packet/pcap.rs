@@ -1,10 +1,9 @@
 //! Reading captures, packet by packet: pcapng (draft-ietf-opsawg-pcapng) and classic pcap
 //! (draft-ietf-opsawg-pcap), of either order of bytes. Nothing in a file is trusted.
 
-use crate::packet::capture::{Packet, Place};
+use crate::packet::capture::{GLOBAL, Packet, Place};
 use crate::packet::pcapng;
 use crate::packet::pcapng::{BYTE_ORDER, ETHERNET, LEFT_OUT, SENT, block, option};
-use crate::topology::model::GLOBAL;
 use anyhow::{Result, bail};
 use std::io::Read;
 

@@ -1,8 +1,8 @@
 //! The path rules of a test at its end: what is not kept fails it.
 
-use crate::packet::bpf;
+use crate::host::tcpdump;
 use crate::report::{Outcome, TestResult};
-use crate::rules::path::{Filters, Violation, judge};
+use crate::rules::judge::{Filters, Violation, judge};
 use crate::topology::model::{Lab, Test};
 use anyhow::Result;
 
@@ -32,5 +32,5 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
 
 /// The filters of the rules, compiled.
 fn filters(test: &Test) -> Result<Filters> {
-    test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|text| Ok((text.value.clone(), bpf::compile(text)?))).collect()
+    test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|text| Ok((text.value.clone(), tcpdump::compile(text)?))).collect()
 }

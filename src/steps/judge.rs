@@ -1,7 +1,7 @@
 //! Whether what a step saw is what its lab file wants.
 
 use crate::lab::file::Condition;
-use crate::packet::decode::hex;
+use crate::packet::bytes::hex;
 use crate::steps::lease::Lease;
 use crate::topology::model::*;
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! A checked lab: everything resolved, nothing that could still be wrong in the file.
 
 use crate::lab::file::Condition;
+pub use crate::packet::capture::GLOBAL;
 pub use crate::rules::model::*;
 pub use crate::steps::model::*;
 use ipnet::IpNet;
@@ -72,9 +73,6 @@ pub struct Bridge {
 /// The name by which ip-netns(8) knows a node; `global` is the lab's own namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handle(pub String);
-
-/// The lab's own namespace, which every lab has.
-pub const GLOBAL: &str = "global";
 
 /// A host.
 #[derive(Clone, Debug)]

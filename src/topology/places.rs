@@ -1,7 +1,7 @@
 //! Which node a packet enters or leaves where it is seen.
 
 use crate::packet::capture::{Packet, Place};
-use crate::topology::model::{End, GLOBAL, Lab, Link, Rule, Spot};
+use crate::topology::model::{End, GLOBAL, Lab, Link, Location, Rule};
 use std::collections::{BTreeSet, HashMap};
 
 /// The places of a lab.
@@ -55,14 +55,14 @@ impl<'a> Places<'a> {
         Some(Passage { node, enters: !packet.sent })
     }
 
-    /// Whether what is seen at `place` is seen at `spot`.
-    pub fn is_at(&self, place: &Place, spot: &Spot) -> bool {
+    /// Whether what is seen at `place` is seen at `location`.
+    pub fn is_at(&self, place: &Place, location: &Location) -> bool {
         let port = self.port(place);
-        match spot {
-            Spot::Node(name) => port.map_or(place.node == *name && place.link != "lo", |port| port.node == name),
-            Spot::Bridge(name) => port.is_some_and(|port| port.bridge == name),
-            Spot::Port(name) => port.is_some() && place.link == *name,
-            Spot::Link(node, link) => place.node == *node && place.link == *link,
+        match location {
+            Location::Node(name) => port.map_or(place.node == *name && place.link != "lo", |port| port.node == name),
+            Location::Bridge(name) => port.is_some_and(|port| port.bridge == name),
+            Location::Port(name) => port.is_some() && place.link == *name,
+            Location::Link(node, link) => place.node == *node && place.link == *link,
         }
     }
 }
@@ -81,12 +81,14 @@ const FEW: usize = 8;
 pub fn inside(lab: &Lab, rules: &[Rule]) -> BTreeSet<String> {
     let cabled = |link: &Link| matches!(link.end, End::Peer { .. });
     let all: BTreeSet<&str> = lab.nodes.iter().filter(|node| node.links.iter().any(cabled)).map(|node| node.name.as_str()).collect();
-    let seen_inside = |spot: &Spot| match spot {
-        Spot::Node(node) | Spot::Link(node, _) => all.get(node.as_str()).copied().filter(|node| *node != GLOBAL),
-        Spot::Bridge(_) | Spot::Port(_) => None,
+    let seen_inside = |location: &Location| match location {
+        Location::Node(node) | Location::Link(node, _) => all.get(node.as_str()).copied().filter(|node| *node != GLOBAL),
+        Location::Bridge(_) | Location::Port(_) => None,
     };
     let mut nodes: BTreeSet<&str> = rules.iter().flat_map(|rule| &rule.at).filter_map(seen_inside).collect();
-    if all.len() <= FEW || rules.iter().flat_map(|rule| rule.crosses.iter().chain(&rule.avoids)).any(|spot| seen_inside(spot).is_some()) {
+    if all.len() <= FEW
+        || rules.iter().flat_map(|rule| rule.crosses.iter().chain(&rule.avoids)).any(|location| seen_inside(location).is_some())
+    {
         nodes.extend(&all);
     }
     nodes.into_iter().filter(|node| *node != GLOBAL).map(String::from).collect()
