@@ -135,3 +135,16 @@ mod tests {
         assert_eq!(fit("网络", 2, '-'), "…-");
     }
 }
+
+/// Columns that [`time`] takes.
+pub const TIME: usize = 9;
+
+/// `12.3 ms` or `12.34 s`, right-aligned.
+pub fn time(microseconds: u64) -> String {
+    let text = match microseconds {
+        0..10_000_000 => format!("{:.1} ms", microseconds as f64 / 1e3),
+        10_000_000..10_000_000_000 => format!("{:.2} s", microseconds as f64 / 1e6),
+        _ => cut(&format!("{} s", microseconds / 1_000_000), TIME),
+    };
+    format!("{text:>TIME$}")
+}

@@ -9,6 +9,7 @@ pub mod lima;
 pub mod native;
 pub mod remote;
 pub mod ssh;
+pub mod tcpdump;
 pub mod transfer;
 
 pub use kind::HostKind;

@@ -1,8 +1,7 @@
 //! Reading captures, packet by packet: pcapng (draft-ietf-opsawg-pcapng) and classic pcap
 //! (draft-ietf-opsawg-pcap), of either order of bytes. Nothing in a file is trusted.
 
-use crate::packet::capture::GLOBAL;
-use crate::packet::capture::{Packet, Place};
+use crate::packet::capture::{GLOBAL, Packet, Place};
 use crate::packet::pcapng;
 use crate::packet::pcapng::{BYTE_ORDER, ETHERNET, LEFT_OUT, SENT, block, option};
 use anyhow::{Result, bail};

@@ -3,8 +3,7 @@
 //! Each interface is one of the file's, by its name, with that of its node in front (`client/eth0`)
 //! unless it is in the lab's own namespace. What was lost is told by the statistics at the end.
 
-use crate::packet::capture::GLOBAL;
-use crate::packet::capture::{Capture, Packet, Place};
+use crate::packet::capture::{Capture, GLOBAL, Packet, Place};
 use anyhow::Result;
 use std::collections::HashMap;
 use std::io::{self, Write};

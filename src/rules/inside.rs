@@ -2,7 +2,7 @@
 
 use crate::rules::model::Rule;
 use crate::topology::model::{End, GLOBAL, Link, Topology};
-use crate::topology::places::Spot;
+use crate::topology::places::Location;
 use std::collections::BTreeSet;
 
 /// Where no more nodes have cables, all are captured inside: each takes a ring of 16 MiB.
@@ -14,12 +14,14 @@ const FEW: usize = 8;
 pub fn inside(topology: &Topology, rules: &[Rule]) -> BTreeSet<String> {
     let cabled = |link: &Link| matches!(link.end, End::Peer { .. });
     let all: BTreeSet<&str> = topology.nodes.iter().filter(|node| node.links.iter().any(cabled)).map(|node| node.name.as_str()).collect();
-    let seen_inside = |spot: &Spot| match spot {
-        Spot::Node(node) | Spot::Link(node, _) => all.get(node.as_str()).copied().filter(|node| *node != GLOBAL),
-        Spot::Bridge(_) | Spot::Port(_) => None,
+    let seen_inside = |location: &Location| match location {
+        Location::Node(node) | Location::Link(node, _) => all.get(node.as_str()).copied().filter(|node| *node != GLOBAL),
+        Location::Bridge(_) | Location::Port(_) => None,
     };
     let mut nodes: BTreeSet<&str> = rules.iter().flat_map(|rule| &rule.at).filter_map(seen_inside).collect();
-    if all.len() <= FEW || rules.iter().flat_map(|rule| rule.crosses.iter().chain(&rule.avoids)).any(|spot| seen_inside(spot).is_some()) {
+    if all.len() <= FEW
+        || rules.iter().flat_map(|rule| rule.crosses.iter().chain(&rule.avoids)).any(|location| seen_inside(location).is_some())
+    {
         nodes.extend(&all);
     }
     nodes.into_iter().filter(|node| *node != GLOBAL).map(String::from).collect()

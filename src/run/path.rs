@@ -1,9 +1,9 @@
 //! The path rules of a test at its end: what is not kept fails it.
 
+use crate::host::tcpdump;
 use crate::lab::model::{Lab, Test};
-use crate::packet::bpf;
 use crate::record::result::{Outcome, TestResult};
-use crate::rules::path::{Filters, Violation, judge};
+use crate::rules::judge::{Filters, Violation, judge};
 use anyhow::Result;
 
 /// Judges the rules of `test`, all of whose steps held, from the capture in `result`. What cannot be
@@ -32,5 +32,5 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
 
 /// The filters of the rules, compiled.
 fn filters(test: &Test) -> Result<Filters> {
-    test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|text| Ok((text.value.clone(), bpf::compile(text)?))).collect()
+    test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|text| Ok((text.value.clone(), tcpdump::compile(text)?))).collect()
 }

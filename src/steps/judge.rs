@@ -1,6 +1,6 @@
 //! Whether what a step saw is what its lab file wants.
 
-use crate::packet::decode::hex;
+use crate::packet::bytes::hex;
 use crate::packet::server_id::ServerId;
 use crate::steps::lease::Lease;
 use crate::steps::model::*;

@@ -1,6 +1,6 @@
 //! What a DHCP client says of its lease.
 
-use crate::packet::decode::hex;
+use crate::packet::bytes::hex;
 use crate::packet::dhcp6::duid_mac;
 use crate::packet::server_id::ServerId;
 use crate::steps::model::Client;

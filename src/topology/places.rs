@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Where packets are seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Spot {
+pub enum Location {
     /// A node: all of its interfaces.
     Node(String),
     /// A bridge: all of its ports.
@@ -18,11 +18,11 @@ pub enum Spot {
     Link(String, String),
 }
 
-impl std::fmt::Display for Spot {
+impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {
-            Spot::Node(name) | Spot::Bridge(name) | Spot::Port(name) => f.write_str(name),
-            Spot::Link(node, link) => write!(f, "{node}/{link}"),
+            Location::Node(name) | Location::Bridge(name) | Location::Port(name) => f.write_str(name),
+            Location::Link(node, link) => write!(f, "{node}/{link}"),
         }
     }
 }
@@ -65,14 +65,14 @@ impl<'a> Places<'a> {
         Some(Passage { node, enters: !packet.sent })
     }
 
-    /// Whether what is seen at `place` is seen at `spot`.
-    pub fn is_at(&self, place: &Place, spot: &Spot) -> bool {
+    /// Whether what is seen at `place` is seen at `location`.
+    pub fn is_at(&self, place: &Place, location: &Location) -> bool {
         let port = self.port(place);
-        match spot {
-            Spot::Node(name) => port.map_or(place.node == *name && place.link != "lo", |port| port.node.name == *name),
-            Spot::Bridge(name) => port.is_some_and(|port| port.bridge == name),
-            Spot::Port(name) => port.is_some() && place.link == *name,
-            Spot::Link(node, link) => place.node == *node && place.link == *link,
+        match location {
+            Location::Node(name) => port.map_or(place.node == *name && place.link != "lo", |port| port.node.name == *name),
+            Location::Bridge(name) => port.is_some_and(|port| port.bridge == name),
+            Location::Port(name) => port.is_some() && place.link == *name,
+            Location::Link(node, link) => place.node == *node && place.link == *link,
         }
     }
 }
