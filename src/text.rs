@@ -97,11 +97,6 @@ pub fn quoted<S: AsRef<str>>(words: &[S]) -> String {
     words.iter().map(|w| format!("`{}`", w.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// Bytes such as `02:00:1f`.
-pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
-    text.split(':').map(|byte| if byte.len() <= 2 { u8::from_str_radix(byte, 16).ok() } else { None }).collect()
-}
-
 /// About how wide a text of 12 pixels in a fixed-width font is.
 pub fn length(text: &str) -> usize {
     (width(text) * 37).div_ceil(5)

@@ -1,6 +1,6 @@
 //! How a DHCP server is told from another.
 
-use crate::text::parse_hex;
+use crate::packet::bytes::parse_hex;
 use std::net::IpAddr;
 
 /// How a DHCP server is told from another.
