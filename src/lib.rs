@@ -36,6 +36,7 @@ pub mod lab;
 pub mod packet;
 pub mod process;
 #[cfg(feature = "cli")]
+pub mod quote;
 pub mod record;
 #[cfg(feature = "cli")]
 pub mod report;

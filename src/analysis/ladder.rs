@@ -5,12 +5,13 @@
 //! they were captured, too. All sightings of the same bytes in the same network that belong to one
 //! sending are one row.
 
-use crate::compile::plan;
+use crate::packet::bytes::hex;
 use crate::packet::capture::{Capture, Packet, Place};
-use crate::packet::decode;
-use crate::packet::frame::{Body, Frame};
+use crate::packet::frame::Frame;
+use crate::packet::protocol::Purpose;
+use crate::packet::summary::Summary;
 use crate::text::plain;
-use crate::topology::model::{End, GLOBAL, Lab};
+use crate::topology::model::{End, GLOBAL, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -102,24 +103,24 @@ struct Wiring {
 impl Ladder {
     /// The ladder of what `capture` has seen in `lab`. Address resolution and the like are left out
     /// unless there is nothing else; what a kernel says of its own accord, and when it likes, always is.
-    pub fn of(lab: &Lab, capture: &Capture) -> Ladder {
+    pub fn of(lab: &Topology, capture: &Capture) -> Ladder {
         let wiring = Wiring::of(lab);
         let messages = wiring.messages(&capture.packets);
         let all = messages.len();
-        let (noise, mut kept): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| is_noise(m.data));
+        let (noise, mut kept): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| purpose(m) != Purpose::Exchange);
         if kept.is_empty() {
-            kept = noise.into_iter().filter(|m| !is_chatter(m.data)).collect();
+            kept = noise.into_iter().filter(|m| purpose(m) != Purpose::Housekeeping).collect();
         }
         let mut nodes: Vec<usize> = kept.iter().flat_map(|m| m.to.iter().copied().chain([m.from])).collect();
         nodes.sort_unstable();
         nodes.dedup();
         let column = |node: &usize| nodes.binary_search(node).expect("just collected");
-        let begin = began(capture);
+        let begin = capture.began();
         let row = |m: &Message| {
-            let (label, detail) = words(m.data);
+            let (label, detail) = Summary::of(m.data).arrow();
             let mut to: Vec<usize> = m.to.iter().map(column).collect();
             to.sort_unstable();
-            Row { at: m.time.saturating_sub(begin) / 1000, from: column(&m.from), to, label, detail }
+            Row { at: m.time.saturating_sub(begin) / 1000, from: column(&m.from), to, label: plain(&label), detail: plain(detail.trim()) }
         };
         Ladder {
             left_out: all - kept.len(),
@@ -134,20 +135,13 @@ impl Ladder {
     }
 }
 
-/// The time that ladders and what is said of packets count from: that of the first packet which isn't
-/// address resolution or the like, unless all are.
-pub fn began(capture: &Capture) -> u64 {
-    let first = |noise: bool| capture.packets.iter().filter(|packet| noise || !is_noise(&packet.data)).map(|packet| packet.time).min();
-    first(false).or_else(|| first(true)).unwrap_or_default()
-}
-
 /// All places of `lab` where frames can be seen.
-pub fn places(lab: &Lab) -> HashSet<Place> {
+pub fn places(lab: &Topology) -> HashSet<Place> {
     Wiring::of(lab).sites.into_keys().collect()
 }
 
 impl Wiring {
-    fn of(lab: &Lab) -> Wiring {
+    fn of(lab: &Topology) -> Wiring {
         let mut names: Vec<String> = lab.nodes.iter().map(|n| n.name.clone()).collect();
         let global = names.iter().position(|n| n == GLOBAL).unwrap_or(names.len());
         if global == names.len() {
@@ -178,7 +172,7 @@ impl Wiring {
                     }
                 };
                 wiring.sites.insert(place(&node.name, &link.name), Site { node: index, net, port: false });
-                wiring.macs.insert((net, plan::mac(lab, node, link)), index);
+                wiring.macs.insert((net, link.mac.clone()), index);
             }
         }
         wiring
@@ -230,7 +224,7 @@ impl Wiring {
         if let Some(ends) = self.cables.get(&site.net) {
             return ends.iter().copied().find(|node| *node != site.node);
         }
-        let known = self.macs.get(&(site.net, decode::hex(data.get(6..12)?))).copied();
+        let known = self.macs.get(&(site.net, hex(data.get(6..12)?))).copied();
         known.or_else(|| self.own.contains(&site.net).then_some(self.names.iter().position(|n| n == GLOBAL)?))
     }
 
@@ -240,43 +234,12 @@ impl Wiring {
         if let Some(ends) = self.cables.get(&message.net) {
             return ends.iter().copied().find(|node| *node != message.from);
         }
-        let for_other = message.data.get(0..6).is_some_and(|mac| self.macs.contains_key(&(message.net, decode::hex(mac))));
+        let for_other = message.data.get(0..6).is_some_and(|mac| self.macs.contains_key(&(message.net, hex(mac))));
         let global = self.names.iter().position(|n| n == GLOBAL)?;
         (self.own.contains(&message.net) && message.from != global && !for_other).then_some(global)
     }
 }
 
-/// What nodes say only to be able to talk: ARP, IPv6's neighbour discovery (RFC 4861), IGMP and MLD
-/// (RFC 2236, 2710, 3810), and what bridges say to each other (IEEE 802.1D).
-fn is_noise(data: &[u8]) -> bool {
-    let frame = Frame::of(data);
-    match &frame.body {
-        Body::Arp(_) => true,
-        Body::Icmp6(icmp) if matches!(icmp.kind, 134..=137) => true,
-        Body::Other(_) if frame.macs.is_some() && frame.ethertype == 0x0806 => true,
-        _ => is_chatter(data),
-    }
-}
-
-/// What a kernel sends when an interface comes up, and some time later: who listens to which groups, the
-/// search for routers, the frames of bridges. It says nothing of a test.
-fn is_chatter(data: &[u8]) -> bool {
-    let frame = Frame::of(data);
-    match &frame.body {
-        Body::Icmp6(icmp) => matches!(icmp.kind, 130..=133 | 143),
-        // Below 0x0600 it is a length: a frame of IEEE 802.2, as bridges send them.
-        Body::Other(_) => frame.macs.is_some() && (frame.ethertype < 0x0600 || frame.ip.is_some_and(|ip| ip.protocol == 2)),
-        _ => false,
-    }
-}
-
-/// Label and detail of a row.
-fn words(data: &[u8]) -> (String, String) {
-    let summary = decode::summary(data);
-    let (label, detail) = match summary.protocol.as_str() {
-        "DHCPv4" | "DHCPv6" => (summary.label, summary.detail),
-        "ICMP" | "ICMPv6" => (summary.label, format!("{} → {} {}", summary.source, summary.destination, summary.detail)),
-        protocol => (format!("{protocol} {}", summary.label), format!("{} → {} {}", summary.source, summary.destination, summary.detail)),
-    };
-    (plain(&label), plain(detail.trim()))
+fn purpose(message: &Message) -> Purpose {
+    Frame::of(message.data).purpose()
 }

@@ -1,8 +1,7 @@
 //! A ladder as SVG. Lengths are in pixels.
 
 use crate::analysis::ladder::{Extent, Ladder, Row};
-use crate::analysis::ladder_text::time;
-use crate::text::{STYLE, length, xml};
+use crate::text::{STYLE, length, time, xml};
 use std::fmt::Write;
 
 const MARGIN: usize = 12;

@@ -1,10 +1,9 @@
 //! A ladder as lines of text.
 
 use crate::analysis::ladder::{Extent, Ladder, Row};
-use crate::text::{cut, fit, paint, plain, width};
+use crate::packet::summary::short;
+use crate::text::{TIME, cut, fit, paint, plain, time, width};
 
-/// Columns for the time.
-const TIME: usize = 9;
 /// Nodes closer together than this are not drawn but listed.
 const CLOSE: usize = 12;
 /// Details get at least so many columns, or are dropped.
@@ -78,16 +77,6 @@ impl Ladder {
     fn rest(&self, columns: usize) -> Option<String> {
         self.left_out_words().map(|words| cut(&format!("{:TIME$}  {words}", ""), columns))
     }
-}
-
-/// `12.3 ms` or `12.34 s`, right-aligned.
-pub(crate) fn time(microseconds: u64) -> String {
-    let text = match microseconds {
-        0..10_000_000 => format!("{:.1} ms", microseconds as f64 / 1e3),
-        10_000_000..10_000_000_000 => format!("{:.2} s", microseconds as f64 / 1e6),
-        _ => cut(&format!("{} s", microseconds / 1_000_000), TIME),
-    };
-    format!("{text:>TIME$}")
 }
 
 /// Where things are in a line.
@@ -227,10 +216,4 @@ impl Grid {
 /// `label`, shortened if `room` is too small for all of it.
 fn fitting(label: &str, room: usize) -> String {
     if width(label) <= room { label.into() } else { short(label) }
-}
-
-/// `RELAY-FORWARD SOLICIT` as `RELAY(SOLICIT)`: which way it goes can be seen.
-fn short(label: &str) -> String {
-    let inner = label.strip_prefix("RELAY-FORWARD ").or(label.strip_prefix("RELAY-REPLY "));
-    inner.map_or(label.into(), |inner| format!("RELAY({inner})"))
 }

@@ -1,7 +1,8 @@
 //! What labs need of a fresh machine, such as the VM, before they can be set up there.
 
 use crate::compile::script;
-use crate::topology::model::{Client, Lab};
+use crate::lab::model::Lab;
+use crate::steps::Client;
 
 /// Kernel features that may be a module of Linux, with its name.
 const MODULES: [(&str, &str); 9] = [
@@ -31,11 +32,11 @@ pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds
         }
     };
     for lab in labs {
-        let stand_in = lab.subject.as_ref().is_none_or(|subject| !given(&subject.program));
+        let stand_in = lab.topology.subject.as_ref().is_none_or(|subject| !given(&subject.program));
         for (command, package) in script::commands(lab, client, stand_in) {
             add(format!("{command}={package}"));
         }
-        for (_, module) in MODULES.iter().filter(|(feature, _)| lab.kernel.iter().any(|k| k == feature)) {
+        for (_, module) in MODULES.iter().filter(|(feature, _)| lab.topology.kernel.iter().any(|k| k == feature)) {
             add(format!("module:{module}"));
         }
     }

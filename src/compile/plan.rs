@@ -1,11 +1,10 @@
-//! What is done, in which order, to bring a checked lab up.
+//! What is done, in which order, to wire a checked lab.
 //!
 //! The order matters: settings before links (duplicate address detection is read when a link comes
 //! up), but those of a single link right behind it, links with their peers created in place (moving one costs fifteen times as much), addresses
 //! before routes, everything before the services.
 
 use crate::topology::model::*;
-use sha2::{Digest, Sha256};
 
 /// One action. The runtime has a function for each.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,8 +35,8 @@ pub struct Plan {
     pub ports: Vec<String>,
 }
 
-/// Plans `lab`.
-pub fn plan(lab: &Lab) -> Plan {
+/// Plans the wiring of `lab`.
+pub fn plan(lab: &Topology) -> Plan {
     let global = Handle(GLOBAL.into());
     let declared = lab.nodes.iter().find(|n| n.name == GLOBAL);
     let hosts: Vec<&Node> = lab.nodes.iter().filter(|n| n.name != GLOBAL).collect();
@@ -61,7 +60,7 @@ pub fn plan(lab: &Lab) -> Plan {
     addresses.extend(hosts.iter().map(|node| (node.handle.clone(), host_addresses(node))));
     actions.extend(addresses.iter().map(|(handle, _)| Action::Addresses(handle.clone())));
     actions.extend(lab.nodes.iter().filter_map(|node| Some(Action::Rules(node.handle.clone(), node.nft.clone()?))));
-    Plan { actions, addresses, ports: ports(lab) }
+    Plan { actions, addresses, ports: lab.ports().map(|port| port.name.into()).collect() }
 }
 
 /// Settings that a new namespace would otherwise take from the host, so that a lab is the same
@@ -94,7 +93,7 @@ fn settings(node: &Node, of_links: bool) -> Vec<(String, String)> {
     node.sysctls.iter().filter(|(path, _)| is_of_link(path) == of_links).cloned().collect()
 }
 
-fn own_has_ipv6(lab: &Lab, declared: Option<&Node>) -> bool {
+fn own_has_ipv6(lab: &Topology, declared: Option<&Node>) -> bool {
     let links = declared.iter().flat_map(|n| n.links.iter()).flat_map(|l| l.addresses.iter());
     lab.bridges.iter().flat_map(|b| b.addresses.iter()).chain(links).any(|a| a.addr().is_ipv6())
 }
@@ -108,21 +107,11 @@ fn details(mtu: Option<i64>, mac: Option<&str>) -> String {
     mtu.map(|m| format!(" mtu {m}")).unwrap_or_default() + &mac
 }
 
-/// A hardware address that is the same in every run, so that leases and captures are, too.
-pub fn mac(lab: &Lab, node: &Node, link: &Link) -> String {
-    link.mac.clone().unwrap_or_else(|| {
-        let hash = Sha256::digest(format!("{}/{}/{}", lab.name, node.name, link.name));
-        let bytes: Vec<String> = hash[..5].iter().map(|b| format!("{b:02x}")).collect();
-        // 02 marks an address that no manufacturer gave out (IEEE 802, local bit).
-        format!("02:{}", bytes.join(":"))
-    })
-}
-
 fn netns(handle: &Handle) -> String {
     if handle.0 == GLOBAL { String::new() } else { format!(" netns {}", handle.0) }
 }
 
-fn links(lab: &Lab) -> Vec<Vec<String>> {
+fn links(lab: &Topology) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for bridge in &lab.bridges {
         // Without a querier, snooping only loses multicast: this is a plain switch.
@@ -131,7 +120,7 @@ fn links(lab: &Lab) -> Vec<Vec<String>> {
     }
     for (index, node) in lab.nodes.iter().enumerate() {
         for link in &node.links {
-            let near = details(link.mtu, Some(&mac(lab, node, link)));
+            let near = details(link.mtu, Some(&link.mac));
             match &link.end {
                 End::Port { bridge, port } => {
                     let far = details(link.mtu, None);
@@ -145,7 +134,7 @@ fn links(lab: &Lab) -> Vec<Vec<String>> {
                 End::Peer { node: other, link: name } if (index, &link.name) < (*other, name) => {
                     let peer = &lab.nodes[*other];
                     let peer_link = peer.links.iter().find(|l| l.name == *name).expect("checked");
-                    let far = details(peer_link.mtu, Some(&mac(lab, peer, peer_link)));
+                    let far = details(peer_link.mtu, Some(&peer_link.mac));
                     lines.push(words(&format!(
                         "link add name {}{near}{} type veth peer name {name}{far}{}",
                         link.name,
@@ -165,7 +154,7 @@ fn vlans(node: &Node) -> Vec<Vec<String>> {
     all.map(|(link, vlan)| words(&format!("link add link {} name {} type vlan id {}", link.name, vlan.name, vlan.id))).collect()
 }
 
-fn own_addresses(lab: &Lab, declared: Option<&Node>) -> Vec<Vec<String>> {
+fn own_addresses(lab: &Topology, declared: Option<&Node>) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for bridge in &lab.bridges {
         lines.extend(bridge.addresses.iter().map(|a| address(a, &bridge.name)));
@@ -209,9 +198,4 @@ fn route(route: &Route) -> Vec<String> {
     add("src", route.src.map(|s| s.to_string()));
     add("metric", route.metric.map(|m| m.to_string()));
     words(&line)
-}
-
-fn ports(lab: &Lab) -> Vec<String> {
-    let links = lab.nodes.iter().flat_map(|n| n.links.iter());
-    links.filter_map(|l| if let End::Port { port, .. } = &l.end { Some(port.clone()) } else { None }).collect()
 }

@@ -4,9 +4,10 @@
 //! machine and by hand (`labrun script relay | sudo bash`).
 
 use crate::compile::plan::{Action, Plan, plan};
-use crate::compile::quote::{command, ip_line, pattern, shell};
+use crate::quote::{command, ip_line, pattern, shell};
+use crate::lab::model::Lab;
+use crate::steps::Client;
 use crate::topology::layout::Layout;
-use crate::topology::model::Condition;
 use crate::topology::model::*;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -47,7 +48,7 @@ fn assemble(title: &str, data: &str) -> String {
 }
 
 fn data(lab: &Lab, client: Client) -> String {
-    let plan = plan(lab);
+    let plan = plan(&lab.topology);
     let mut setup = String::new();
     needs(&mut setup, lab, client);
     handles(&mut setup, lab);
@@ -61,7 +62,7 @@ fn data(lab: &Lab, client: Client) -> String {
 /// The nodes that some test of `lab` wants to be captured inside.
 pub fn captured_nodes(lab: &Lab) -> Vec<&Node> {
     let wanted = |node: &&Node| lab.tests.iter().any(|test| test.capture.contains(&node.name));
-    lab.nodes.iter().filter(|node| node.name != GLOBAL).filter(wanted).collect()
+    lab.topology.nodes.iter().filter(|node| node.name != GLOBAL).filter(wanted).collect()
 }
 
 /// A shell function of `lines`, which may be empty.
@@ -84,8 +85,8 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
             all.push((command.into(), package.into()));
         }
     };
-    lab.commands.iter().for_each(|(c, p)| add(c, p));
-    if lab.nodes.iter().any(|n| n.nft.is_some()) {
+    lab.topology.commands.iter().for_each(|(c, p)| add(c, p));
+    if lab.topology.nodes.iter().any(|n| n.nft.is_some()) {
         add("nft", "nftables");
     }
     if lab.tests.iter().flat_map(|t| &t.path).any(|rule| rule.filter.is_some()) {
@@ -96,7 +97,7 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
             add(command, package);
         }
     }
-    if let (true, Some(Subject { stand_in: Some((program, package)), .. })) = (stand_in, &lab.subject) {
+    if let (true, Some(Subject { stand_in: Some((program, package)), .. })) = (stand_in, &lab.topology.subject) {
         add(program, package);
     }
     all
@@ -111,10 +112,10 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
         lines.push(format!("[[ $1 != stand-in ]] || printf '%s\\n' {}", words(&more)));
     }
     function(text, "lab_needs", &lines);
-    let kernel: Vec<String> = lab.kernel.iter().filter(|f| !["veth", "bridge"].contains(&f.as_str())).cloned().collect();
+    let kernel: Vec<String> = lab.topology.kernel.iter().filter(|f| !["veth", "bridge"].contains(&f.as_str())).cloned().collect();
     let lines = if kernel.is_empty() { Vec::new() } else { vec![format!("printf '%s\\n' {}", command(&kernel))] };
     function(text, "lab_kernel", &lines);
-    if let Some(subject) = &lab.subject {
+    if let Some(subject) = &lab.topology.subject {
         let stand_in = subject.stand_in.as_ref().map_or("", |(p, _)| p);
         function(text, "lab_subject", &[format!("program={} stand_in={}", shell(&subject.program), shell(stand_in))]);
     }
@@ -123,7 +124,7 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
 /// From the names of the lab file to the kernel's.
 fn handles(text: &mut String, lab: &Lab) {
     let mut lines = vec!["case $1 in".to_string(), format!("  {GLOBAL}) REPLY={GLOBAL} ;;")];
-    for node in lab.nodes.iter().filter(|n| n.name != GLOBAL) {
+    for node in lab.topology.nodes.iter().filter(|n| n.name != GLOBAL) {
         lines.push(format!("  {}) REPLY={} ;;", pattern(&node.name), shell(&node.handle.0)));
     }
     lines.extend(["  *) return 1 ;;".to_string(), "esac".into()]);
@@ -159,17 +160,20 @@ fn topology(text: &mut String, plan: &Plan) {
 
 /// What the agent must know of `lab`, whose steps run in `folder`.
 pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
-    let plan = plan(lab);
+    let plan = plan(&lab.topology);
     let up: Vec<Vec<String>> = plan.ports.iter().map(|port| ["link", "set", "dev", port, "up"].map(String::from).to_vec()).collect();
-    let subject = lab.subject.as_ref();
+    let topology = &lab.topology;
     Layout {
         lab: lab.name.clone(),
-        services: lab.services.clone(),
+        services: topology.services.clone(),
         addresses: plan.addresses.iter().map(|(node, commands)| (node.clone(), batch(commands))).collect(),
         ports: batch(&up),
         captured: captured_nodes(lab).iter().map(|node| node.handle.clone()).collect(),
         commands: commands(lab, client, true),
-        subject: subject.map(|s| (s.program.clone(), s.stand_in.as_ref().map_or(String::new(), |(program, _)| program.clone()))),
+        subject: topology
+            .subject
+            .as_ref()
+            .map(|s| (s.program.clone(), s.stand_in.as_ref().map_or(String::new(), |(program, _)| program.clone()))),
         folder: folder.into(),
     }
 }
@@ -179,10 +183,10 @@ fn batch(commands: &[Vec<String>]) -> String {
 }
 
 fn services(text: &mut String, lab: &Lab) {
-    let names: Vec<&str> = lab.services.iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<&str> = lab.topology.services.iter().map(|s| s.name.as_str()).collect();
     let lines = if names.is_empty() { Vec::new() } else { vec![format!("printf '%s\\n' {}", command(&names))] };
     function(text, "lab_service_names", &lines);
-    for service in &lab.services {
+    for service in &lab.topology.services {
         function(text, &format!("lab_runs_{}", service.name), &description(service, &service.run));
         if let Some(run) = &service.stand_in {
             function(text, &format!("lab_stand_in_{}", service.name), &description(service, run));

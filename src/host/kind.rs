@@ -1,6 +1,6 @@
 //! Which host the user means: `--host`, `LABRUN_HOST`, or what suits the operating system.
 
-use crate::compile::quote::shell;
+use crate::quote::shell;
 use crate::host::ssh::Destination;
 use std::fmt;
 use std::str::FromStr;

@@ -10,6 +10,7 @@ pub mod lima;
 pub mod native;
 pub mod remote;
 pub mod ssh;
+pub mod tcpdump;
 pub mod transfer;
 
 pub use connection::{FOREVER, Process, Requests, Said, Stream};

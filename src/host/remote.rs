@@ -4,7 +4,7 @@
 //! `scripts/remote.sh`, which comes along as base64: it means the same to every login shell, and
 //! leaves standard input to the script and its requests.
 
-use crate::compile::quote;
+use crate::quote;
 use crate::error::Failure;
 use crate::host::{BOOTSTRAP, Process, Stream};
 use crate::process;

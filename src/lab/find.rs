@@ -2,9 +2,10 @@
 
 use crate::error::Failure;
 use crate::lab::check;
-use crate::run::subject::is_repository_of;
-use crate::topology::model::Lab;
-use crate::yaml::decode::{Problem, quoted, suggest};
+use crate::lab::model::Lab;
+use crate::lab::repository::{is_repository_of, is_root, repository};
+use crate::text::{quoted, suggest};
+use crate::yaml::problem::Problem;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
@@ -47,15 +48,6 @@ pub struct Chosen<'a> {
     pub lab: &'a Lab,
     /// In the file's order.
     pub tests: Vec<usize>,
-}
-
-/// The nearest folder at or above `start` that looks like the root of a project.
-pub fn repository(start: &Path) -> PathBuf {
-    start.ancestors().find(|folder| is_root(folder)).unwrap_or(start).to_path_buf()
-}
-
-fn is_root(folder: &Path) -> bool {
-    [".git", "go.mod", "labs"].iter().any(|mark| folder.join(mark).exists())
 }
 
 /// One line a mistake: `file:line:column: path: message`.
@@ -126,7 +118,7 @@ impl Labs {
     /// it is. Elsewhere that is every lab.
     pub fn all(&self) -> Vec<&Lab> {
         let concerned = |(origin, lab): &&(Origin, Lab)| {
-            *origin != Origin::BuiltIn || lab.subject.as_ref().is_some_and(|s| is_repository_of(s, &self.repository))
+            *origin != Origin::BuiltIn || lab.topology.subject.as_ref().is_some_and(|s| is_repository_of(s, &self.repository))
         };
         let own: Vec<&Lab> = self.labs.iter().filter(concerned).map(|(_, lab)| lab).collect();
         if own.is_empty() { self.labs.iter().map(|(_, lab)| lab).collect() } else { own }

@@ -1,6 +1,9 @@
 //! Packets as they were seen: the stage between a capture and its judging.
 
-/// The lab's own namespace, which every lab has.
+use crate::packet::frame::Frame;
+use crate::packet::protocol::Purpose;
+
+/// The node that stands for the lab's own namespace, which every lab has.
 pub const GLOBAL: &str = "global";
 
 /// All packets of a test, in the order of their times.
@@ -12,6 +15,16 @@ pub struct Capture {
     pub lost: u64,
     /// How many were left out because the capture had reached its size.
     pub left_out: u64,
+}
+
+impl Capture {
+    /// The time that ladders and what is said of packets count from: that of the first packet which isn't
+    /// address resolution or the like, unless all are.
+    pub fn began(&self) -> u64 {
+        let exchanged = |packet: &&Packet| Frame::of(&packet.data).purpose() == Purpose::Exchange;
+        let first = self.packets.iter().filter(exchanged).map(|packet| packet.time).min();
+        first.or_else(|| self.packets.iter().map(|packet| packet.time).min()).unwrap_or_default()
+    }
 }
 
 /// One frame, seen in one place. A frame that crosses a bridge is seen at both ports, so twice.
@@ -32,7 +45,7 @@ pub struct Packet {
 /// An interface.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The node it is in; `global` for the lab's own namespace, where the bridges and their ports are.
+    /// The node it is in; [`GLOBAL`] where the bridges and their ports are.
     pub node: String,
     /// Its name.
     pub link: String,

@@ -1,10 +1,37 @@
 //! DHCPv4 messages (RFC 2131, RFC 2132), read as far as they go.
 
-use crate::packet::frame::array;
+use crate::packet::bytes::array;
+use crate::packet::ip::IP;
+use crate::packet::protocol::{Field, Identity, Layer, Protocol, Value, ValueKind};
+use crate::packet::udp::UDP;
 use std::net::Ipv4Addr;
 
+/// The protocol.
+pub static DHCP4: Protocol = Protocol {
+    name: "dhcp4",
+    title: "DHCPv4",
+    over: &[&UDP, &IP],
+    kinds: &TYPES,
+    message: "DHCPv4 message",
+    fields: &[
+        Field::new("hops", ValueKind::Number, "relay agents passed"),
+        Field::new("xid", ValueKind::Number, "transaction"),
+        Field::new("giaddr", ValueKind::Ipv4, "the relay agent next to the client"),
+        Field::new("ciaddr", ValueKind::Ipv4, "the client's present address"),
+        Field::new("yiaddr", ValueKind::Ipv4, "the client's address to be"),
+        Field::new("siaddr", ValueKind::Ipv4, "the next server of a boot"),
+        Field::new("chaddr", ValueKind::Mac, "the client's hardware address"),
+        Field::new("server-id", ValueKind::Ipv4, "the server"),
+    ],
+    answers: &[("offer", &["discover"]), ("ack", &["request", "inform"]), ("nak", &["request", "inform"])],
+    telling: true,
+    ends: false,
+    read: |headers| Some(Box::new(Message::read(headers.udp(&[67, 68]).filter(|_| headers.is_ipv4())?)?)),
+    ..Protocol::NEW
+};
+
 /// The message types in the order of their numbers, which begin with 1 (RFC 2132, 9.6).
-pub const TYPES: [&str; 8] = ["discover", "offer", "request", "decline", "ack", "nak", "release", "inform"];
+const TYPES: [&str; 8] = ["discover", "offer", "request", "decline", "ack", "nak", "release", "inform"];
 
 /// A message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,5 +127,63 @@ impl Message {
             None if self.reply => "bootp reply".into(),
             None => "bootp request".into(),
         }
+    }
+}
+
+impl Layer for Message {
+    fn protocol(&self) -> &'static Protocol {
+        &DHCP4
+    }
+
+    fn is(&self, kind: &str) -> bool {
+        self.name() == kind
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "hops" => Some(Value::number(self.hops)),
+            "xid" => Some(Value::number(self.xid)),
+            "giaddr" => self.giaddr.map(Value::address),
+            "ciaddr" => self.ciaddr.map(Value::address),
+            "yiaddr" => self.yiaddr.map(Value::address),
+            "siaddr" => self.siaddr.map(Value::address),
+            "chaddr" => Some(Value::Mac(self.chaddr.clone())),
+            "server-id" => self.server.map(Value::address),
+            _ => None,
+        }
+    }
+
+    fn words(&self) -> (String, String) {
+        let mut detail = Vec::new();
+        let mut add = |name: &str, address: Option<Ipv4Addr>| {
+            if let Some(address) = address.filter(|address| !address.is_unspecified()) {
+                detail.push(format!("{name}{address}"));
+            }
+        };
+        add("", self.yiaddr);
+        if !self.reply {
+            add("asks for ", self.requested);
+        }
+        add("server ", self.server);
+        add("giaddr ", self.giaddr);
+        detail.push(format!("xid {:08x}", self.xid));
+        (self.name().to_uppercase(), detail.join(" "))
+    }
+
+    /// Type, transaction, client, server identifier and offered address: a relay agent leaves them alone.
+    fn identity(&self, identity: &mut Identity) {
+        identity.add(&[self.kind.unwrap_or_default(), self.reply.into()]);
+        identity.add(&self.xid.to_be_bytes());
+        identity.add(&self.chaddr);
+        for address in [self.server, self.yiaddr] {
+            identity.add(&address.map_or([0; 4], |address| address.octets()));
+        }
+    }
+
+    /// An exchange is a client's transaction.
+    fn exchange(&self, exchange: &mut Identity) -> Option<String> {
+        exchange.add(&self.xid.to_be_bytes());
+        exchange.add(&self.chaddr);
+        self.kind.map(|_| self.name())
     }
 }

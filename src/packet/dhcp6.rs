@@ -1,10 +1,49 @@
 //! DHCPv6 messages (RFC 8415), read as far as they go, out of any number of relay messages.
 
-use crate::packet::frame::{array, ipv6_address, number};
+use crate::packet::bytes::{array, ipv6_address, number};
+use crate::packet::ip::IP6;
+use crate::packet::protocol::{Field, Identity, Layer, Protocol, Value, ValueKind};
+use crate::packet::udp::UDP;
 use std::net::Ipv6Addr;
 
+/// The protocol.
+pub static DHCP6: Protocol = Protocol {
+    name: "dhcp6",
+    title: "DHCPv6",
+    over: &[&UDP, &IP6],
+    kinds: &TYPES,
+    message: "DHCPv6 message",
+    carriers: &RELAYS,
+    fields: &[
+        relayed("hops", ValueKind::Number, "relay agents passed, as the outermost says"),
+        Field::new("xid", ValueKind::Number, "transaction"),
+        Field::new("server-id", ValueKind::Duid, "the server"),
+        Field::new("client-id", ValueKind::Duid, "the client"),
+        relayed("link-address", ValueKind::Ipv6, "the client's link, as the relay agent next to it says"),
+        relayed("peer-address", ValueKind::Ipv6, "the client, as the relay agent next to it says"),
+        relayed("interface-id", ValueKind::Text, "what the relay agent next to the client calls its link"),
+    ],
+    answers: &[
+        ("advertise", &["solicit"]),
+        // Also to a SOLICIT with the Rapid Commit option (RFC 8415, 18.3.1).
+        ("reply", &["solicit", "request", "confirm", "renew", "rebind", "release", "decline", "information-request"]),
+    ],
+    telling: true,
+    ends: false,
+    read: |headers| Some(Box::new(Message::read(headers.udp(&[546, 547]).filter(|_| !headers.is_ipv4())?)?)),
+    ..Protocol::NEW
+};
+
+/// What wraps a client's or a server's message.
+const RELAYS: [&str; 2] = ["relay-forward", "relay-reply"];
+
+/// A field that a relay agent adds.
+const fn relayed(name: &'static str, value: ValueKind, about: &'static str) -> Field {
+    Field::new(name, value, about).only(&RELAYS, "relay messages")
+}
+
 /// The message types in the order of their numbers, which begin with 1 (RFC 8415, 7.3).
-pub const TYPES: [&str; 13] = [
+const TYPES: [&str; 13] = [
     "solicit",
     "advertise",
     "request",
@@ -21,9 +60,9 @@ pub const TYPES: [&str; 13] = [
 ];
 
 /// The number of relay-forward.
-pub const RELAY_FORWARD: u8 = 12;
+const RELAY_FORWARD: u8 = 12;
 /// The number of relay-reply.
-pub const RELAY_REPLY: u8 = 13;
+const RELAY_REPLY: u8 = 13;
 
 /// A relay agent adds one to the hop count and gives up above this (RFC 8415, 7.6 and 19.1.2), so
 /// deeper ones are nonsense.
@@ -116,7 +155,7 @@ impl Message {
 }
 
 /// The type `kind` in words.
-pub fn name(kind: u8) -> String {
+fn name(kind: u8) -> String {
     TYPES.get(usize::from(kind).wrapping_sub(1)).map_or(format!("type {kind}"), |name| name.to_string())
 }
 
@@ -138,4 +177,55 @@ fn options(mut data: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         data = behind;
         Some((code, value))
     })
+}
+
+impl Layer for Message {
+    fn protocol(&self) -> &'static Protocol {
+        &DHCP6
+    }
+
+    /// A client's or server's message is of its kind bare or in relay messages.
+    fn is(&self, kind: &str) -> bool {
+        let kinds = [self.kind, self.relays.first().map(|relay| relay.kind)];
+        kinds.into_iter().flatten().any(|own| name(own) == kind)
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        let nearest = self.nearest();
+        match name {
+            "hops" => self.relays.first().map(|relay| Value::number(relay.hops)),
+            "xid" => self.xid.map(Value::number),
+            "server-id" => self.server.clone().map(Value::Duid),
+            "client-id" => self.client.clone().map(Value::Duid),
+            "link-address" => nearest?.link.map(Value::address),
+            "peer-address" => nearest?.peer.map(Value::address),
+            "interface-id" => nearest?.interface.clone().map(Value::Text),
+            _ => None,
+        }
+    }
+
+    fn words(&self) -> (String, String) {
+        let kinds = self.outermost().into_iter().chain(self.kind.filter(|_| !self.relays.is_empty()));
+        let mut detail: Vec<String> = self.addresses.first().map(|address| address.to_string()).into_iter().collect();
+        if let Some(link) = self.nearest().and_then(|relay| relay.link) {
+            detail.push(format!("link {link}"));
+        }
+        detail.extend(self.xid.map(|xid| format!("xid {xid:06x}")));
+        (kinds.map(name).collect::<Vec<_>>().join(" ").to_uppercase(), detail.join(" "))
+    }
+
+    /// Type and transaction of the client's or server's message, client and server.
+    fn identity(&self, identity: &mut Identity) {
+        identity.add(&[self.kind.unwrap_or_default()]);
+        identity.add(&self.xid.unwrap_or_default().to_be_bytes());
+        identity.add(self.client.as_deref().unwrap_or_default());
+        identity.add(self.server.as_deref().unwrap_or_default());
+    }
+
+    /// An exchange is a client's transaction.
+    fn exchange(&self, exchange: &mut Identity) -> Option<String> {
+        exchange.add(&self.xid?.to_be_bytes());
+        exchange.add(self.client.as_deref().unwrap_or_default());
+        self.kind.map(name)
+    }
 }

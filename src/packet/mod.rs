@@ -1,13 +1,31 @@
 //! Packets: captured, read, taken apart, named.
+//!
+//! A protocol is a file with a [`Protocol`](protocol::Protocol) and a line in [`PROTOCOLS`]; nothing else
+//! knows it. What rules and ladders make of packets they find out from the table.
 
+mod arp;
 #[cfg(feature = "cli")]
 pub mod bpf;
+pub mod bytes;
 pub mod capture;
-pub mod decode;
 pub mod dhcp4;
 pub mod dhcp6;
+pub mod ethernet;
 pub mod frame;
-pub mod message;
+mod headers;
+mod icmp;
+mod icmp6;
+mod ip;
 pub mod pcap;
 pub mod pcapng;
-mod transport;
+pub mod protocol;
+pub mod server_id;
+pub mod summary;
+mod tcp;
+mod udp;
+
+use protocol::Protocol;
+
+/// All protocols that lab files can name, those that are carried before those that carry them.
+pub static PROTOCOLS: [&Protocol; 9] =
+    [&dhcp4::DHCP4, &dhcp6::DHCP6, &icmp::ICMP, &icmp6::ICMP6, &arp::ARP, &tcp::TCP, &udp::UDP, &ip::IP, &ip::IP6];

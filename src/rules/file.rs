@@ -1,6 +1,7 @@
 //! The path rules of a lab file as they are written.
 
-use crate::yaml::decode::{At, Reader};
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
 use crate::yaml::tree::{Place, Value};
 
 /// An entry of `path`.
@@ -38,12 +39,12 @@ pub enum ValueFile {
 /// Reads an entry of `path`.
 pub fn rule(reader: Reader) -> RuleFile {
     let fields = reader.fields(&["packet", "filter", "at", "crosses", "avoids", "at-most", "fields"]);
-    let spots = |r: Reader| {
-        let spots = r.one_or_more(|r| r.at(r.text()));
-        if spots.is_empty() && matches!(r.value(), Value::Null | Value::List(_)) {
+    let locations = |r: Reader| {
+        let locations = r.one_or_more(|r| r.at(r.text()));
+        if locations.is_empty() && matches!(r.value(), Value::Null | Value::List(_)) {
             r.wrong("names no place");
         }
-        r.at(spots)
+        r.at(locations)
     };
     if fields.present(&["packet", "filter"]).is_empty() && matches!(reader.value(), Value::Map(_)) {
         reader.wrong("which packets is the rule about? Say so with `packet`, `filter` or both");
@@ -53,9 +54,9 @@ pub fn rule(reader: Reader) -> RuleFile {
         path: fields.path.clone(),
         packet: fields.get("packet", |r| r.at(r.text())),
         filter: fields.get("filter", |r| r.at(r.text())),
-        at: fields.get("at", spots),
-        crosses: fields.get("crosses", spots),
-        avoids: fields.get("avoids", spots),
+        at: fields.get("at", locations),
+        crosses: fields.get("crosses", locations),
+        avoids: fields.get("avoids", locations),
         at_most: fields.get("at-most", |r| r.at(r.integer(0..=1_000_000))),
         fields: fields.get("fields", |r| r.entries(|name, r| (name, r.one_or_more(value)))).unwrap_or_default(),
     }

@@ -1,10 +1,13 @@
 //! Which way the packets of a test must have gone.
 
 pub mod check;
+mod explain;
+mod fields;
 pub mod file;
-pub mod filter;
+pub mod inside;
+pub mod judge;
+pub mod kind;
 pub mod model;
-pub mod packets;
-pub mod path;
-mod told;
-mod way;
+mod observations;
+mod trace;
+mod value;

@@ -1,10 +1,10 @@
 //! What is kept of a test as it runs: the output of its steps, and the files that the agent gathers. Both end up in a folder, if they are kept.
 
 use crate::agent::message::{Event, Request};
+use crate::lab::model::Lab;
 use crate::record::result::TestResult;
 use crate::run::session::Session;
 use crate::steps::StepOutput;
-use crate::topology::model::Lab;
 use std::collections::BTreeMap;
 
 /// Outputs and states, by their paths in the test's folder of artifacts.
@@ -43,7 +43,7 @@ impl Gathered {
     pub fn take(&mut self, lab: &Lab) -> Vec<(String, Vec<u8>)> {
         let name = |path: String| {
             let parts: Vec<&str> = path.splitn(3, '/').collect();
-            match (parts.as_slice(), lab.nodes.iter().find(|node| parts.get(1) == Some(&node.handle.0.as_str()))) {
+            match (parts.as_slice(), lab.topology.nodes.iter().find(|node| parts.get(1) == Some(&node.handle.0.as_str()))) {
                 (["nodes", _, file], Some(node)) => format!("nodes/{}/{file}", node.name),
                 _ => path,
             }

@@ -1,9 +1,10 @@
 //! How labs are run.
 
 use crate::host::Host;
+use crate::lab::model::Lab;
 use crate::record::artifacts::{Artifacts, When};
 use crate::run::subject::Given;
-use crate::topology::model::{Client, Lab};
+use crate::steps::Client;
 use std::path::PathBuf;
 
 /// How labs are run, the same for all labs of a run.

@@ -5,6 +5,7 @@ use crate::compile::script;
 use crate::event::Event;
 use crate::host::{FOREVER, Process, Said};
 use crate::interrupt;
+use crate::lab::model::{Lab, Test};
 use crate::record::artifacts::When;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, SubjectInfo, TestResult};
@@ -12,7 +13,6 @@ use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
 use crate::run::subject::Given;
-use crate::topology::model::{Lab, Test};
 use anyhow::Result;
 use std::fs::File;
 use std::io::Read;
@@ -61,7 +61,7 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let mut process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         // One service after the other may take all of its time.
-        process.bear(SETUP + lab.services.iter().map(|service| service.run.within).sum());
+        process.bear(SETUP + lab.topology.services.iter().map(|service| service.run.within).sum());
         let instance = options.instance_of(lab);
         Ok(Session {
             lab,
@@ -94,16 +94,21 @@ impl<'a> Session<'a> {
                     (self.tell)(RunEvent::Setup { instance, again });
                 }
                 Some(Event::Ready { instance }) => {
-                    let services = self.lab.services.len();
+                    let services = self.lab.topology.services.len();
                     (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services, reused: false });
                     self.greet();
                     return Ok(());
                 }
                 Some(Event::Reused { instance }) => {
                     self.instance = instance.clone();
-                    (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services: self.lab.services.len(), reused: true });
+                    (self.tell)(RunEvent::Ready {
+                        instance,
+                        time: began.elapsed(),
+                        services: self.lab.topology.services.len(),
+                        reused: true,
+                    });
                     // Its subject is told next, and must be known before the first result.
-                    if self.lab.subject.is_some() {
+                    if self.lab.topology.subject.is_some() {
                         self.script();
                     }
                     self.greet();
@@ -191,7 +196,11 @@ impl<'a> Session<'a> {
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
             Event::Cleaned { instance } => (self.tell)(RunEvent::Cleaned { instance: instance.clone() }),
             Event::Kept { instance } => {
-                (self.tell)(RunEvent::Kept { instance: instance.clone(), node: self.lab.entrance().into(), at: self.options.at.clone() });
+                (self.tell)(RunEvent::Kept {
+                    instance: instance.clone(),
+                    node: self.lab.topology.entrance().into(),
+                    at: self.options.at.clone(),
+                });
             }
             _ => {}
         }

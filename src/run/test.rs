@@ -2,14 +2,15 @@
 
 use crate::agent::message::{Event, Request, Stream};
 use crate::interrupt;
+use crate::lab::model::Test;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::run::gather::Gathered;
 use crate::run::path::path;
 use crate::run::session::Session;
+use crate::steps::model::Step;
 use crate::steps::{StepKind, StepOutput, Verdict};
 use crate::text::count;
-use crate::topology::model::{Step, Test};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -151,7 +151,7 @@ fi"#,
     /// an empty one, or a variable of the user's called `dns` would be part of it.
     fn hook(sandbox: &Sandbox, lessee: &Lessee, commands: &str) -> std::io::Result<String> {
         let path = sandbox.state.join("client").join(format!("hook-{}", lessee.name()));
-        let lease = crate::compile::quote::shell(&lessee.lease.to_string_lossy());
+        let lease = crate::quote::shell(&lessee.lease.to_string_lossy());
         let text = format!(
             "#!/bin/sh\nif [ \"$1\" = bound ] || [ \"${{reason#BOUND}}\" != \"${{reason-}}\" ]; then env >{lease}; fi\n{commands}\n"
         );

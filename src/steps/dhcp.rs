@@ -6,11 +6,13 @@ use super::client::Client;
 use super::lease::Lease;
 use super::output::with_output;
 use super::{Kind, StepOutput, Verdict, name};
-use crate::packet::decode::hex;
+use crate::packet::bytes::hex;
+use crate::packet::server_id::{self, ServerId};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::{Handle, ServerId};
-use crate::yaml::decode::{At, MAX_WAIT, Reader};
+use crate::topology::model::Handle;
+use crate::yaml::decode::{MAX_WAIT, Reader};
+use crate::yaml::problem::At;
 use crate::yaml::tree::Value as Yaml;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
@@ -257,7 +259,7 @@ fn server(at: &At<String>, family: u8, checker: &Checker) -> Option<ServerId> {
         checker.wrong(at, format!("`{}` is no server identifier: DHCPv4 servers are told apart by an IPv4 address", at.value));
         return None;
     }
-    let id = values::duid(at).map_err(|_| {
+    let id = server_id::duid(at).map_err(|_| {
         let message = format!(
             "`{}` is no server identifier: DHCPv6 servers are told apart by a DUID, such as `00:03:00:01:02:00:00:00:00:01`, or the hardware address in it",
             at.value

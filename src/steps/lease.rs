@@ -1,8 +1,9 @@
 //! What a DHCP client says of its lease.
 
-use crate::packet::decode::hex;
+use crate::packet::bytes::hex;
 use crate::packet::dhcp6::duid_mac;
-use crate::topology::model::{Client, ServerId};
+use crate::packet::server_id::ServerId;
+use crate::steps::Client;
 use std::collections::HashMap;
 use std::net::IpAddr;
 

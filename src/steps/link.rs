@@ -6,7 +6,8 @@ use super::{Kind, StepOutput, Verdict, action};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::{End, Handle};
-use crate::yaml::decode::{At, Reader};
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

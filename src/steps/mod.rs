@@ -5,7 +5,6 @@
 pub mod check;
 mod client;
 mod dhcp;
-pub mod file;
 pub mod lease;
 mod link;
 pub mod model;
@@ -23,7 +22,8 @@ pub use patience::Patience;
 
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Sandbox};
-use crate::yaml::decode::{Fields, Reader, quoted};
+use crate::text::quoted;
+use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::tree::Value;
 use check::Checker;
 use serde::{Deserialize, Serialize};
@@ -188,7 +188,7 @@ pub(crate) fn read(reader: Reader) -> Option<StepFile> {
 }
 
 /// The one of `actions` that is there, and what it is to be done to.
-fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(&'n str, crate::yaml::decode::At<String>)> {
+fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(&'n str, crate::yaml::problem::At<String>)> {
     match fields.present(actions).as_slice() {
         [one] => fields.get(one, |r| (*one, r.at(r.text()))),
         _ => {
@@ -199,6 +199,6 @@ fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(
 }
 
 /// A field that must be there and names something.
-fn name(fields: &Fields, field: &str) -> crate::yaml::decode::At<String> {
+fn name(fields: &Fields, field: &str) -> crate::yaml::problem::At<String> {
     fields.need(field, |r| r.at(r.text())).unwrap_or_default()
 }

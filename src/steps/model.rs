@@ -1,25 +1,6 @@
-//! The tests of a checked lab.
+//! The steps of a test, as they are written and as they are run.
 
-use crate::rules::model::Rule;
-use crate::steps::StepKind;
-
-/// A test.
-#[derive(Clone, Debug)]
-pub struct Test {
-    /// LAB-NAME.
-    pub name: String,
-    /// NAME, unique in its lab.
-    pub short: String,
-    /// A sentence about it.
-    pub about: String,
-    /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that its path
-    /// rules need among them.
-    pub capture: Vec<String>,
-    /// Its steps.
-    pub steps: Vec<Step>,
-    /// Which way its packets must have gone.
-    pub path: Vec<Rule>,
-}
+use super::StepKind;
 
 /// A step and where it stands.
 #[derive(Clone, Debug)]

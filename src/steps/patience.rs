@@ -1,6 +1,7 @@
 //! How patient a step is.
 
-use crate::yaml::decode::{At, Fields, MAX_WAIT};
+use crate::yaml::decode::{Fields, MAX_WAIT};
+use crate::yaml::problem::At;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -7,7 +7,8 @@ use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::Handle;
-use crate::yaml::decode::{At, Reader};
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;

@@ -5,7 +5,8 @@ use super::output::with_output;
 use super::{Kind, StepOutput, Verdict, action};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, SignalName};
-use crate::yaml::decode::{At, MAX_WAIT, Reader};
+use crate::yaml::decode::{MAX_WAIT, Reader};
+use crate::yaml::problem::At;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -2,11 +2,12 @@
 
 use super::check::Checker;
 use super::{Kind, StepOutput, Verdict, name};
-use crate::lab::file::conditions;
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
+use crate::topology::file_services::conditions;
 use crate::topology::model::{Condition, GLOBAL, Handle};
-use crate::yaml::decode::{At, MAX_WAIT, Reader};
+use crate::yaml::decode::{MAX_WAIT, Reader};
+use crate::yaml::problem::At;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -1,24 +1,14 @@
-//! A checked lab: everything resolved, nothing that could still be wrong in the file.
+//! A checked topology: everything resolved, nothing that could still be wrong in the file.
 
-pub use crate::rules::model::*;
-pub use crate::steps::model::*;
-pub use crate::steps::{Client, StepKind};
+pub use crate::packet::capture::GLOBAL;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A lab that can be run.
+/// What a lab is wired from and what runs in it, but for its tests.
 #[derive(Clone, Debug)]
-pub struct Lab {
-    /// Its name.
-    pub name: String,
-    /// A sentence about it.
-    pub about: String,
-    /// The lab file as messages show it.
-    pub file: String,
-    /// The text of that file.
-    pub source: String,
+pub struct Topology {
     /// Commands it needs, each with its Debian package, those of the steps included.
     pub commands: Vec<(String, String)>,
     /// Kernel features it needs.
@@ -31,15 +21,6 @@ pub struct Lab {
     pub nodes: Vec<Node>,
     /// Its daemons, in the file's order.
     pub services: Vec<Service>,
-    /// Its tests.
-    pub tests: Vec<Test>,
-}
-
-impl Lab {
-    /// The node to enter for who has named none.
-    pub fn entrance(&self) -> &str {
-        self.nodes.first().map_or(GLOBAL, |node| &node.name)
-    }
 }
 
 /// The program under test.
@@ -75,9 +56,6 @@ pub struct Bridge {
 #[serde(transparent)]
 pub struct Handle(pub String);
 
-/// The lab's own namespace, which every lab has.
-pub const GLOBAL: &str = "global";
-
 /// A host.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -108,8 +86,8 @@ pub struct Link {
     pub addresses: Vec<IpNet>,
     /// In bytes.
     pub mtu: Option<i64>,
-    /// Hardware address.
-    pub mac: Option<String>,
+    /// Hardware address: the file's, or one that is the same in every run.
+    pub mac: String,
     /// VLANs on it, interfaces of their own.
     pub vlans: Vec<Vlan>,
 }
@@ -215,16 +193,4 @@ pub enum Condition {
     Running(Duration),
     /// It has ended with this exit status.
     Exit(u8),
-}
-
-/// How a DHCP server is told from another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServerId {
-    /// The server identifier of DHCPv4 (RFC 2132, 9.7).
-    Address(IpAddr),
-    /// A DUID of DHCPv6 (RFC 8415, 11).
-    Duid(Vec<u8>),
-    /// The link-layer address in a DUID-LL or DUID-LLT.
-    Mac([u8; 6]),
 }

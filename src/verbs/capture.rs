@@ -3,12 +3,11 @@
 use crate::cli::{CaptureArgs, Cli};
 use crate::compile::script;
 use crate::error::{Exit, Failure};
-use crate::host::Files;
+use crate::host::{Files, tcpdump};
 use crate::interrupt;
 use crate::packet::capture::Packet;
-use crate::packet::decode;
-use crate::packet::decode::Summary;
 use crate::packet::pcap::Reader;
+use crate::packet::summary::Summary;
 use crate::packet::{bpf, pcapng};
 use crate::record::artifacts::FOLDER;
 use crate::text::count;
@@ -30,7 +29,7 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
             Failure::usage("--write -: pcapng is nothing for a terminal, pipe it into a program such as `wireshark -k -i -`").into()
         );
     }
-    let filter = args.filter.as_deref().map(bpf::compile).transpose()?;
+    let filter = args.filter.as_deref().map(tcpdump::compile).transpose()?;
     let (host, instance) = running::find(cli, lab)?;
     let mut files = Files::on(&host, Path::new(FOLDER));
     let agent = files.agent()?;
@@ -82,10 +81,10 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
 
 /// A packet in one line; `began` is the time of the first.
 pub fn line(packet: &Packet, began: u64) -> String {
-    let Summary { protocol, label, detail, source, destination } = decode::summary(&packet.data);
+    let Summary { protocol, label, detail, source, destination } = Summary::of(&packet.data);
     let seconds = packet.time.saturating_sub(began) as f64 / 1e9;
     let direction = if packet.sent { "sent" } else { "got" };
     let place = pcapng::interface_name(&packet.place);
-    let what = [protocol, label, detail].join(" ");
+    let what = [protocol.title, &label, &detail].join(" ");
     format!("{seconds:>11.6}  {place:<15} {direction:<4}  {source} > {destination}  {}", what.trim().replace("  ", " "))
 }

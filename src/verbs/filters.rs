@@ -2,10 +2,10 @@
 //! found out by the verbs that may start programs, before any lab is.
 
 use crate::error::Failure;
+use crate::host::tcpdump;
 use crate::lab::find::{Chosen, show_problems};
-use crate::packet::bpf;
-use crate::topology::model::Lab;
-use crate::yaml::decode::{At, Problem};
+use crate::lab::model::Lab;
+use crate::yaml::problem::{At, Problem};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.
 pub fn problems(lab: &Lab) -> Vec<Problem> {
@@ -14,7 +14,7 @@ pub fn problems(lab: &Lab) -> Vec<Problem> {
     }
     let filters = lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
     let problem = |at: &At<String>| {
-        let message = format!("{:#}", bpf::compile(at).err()?);
+        let message = format!("{:#}", tcpdump::compile(at).err()?);
         Some(Problem { place: at.place, path: at.path.clone(), message })
     };
     filters.filter_map(problem).collect()

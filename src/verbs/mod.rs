@@ -19,13 +19,13 @@ use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
 use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
+use crate::lab::model::Lab;
 use crate::record::artifacts::{Artifacts, FOLDER, When};
 use crate::record::event::RunEvent;
 use crate::report::Format;
 use crate::run::options::Options;
 use crate::run::subject;
 use crate::run::subject::Subjects;
-use crate::topology::model::Lab;
 use anyhow::Result;
 use std::path::PathBuf;
 

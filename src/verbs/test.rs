@@ -6,6 +6,7 @@ use crate::error::Failure;
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::{Chosen, Labs};
+use crate::lab::model::Test;
 use crate::record::artifacts::Artifacts;
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
@@ -20,7 +21,6 @@ use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
 use crate::run::subject::{Given, Subjects};
-use crate::topology::model::Test;
 use crate::verbs::{artifacts, filters, options, place, prepare};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -83,8 +83,9 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 
 /// Leaves of `chosen` the tests of `part`, and of `subjects` what these labs know.
 fn divide(chosen: &mut Vec<Chosen>, part: Part, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
-    let programs =
-        |chosen: &[Chosen]| -> Vec<String> { chosen.iter().filter_map(|c| Some(c.lab.subject.as_ref()?.program.clone())).collect() };
+    let programs = |chosen: &[Chosen]| -> Vec<String> {
+        chosen.iter().filter_map(|c| Some(c.lab.topology.subject.as_ref()?.program.clone())).collect()
+    };
     let all = programs(chosen);
     let plan = partition::keep(chosen, part, durations);
     let here = programs(chosen);
@@ -173,7 +174,7 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
         let _ = sender.send((chosen.lab.name.clone(), Some(message)));
     };
     let lab = chosen.lab;
-    let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
+    let given = lab.topology.subject.as_ref().and_then(|s| subjects.get(&s.program));
     let tests: Vec<&Test> = chosen.tests.iter().map(|i| &lab.tests[*i]).collect();
     let (runnable, silent): (Vec<&Test>, Vec<&Test>) = tests.into_iter().partition(|t| client_speaks(t, options));
     let unrun = |tests: &[&Test], outcome, detail: &str, artifacts: Option<PathBuf>| {

@@ -5,7 +5,8 @@ use crate::common::captures;
 use crate::common::labs;
 
 use common::{folder, users};
-use labrun::packet::bpf::{Instruction, accepts, compile};
+use labrun::host::tcpdump::compile;
+use labrun::packet::bpf::{Instruction, accepts};
 use labrun::packet::capture::Packet;
 use labrun::packet::pcapng;
 use labs::{Lab, have};

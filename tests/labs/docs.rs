@@ -50,34 +50,3 @@ fn the_verbs_and_exit_codes_of_the_readme_exist() {
         assert!(help.contains(code) && readme.contains(code), "{code}");
     }
 }
-
-#[test]
-fn the_path_rules_of_the_reference_are_right_and_all_words_of_them_are_in_it() {
-    use labrun::packet::{dhcp4, dhcp6, frame};
-    use labrun::topology::model::FIELDS;
-    let rules: String = block("path:").lines().map(|line| format!("    {line}\n")).collect();
-    let links = |node: &str, bridges: &[&str]| {
-        let link = |bridge: &&str| {
-            format!(
-                "e-{bridge}: {{bridge: {bridge}, port: {}}}",
-                if *bridge == "b2" { "q".to_string() + node } else { format!("p-{node}") }
-            )
-        };
-        format!("  {node}: {{links: {{{}}}}}\n", bridges.iter().map(link).collect::<Vec<_>>().join(", "))
-    };
-    let nodes =
-        [links("client", &["b1"]), links("relay", &["b1", "b2"]), links("balancer", &["b2"]), links("server", &["b1", "b2"])].concat();
-    let lab = format!("lab: x\nbridges: [b1, b2]\nnodes:\n{nodes}tests:\n  t:\n    steps: [ping: {{node: client, to: 10.0.0.1}}]\n{rules}");
-    let lab = labrun::lab::check::lab(&lab, "x").unwrap_or_else(|problems| panic!("{problems:#?}\n{lab}"));
-    assert_eq!(lab.tests[0].path.len(), 4);
-    let names = frame::ICMP
-        .iter()
-        .chain(&frame::ICMP6)
-        .map(|(_, name)| *name)
-        .chain(dhcp4::TYPES)
-        .chain(dhcp6::TYPES)
-        .chain(FIELDS.map(|(name, _)| name));
-    for name in names {
-        assert!(LAB_FILES.contains(&format!("`{name}`")), "{name} is not in the reference");
-    }
-}

@@ -69,7 +69,7 @@ fn packets_have_the_names_that_the_reference_gives_them() {
         "ip",
         "ip6",
     ] {
-        assert!(labrun::rules::packets::packet(packet).is_ok(), "{packet}");
+        assert!(labrun::rules::kind::Kind::read(packet).is_ok(), "{packet}");
     }
 }
 

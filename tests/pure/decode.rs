@@ -3,19 +3,20 @@
 
 use crate::common::captures;
 
-use labrun::packet::decode::summary;
-use labrun::packet::frame::{Body, Frame};
-use labrun::packet::{dhcp4, dhcp6};
+use labrun::packet::frame::Frame;
+use labrun::packet::protocol::Value;
+use labrun::packet::summary::Summary;
+use labrun::packet::{PROTOCOLS, dhcp4, dhcp6};
 use proptest::prelude::*;
 
 /// What a capture holds, a line a frame, but for what every kernel says at every link.
 fn told(name: &str) -> String {
-    let packets = captures::read(name).packets.into_iter().map(|packet| (summary(&packet.data), packet));
+    let packets = captures::read(name).packets.into_iter().map(|packet| (Summary::of(&packet.data), packet));
     let told = packets.filter(|(summary, _)| summary.label != "MULTICAST-REPORT").map(|(summary, packet)| {
         let direction = if packet.sent { ">" } else { "<" };
         format!(
             "{:>12} {direction} {} {} {} | {} -> {}\n",
-            packet.place.link, summary.protocol, summary.label, summary.detail, summary.source, summary.destination
+            packet.place.link, summary.protocol.title, summary.label, summary.detail, summary.source, summary.destination
         )
     });
     told.collect()
@@ -73,17 +74,19 @@ fn answer(options: &[u8]) -> Vec<u8> {
 }
 
 fn dhcp4(data: &[u8]) -> dhcp4::Message {
-    match Frame::of(&udp(4, 67, data)).body {
-        Body::Dhcp4(_, message) => message,
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(Summary::of(&udp(4, 67, data)).protocol.name, "dhcp4");
+    dhcp4::Message::read(data).unwrap()
 }
 
 fn dhcp6(data: &[u8]) -> dhcp6::Message {
-    match Frame::of(&udp(6, 547, data)).body {
-        Body::Dhcp6(_, message) => message,
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(Summary::of(&udp(6, 547, data)).protocol.name, "dhcp6");
+    dhcp6::Message::read(data).unwrap()
+}
+
+/// What a frame holds in the end, and so many bytes of it: `UDP 4 bytes`.
+fn told_shortly(data: &[u8]) -> String {
+    let Summary { protocol, detail, .. } = Summary::of(data);
+    format!("{} {detail}", protocol.title)
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn a_dhcpv4_message_with_broken_options_is_read_as_far_as_it_goes() {
     // Another magic cookie is no DHCP.
     let mut other = answer(&[53, 1, 2]);
     other[236] = 0;
-    assert!(matches!(Frame::of(&udp(4, 67, &other)).body, Body::Udp(..)));
+    assert_eq!(told_shortly(&udp(4, 67, &other)), format!("UDP {} bytes", other.len()));
 }
 
 #[test]
@@ -134,14 +137,14 @@ fn a_dhcpv6_message_is_found_in_the_relay_messages_around_it() {
     let mut solicit = vec![1, 0xab, 0xcd, 0xef, 0, 1, 0, 10, 0, 3, 0, 1, 2, 0, 0, 0, 0, 0x0c];
     solicit.extend([0, 3, 0, 40].into_iter().chain([0; 12]).chain([0, 5, 0, 24]).chain([0xfd; 16]).chain([0; 8]));
     let frame = udp(6, 547, &relayed(12, 1, &relayed(12, 0, &solicit)));
-    let Body::Dhcp6(_, message) = Frame::of(&frame).body else { panic!("no DHCPv6") };
+    let message = dhcp6(&relayed(12, 1, &relayed(12, 0, &solicit)));
     assert_eq!((message.outermost(), message.kind, message.xid), (Some(12), Some(1), Some(0xabcdef)));
     assert_eq!(message.relays.iter().map(|relay| relay.hops).collect::<Vec<_>>(), [1, 0]);
     let nearest = message.nearest().unwrap();
     assert_eq!((nearest.interface.as_deref(), nearest.link), (Some(&b"i0"[..]), Some("fd00:100::".parse().unwrap())));
     assert_eq!((message.client.as_deref().map(<[u8]>::len), message.addresses.len()), (Some(10), 1));
-    let told = summary(&frame);
-    assert_eq!((told.protocol.as_str(), told.label.as_str()), ("DHCPv6", "RELAY-FORWARD SOLICIT"));
+    let told = Summary::of(&frame);
+    assert_eq!((told.protocol.title, told.label.as_str()), ("DHCPv6", "RELAY-FORWARD SOLICIT"));
     assert!(told.detail.contains("link fd00:100::") && told.detail.contains("xid abcdef"), "{told:?}");
 }
 
@@ -164,9 +167,8 @@ fn vlan_tags_padding_and_extension_headers_are_seen_through() {
     tagged.extend([0x88, 0xa8, 0, 9, 0x81, 0, 0x20, 7]);
     tagged.extend(&plain[12..]);
     tagged.extend([0; 10]);
-    let frame = Frame::of(&tagged);
-    assert_eq!(frame.vlan, Some(7));
-    assert!(matches!(frame.body, Body::Udp(ports, b"four") if ports.destination == 5353), "{frame:?}");
+    assert_eq!(told_shortly(&tagged), "UDP 4 bytes");
+    assert_eq!(Frame::of(&tagged).field("destination-port"), Some(Value::Number(5353)));
 
     // Hop-by-hop options, then a fragment header.
     let plain = udp(6, 5353, b"four");
@@ -179,11 +181,8 @@ fn vlan_tags_padding_and_extension_headers_are_seen_through() {
         extended.extend(&plain[54..]);
         extended
     };
-    let first = with(1);
-    let frame = Frame::of(&first);
-    assert_eq!(frame.ip.unwrap().id, Some(5));
-    assert!(matches!(frame.body, Body::Udp(_, b"four")), "{frame:?}");
-    assert_eq!(summary(&with(8)).label, "FRAGMENT");
+    assert_eq!(told_shortly(&with(1)), "UDP 4 bytes");
+    assert_eq!(Summary::of(&with(8)).label, "FRAGMENT");
 }
 
 #[test]
@@ -191,19 +190,34 @@ fn what_is_not_looked_into_has_its_name_or_number() {
     let told = |at: usize, value: &[u8]| {
         let mut frame = udp(4, 9, b"data");
         frame[at..at + value.len()].copy_from_slice(value);
-        let told = summary(&frame);
-        format!("{} {}", told.protocol, told.label)
+        let told = Summary::of(&frame);
+        format!("{} {}", told.protocol.title, told.label)
     };
     assert_eq!([told(23, &[89]), told(23, &[50]), told(23, &[253])], ["IPv4 OSPF", "IPv4 ESP", "IPv4 PROTOCOL 253"]);
     assert_eq!([told(12, &[0x88, 0x63]), told(12, &[0x88, 0xb5])], ["Ethernet PPPOE-DISCOVERY", "Ethernet TYPE 0x88b5"]);
 }
 
+/// Everything that can be asked of a frame.
+fn all_of(frame: &Frame) {
+    frame.identity();
+    frame.exchange();
+    frame.purpose();
+    for protocol in PROTOCOLS {
+        let fields = protocol.fields.iter().filter_map(|field| frame.field(field.name));
+        fields.for_each(|value| drop(value.to_string()));
+        if let Some(layer) = frame.layer(protocol) {
+            assert!(protocol.kinds.iter().filter(|kind| layer.is(kind)).count() <= 2, "{layer:?}");
+        }
+    }
+    assert!(!frame.summary().label.is_empty());
+}
+
 proptest! {
     #[test]
     fn no_bytes_are_too_odd(data in proptest::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(!summary(&data).protocol.is_empty());
-        summary(&udp(4, 67, &data));
-        summary(&udp(6, 547, &data));
+        for frame in [data.clone(), udp(4, 67, &data), udp(6, 547, &data)] {
+            all_of(&Frame::of(&frame));
+        }
     }
 
     #[test]
@@ -211,13 +225,13 @@ proptest! {
         static FRAMES: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
         let frames = FRAMES.get_or_init(|| captures::all().into_iter().flat_map(|(_, capture)| capture.packets).map(|p| p.data).collect());
         let mut data = which.get(frames).clone();
-        let whole = summary(&data);
+        let whole = Summary::of(&data);
         prop_assert!(!whole.label.is_empty() && !whole.source.is_empty(), "{whole:?}");
         for (at, value) in changes {
             let at = at.index(data.len());
             data[at] = value;
         }
         data.truncate(cut.index(data.len() + 1));
-        prop_assert!(!summary(&data).protocol.is_empty());
+        all_of(&Frame::of(&data));
     }
 }

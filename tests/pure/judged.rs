@@ -3,12 +3,12 @@
 
 use crate::common::captures;
 
+use labrun::host::tcpdump;
 use labrun::lab::check;
 use labrun::lab::find::{BUILT_IN, show_problems};
-use labrun::packet::bpf;
+use labrun::lab::model::Lab;
 use labrun::packet::capture::Capture;
-use labrun::rules::path::{Filters, judge};
-use labrun::topology::model::Lab;
+use labrun::rules::judge::{Filters, judge};
 
 fn lab(text: &str) -> Lab {
     check::lab(text, "lab.yaml").unwrap_or_else(|problems| panic!("{}", show_problems("lab.yaml", &problems)))
@@ -28,8 +28,8 @@ fn with_rules(name: &str, rules: &str) -> Lab {
 fn said(lab: &Lab, index: usize, capture: &Capture) -> String {
     let test = &lab.tests[index];
     let filters: Filters =
-        test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|f| (f.value.clone(), bpf::compile(f).unwrap())).collect();
-    let violations = judge(lab, test, capture, &filters);
+        test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|f| (f.value.clone(), tcpdump::compile(f).unwrap())).collect();
+    let violations = judge(&lab.topology, &test.path, capture, &filters);
     violations.iter().flat_map(|violation| &violation.lines).map(|line| format!("{line}\n")).collect()
 }
 
@@ -155,7 +155,7 @@ fn repeated(capture: &Capture, again: impl Fn(&str, &mut Vec<u8>) -> bool) -> Ca
     let mut all = capture.clone();
     let end = all.packets.last().unwrap().time;
     for mut packet in capture.packets.clone() {
-        let label = labrun::packet::decode::summary(&packet.data).label;
+        let label = labrun::packet::summary::Summary::of(&packet.data).label;
         if again(&label, &mut packet.data) {
             packet.time += end;
             all.packets.push(packet);
@@ -196,7 +196,7 @@ fn an_answer_given_twice_is_found_out_be_it_the_same_or_another() {
 #[test]
 fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_way() {
     let mut capture = captures::read("relay-v4");
-    let discover = |packet: &&mut labrun::packet::capture::Packet| labrun::packet::decode::summary(&packet.data).label == "DISCOVER";
+    let discover = |packet: &&mut labrun::packet::capture::Packet| labrun::packet::summary::Summary::of(&packet.data).label == "DISCOVER";
     let mut again: Vec<_> = capture.packets.iter_mut().filter(discover).map(|packet| packet.clone()).collect();
     assert_eq!(again.len(), 7);
     // The first three come from the client, and again before the relay agent has sent anything on.
@@ -220,7 +220,7 @@ fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_
 fn an_answer_that_also_takes_a_short_cut_is_found_out() {
     let mut capture = captures::read("relay-v6");
     let end = capture.packets.last().unwrap().time;
-    let bare = |packet: &&labrun::packet::capture::Packet| labrun::packet::decode::summary(&packet.data).label == "REPLY";
+    let bare = |packet: &&labrun::packet::capture::Packet| labrun::packet::summary::Summary::of(&packet.data).label == "REPLY";
     let mut direct: Vec<_> = capture.packets.iter().filter(bare).cloned().collect();
     // From the server's own interface in the client's network.
     assert_eq!(direct.iter().map(|packet| packet.place.link.as_str()).collect::<Vec<_>>(), ["v-br-rly-int", "v-br-cli"]);
@@ -268,7 +268,7 @@ fn without_a_capture_the_test_fails_and_says_why() {
     assert_eq!(result.lines, ["the path cannot be judged without a capture: the kernel has no AF_PACKET"]);
     // A test that asks nothing of its packets needs none.
     let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
-    let test = labrun::topology::model::Test { path: Vec::new(), ..lab.tests[0].clone() };
+    let test = labrun::lab::model::Test { path: Vec::new(), ..lab.tests[0].clone() };
     labrun::run::path::path(&lab, &test, &mut result);
     assert_eq!(result.outcome, Outcome::Pass);
 }

@@ -1,10 +1,11 @@
 //! What clients leave behind is read right. The samples in tests/data/leases are real: what each
 //! client left when it got its lease from dnsmasq in the lab `server`.
 
-use labrun::packet::decode::hex;
+use labrun::packet::bytes::hex;
 use labrun::packet::dhcp6::duid_mac;
+use labrun::packet::server_id::ServerId;
+use labrun::steps::Client;
 use labrun::steps::lease::Lease;
-use labrun::topology::model::{Client, ServerId};
 use proptest::prelude::*;
 use std::net::IpAddr;
 

@@ -14,5 +14,6 @@ mod leases;
 mod page;
 mod pcapng;
 mod properties;
+mod reference;
 mod reports;
 mod verdicts;

@@ -3,7 +3,7 @@
 
 use labrun::lab::check;
 use labrun::steps::{StepOutput, Verdict};
-use labrun::topology::model::{Client, StepKind};
+use labrun::steps::{Client, StepKind};
 
 /// The verdict on `seen` for a step that is written as `step` in a lab file.
 fn verdict(step: &str, seen: &StepOutput) -> Verdict {

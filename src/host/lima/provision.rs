@@ -1,6 +1,6 @@
 //! What the VM needs to have before labs run in it, seen to in one visit.
 
-use crate::compile::quote;
+use crate::quote;
 use crate::error::Failure;
 use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;

@@ -1,6 +1,6 @@
 //! What to do about a VM in whatever state it is: one pure decision.
 
-use crate::compile::quote::shell;
+use crate::quote::shell;
 use crate::host::lima::limactl::{Instance, OLDEST, Status, Version};
 
 /// What is known about Lima and the instance on this machine, and what has been tried about it.

@@ -1,0 +1,107 @@
+//! The reference says what the tables say: its path rules are right, and the packets and fields that it
+//! lists are all that there are.
+
+use labrun::packet::PROTOCOLS;
+use labrun::packet::ethernet::ETHERNET;
+use labrun::packet::protocol::{Protocol, ValueKind};
+
+const LAB_FILES: &str = include_str!("../../docs/lab-files.md");
+
+/// The code block of the document that begins with `start`.
+fn block(start: &str) -> String {
+    let begin = LAB_FILES.find(&format!("```yaml\n{start}")).expect("the document has it") + "```yaml\n".len();
+    let length = LAB_FILES[begin..].find("```").unwrap();
+    LAB_FILES[begin..begin + length].to_string()
+}
+
+#[test]
+fn the_path_rules_of_the_reference_are_right() {
+    let rules: String = block("path:").lines().map(|line| format!("    {line}\n")).collect();
+    let links = |node: &str, bridges: &[&str]| {
+        let link = |bridge: &&str| {
+            format!(
+                "e-{bridge}: {{bridge: {bridge}, port: {}}}",
+                if *bridge == "b2" { "q".to_string() + node } else { format!("p-{node}") }
+            )
+        };
+        format!("  {node}: {{links: {{{}}}}}\n", bridges.iter().map(link).collect::<Vec<_>>().join(", "))
+    };
+    let nodes =
+        [links("client", &["b1"]), links("relay", &["b1", "b2"]), links("balancer", &["b2"]), links("server", &["b1", "b2"])].concat();
+    let lab = format!("lab: x\nbridges: [b1, b2]\nnodes:\n{nodes}tests:\n  t:\n    steps: [ping: {{node: client, to: 10.0.0.1}}]\n{rules}");
+    let lab = labrun::lab::check::lab(&lab, "x").unwrap_or_else(|problems| panic!("{problems:#?}\n{lab}"));
+    assert_eq!(lab.tests[0].path.len(), 4);
+}
+
+/// `a`, `b`.
+fn quoted<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn row(cells: &[String]) -> String {
+    let cell = |cell: &String| if cell.is_empty() { "| ".to_string() } else { format!("| {cell} ") };
+    cells.iter().map(cell).collect::<String>() + "|\n"
+}
+
+/// The kinds of messages of `protocol` and what may be said of its ports.
+fn kinds(protocol: &Protocol) -> String {
+    let plain = quoted(protocol.kinds.iter().filter(|kind| !protocol.carriers.contains(kind)));
+    let mut all: Vec<String> = Some(plain).filter(|kinds| !kinds.is_empty()).into_iter().collect();
+    if !protocol.carriers.is_empty() {
+        all.push(format!("{}, and then the kind of the message inside", quoted(protocol.carriers)));
+    }
+    if protocol.ports {
+        all.push("`port N`, `from port N`, `to port N`, any number of them".into());
+    }
+    all.join("; ")
+}
+
+#[test]
+fn the_reference_lists_all_packets() {
+    let mut table = String::from("| `packet` | is carried by | may be followed by |\n|---|---|---|\n");
+    for protocol in PROTOCOLS {
+        let over: Vec<&str> = protocol.over.iter().map(|over| over.name).collect();
+        table += &row(&[quoted(&[protocol.name]), quoted(&over), kinds(protocol)]);
+    }
+    assert!(LAB_FILES.contains(&table), "docs/lab-files.md must have\n{table}");
+}
+
+fn value(kind: ValueKind) -> String {
+    match kind {
+        ValueKind::Number => "number".into(),
+        ValueKind::Ipv4 => "IPv4 address".into(),
+        ValueKind::Ipv6 => "IPv6 address".into(),
+        ValueKind::Mac => "hardware address".into(),
+        ValueKind::Duid => "DUID, or the hardware address in it".into(),
+        ValueKind::Text => "text".into(),
+        ValueKind::Domain => "domain name".into(),
+        ValueKind::Word(words) => quoted(words),
+    }
+}
+
+#[test]
+fn the_reference_lists_all_fields() {
+    let all = ("all".to_string(), &ETHERNET.fields);
+    let of = |protocol: &&'static Protocol| (quoted(&[protocol.name]), &protocol.fields);
+    // What several protocols have alike is one row.
+    let mut rows: Vec<(Vec<String>, [String; 3])> = Vec::new();
+    for (protocol, fields) in PROTOCOLS.iter().map(of).chain([all]) {
+        for field in *fields {
+            let about = match field.only {
+                Some((_, called)) if !field.about.is_empty() => format!("of {called}: {}", field.about),
+                Some((_, called)) => format!("of {called}"),
+                None => field.about.to_string(),
+            };
+            let cells = [quoted(&[field.name]), value(field.value), about];
+            match rows.iter_mut().find(|(_, known)| *known == cells) {
+                Some((protocols, _)) => protocols.push(protocol.clone()),
+                None => rows.push((vec![protocol.clone()], cells)),
+            }
+        }
+    }
+    let mut table = String::from("| `fields` | of | value | |\n|---|---|---|---|\n");
+    for (protocols, [name, value, about]) in rows {
+        table += &row(&[name, protocols.join(", "), value, about]);
+    }
+    assert!(LAB_FILES.contains(&table), "docs/lab-files.md must have\n{table}");
+}
