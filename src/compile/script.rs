@@ -4,8 +4,8 @@
 //! machine and by hand (`labrun script relay | sudo bash`).
 
 use crate::compile::plan::{Action, Plan, plan};
-use crate::quote::{command, ip_line, pattern, shell};
 use crate::lab::model::Lab;
+use crate::quote::{command, ip_line, pattern, shell};
 use crate::steps::Client;
 use crate::topology::layout::Layout;
 use crate::topology::model::*;

@@ -1,10 +1,11 @@
 //! Whatever a lab file holds, checking it ends in a lab or in mistakes with places, never in a panic;
 //! and whatever lab comes out compiles to a script that bash can read.
 
+use labrun::compile::plan;
 use labrun::compile::script;
-use labrun::compile::{plan, quote};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
+use labrun::quote;
 use labrun::steps::Client;
 use labrun::yaml::decode::parse_duration;
 use proptest::prelude::*;
