@@ -14,18 +14,20 @@
 #   --subject PATH    the program under test;  --subject-how WORD  how it was come by
 #   --strict          no stand-in
 #   --keep            leave a lab up whose set-up failed
+#   --agent PATH      labrun for this machine, which builds networks faster than iproute2 does
 #   --capturer PATH   labrun, or what captures the packets of every test of a session in its place
 #   --gather          report the state of a lab whose set-up failed, or that was lost
 #   --tied            give up when standard input ends while the lab is being set up or logs are followed
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 CAPTURER='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 AGENT='' CAPTURER='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
   while [[ ${1-} == --* ]]; do
     case $1 in
       --instance) INSTANCE=$2 && shift ;;
       --subject) SUBJECT=$2 && shift ;;
       --subject-how) SUBJECT_HOW=$2 && shift ;;
+      --agent) AGENT=$2 && shift ;;
       --capturer) CAPTURER=$2 && shift ;;
       --state) STATE=$2 && shift ;;
       --cwd) LABRUN_CWD=$2 && shift ;;

@@ -12,6 +12,7 @@
 // Elsewhere nothing is left of it: main.rs says why.
 #![cfg(unix)]
 
+pub mod agent;
 pub mod cli;
 pub mod durations;
 pub mod error;

@@ -110,6 +110,9 @@ pub enum Verb {
         #[arg(long)]
         live: bool,
     },
+    /// Build a lab's network from inside its sandbox
+    #[command(name = "_net", hide = true)]
+    Net,
     /// List labs and their tests
     List {
         /// Names of tests or labs; nothing means all

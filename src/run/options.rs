@@ -51,6 +51,9 @@ impl Options {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
         }
+        if let (Host::Native(_), Ok(labrun)) = (&self.host, std::env::current_exe()) {
+            add("--agent", Some(&labrun.to_string_lossy()));
+        }
         if let Ok(capturer) = &self.capturer {
             add("--capturer", Some(&capturer.to_string_lossy()));
         }

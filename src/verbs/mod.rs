@@ -45,6 +45,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
             None => capture::live(cli, args),
         },
         Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
+        Verb::Net => Ok(crate::agent::net::run()),
         Verb::List { tests, partition, partitions, durations, format } => match format {
             Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
             _ => list::list(cli, tests, *format, *partition, durations.as_deref()),

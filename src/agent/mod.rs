@@ -1,0 +1,3 @@
+//! What labrun does inside a sandbox.
+
+pub mod net;
