@@ -13,7 +13,6 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a busy machine.
@@ -24,9 +23,6 @@ fn with_machine(name: &str, body: impl Fn(&Sshd, &Login)) {
     if !sshd::have(name) {
         return;
     }
-    // Where tests run from /var/tmp, which then is none of their own, they would meet in it.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     private(name, || {
         let machine = Sshd::start();
         for login in machine.logins() {
@@ -404,15 +400,9 @@ fn the_repository_there_is_as_it_is_here() {
     });
 }
 
-/// Where the login's builds stay.
-fn cache(login: &Login) -> PathBuf {
-    let home = Command::new("getent").args(["passwd", &login.name]).output().unwrap();
-    Path::new(String::from_utf8(home.stdout).unwrap().split(':').nth(5).unwrap()).join(".cache/labrun")
-}
-
 /// What was built stays in the login's cache, as it does here.
 fn remove_builds(login: &Login, prefix: &str) {
-    for entry in fs::read_dir(cache(login)).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(login.cache()).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap();
         assert!(!name.starts_with(".building"), "{name}");
         if name.starts_with(prefix) {
@@ -449,7 +439,7 @@ fn of_two_that_build_the_same_content_there_the_first_ones_stays() {
             write(folder.path(), &format!("{name}.go"), "");
             let output = finish_within(LIMIT, child, "a build beside another");
             assert!(output.status.success(), "{}", common::text(&output));
-            common::builds(&cache(login), "hello")
+            common::builds(&login.cache(), "hello")
         };
         let (first, second) = (begin("one"), begin("two"));
         let built = end(first, "one");
