@@ -7,6 +7,7 @@ mod action;
 mod artifacts;
 mod bpf;
 mod cli;
+mod dhcplb;
 mod docs;
 mod format;
 mod injection;
