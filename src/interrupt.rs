@@ -1,12 +1,12 @@
-//! Ctrl-C, SIGTERM and SIGHUP: end every running script in good order, then leave with 130.
+//! Ctrl-C, SIGTERM and SIGHUP: end what runs in good order, then leave with 130.
 
-use crate::host::Requests;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
-static RUNNING: Mutex<Vec<Requests>> = Mutex::new(Vec::new());
+/// What an interrupt calls, once.
+static HANDLERS: Mutex<Vec<Box<dyn FnOnce() + Send>>> = Mutex::new(Vec::new());
 
 /// Installs the handler.
 ///
@@ -19,20 +19,20 @@ pub fn install() -> Result<(), ctrlc::Error> {
             eprintln!("labrun: interrupted twice, not waiting for the clean-up: run `labrun clean`");
             std::process::exit(130);
         }
-        close_all();
+        call_handlers();
     })
 }
 
 /// Stops as an interrupt would: whoever reads our output has gone.
 pub fn stop() {
     if INTERRUPTS.fetch_add(1, Ordering::SeqCst) == 0 {
-        close_all();
+        call_handlers();
     }
 }
 
-fn close_all() {
-    for requests in RUNNING.lock().expect("not poisoned").drain(..) {
-        requests.close();
+fn call_handlers() {
+    for handler in HANDLERS.lock().expect("not poisoned").drain(..) {
+        handler();
     }
 }
 
@@ -41,11 +41,11 @@ pub fn interrupted() -> bool {
     INTERRUPTS.load(Ordering::SeqCst) > 0
 }
 
-/// Ends the input of `requests` on an interrupt, at once if there was one.
-pub fn on_interrupt(requests: &Requests) {
-    RUNNING.lock().expect("not poisoned").push(requests.clone());
+/// Has `handler` called on an interrupt, at once if there was one.
+pub fn on_interrupt(handler: impl FnOnce() + Send + 'static) {
+    HANDLERS.lock().expect("not poisoned").push(Box::new(handler));
     if interrupted() {
-        requests.close();
+        call_handlers();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Text as people see it: how wide it is, how it is cut, and how names are kept from doing harm.
 
+use std::time::Duration;
 use unicode_width::UnicodeWidthChar;
 
 /// `text` on one line, with what is invisible or would change the text around it as escapes. Names of
@@ -69,6 +70,16 @@ pub fn paint(text: &str, code: impl Fn(char) -> &'static str) -> String {
         painted.push(c);
     }
     if now.is_empty() { painted } else { painted + "\x1b[0m" }
+}
+
+/// `1 service`, `4 services`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `0.24 s`.
+pub fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
 }
 
 /// About how wide a text of 12 pixels in a fixed-width font is.

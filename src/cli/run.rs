@@ -1,8 +1,7 @@
 //! How labs and tests are run, and what is told and kept of it.
 
+use crate::record::artifacts::{FOLDER, When};
 use crate::record::partition::Part;
-use crate::report::artifacts;
-use crate::report::artifacts::When;
 use crate::report::files::Target;
 use crate::topology::model::Client;
 use clap::{Args, Subcommand};
@@ -84,7 +83,7 @@ pub struct ArtifactArgs {
     pub when: When,
 
     /// Where: each test and attempt has a folder in it
-    #[arg(long = "artifacts-dir", value_name = "DIR", default_value = artifacts::FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
+    #[arg(long = "artifacts-dir", value_name = "DIR", default_value = FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
     pub folder: PathBuf,
 }
 

@@ -1,5 +1,6 @@
 //! From a checked lab to the bash program that brings it up.
 
+pub mod needs;
 pub mod plan;
 pub mod quote;
 pub mod script;

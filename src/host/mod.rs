@@ -1,4 +1,4 @@
-//! Where scripts run: the one place that starts processes.
+//! Where scripts run.
 //!
 //! A host takes a compiled script and hands its events back. The script travels on standard input,
 //! followed by the requests of a session, so nothing is written to a disk on the way and any
@@ -9,8 +9,6 @@ pub mod lima;
 pub mod native;
 pub mod remote;
 pub mod ssh;
-pub mod tcpdump;
-pub mod tool;
 pub mod transfer;
 
 pub use kind::HostKind;
@@ -23,8 +21,9 @@ use crate::event::Event;
 use crate::host::lima::Vm;
 use crate::host::lima::template::Wishes;
 use crate::interrupt;
+use crate::process;
 use anyhow::{Context, Result};
-use duct::{Expression, ReaderHandle, cmd};
+use duct::{Expression, ReaderHandle};
 use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -83,7 +82,7 @@ impl Host {
     /// If it cannot be started.
     pub fn run_tool(&self, words: &[String]) -> Result<bool> {
         let status = match self {
-            Host::Native(_) => in_terminal(words)?,
+            Host::Native(_) => process::in_terminal(words)?,
             Host::Remote(remote) => remote.tool(words)?,
         };
         Ok(status == 0)
@@ -124,28 +123,6 @@ impl Host {
     }
 }
 
-/// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which then ends
-/// what it runs in good order. Its exit status is no error.
-fn apart(command: Expression) -> Expression {
-    use std::os::unix::process::CommandExt;
-    command.unchecked().before_spawn(|command| {
-        command.process_group(0);
-        Ok(())
-    })
-}
-
-/// The exit status of what has ended by itself.
-fn status(handle: &ReaderHandle) -> Option<i32> {
-    handle.try_wait().ok().flatten().and_then(|output| output.status.code())
-}
-
-/// Runs `words` on this terminal; their exit status, as a shell would give it.
-fn in_terminal(words: &[String]) -> Result<i32> {
-    use std::os::unix::process::ExitStatusExt;
-    let status = cmd(&words[0], &words[1..]).unchecked().run().with_context(|| format!("cannot run {}", words[0]))?.status;
-    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
-}
-
 /// The writing end of a script's standard input. Closing it, which an interrupt does, too, tells the
 /// script to leave everything as it was found.
 #[derive(Clone)]
@@ -174,6 +151,12 @@ impl Requests {
         }
     }
 
+    /// Ends the input on an interrupt, at once if there was one.
+    fn close_on_interrupt(&self) {
+        let requests = self.clone();
+        interrupt::on_interrupt(move || requests.close());
+    }
+
     /// Ends the input.
     pub fn close(&self) {
         self.0.lock().expect("not poisoned").take();
@@ -194,7 +177,7 @@ pub struct Process {
 /// Starts `command` with `script` on its standard input; its output, and what is left of its input.
 fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> {
     let (reader, mut writer) = io::pipe()?;
-    let handle = apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
+    let handle = process::apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
     // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or its
     // exit status, says why.
     match writer.write_all(script.as_bytes()) {
@@ -202,7 +185,7 @@ fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> 
         _ => {}
     }
     let requests = Requests::new(writer);
-    interrupt::on_interrupt(&requests);
+    requests.close_on_interrupt();
     Ok((handle, requests))
 }
 
@@ -223,7 +206,7 @@ impl Stream {
     pub fn finish(mut self) -> i32 {
         self.requests.close();
         let _ = io::copy(&mut self.output, &mut io::sink());
-        status(&self.output).unwrap_or(255)
+        process::status(&self.output).unwrap_or(255)
     }
 }
 
@@ -241,7 +224,7 @@ impl Process {
             match self.lines.read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => {
                     if let Some((remote, reached)) = self.remote.take() {
-                        remote.ended(status(self.lines.get_ref()), reached, &self.noise);
+                        remote.ended(process::status(self.lines.get_ref()), reached, &self.noise);
                     }
                     return None;
                 }
@@ -272,6 +255,6 @@ impl Process {
         // but for its own last event; so the reader is only asked after that.
         let mut rest = Vec::new();
         let _ = self.lines.read_until(0, &mut rest);
-        status(self.lines.get_ref()).unwrap_or(255)
+        process::status(self.lines.get_ref()).unwrap_or(255)
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::error::Failure;
 use crate::host::transfer::files::Build;
-use crate::host::{BOOTSTRAP, Process, Stream, apart};
+use crate::host::{BOOTSTRAP, Process, Stream};
 use crate::interrupt;
+use crate::process;
 use anyhow::{Context, Result, bail};
 use duct::{Expression, cmd};
 use std::ffi::OsStr;
@@ -74,7 +75,7 @@ impl Native {
     /// If bash cannot be started.
     pub fn run_in_terminal(&self, script: &str, arguments: &[String]) -> Result<i32> {
         let words = ["bash", "-c", script, "labrun"].into_iter().map(String::from).chain(arguments.iter().cloned());
-        crate::host::in_terminal(&self.words(words))
+        process::in_terminal(&self.words(words))
     }
 
     fn words(&self, words: impl Iterator<Item = String>) -> Vec<String> {
@@ -168,16 +169,15 @@ pub fn build(build: &Build) -> Result<PathBuf> {
 fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
     let command = cmd!("bash", "-c", build.command).dir(build.repository).env("OUT", out);
     // In a group of its own, so that an interrupt reaches the compilers, too, however it reached labrun.
-    let handle = apart(command.stdin_null().stderr_to_stdout().stdout_capture()).start()?;
+    let handle = process::apart(command.stdin_null().stderr_to_stdout().stdout_capture()).start()?;
     let mut signals = ["TERM", "KILL"].into_iter();
     loop {
         if let Some(output) = handle.try_wait()? {
             return Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()));
         }
         if interrupt::interrupted() {
-            for (pid, signal) in handle.pids().iter().zip(signals.next()) {
-                // bash's own, because that of procps takes a group below 65 for a signal.
-                cmd!("bash", "-c", format!("kill -s {signal} -- -{pid}")).stderr_null().unchecked().run()?;
+            for (pid, signal) in handle.pids().into_iter().zip(signals.next()) {
+                process::signal(pid, signal)?;
             }
             let grace = Instant::now() + Duration::from_secs(1);
             while handle.try_wait()?.is_none() && Instant::now() < grace {
@@ -187,12 +187,4 @@ fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
             interrupt::sleep(Duration::from_millis(10));
         }
     }
-}
-
-/// Runs a program to its end with `input` as its standard input; what it printed and how it ended.
-///
-/// # Errors
-/// If it cannot be started.
-pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
-    Ok(cmd(words[0], &words[1..]).stdin_bytes(input).stdout_capture().stderr_capture().unchecked().run()?)
 }

@@ -7,6 +7,7 @@
 use crate::compile::quote;
 use crate::error::Failure;
 use crate::host::{BOOTSTRAP, Process, Stream};
+use crate::process;
 use anyhow::{Context, Result};
 use base64::Engine;
 use duct::{Expression, cmd};
@@ -111,7 +112,7 @@ impl Remote {
 
     fn interactive(&self, words: Vec<String>) -> Result<i32> {
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        crate::host::in_terminal(&self.machine.command(terminal, &words))
+        process::in_terminal(&self.machine.command(terminal, &words))
     }
 
     /// Notes how labs run there.

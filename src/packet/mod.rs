@@ -20,6 +20,7 @@ pub mod pcapng;
 pub mod protocol;
 pub mod summary;
 mod tcp;
+pub mod tcpdump;
 mod udp;
 
 use protocol::Protocol;

@@ -1,8 +1,8 @@
 //! How long tests took in earlier runs: the file behind `--durations`.
 
+use crate::fs;
+use crate::record::result::Outcome;
 use crate::record::run::{Run, SetupState};
-use crate::report::Outcome;
-use crate::report::files;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ impl Durations {
         let mut durations = Durations::read(path)?;
         durations.learn(run);
         let text = serde_json::to_string_pretty(&durations).expect("numbers by name") + "\n";
-        files::write(path, text.as_bytes())
+        fs::write(path, text.as_bytes())
     }
 
     /// What `test` took.

@@ -6,7 +6,7 @@
 use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
 use crate::record::partition::Part;
-use crate::report::{Outcome, SubjectInfo};
+use crate::record::result::{Outcome, SubjectInfo};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -166,7 +166,7 @@ impl Totals {
         if *skipped > 0 {
             text.push_str(&format!(", {skipped} skipped"));
         }
-        format!("{text} in {}", crate::report::seconds(time))
+        format!("{text} in {}", crate::text::seconds(time))
     }
 }
 
@@ -269,5 +269,5 @@ impl TestRun {
 
 /// `0.24 s`, of milliseconds.
 pub fn seconds(ms: u64) -> String {
-    crate::report::seconds(Duration::from_millis(ms))
+    crate::text::seconds(Duration::from_millis(ms))
 }

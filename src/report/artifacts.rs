@@ -9,7 +9,10 @@ use crate::analysis::ladder::Extent;
 use crate::compile::script;
 use crate::packet::capture::{Capture, Place};
 use crate::packet::pcapng;
-use crate::report::{Message, Outcome, TestResult, plain};
+use crate::record::artifacts::Artifacts;
+use crate::record::event::RunEvent;
+use crate::record::result::{Outcome, TestResult};
+use crate::report::plain;
 use crate::topology::model::{Client, End, GLOBAL, Lab};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -17,72 +20,43 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The folder of all artifacts, if no other is named.
-pub const FOLDER: &str = "labrun-artifacts";
-
 /// How wide the ladder is drawn in a file, in columns.
 const LADDER: usize = 120;
 
-/// Of which tests artifacts are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum When {
-    /// Of every test that was run.
-    Always,
-    /// Of those that failed, and of labs that could not be set up.
-    #[default]
-    OnFailure,
-    /// Of none.
-    Never,
+/// Saves all that is known of a test that was run, and notes in `result` where.
+///
+/// # Errors
+/// If the folder, or a file of it, cannot be written; the other files are.
+pub fn save(artifacts: &Artifacts, lab: &Lab, client: Client, result: &mut TestResult) -> Result<()> {
+    let folder = claim(&artifacts.folder, &result.test)?;
+    result.artifacts = Some(folder.clone());
+    let mut files = result.evidence.files.clone();
+    let Evidence { capture, ladder, .. } = &result.evidence;
+    files.extend(capture.iter().map(|capture| ("capture.pcapng".into(), packets(lab, capture))));
+    files.extend(ladder.iter().map(|ladder| ("ladder.txt".into(), (ladder.text(LADDER, Extent::LONG).join("\n") + "\n").into_bytes())));
+    files.push(json("result.json", result));
+    if result.outcome != Outcome::Pass {
+        files.push(printed(&RunEvent::Result(Box::new(result.clone()))));
+    }
+    write(&folder, with_lab(files, lab, client))
 }
 
-/// Of which tests artifacts are kept, and where.
-#[derive(Clone, Debug)]
-pub struct Artifacts {
-    /// Of which.
-    pub when: When,
-    /// Where; each test has a folder of its own in it.
-    pub folder: PathBuf,
-}
-
-impl Artifacts {
-    /// Whether those of a test that ended so are kept.
-    pub fn keeps(&self, outcome: Outcome) -> bool {
-        match (self.when, outcome) {
-            (When::Never, _) | (_, Outcome::Skip) => false,
-            (When::Always, _) => true,
-            (When::OnFailure, outcome) => outcome != Outcome::Pass,
-        }
-    }
-
-    /// Saves all that is known of a test that was run, and notes in `result` where.
-    ///
-    /// # Errors
-    /// If the folder, or a file of it, cannot be written; the other files are.
-    pub fn save(&self, lab: &Lab, client: Client, result: &mut TestResult) -> Result<()> {
-        let folder = claim(&self.folder, &result.test)?;
-        result.artifacts = Some(folder.clone());
-        let mut files = result.evidence.files.clone();
-        let Evidence { capture, ladder, .. } = &result.evidence;
-        files.extend(capture.iter().map(|capture| ("capture.pcapng".into(), packets(lab, capture))));
-        files.extend(ladder.iter().map(|ladder| ("ladder.txt".into(), (ladder.text(LADDER, Extent::LONG).join("\n") + "\n").into_bytes())));
-        files.push(json("result.json", result));
-        if result.outcome != Outcome::Pass {
-            files.push(printed(&Message::Result(Box::new(result.clone()))));
-        }
-        write(&folder, with_lab(files, lab, client))
-    }
-
-    /// Saves what is known of a lab that could not be set up, under the lab's name: what `message` says,
-    /// and the `files` that the runtime gathered. The folder.
-    ///
-    /// # Errors
-    /// As [`Artifacts::save`].
-    pub fn save_setup(&self, lab: &Lab, client: Client, message: &Message, mut files: Vec<(String, Vec<u8>)>) -> Result<PathBuf> {
-        let folder = claim(&self.folder, &lab.name)?;
-        files.extend([json("result.json", message), printed(message)]);
-        write(&folder, with_lab(files, lab, client))?;
-        Ok(folder)
-    }
+/// Saves what is known of a lab that could not be set up, under the lab's name: what `event` says,
+/// and the `files` that the runtime gathered. The folder.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_setup(
+    artifacts: &Artifacts,
+    lab: &Lab,
+    client: Client,
+    event: &RunEvent,
+    mut files: Vec<(String, Vec<u8>)>,
+) -> Result<PathBuf> {
+    let folder = claim(&artifacts.folder, &lab.name)?;
+    files.extend([json("result.json", event), printed(event)]);
+    write(&folder, with_lab(files, lab, client))?;
+    Ok(folder)
 }
 
 /// The capture as a file for other programs, in which every interface says where it is.
@@ -115,8 +89,8 @@ fn json(name: &str, value: &impl serde::Serialize) -> (String, Vec<u8>) {
     (name.into(), serde_json::to_vec_pretty(value).expect("results are plain data"))
 }
 
-fn printed(message: &Message) -> (String, Vec<u8>) {
-    ("failure.txt".into(), format!("{}\n", plain::text(message).unwrap_or_default()).into_bytes())
+fn printed(event: &RunEvent) -> (String, Vec<u8>) {
+    ("failure.txt".into(), format!("{}\n", plain::text(event).unwrap_or_default()).into_bytes())
 }
 
 /// Adds what is the same for every test of a lab, and the guide to all of it.

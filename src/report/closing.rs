@@ -1,8 +1,9 @@
 //! What a run says at its end, above the counts: the failed tests again, the slowest, the skipped.
 
+use crate::record::result::Outcome;
 use crate::record::run::{Run, seconds};
 use crate::report::files::Kind;
-use crate::report::{Outcome, count};
+use crate::text::count;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

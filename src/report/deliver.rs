@@ -1,10 +1,11 @@
 //! The end of a run: everything that was asked for is written, and the summary printed.
 
 use crate::error::Exit;
+use crate::record::event::RunEvent;
 use crate::record::run::Run;
 use crate::report::files;
 use crate::report::files::{Kind, Target};
-use crate::report::{Message, Reporter, closing, github, summary};
+use crate::report::{Reporter, closing, github, summary};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::Write;
@@ -18,7 +19,7 @@ pub fn write(run: &Run, targets: &[Target], reporter: &mut Reporter) -> (Vec<(Ki
         failed.extend(on_github(run, reporter).err());
     }
     for (kind, path) in &written {
-        reporter.tell(&Message::Report { kind: kind.to_string(), path: path.display().to_string() });
+        reporter.tell(&RunEvent::Report { kind: kind.to_string(), path: path.display().to_string() });
     }
     for error in &failed {
         eprintln!("labrun: {error:#}");
@@ -32,13 +33,13 @@ pub fn deliver(run: &Run, targets: &[Target], notes: &[String], reporter: &mut R
     let (written, all) = write(run, targets, reporter);
     reporter.closing(&closing::lines(run, &written));
     for text in notes {
-        reporter.tell(&Message::Note { text: text.clone() });
+        reporter.tell(&RunEvent::Note { text: text.clone() });
     }
     if run.interrupted {
-        reporter.tell(&Message::Note { text: "interrupted, and cleaned up".into() });
+        reporter.tell(&RunEvent::Note { text: "interrupted, and cleaned up".into() });
     } else {
         let crate::record::run::Totals { passed, failed, errors, skipped } = run.totals;
-        reporter.tell(&Message::Summary { passed, failed, errors, skipped, time: Duration::from_millis(run.ms) });
+        reporter.tell(&RunEvent::Summary { passed, failed, errors, skipped, time: Duration::from_millis(run.ms) });
     }
     match run.exit() {
         Exit::Passed if !all => Exit::Machine,

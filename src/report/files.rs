@@ -1,14 +1,12 @@
-//! Reports as files: what `--report` names, and the one place that writes.
+//! Reports as files: what `--report` names.
 
 use crate::error::Failure;
+use crate::fs;
 use crate::record::run::Run;
 use crate::report::{html, junit};
 use crate::yaml::decode::{quoted, suggest};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -72,21 +70,9 @@ pub fn prepare(targets: &[Target]) -> Result<()> {
             return Err(Failure::usage(format!("two reports are to go to {}", path.display())).into());
         }
         seen.push(path);
-        writable(path).map_err(|error| Failure::usage(format!("cannot write the {kind} report: {error:#}")))?;
+        fs::writable(path).map_err(|error| Failure::usage(format!("cannot write the {kind} report: {error:#}")))?;
     }
     Ok(())
-}
-
-/// Makes sure that `path` can be written; its folder is made if need be.
-///
-/// # Errors
-/// Why it can't.
-pub fn writable(path: &Path) -> Result<()> {
-    match place(path)? {
-        Place::Stream => File::options().write(true).open(path).map(drop),
-        Place::File { target, folder } => temporary(&target, &folder).map(drop),
-    }
-    .with_context(|| path.display().to_string())
 }
 
 /// Writes every file of `targets`, all of them though one fails; what was written.
@@ -102,7 +88,7 @@ pub fn write_all(targets: &[Target], run: &Run) -> (Vec<(Kind, PathBuf)>, Vec<an
             Kind::Junit => junit::document(run),
             Kind::Html => Ok(html::page(run, &folder_of(path), &std::env::current_dir().unwrap_or_default())),
         };
-        match text.and_then(|text| write(path, text.as_bytes())) {
+        match text.and_then(|text| fs::write(path, text.as_bytes())) {
             Ok(()) => written.push((*kind, path.clone())),
             Err(error) => failed.push(error.context(format!("cannot write the {kind} report"))),
         }
@@ -113,48 +99,5 @@ pub fn write_all(targets: &[Target], run: &Run) -> (Vec<(Kind, PathBuf)>, Vec<an
 /// The folder of `path`, which is there, without links and `..`.
 fn folder_of(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::canonicalize(folder).unwrap_or(folder.to_path_buf())
-}
-
-/// Writes `path` as a whole or not at all; its folder is made if need be.
-///
-/// # Errors
-/// If that cannot be done.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let done = match place(path)? {
-        Place::Stream => File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes)),
-        Place::File { target, folder } => temporary(&target, &folder).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.persist(&target).map_err(|error| error.error)?;
-            Ok(())
-        }),
-    };
-    done.with_context(|| path.display().to_string())
-}
-
-/// How a path is written.
-enum Place {
-    /// A file beside it takes its name when it is whole.
-    File { target: PathBuf, folder: PathBuf },
-    /// It is a pipe or a device, whose name nothing may take.
-    Stream,
-}
-
-fn place(path: &Path) -> Result<Place> {
-    // Through a link: its name is to stay one.
-    let target = fs::canonicalize(path).unwrap_or(path.to_path_buf());
-    match fs::metadata(&target) {
-        Ok(found) if found.is_dir() => anyhow::bail!("{} is a folder", path.display()),
-        Ok(found) if !found.is_file() => return Ok(Place::Stream),
-        _ => {}
-    }
-    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    Ok(Place::File { target, folder })
-}
-
-/// A new file in `folder`, gone unless it is given its name. It may be read by whoever the umask allows.
-fn temporary(target: &Path, folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mode = fs::metadata(target).map_or(0o666, |found| found.permissions().mode() & 0o777);
-    tempfile::Builder::new().prefix(".labrun-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)
+    folder.canonicalize().unwrap_or(folder.to_path_buf())
 }

@@ -4,10 +4,11 @@
 //! not become one, so such lines stand between `stop-commands` and its token
 //! (docs.github.com, "Workflow commands for GitHub Actions").
 
+use crate::record::event::RunEvent;
+use crate::record::result::Outcome;
 use crate::record::run::{Run, SetupState, TestRun};
 use crate::report::files::Target;
 use crate::report::plain;
-use crate::report::{Message, Outcome};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -72,10 +73,10 @@ struct Group {
 
 impl Groups {
     /// The lines to print for `message`, which concerns `lab` if it concerns only that.
-    pub fn hear(&mut self, lab: Option<&str>, message: &Message) -> Vec<String> {
+    pub fn hear(&mut self, lab: Option<&str>, message: &RunEvent) -> Vec<String> {
         let Some(text) = plain::text(message).map(|text| safe(&text)) else { return Vec::new() };
         let Some(lab) = lab else { return vec![text] };
-        if let Message::Result(_) = message {
+        if let RunEvent::Result(_) = message {
             self.results.entry(lab.into()).or_default().push(text);
             return Vec::new();
         }
@@ -158,7 +159,7 @@ pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
     }));
     let mut warnings: Vec<(String, String)> = Vec::new();
     for (reason, tests) in run.skips() {
-        let title = format!("{} skipped", crate::report::count(tests.len(), "test"));
+        let title = format!("{} skipped", crate::text::count(tests.len(), "test"));
         let kind = if run.strict { "error" } else { "warning" };
         let line = annotate(kind, Vec::new(), title.clone(), &[reason.to_string(), tests.join(" ")]);
         if run.strict { &mut errors } else { &mut warnings }.push((title, line));

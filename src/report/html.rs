@@ -3,8 +3,9 @@
 //! Its policy (Content-Security-Policy) forbids both to the browser as well, whatever came in with a log
 //! or with a drawing from another machine.
 
+use crate::record::result::Outcome;
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
-use crate::report::{Outcome, count};
+use crate::text::count;
 use std::path::{Component, Path};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";

@@ -1,7 +1,7 @@
 //! One JSON object a line, as docs/json.md describes them.
 
-use crate::report::Message;
+use crate::record::event::RunEvent;
 
-pub fn tell(message: &Message) {
+pub fn tell(message: &RunEvent) {
     crate::report::print_line(&serde_json::to_string(message).expect("messages are plain data"));
 }

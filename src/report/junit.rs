@@ -1,7 +1,7 @@
 //! The JUnit report: a suite a lab, a test case a test.
 
+use crate::record::result::Outcome;
 use crate::record::run::{Run, TestRun};
-use crate::report::Outcome;
 use anyhow::{Context, Result};
 use chrono::DateTime;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};

@@ -1,34 +1,37 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
-use crate::report::{Message, Outcome, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
+use crate::record::event::RunEvent;
+use crate::record::result::Outcome;
+use crate::report::{commands, result_detail, result_lines, subject_line, summary_line};
+use crate::text::{count, seconds};
 
 /// How wide ladders are: the logs of continuous integration have room for details.
 const LADDER: usize = 132;
 
-pub fn tell(message: &Message) {
+pub fn tell(message: &RunEvent) {
     if let Some(text) = text(message) {
         crate::report::print_line(&text);
     }
 }
 
 /// The text of `message`, if it has any for people.
-pub fn text(message: &Message) -> Option<String> {
+pub fn text(message: &RunEvent) -> Option<String> {
     Some(match message {
-        Message::Building { program, repository } => format!("build {program} from {repository}"),
-        Message::Built { program, cached: true, .. } => format!("built {program} earlier from the same content"),
-        Message::Built { program, time, .. } => format!("built {program} in {}", seconds(*time)),
-        Message::Subject { lab, subject } => match subject_line(lab, subject) {
+        RunEvent::Building { program, repository } => format!("build {program} from {repository}"),
+        RunEvent::Built { program, cached: true, .. } => format!("built {program} earlier from the same content"),
+        RunEvent::Built { program, time, .. } => format!("built {program} in {}", seconds(*time)),
+        RunEvent::Subject { lab, subject } => match subject_line(lab, subject) {
             (text, true) => format!("warning: {text}"),
             (text, false) => text,
         },
-        Message::Setup { instance, again: true } => format!("setup {instance} again: it was made from something else"),
-        Message::Setup { instance, .. } => format!("setup {instance}"),
-        Message::Ready { instance, reused: true, .. } => format!("ready {instance}: was up already"),
-        Message::Ready { instance, time, services, .. } => {
+        RunEvent::Setup { instance, again: true } => format!("setup {instance} again: it was made from something else"),
+        RunEvent::Setup { instance, .. } => format!("setup {instance}"),
+        RunEvent::Ready { instance, reused: true, .. } => format!("ready {instance}: was up already"),
+        RunEvent::Ready { instance, time, services, .. } => {
             format!("ready {instance} in {}, {}", seconds(*time), count(*services, "service"))
         }
-        Message::SetupFailed { instance, lines } => format!("ERROR setup of {instance}\n{}", indented(lines)),
-        Message::Result(result) => {
+        RunEvent::SetupFailed { instance, lines } => format!("ERROR setup of {instance}\n{}", indented(lines)),
+        RunEvent::Result(result) => {
             let word = match result.outcome {
                 Outcome::Pass => "PASS",
                 Outcome::Fail => "FAIL",
@@ -51,15 +54,15 @@ pub fn text(message: &Message) -> Option<String> {
             }
             line
         }
-        Message::Cleaned { instance } => format!("cleaned {instance}"),
-        Message::Kept { instance, node, at } => {
+        RunEvent::Cleaned { instance } => format!("cleaned {instance}"),
+        RunEvent::Kept { instance, node, at } => {
             let [enter, end] = commands(instance, node, at);
             format!("kept {instance}: enter it with `{enter}`, end it with `{end}`")
         }
-        Message::Log { lab, source, line } => format!("{lab} {source} | {line}"),
-        Message::Note { text } => text.clone(),
-        Message::Summary { .. } => summary_line(message),
-        Message::Test { .. } | Message::Report { .. } => return None,
+        RunEvent::Log { lab, source, line } => format!("{lab} {source} | {line}"),
+        RunEvent::Note { text } => text.clone(),
+        RunEvent::Summary { .. } => summary_line(message),
+        RunEvent::Test { .. } | RunEvent::Report { .. } => return None,
     })
 }
 

@@ -1,10 +1,11 @@
 //! The three ways of telling what happens, and GitHub's.
 
+use crate::record::event::RunEvent;
 use crate::report::closing;
 use crate::report::closing::Line;
 use crate::report::github::Groups;
 use crate::report::terminal::Terminal;
-use crate::report::{Message, json, plain, print_line};
+use crate::report::{json, plain, print_line};
 use std::io::IsTerminal;
 
 /// How results are printed.
@@ -56,12 +57,12 @@ impl Reporter {
     }
 
     /// Prints `message`.
-    pub fn tell(&mut self, message: &Message) {
+    pub fn tell(&mut self, message: &RunEvent) {
         self.tell_of(None, message);
     }
 
     /// Prints `message`, which concerns nothing but `lab` if that is given.
-    pub fn tell_of(&mut self, lab: Option<&str>, message: &Message) {
+    pub fn tell_of(&mut self, lab: Option<&str>, message: &RunEvent) {
         match self {
             Reporter::Terminal(terminal) => terminal.tell(message),
             Reporter::Plain => plain::tell(message),

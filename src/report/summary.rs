@@ -1,8 +1,9 @@
 //! The step summary of GitHub Actions: Markdown with a table, the ladders of what failed, the topologies.
 
 use crate::analysis::ladder::Extent;
+use crate::record::result::Outcome;
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
-use crate::report::{Outcome, count};
+use crate::text::count;
 
 /// What GitHub takes of a step, in bytes.
 pub const LIMIT: usize = 1 << 20;

@@ -1,8 +1,11 @@
 //! Lines and progress for a terminal.
 
+use crate::record::event::RunEvent;
+use crate::record::result::{Outcome, TestResult};
 use crate::report::closing::Line;
 use crate::report::wrap::wrap;
-use crate::report::{Message, Outcome, TestResult, commands, count, result_detail, result_lines, seconds, subject_line, summary_line};
+use crate::report::{commands, result_detail, result_lines, subject_line, summary_line};
+use crate::text::{count, seconds};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,52 +24,52 @@ impl Terminal {
     }
 
     /// Prints `message`.
-    pub fn tell(&mut self, message: &Message) {
+    pub fn tell(&mut self, message: &RunEvent) {
         match message {
-            Message::Building { program, repository } => self.spin(program, &format!("🔨 building {program} from {repository}")),
-            Message::Built { program, cached, time, .. } => {
+            RunEvent::Building { program, repository } => self.spin(program, &format!("🔨 building {program} from {repository}")),
+            RunEvent::Built { program, cached, time, .. } => {
                 self.stop(program);
                 let how = if *cached { "built earlier from the same content".to_string() } else { format!("built in {}", seconds(*time)) };
                 self.line(&format!("📦 {program} {how}"));
             }
-            Message::Subject { lab, subject } => match subject_line(lab, subject) {
+            RunEvent::Subject { lab, subject } => match subject_line(lab, subject) {
                 (text, true) => self.line(&format!("⚠️  {}", self.paint("33", &text))),
                 (text, false) => self.line(&format!("📦 {text}")),
             },
-            Message::Setup { instance, again } => {
+            RunEvent::Setup { instance, again } => {
                 let why = if *again { " again: it was made from something else" } else { "" };
                 self.spin(instance, &format!("🧪 setting up {instance}{why}"));
             }
-            Message::Ready { instance, time, services, reused } => {
+            RunEvent::Ready { instance, time, services, reused } => {
                 self.stop(instance);
                 match reused {
                     true => self.line(&format!("🚀 {instance} is up already")),
                     false => self.line(&format!("🚀 {instance} is up in {}, {}", seconds(*time), count(*services, "service"))),
                 }
             }
-            Message::SetupFailed { instance, lines } => {
+            RunEvent::SetupFailed { instance, lines } => {
                 self.stop(instance);
                 self.line(&format!("💥 {}", self.paint("1;31", &format!("setting up {instance} failed"))));
                 self.details(lines);
             }
-            Message::Test { test } => self.spin(test, &format!("▶️  {test}")),
-            Message::Result(result) => self.result(result),
-            Message::Cleaned { instance } => {
+            RunEvent::Test { test } => self.spin(test, &format!("▶️  {test}")),
+            RunEvent::Result(result) => self.result(result),
+            RunEvent::Cleaned { instance } => {
                 self.stop(instance);
                 self.line(&format!("🧹 {instance} is gone, nothing is left"));
             }
-            Message::Kept { instance, node, at } => {
+            RunEvent::Kept { instance, node, at } => {
                 self.stop(instance);
                 self.line(&format!("🔎 {instance} stays up"));
                 let [enter, end] = commands(instance, node, at);
                 self.line(&format!("   enter it: {enter}"));
                 self.line(&format!("   end it:   {end}"));
             }
-            Message::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),
-            Message::Note { text } => self.line(text),
+            RunEvent::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),
+            RunEvent::Note { text } => self.line(text),
             // Named again at the end, where reports can be found.
-            Message::Report { .. } => {}
-            Message::Summary { failed, errors, .. } => {
+            RunEvent::Report { .. } => {}
+            RunEvent::Summary { failed, errors, .. } => {
                 let colour = if failed + errors > 0 { "1;31" } else { "1;32" };
                 self.line(&self.paint(colour, &summary_line(message)));
             }

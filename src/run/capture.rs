@@ -4,7 +4,7 @@ use crate::analysis::ladder::Ladder;
 use crate::event;
 use crate::event::Event;
 use crate::packet::pcapng;
-use crate::report::TestResult;
+use crate::record::result::TestResult;
 use crate::run::session::Session;
 use crate::topology::model::{GLOBAL, Test};
 

@@ -2,13 +2,11 @@
 //! (scripts/gather.sh). Both end up in a folder, if they are kept.
 
 use crate::event::Event;
-use crate::interrupt;
-use crate::report::{Message, Outcome, TestResult};
-use crate::run::session::{Down, Session};
+use crate::record::result::TestResult;
+use crate::run::session::Session;
 use crate::steps::judge::Seen;
 use crate::topology::model::{Lab, Step, StepKind};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// Outputs and states, by their paths in the test's folder of artifacts.
 #[derive(Debug, Default)]
@@ -65,33 +63,9 @@ impl Session<'_> {
         while !matches!(self.next(), Some(Event::Gathered | Event::Lost) | None) {}
     }
 
-    /// Saves the artifacts of `result` if they are kept. That they cannot be saved is told, and no more:
-    /// the verdict stands.
-    pub fn save(&self, result: &mut TestResult) {
-        let artifacts = &self.options.artifacts;
-        if !artifacts.keeps(result.outcome) || interrupt::interrupted() {
-            return;
-        }
-        if let Err(error) = artifacts.save(self.lab, self.options.client, result) {
-            self.unsaved(&result.test, &error);
-        }
-    }
-
-    /// Saves the artifacts of a lab that could not be set up; their folder.
-    pub fn save_setup(&mut self, down: &Down) -> Option<PathBuf> {
-        let artifacts = &self.options.artifacts;
-        let Down::Failed(lines) = down else { return None };
-        if !artifacts.keeps(Outcome::Error) {
-            return None;
-        }
-        let message = Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() };
-        let saved = artifacts.save_setup(self.lab, self.options.client, &message, self.gathered.take(self.lab));
-        saved.map_err(|error| self.unsaved(&self.lab.name, &error)).ok()
-    }
-
-    fn unsaved(&self, what: &str, error: &anyhow::Error) {
-        let text = format!("warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)");
-        (self.tell)(Message::Note { text });
+    /// What was gathered so far; nothing is left here.
+    pub fn take_gathered(&mut self) -> Vec<(String, Vec<u8>)> {
+        self.gathered.take(self.lab)
     }
 }
 

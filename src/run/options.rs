@@ -1,7 +1,7 @@
 //! How labs are run.
 
 use crate::host::Host;
-use crate::report::artifacts::{Artifacts, When};
+use crate::record::artifacts::{Artifacts, When};
 use crate::run::subject::Given;
 use crate::topology::model::{Client, Lab};
 use std::path::PathBuf;

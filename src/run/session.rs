@@ -5,7 +5,8 @@ use crate::event;
 use crate::event::Event;
 use crate::host::Process;
 use crate::interrupt;
-use crate::report::{Message, Outcome, SubjectInfo, TestResult};
+use crate::record::event::RunEvent;
+use crate::record::result::{Outcome, SubjectInfo, TestResult};
 use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
@@ -30,7 +31,7 @@ pub struct Session<'a> {
     pub(crate) lab: &'a Lab,
     pub(crate) options: &'a Options,
     pub(crate) process: Process,
-    pub(crate) tell: &'a dyn Fn(Message),
+    pub(crate) tell: &'a dyn Fn(RunEvent),
     pub(crate) instance: String,
     subject: Option<SubjectInfo>,
     /// Lines about services that failed, collected until somebody asks.
@@ -48,7 +49,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// If bash cannot be started.
-    pub fn start(lab: &'a Lab, options: &'a Options, given: Option<&Given>, verb: &str, tell: &'a dyn Fn(Message)) -> Result<Session<'a>> {
+    pub fn start(lab: &'a Lab, options: &'a Options, given: Option<&Given>, verb: &str, tell: &'a dyn Fn(RunEvent)) -> Result<Session<'a>> {
         let script = script::compile(lab, options.client);
         let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         let instance = options.instance_of(lab);
@@ -80,16 +81,16 @@ impl<'a> Session<'a> {
                 Some(Event::Outdated { .. }) => again = true,
                 Some(Event::Setup { instance, .. }) => {
                     self.instance = instance.clone();
-                    (self.tell)(Message::Setup { instance, again });
+                    (self.tell)(RunEvent::Setup { instance, again });
                 }
                 Some(Event::Ready { instance }) => {
                     let services = self.lab.services.len();
-                    (self.tell)(Message::Ready { instance, time: began.elapsed(), services, reused: false });
+                    (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services, reused: false });
                     return Ok(());
                 }
                 Some(Event::Reused { instance }) => {
                     self.instance = instance.clone();
-                    (self.tell)(Message::Ready { instance, time: began.elapsed(), services: self.lab.services.len(), reused: true });
+                    (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services: self.lab.services.len(), reused: true });
                     // Its subject is told next, and must be known before the first result.
                     if self.lab.subject.is_some() {
                         self.next();
@@ -119,7 +120,7 @@ impl<'a> Session<'a> {
         if lines.is_empty() {
             lines.push("the set-up ended without a word".into());
         }
-        (self.tell)(Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
+        (self.tell)(RunEvent::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
         Err(Down::Failed(lines))
     }
 
@@ -129,7 +130,7 @@ impl<'a> Session<'a> {
         match &event {
             Event::Subject { program, how, path } => {
                 let subject = SubjectInfo { program: program.clone(), how: how.clone(), path: path.clone() };
-                (self.tell)(Message::Subject { lab: self.lab.name.clone(), subject: subject.clone() });
+                (self.tell)(RunEvent::Subject { lab: self.lab.name.clone(), subject: subject.clone() });
                 self.subject = Some(subject);
             }
             Event::Service(service) => self.trouble.extend(describe_service(service)),
@@ -145,9 +146,9 @@ impl<'a> Session<'a> {
             Event::Output { stream, name, data } if stream == "file" => self.gathered.file(name, event::bytes(data)),
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
             Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
-            Event::Cleaned { instance } => (self.tell)(Message::Cleaned { instance: instance.clone() }),
+            Event::Cleaned { instance } => (self.tell)(RunEvent::Cleaned { instance: instance.clone() }),
             Event::Kept { instance } => {
-                (self.tell)(Message::Kept { instance: instance.clone(), node: self.lab.entrance().into(), at: self.options.at.clone() });
+                (self.tell)(RunEvent::Kept { instance: instance.clone(), node: self.lab.entrance().into(), at: self.options.at.clone() });
             }
             _ => {}
         }
@@ -155,7 +156,7 @@ impl<'a> Session<'a> {
     }
 
     pub(crate) fn log(&self, source: &str, line: &str) {
-        (self.tell)(Message::Log { lab: self.lab.name.clone(), source: source.into(), line: line.into() });
+        (self.tell)(RunEvent::Log { lab: self.lab.name.clone(), source: source.into(), line: line.into() });
     }
 
     /// A result of `test` that has no details yet.
@@ -185,7 +186,7 @@ impl<'a> Session<'a> {
     /// Reports a lab that was up and is no more.
     pub fn lost(&mut self) -> Down {
         let lines = vec!["the lab is gone: its supervisor was killed, or somebody cleaned it".to_string()];
-        (self.tell)(Message::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
+        (self.tell)(RunEvent::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
         Down::Failed(lines)
     }
 

@@ -3,7 +3,7 @@
 use crate::error::Failure;
 use crate::host::transfer::files::Build;
 use crate::host::{Files, Host, Native};
-use crate::report::Message;
+use crate::record::event::RunEvent;
 use crate::topology::model::{Lab, Subject};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -35,8 +35,9 @@ pub fn resolve(
     repository: &Path,
     host: &Host,
     files: &mut Files,
-    tell: &dyn Fn(Message),
+    tell: &dyn Fn(RunEvent),
 ) -> Result<Subjects> {
+    let copied = |copied| tell(RunEvent::from(copied));
     let mut subjects = Subjects::new();
     let programs: BTreeMap<&str, &Subject> = labs.iter().filter_map(|l| l.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
     let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
@@ -44,7 +45,7 @@ pub fn resolve(
         let path = named.iter().rev().find(|(name, _)| name.as_deref().is_none_or(|n| n == program)).map(|(_, path)| path);
         let given = match path {
             Some(path) if path.is_dir() => build(subject, path, files, tell)?,
-            Some(path) => Given { path: files.program(&executable(path)?, tell)?, how: "given" },
+            Some(path) => Given { path: files.program(&executable(path)?, &copied)?, how: "given" },
             None if is_repository_of(subject, repository) => build(subject, repository, files, tell)?,
             // Elsewhere the runtime looks at PATH, but sudo replaces it.
             None if matches!(host, Host::Native(Native { elevated: true })) => match which::which(program) {
@@ -90,7 +91,7 @@ pub fn is_repository_of(subject: &Subject, folder: &Path) -> bool {
 }
 
 /// Builds `subject` from `repository`, unless the same content was built before.
-fn build(subject: &Subject, repository: &Path, files: &mut Files, tell: &dyn Fn(Message)) -> Result<Given> {
+fn build(subject: &Subject, repository: &Path, files: &mut Files, tell: &dyn Fn(RunEvent)) -> Result<Given> {
     let Some(command) = &subject.build else {
         return Err(Failure::usage(format!("the lab does not say how to build {}: give the binary with --subject", subject.program)).into());
     };
@@ -102,11 +103,11 @@ fn build(subject: &Subject, repository: &Path, files: &mut Files, tell: &dyn Fn(
     let path = match earlier {
         Some(path) => path,
         None => {
-            tell(Message::Building { program: subject.program.clone(), repository: repository.display().to_string() });
-            files.build(&build, tell)?
+            tell(RunEvent::Building { program: subject.program.clone(), repository: repository.display().to_string() });
+            files.build(&build, &|copied| tell(RunEvent::from(copied)))?
         }
     };
-    tell(Message::Built { program: subject.program.clone(), path: path.display().to_string(), cached, time: began.elapsed() });
+    tell(RunEvent::Built { program: subject.program.clone(), path: path.display().to_string(), cached, time: began.elapsed() });
     Ok(Given { path, how: "built" })
 }
 

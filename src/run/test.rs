@@ -3,18 +3,20 @@
 use crate::event;
 use crate::event::Event;
 use crate::interrupt;
-use crate::report::{Message, Outcome, TestResult, count};
+use crate::record::event::RunEvent;
+use crate::record::result::{Outcome, TestResult};
 use crate::run::gather::Gathered;
 use crate::run::path::path;
 use crate::run::session::Session;
 use crate::steps::judge::{Seen, Verdict, judge};
+use crate::text::count;
 use crate::topology::model::{Patience, Step, StepKind, Test};
 use std::time::{Duration, Instant};
 
 impl Session<'_> {
     /// Runs `test` and puts the lab back as it was.
     pub fn test(&mut self, test: &Test) -> TestResult {
-        (self.tell)(Message::Test { test: test.name.clone() });
+        (self.tell)(RunEvent::Test { test: test.name.clone() });
         let began = Instant::now();
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();

@@ -3,14 +3,14 @@
 use crate::cli::{CaptureArgs, Cli};
 use crate::compile::script;
 use crate::error::{Exit, Failure};
-use crate::host::{Files, tcpdump};
+use crate::host::Files;
 use crate::interrupt;
 use crate::packet::capture::Packet;
 use crate::packet::pcap::Reader;
 use crate::packet::summary::Summary;
-use crate::packet::{bpf, pcapng};
-use crate::report::artifacts::FOLDER;
-use crate::report::count;
+use crate::packet::{bpf, pcapng, tcpdump};
+use crate::record::artifacts::FOLDER;
+use crate::text::count;
 use crate::verbs::running;
 use anyhow::{Context, Result};
 use std::fs::File;

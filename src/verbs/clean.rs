@@ -3,7 +3,8 @@
 use crate::cli::Cli;
 use crate::error::Exit;
 use crate::event::Event;
-use crate::report::{Message, Reporter};
+use crate::record::event::RunEvent;
+use crate::report::Reporter;
 use crate::verbs::running::{collect, hosts, noun};
 use anyhow::Result;
 
@@ -22,7 +23,7 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
     }
     let means = |name: &str, instance: &str| instance == name || instance.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'));
     for name in names.iter().filter(|name| !up.iter().flatten().any(|instance| means(name, instance))) {
-        reporter.tell(&Message::Note { text: format!("{} `{name}` is up, nothing to clean", noun(name)) });
+        reporter.tell(&RunEvent::Note { text: format!("{} `{name}` is up, nothing to clean", noun(name)) });
     }
     let (mut cleaned, mut failed) = (0, false);
     for (index, host) in hosts.iter().enumerate() {
@@ -37,7 +38,7 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
             match event {
                 Event::Cleaned { instance } => {
                     cleaned += 1;
-                    reporter.tell(&Message::Cleaned { instance: name_of(&instance) });
+                    reporter.tell(&RunEvent::Cleaned { instance: name_of(&instance) });
                 }
                 Event::Error { message } => eprintln!("labrun: {message}"),
                 _ => {}
@@ -45,7 +46,7 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
         }
     }
     if cleaned == 0 && !failed && names.is_empty() {
-        reporter.tell(&Message::Note { text: format!("{none}, nothing to clean") });
+        reporter.tell(&RunEvent::Note { text: format!("{none}, nothing to clean") });
     }
     Ok(if failed { Exit::Setup } else { Exit::Passed } as u8)
 }

@@ -7,7 +7,7 @@ use crate::event::{Event, Missing};
 use crate::host::{Files, Host};
 use crate::lab::find::Labs;
 use crate::outln;
-use crate::report::artifacts::FOLDER;
+use crate::record::artifacts::FOLDER;
 use crate::run::describe::{describe_missing, install_command};
 use crate::topology::model::{Client, Lab};
 use crate::verbs::running::host;

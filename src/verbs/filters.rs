@@ -2,8 +2,8 @@
 //! found out by the verbs that may start programs, before any lab is.
 
 use crate::error::Failure;
-use crate::host::tcpdump;
 use crate::lab::find::{Chosen, show_problems};
+use crate::packet::tcpdump;
 use crate::topology::model::Lab;
 use crate::yaml::decode::{At, Problem};
 

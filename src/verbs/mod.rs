@@ -1,5 +1,6 @@
 //! What each verb does.
 
+mod artifacts;
 pub mod capture;
 pub mod clean;
 pub mod doctor;
@@ -18,8 +19,9 @@ use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
 use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
-use crate::report::artifacts::{Artifacts, FOLDER, When};
-use crate::report::{Format, Message};
+use crate::record::artifacts::{Artifacts, FOLDER, When};
+use crate::record::event::RunEvent;
+use crate::report::Format;
 use crate::run::options::Options;
 use crate::run::subject;
 use crate::run::subject::Subjects;
@@ -91,7 +93,7 @@ fn prepare(
     named: &[String],
     labs: &Labs,
     chosen: &[&Lab],
-    tell: &dyn Fn(Message),
+    tell: &dyn Fn(RunEvent),
 ) -> Result<(Subjects, Files)> {
     if *kind == HostKind::Lima {
         place::ready(options.client, named, labs, chosen)?;
@@ -100,7 +102,7 @@ fn prepare(
     let subjects = subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
     options.folder = match options.host {
         Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
-        _ => files.folder(&labs.repository, tell)?,
+        _ => files.folder(&labs.repository, &|copied| tell(RunEvent::from(copied)))?,
     };
     Ok((subjects, files))
 }

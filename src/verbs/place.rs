@@ -2,11 +2,11 @@
 //! user has one.
 
 use crate::cli::Cli;
+use crate::compile::needs::needs;
 use crate::compile::script;
 use crate::event::Event;
 use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
-use crate::host::lima::provision::needs;
 use crate::host::lima::template::Wishes;
 use crate::host::{Host, HostKind};
 use crate::lab::find::Labs;

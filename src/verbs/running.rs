@@ -10,7 +10,8 @@ use crate::host::lima::progress::Progress;
 use crate::host::lima::template::Wishes;
 use crate::host::{Host, HostKind};
 use crate::outln;
-use crate::report::{Format, Message, Reporter};
+use crate::record::event::RunEvent;
+use crate::report::{Format, Reporter};
 use crate::yaml::decode::{quoted, suggest};
 use anyhow::Result;
 use serde_json::json;
@@ -228,7 +229,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     while let Some(event) = process.event() {
         match event {
             Event::Log { service, line } if cli.format == Format::Json => {
-                reporter.tell(&Message::Log { lab: instance.clone(), source: service, line });
+                reporter.tell(&RunEvent::Log { lab: instance.clone(), source: service, line });
             }
             Event::Log { service, line } => outln!("{service} | {line}"),
             Event::Error { message } => failed = Some(message),

@@ -6,7 +6,8 @@ use crate::error::{Exit, Failure};
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::Labs;
-use crate::report::{Format, Message, Reporter, commands};
+use crate::record::event::RunEvent;
+use crate::report::{Format, Reporter, commands};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
 use crate::topology::model::Lab;
@@ -54,7 +55,7 @@ fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&L
         options.host.check()?;
         match up {
             Ok(()) if cli.format == Format::Text => {
-                next(cli, &options, lab).iter().for_each(|text| tell(Message::Note { text: format!("   next: {text}") }));
+                next(cli, &options, lab).iter().for_each(|text| tell(RunEvent::Note { text: format!("   next: {text}") }));
             }
             Ok(()) => {}
             Err(Down::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),

@@ -6,20 +6,22 @@ use crate::error::Failure;
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::{Chosen, Labs};
+use crate::record::artifacts::Artifacts;
 use crate::record::durations::Durations;
+use crate::record::event::RunEvent;
 use crate::record::partition;
 use crate::record::partition::Part;
+use crate::record::recorder::{Recorder, Unrun};
+use crate::record::result::{Outcome, TestResult};
 use crate::record::run::Parted;
-use crate::report::artifacts::Artifacts;
 use crate::report::files;
 use crate::report::files::Target;
-use crate::report::record::{Recorder, Unrun};
-use crate::report::{Message, Outcome, Reporter, TestResult, deliver, github};
+use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
 use crate::run::subject::{Given, Subjects};
 use crate::topology::model::{StepKind, Test};
-use crate::verbs::{filters, options, place, prepare};
+use crate::verbs::{artifacts, filters, options, place, prepare};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -48,7 +50,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     }
     let (durations, warning) = Durations::known(reports.durations.as_deref());
     let keeps = reports.durations.as_deref().filter(|_| warning.is_none());
-    let mut tell = |text| reporter.tell(&Message::Note { text });
+    let mut tell = |text| reporter.tell(&RunEvent::Note { text });
     warning.into_iter().for_each(&mut tell);
     let order = chosen.iter().map(|c| c.lab.name.clone()).collect();
     let mut subjects = run.subject.clone();
@@ -67,7 +69,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
     {
-        reporter.tell(&Message::Note { text: format!("warning: the durations are not kept: {error:#}") });
+        reporter.tell(&RunEvent::Note { text: format!("warning: the durations are not kept: {error:#}") });
     }
     if ended.is_err() {
         deliver::write(&result, &targets, &mut reporter);
@@ -139,9 +141,9 @@ fn run_group(
 }
 
 /// What happened in a lab, by its name; nothing when its last message has been.
-type Told = (String, Option<Message>);
+type Told = (String, Option<RunEvent>);
 
-fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usize, mut hear: impl FnMut(&str, Option<Message>)) {
+fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usize, mut hear: impl FnMut(&str, Option<RunEvent>)) {
     let queue = Mutex::new(chosen.iter());
     let (sender, receiver) = channel::<Told>();
     std::thread::scope(|scope| {
@@ -168,7 +170,7 @@ fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usi
 }
 
 fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sender<Told>) {
-    let tell = |message: Message| {
+    let tell = |message: RunEvent| {
         let _ = sender.send((chosen.lab.name.clone(), Some(message)));
     };
     let lab = chosen.lab;
@@ -179,7 +181,7 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
         for test in tests {
             let result = TestResult::new(lab, test, outcome);
             let result = TestResult { detail: detail.to_string(), artifacts: artifacts.clone(), ..result };
-            tell(Message::Result(Box::new(result)));
+            tell(RunEvent::Result(Box::new(result)));
         }
     };
     unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), None);
@@ -199,12 +201,12 @@ fn session(
     options: &Options,
     given: Option<&Given>,
     tests: &[&Test],
-    tell: &dyn Fn(Message),
+    tell: &dyn Fn(RunEvent),
 ) -> Result<(), (Down, Option<PathBuf>)> {
     let failed = |error: anyhow::Error| (Down::Failed(vec![format!("{error:#}")]), None);
     let mut session = Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
     if let Err(down) = session.up() {
-        let artifacts = session.save_setup(&down);
+        let artifacts = artifacts::save_setup(chosen.lab, options, &mut session, &down, tell);
         session.end();
         return Err((down, artifacts));
     }
@@ -219,13 +221,13 @@ fn session(
         let mut result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
         result.evidence.shown = extent(&result, options.verbose);
         if !broken {
-            session.save(&mut result);
+            artifacts::save(chosen.lab, options, &mut result, tell);
         }
         broken |= session.broken || result.outcome == Outcome::Error;
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
         }
-        tell(Message::Result(Box::new(result)));
+        tell(RunEvent::Result(Box::new(result)));
     }
     session.end();
     Ok(())

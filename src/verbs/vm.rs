@@ -8,7 +8,8 @@ use crate::host::lima::limactl::Instance;
 use crate::host::lima::progress::Progress;
 use crate::host::lima::template::Wishes;
 use crate::outln;
-use crate::report::{Format, count};
+use crate::report::Format;
+use crate::text::count;
 use anyhow::Result;
 use serde_json::json;
 

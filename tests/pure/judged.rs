@@ -3,10 +3,10 @@
 
 use crate::common::captures;
 
-use labrun::host::tcpdump;
 use labrun::lab::check;
 use labrun::lab::find::{BUILT_IN, show_problems};
 use labrun::packet::capture::Capture;
+use labrun::packet::tcpdump;
 use labrun::rules::judge::{Filters, judge};
 use labrun::topology::model::Lab;
 
@@ -259,7 +259,7 @@ fn a_capture_that_lacks_packets_proves_nothing() {
 
 #[test]
 fn without_a_capture_the_test_fails_and_says_why() {
-    use labrun::report::{Outcome, TestResult};
+    use labrun::record::result::{Outcome, TestResult};
     let lab = with_rules("server", "{packet: dhcp4 nak, avoids: ns-client}");
     let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
     result.evidence.no_capture = Some("the kernel has no AF_PACKET".into());

@@ -3,9 +3,10 @@
 use super::runs;
 
 use labrun::record::durations::Durations;
+use labrun::record::result::Outcome;
 use labrun::record::run::{Parted, Run, Setup, SetupState, TestRun};
 use labrun::report::files::Target;
-use labrun::report::{Outcome, github, html, junit, merge, summary};
+use labrun::report::{github, html, junit, merge, summary};
 use runs::{good, hostile, lab, mixed, run, test};
 use std::io::Write;
 use std::path::Path;

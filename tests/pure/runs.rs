@@ -1,8 +1,8 @@
 //! Runs made by hand, for what is made of them.
 
 use labrun::analysis::ladder::{Ladder, Row};
+use labrun::record::result::{Outcome, SubjectInfo};
 use labrun::record::run::{FORMAT, LabRun, Log, Run, Setup, SetupState, TestRun, Totals};
-use labrun::report::{Outcome, SubjectInfo};
 
 /// A run with an outcome of every kind.
 pub fn mixed() -> Run {

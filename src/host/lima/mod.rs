@@ -11,8 +11,9 @@ pub mod template;
 mod up;
 
 use crate::error::Failure;
+use crate::host::native;
 use crate::host::remote::Machine;
-use crate::host::{native, tool};
+use crate::process;
 use anyhow::Result;
 use history::Work;
 use limactl::Instance;
@@ -73,7 +74,7 @@ impl Vm {
     /// If limactl cannot be run or says what it never says.
     pub fn instance(&self) -> Result<Option<Instance>> {
         let words = ["limactl", "list", &self.name, "--json"].map(String::from);
-        let seen = tool::capture(&words)?;
+        let seen = process::capture(&words)?;
         // One that does not exist is an error of limactl's, but not the only one.
         let found = limactl::instance(&self.name, &seen.stdout, &seen.stderr)
             .map_err(|line| Failure::machine(format!("limactl list said something else than expected: {line}")))?;

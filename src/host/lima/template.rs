@@ -2,7 +2,7 @@
 
 use crate::error::Failure;
 use crate::host::lima::limactl::{Instance, MARK};
-use crate::report::count;
+use crate::text::count;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};

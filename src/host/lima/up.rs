@@ -7,8 +7,9 @@ use crate::host::lima::limactl;
 use crate::host::lima::progress::Progress;
 use crate::host::lima::state::{Action, Facts, Tried, next};
 use crate::host::lima::{Vm, template};
-use crate::host::{native, tool};
+use crate::host::native;
 use crate::interrupt;
+use crate::process;
 use anyhow::{Context, Result};
 use std::env::consts::{ARCH, OS};
 use std::fs::File;
@@ -107,7 +108,7 @@ impl Vm {
             (_, false) => None,
             // Whoever made it had a version that could; asking again would cost every verb some time.
             (Some(instance), true) if instance.mark.is_some() => Some(limactl::OLDEST),
-            _ => Some(limactl::version(&tool::capture(&["limactl", "--version"].map(String::from))?.stdout)),
+            _ => Some(limactl::version(&process::capture(&["limactl", "--version"].map(String::from))?.stdout)),
         };
         let qemu = template::qemu(OS, ARCH, |name| std::env::var(name).ok());
         let no_qemu = qemu.filter(|program| which::which(program).is_err());
@@ -154,7 +155,7 @@ impl Vm {
     fn limactl(&self, words: &[&str], what: &str, tell: &mut dyn FnMut(&str)) -> Result<()> {
         let words: Vec<String> = ["limactl", "--tty=false"].iter().chain(words).map(|word| word.to_string()).collect();
         let mut troubles: Vec<String> = Vec::new();
-        let status = tool::watch(&words, &mut |line| {
+        let status = process::watch(&words, &mut |line| {
             let (level, text) = limactl::log_line(line);
             match level.as_str() {
                 "error" | "fatal" | "" => troubles.push(text),

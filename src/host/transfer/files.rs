@@ -5,10 +5,9 @@
 //! lab (scripts/files.sh).
 
 use crate::error::Failure;
-use crate::host::transfer::link::Link;
+use crate::host::transfer::link::{Copied, Link};
 use crate::host::transfer::sync;
 use crate::host::{Host, Remote, native};
-use crate::report::Message;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +71,7 @@ impl Files {
     ///
     /// # Errors
     /// If it cannot be read, or not be copied.
-    pub fn folder(&mut self, folder: &Path, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    pub fn folder(&mut self, folder: &Path, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         if self.there.is_none() {
             return Ok(folder.into());
         }
@@ -87,7 +86,7 @@ impl Files {
     ///
     /// # Errors
     /// If it cannot be copied, or could not run there.
-    pub fn program(&mut self, path: &Path, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    pub fn program(&mut self, path: &Path, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         Ok(match self.link()? {
             Some(link) => link.program(path, tell)?,
             None => path.into(),
@@ -120,7 +119,7 @@ impl Files {
     ///
     /// # Errors
     /// If it fails; then with the compiler's words.
-    pub fn build(&mut self, build: &Build, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    pub fn build(&mut self, build: &Build, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         let copy = self.folder(build.repository, tell)?;
         match self.link()? {
             Some(link) => link.build(build, &copy),

@@ -8,15 +8,45 @@ use crate::host::transfer::sync;
 use crate::host::transfer::sync::Entry;
 use crate::host::{Remote, Requests, native};
 use crate::interrupt;
-use crate::report::{Message, count, seconds};
+use crate::process;
+use crate::text::{count, seconds};
 use anyhow::{Context, Result, bail};
 use duct::{ReaderHandle, cmd};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What was copied to a machine, for who wants to know what takes so long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// How many files were sent.
+    pub files: usize,
+    /// How many there are.
+    pub of: usize,
+    /// How much was sent.
+    pub bytes: u64,
+    /// How many files were removed there.
+    pub removed: usize,
+    /// Where to.
+    pub machine: String,
+    /// How long it took.
+    pub time: Duration,
+}
+
+impl fmt::Display for Copied {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (files, kilobytes) = (count(self.files, "file"), self.bytes.div_ceil(1000));
+        write!(f, "copied {files} of {}, {kilobytes} kB, to {}", self.of, self.machine)?;
+        if self.removed > 0 {
+            write!(f, ", removed {}", self.removed)?;
+        }
+        write!(f, " in {}", seconds(self.time))
+    }
+}
 
 /// A connection to `remote_files`.
 pub struct Link {
@@ -41,7 +71,7 @@ impl Link {
         let (reader, writer) = io::pipe()?;
         let said = tempfile::tempfile()?;
         let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
-        let answers = crate::host::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
+        let answers = process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
         let mut link = Link {
             remote: remote.clone(),
             answers: BufReader::new(answers),
@@ -50,7 +80,7 @@ impl Link {
             processor: String::new(),
             copies: BTreeMap::new(),
         };
-        interrupt::on_interrupt(&link.requests);
+        link.requests.close_on_interrupt();
         loop {
             // What comes before are the words of a login.
             let line = link.answer(false)?;
@@ -76,7 +106,7 @@ impl Link {
         if interrupt::interrupted() {
             return Failure::interrupted().into();
         }
-        let status = crate::host::status(self.answers.get_ref());
+        let status = process::status(self.answers.get_ref());
         let mut said = Vec::new();
         let _ = self.words.rewind().and_then(|()| self.words.read_to_end(&mut said));
         let said: Vec<String> = String::from_utf8_lossy(&said).lines().map(String::from).collect();
@@ -107,7 +137,7 @@ impl Link {
     ///
     /// # Errors
     /// If a file cannot be read, or not be written there.
-    pub fn folder(&mut self, folder: &Path, paths: Vec<PathBuf>, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    pub fn folder(&mut self, folder: &Path, paths: Vec<PathBuf>, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         if let Some(copy) = self.copies.get(folder) {
             return Ok(copy.clone());
         }
@@ -126,7 +156,7 @@ impl Link {
     ///
     /// # Errors
     /// If it is for another kind of machine, or cannot be copied.
-    pub fn program(&mut self, path: &Path, tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    pub fn program(&mut self, path: &Path, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         if let Some(what) = self.foreign(path)? {
             let machine = &self.remote.machine.name;
             return Err(Failure::usage(format!("`{}` is {what}, {machine} runs Linux on {}", path.display(), self.processor)).into());
@@ -139,7 +169,7 @@ impl Link {
     }
 
     /// Makes the copy that `key` stands for the same as `here`, files of `folder`; where it is.
-    fn copy(&mut self, key: &Path, folder: &Path, here: &[Entry], tell: &dyn Fn(Message)) -> Result<PathBuf> {
+    fn copy(&mut self, key: &Path, folder: &Path, here: &[Entry], tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         let began = Instant::now();
         self.requests.send(&format!("folder {} {}", copy_id(key), copy_name(key)));
         let mut there = Vec::new();
@@ -165,11 +195,13 @@ impl Link {
             (_, path) => path?.context("a copy has a path")?,
         };
         if !send.is_empty() || !gone.is_empty() {
-            let (files, bytes) = (count(send.len(), "file"), send.iter().map(|entry| entry.size).sum::<u64>());
-            let removed = if gone.is_empty() { String::new() } else { format!(", removed {}", gone.len()) };
-            let (machine, time) = (&self.remote.machine.name, seconds(began.elapsed()));
-            tell(Message::Note {
-                text: format!("copied {files} of {}, {} kB, to {machine}{removed} in {time}", here.len(), bytes.div_ceil(1000)),
+            tell(Copied {
+                files: send.len(),
+                of: here.len(),
+                bytes: send.iter().map(|entry| entry.size).sum(),
+                removed: gone.len(),
+                machine: self.remote.machine.name.clone(),
+                time: began.elapsed(),
             });
         }
         self.copies.insert(key.into(), copy.clone());

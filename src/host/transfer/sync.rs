@@ -4,7 +4,6 @@
 //! trust: what a lab changed or removed there is sent again like what was changed here.
 
 use crate::host::native;
-use crate::report::artifacts::FOLDER;
 use anyhow::{Context, Result};
 use ignore::{DirEntry, WalkBuilder};
 use std::ffi::OsStr;
@@ -13,6 +12,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// The name of folders that hold what tests left, which no copy needs.
+pub const ARTIFACTS: &str = "labrun-artifacts";
 
 /// The files of `repository` that git would take, tracked or not, as sorted paths in it. Ignored
 /// folders are not read, nor are the `artifacts` of tests. Where it is no git checkout, its ignore files
@@ -26,7 +28,7 @@ pub fn files(repository: &Path, artifacts: &Path) -> Result<Vec<PathBuf>> {
     // They need not exist, and if they are the repository itself there is no telling apart.
     let artifacts = artifacts.canonicalize().ok();
     let beside = move |e: &DirEntry| {
-        let left = e.depth() > 0 && (e.file_name() == FOLDER || e.path().canonicalize().ok() == artifacts && artifacts.is_some());
+        let left = e.depth() > 0 && (e.file_name() == ARTIFACTS || e.path().canonicalize().ok() == artifacts && artifacts.is_some());
         e.file_name() != ".git" && !(left && e.file_type().is_some_and(|t| t.is_dir()))
     };
     let walk = WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(beside).build();

@@ -1,8 +1,8 @@
 //! Filter expressions of tcpdump (pcap-filter(7)), compiled by tcpdump itself: labrun takes what tcpdump takes.
 
 use crate::error::Failure;
-use crate::host::native;
 use crate::packet::bpf::{Instruction, parse};
+use crate::process;
 use anyhow::{Result, anyhow};
 
 /// A pcap file of Ethernet frames that has none: what tcpdump compiles for.
@@ -17,7 +17,7 @@ pub fn compile(expression: &str) -> Result<Vec<Instruction>> {
         return Err(Failure::machine("a filter is compiled by tcpdump, which is not here: install the package tcpdump").into());
     }
     let empty: Vec<u8> = EMPTY.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let output = native::output(&["tcpdump", "-ddd", "-r", "-", "--", expression], empty)?;
+    let output = process::output(&["tcpdump", "-ddd", "-r", "-", "--", expression], empty)?;
     let words = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         let reason = words.lines().filter_map(|line| line.strip_prefix("tcpdump: ")).next_back().unwrap_or("no reason given");

@@ -1,10 +1,10 @@
-//! Programs on this machine that are no lab's, such as limactl.
+//! Starting programs on this machine, such as limactl or tcpdump, and waiting for their end.
 
 use crate::interrupt;
 use anyhow::{Context, Result};
-use duct::{Expression, cmd};
+use duct::{Expression, ReaderHandle, cmd};
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -24,7 +24,11 @@ pub struct Captured {
 /// # Errors
 /// If the program cannot be started.
 pub fn capture(words: &[String]) -> Result<Captured> {
-    let output = expression(words).stdout_capture().stderr_capture().run().with_context(|| format!("cannot run {}", words[0]))?;
+    let output = apart(cmd(&words[0], &words[1..]).stdin_null())
+        .stdout_capture()
+        .stderr_capture()
+        .run()
+        .with_context(|| format!("cannot run {}", words[0]))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Captured { status: output.status.code().unwrap_or(255), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }
@@ -35,15 +39,15 @@ pub fn capture(words: &[String]) -> Result<Captured> {
 /// # Errors
 /// If the program cannot be started.
 pub fn watch(words: &[String], line: &mut dyn FnMut(&str)) -> Result<i32> {
-    let handle = expression(words).stderr_to_stdout().reader().with_context(|| format!("cannot run {}", words[0]))?;
+    let handle =
+        apart(cmd(&words[0], &words[1..]).stdin_null()).stderr_to_stdout().reader().with_context(|| format!("cannot run {}", words[0]))?;
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
                 if interrupt::interrupted() {
                     for pid in handle.pids() {
-                        // The group, because what the program started may hold its output open.
-                        let _ = cmd!("bash", "-c", format!("kill -s TERM -- -{pid}")).stderr_null().unchecked().run();
+                        let _ = signal(pid, "TERM");
                     }
                     return;
                 }
@@ -58,15 +62,48 @@ pub fn watch(words: &[String], line: &mut dyn FnMut(&str)) -> Result<i32> {
         }
         done.store(true, Ordering::SeqCst);
     });
-    Ok(handle.try_wait()?.and_then(|output| output.status.code()).unwrap_or(255))
+    Ok(status(&handle).unwrap_or(255))
 }
 
-/// In a process group of its own: a Ctrl-C in the terminal is for labrun, which ends it in good order.
-fn expression(words: &[String]) -> Expression {
-    cmd(&words[0], &words[1..]).stdin_null().unchecked().before_spawn(|command| {
+/// Runs `words` to their end with `input` as their standard input; what they printed and how they ended.
+///
+/// # Errors
+/// If the program cannot be started.
+pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
+    Ok(cmd(words[0], &words[1..]).stdin_bytes(input).stdout_capture().stderr_capture().unchecked().run()?)
+}
+
+/// Runs `words` on this terminal; their exit status, as a shell would give it.
+///
+/// # Errors
+/// If the program cannot be started.
+pub fn in_terminal(words: &[String]) -> Result<i32> {
+    let status = cmd(&words[0], &words[1..]).unchecked().run().with_context(|| format!("cannot run {}", words[0]))?.status;
+    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
+}
+
+/// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which then ends
+/// what it runs in good order. Its exit status is no error.
+pub fn apart(command: Expression) -> Expression {
+    command.unchecked().before_spawn(|command| {
         command.process_group(0);
         Ok(())
     })
+}
+
+/// The exit status of what has ended by itself.
+pub fn status(handle: &ReaderHandle) -> Option<i32> {
+    handle.try_wait().ok().flatten().and_then(|output| output.status.code())
+}
+
+/// Sends `signal` to the process group of `pid`: what a program started may hold its output open.
+///
+/// # Errors
+/// If there is no bash.
+pub fn signal(pid: u32, signal: &str) -> Result<()> {
+    // bash's own kill, because that of procps takes a group below 65 for a signal.
+    cmd!("bash", "-c", format!("kill -s {signal} -- -{pid}")).stderr_null().unchecked().run()?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use crate::graph;
 use crate::lab::find::Chosen;
+use crate::record::event::RunEvent;
+use crate::record::result::{Outcome, SubjectInfo, TestResult};
 use crate::record::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
-use crate::report::{Message, Outcome, SubjectInfo, TestResult};
 use crate::topology::model::{Lab, Test};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeMap;
@@ -49,20 +50,20 @@ impl<'a> Recorder<'a> {
     }
 
     /// Takes in what happened.
-    pub fn hear(&mut self, message: &Message) {
+    pub fn hear(&mut self, message: &RunEvent) {
         let setup = |state, time: Duration, lines: &[String]| Setup { state, ms: time.as_millis() as u64, lines: lines.to_vec() };
         match message {
-            Message::Subject { lab, subject } => {
+            RunEvent::Subject { lab, subject } => {
                 self.subjects.insert(lab.clone(), subject.clone());
             }
-            Message::Ready { instance, time, reused, .. } => {
+            RunEvent::Ready { instance, time, reused, .. } => {
                 let state = if *reused { SetupState::Reused } else { SetupState::Ready };
                 self.setups.insert(lab_of(instance), setup(state, *time, &[]));
             }
-            Message::SetupFailed { instance, lines } => {
+            RunEvent::SetupFailed { instance, lines } => {
                 self.setups.insert(lab_of(instance), setup(SetupState::Failed, Duration::ZERO, lines));
             }
-            Message::Result(result) => {
+            RunEvent::Result(result) => {
                 let found = self.chosen.iter().find(|c| c.lab.name == result.lab);
                 let test = found.and_then(|c| c.lab.tests.iter().position(|t| t.name == result.test).map(|index| (c.lab, index)));
                 if let Some((lab, index)) = test {

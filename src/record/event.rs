@@ -1,0 +1,128 @@
+//! What happens in a run, while it goes: what every reporter hears.
+
+use crate::host::transfer::link::Copied;
+use crate::record::milliseconds;
+use crate::record::result::{SubjectInfo, TestResult};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum RunEvent {
+    /// A program under test is being built.
+    Building {
+        /// Its name.
+        program: String,
+        /// Its repository.
+        repository: String,
+    },
+    /// It was built, or an earlier build of the same content found.
+    Built {
+        /// Its name.
+        program: String,
+        /// The binary.
+        path: String,
+        /// Whether an earlier build was found.
+        cached: bool,
+        /// How long it took.
+        #[serde(serialize_with = "milliseconds", rename = "ms")]
+        time: Duration,
+    },
+    /// Which program a lab tests.
+    Subject {
+        /// The lab.
+        lab: String,
+        /// The program.
+        subject: SubjectInfo,
+    },
+    /// A lab is being set up.
+    Setup {
+        /// The instance.
+        instance: String,
+        /// Whether it was up, made from something else.
+        again: bool,
+    },
+    /// A lab is up.
+    Ready {
+        /// The instance.
+        instance: String,
+        /// How long it took.
+        #[serde(serialize_with = "milliseconds", rename = "ms")]
+        time: Duration,
+        /// How many services run in it.
+        services: usize,
+        /// Whether it was up already.
+        reused: bool,
+    },
+    /// A lab could not be set up.
+    SetupFailed {
+        /// The instance.
+        instance: String,
+        /// What went wrong: the service, its exit status, its last lines.
+        lines: Vec<String>,
+    },
+    /// A test begins.
+    Test {
+        /// LAB-NAME.
+        test: String,
+    },
+    /// A test ended.
+    Result(Box<TestResult>),
+    /// A lab is down and nothing is left of it.
+    Cleaned {
+        /// The instance.
+        instance: String,
+    },
+    /// A lab was left up.
+    Kept {
+        /// The instance.
+        instance: String,
+        /// A node to enter.
+        node: String,
+        /// What a command about it must say besides, behind a blank.
+        #[serde(skip)]
+        at: String,
+    },
+    /// A line of a service's or client's output, with -v.
+    Log {
+        /// The lab.
+        lab: String,
+        /// The service, or the step's stream.
+        source: String,
+        /// The line.
+        line: String,
+    },
+    /// A report was written.
+    Report {
+        /// `json`, `junit` or `html`.
+        kind: String,
+        /// The file.
+        path: String,
+    },
+    /// Something worth knowing.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// The run is over.
+    Summary {
+        /// Tests that passed.
+        passed: usize,
+        /// Tests that failed.
+        failed: usize,
+        /// Tests whose lab could not be set up.
+        errors: usize,
+        /// Tests that this machine cannot run.
+        skipped: usize,
+        /// How long it all took.
+        #[serde(serialize_with = "milliseconds", rename = "ms")]
+        time: Duration,
+    },
+}
+
+impl From<Copied> for RunEvent {
+    fn from(copied: Copied) -> RunEvent {
+        RunEvent::Note { text: copied.to_string() }
+    }
+}

@@ -1,0 +1,36 @@
+//! Keeping what tests left. That it cannot be saved is told, and no more: the verdict stands.
+
+use crate::interrupt;
+use crate::record::event::RunEvent;
+use crate::record::result::{Outcome, TestResult};
+use crate::report::artifacts;
+use crate::run::options::Options;
+use crate::run::session::{Down, Session};
+use crate::topology::model::Lab;
+use std::path::PathBuf;
+
+/// Saves the artifacts of `result` if they are kept.
+pub fn save(lab: &Lab, options: &Options, result: &mut TestResult, tell: &dyn Fn(RunEvent)) {
+    if !options.artifacts.keeps(result.outcome) || interrupt::interrupted() {
+        return;
+    }
+    if let Err(error) = artifacts::save(&options.artifacts, lab, options.client, result) {
+        unsaved(&result.test, &error, tell);
+    }
+}
+
+/// Saves the artifacts of a lab that could not be set up; their folder.
+pub fn save_setup(lab: &Lab, options: &Options, session: &mut Session, down: &Down, tell: &dyn Fn(RunEvent)) -> Option<PathBuf> {
+    let Down::Failed(lines) = down else { return None };
+    if !options.artifacts.keeps(Outcome::Error) {
+        return None;
+    }
+    let event = RunEvent::SetupFailed { instance: session.instance.clone(), lines: lines.clone() };
+    let saved = artifacts::save_setup(&options.artifacts, lab, options.client, &event, session.take_gathered());
+    saved.map_err(|error| unsaved(&lab.name, &error, tell)).ok()
+}
+
+fn unsaved(what: &str, error: &anyhow::Error, tell: &dyn Fn(RunEvent)) {
+    let text = format!("warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)");
+    tell(RunEvent::Note { text });
+}
