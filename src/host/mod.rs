@@ -10,7 +10,6 @@ pub mod lima;
 pub mod native;
 pub mod remote;
 pub mod ssh;
-pub mod tcpdump;
 pub mod transfer;
 
 pub use connection::{FOREVER, Process, Requests, Said, Stream};
