@@ -85,12 +85,15 @@ failing() {
   rm -rf "$WORK/project/labrun-artifacts"
 }
 foreign() {
-  local FOLDER=$WORK/project PROGRAM=foreign
+  local FOLDER=$WORK/project agent
   # Its rules for the path need every packet.
   labrun test server-v4 --host lima --no-strict && expect 0 '1 passed' || return
   labrun test small-fails --host lima && expect 1 'ARP REQUEST' || return
   rm -rf "$WORK/project/labrun-artifacts"
-  labrun test server-v4 --host lima --subject "$WORK/bin/foreign" && expect 2 'a program for another system'
+  # shellcheck disable=SC2016 # expanded there
+  agent=$(as_tester labrun vm shell sh -c 'cat ~/.cache/labrun/agent-*/agent | sha256sum' </dev/null)
+  [[ $agent == "$(sha256sum <"$LABRUN_AGENTS/labrun-agent-x86_64")" ]] || { echo 'its agent is not there' && return 1; }
+  labrun test server-v4 --host lima --subject "$WORK/bin/labrun" && expect 2 'a program for another system'
 }
 wrong_clock() {
   local FOLDER=$WORK/project

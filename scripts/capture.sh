@@ -1,4 +1,4 @@
-# The packets of a session's tests: labrun itself or scripts/capture.py, running inside the sandbox, sees
+# The packets of a session's tests: the agent, running inside the sandbox, sees
 # what every interface of the lab's own namespace sends and receives, and those of the nodes that a test
 # names.
 #

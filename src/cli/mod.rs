@@ -100,16 +100,6 @@ pub enum Verb {
     },
     /// Show or record what crosses a running lab
     Capture(CaptureArgs),
-    /// Capture packets from inside a lab
-    #[command(name = "_capture", hide = true)]
-    Capturer {
-        /// The network namespaces: what to call each, and where it is unless it is this one
-        #[arg(long = "namespace", value_name = "NAME[=PATH]", required = true)]
-        namespaces: Vec<String>,
-        /// Write everything to standard output as it comes
-        #[arg(long)]
-        live: bool,
-    },
     /// List labs and their tests
     List {
         /// Names of tests or labs; nothing means all

@@ -22,9 +22,8 @@ const COMPILERS: [(&str, &str); 5] =
     [("go", "golang-go"), ("cargo", "cargo"), ("make", "build-essential"), ("gcc", "build-essential"), ("cc", "build-essential")];
 
 /// What `labs` need of the machine, as the words of vm/prepare.sh. `builds` are the commands that build programs
-/// under test there; the stand-in of a lab is needed unless its program is among `given`. A labrun for
-/// another `os` cannot capture packets there itself.
-pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds: &[&str], os: &str) -> Vec<String> {
+/// under test there; the stand-in of a lab is needed unless its program is among `given`.
+pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds: &[&str]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut add = |word: String| {
         if !words.contains(&word) {
@@ -45,9 +44,6 @@ pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds
             add(format!("{command}={package}"));
         }
     }
-    if os != "linux" {
-        add("python3=python3".into());
-    }
     words
 }
 
@@ -59,15 +55,7 @@ mod tests {
     fn needs_of(lab: &str, given: bool, builds: &[&str]) -> Vec<String> {
         let labs = Labs::load(&[]).unwrap();
         let chosen = labs.labs(&[lab.to_string()]).unwrap();
-        needs(&chosen, Client::Dhclient, &|_| given, builds, "linux")
-    }
-
-    #[test]
-    fn only_a_labrun_for_another_system_needs_another_capturer() {
-        let labs = Labs::load(&[]).unwrap();
-        let chosen = labs.labs(&["relay".to_string()]).unwrap();
-        let python = |os| needs(&chosen, Client::Dhclient, &|_| true, &[], os).contains(&"python3=python3".to_string());
-        assert!(python("macos") && !python("linux"));
+        needs(&chosen, Client::Dhclient, &|_| given, builds)
     }
 
     #[test]

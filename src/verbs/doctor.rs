@@ -39,7 +39,7 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
     outln!("ok    sandbox  {}", host.how());
     if let Host::Remote(_) = host {
         // Here it is labrun itself, which is there.
-        match Files::on(&host, Path::new(FOLDER)).capturer() {
+        match Files::on(&host, Path::new(FOLDER)).agent() {
             Ok(_) => outln!("ok    capture"),
             Err(why) => {
                 lacking = true;

@@ -47,7 +47,6 @@ pub fn run(cli: &Cli) -> Result<u8> {
             Some(CaptureVerb::Show(args)) => show::show(cli, args),
             None => capture::live(cli, args),
         },
-        Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
         Verb::List { tests, partition, partitions, durations, format } => match format {
             Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
             _ => list::list(cli, tests, *format, *partition, durations.as_deref()),

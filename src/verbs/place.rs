@@ -74,5 +74,5 @@ pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> 
         let subject = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref()).find(|s| s.program == program);
         !named.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
     };
-    Vm::new(Wishes::default())?.prepare(&needs(chosen, client, &given, &builds, std::env::consts::OS), &Progress::new())
+    Vm::new(Wishes::default())?.prepare(&needs(chosen, client, &given, &builds), &Progress::new())
 }

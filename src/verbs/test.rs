@@ -128,7 +128,7 @@ fn run_group(
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
         prepare(kind, &mut options, subjects, labs, &all, &tell)?
     };
-    options.capturer = files.capturer().map_err(|error| format!("{error:#}"));
+    options.capturer = files.agent().map_err(|error| format!("{error:#}"));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {

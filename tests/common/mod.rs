@@ -94,6 +94,15 @@ pub fn builds(cache: &Path, program: &str) -> Vec<u64> {
     folders.filter(|folder| folder.path().join(program).exists()).map(|folder| folder.ino()).collect()
 }
 
+/// The agent for `processor` that the labrun of this build brings along, if it brings any.
+pub fn agent(processor: &str) -> Option<PathBuf> {
+    let folder = option_env!("LABRUN_AGENTS");
+    if folder.is_none() {
+        eprintln!("SKIP labrun-agent: built without LABRUN_AGENTS, which .ci/agents says more about");
+    }
+    Some(Path::new(folder?).join(format!("labrun-agent-{processor}")))
+}
+
 /// A folder that every user may enter, removed when dropped.
 pub fn folder() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;

@@ -4,7 +4,7 @@
 use crate::common;
 
 use common::host::{self, expect, finish_within};
-use common::{User, command, folder, labrun, users, wait_for, write};
+use common::{User, agent, command, folder, labrun, users, wait_for, write};
 use labrun::compile::script;
 use labrun::event;
 use labrun::event::Event;
@@ -173,16 +173,11 @@ fn key(node: &str, link: &str, sent: bool) -> (String, String, bool) {
 }
 
 const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
-/// What captures in its place on a machine that it is no program for.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/capture.py");
 
-/// Every user and every capturer.
-fn capturers() -> Vec<(User, &'static str)> {
-    let mut capturers = vec![LABRUN];
-    match which::which("python3") {
-        Ok(_) => capturers.push(SCRIPT),
-        Err(_) => eprintln!("SKIP scripts/capture.py: there is no python3"),
-    }
+/// Every user and every capturer: labrun, and the agent that it brings to other machines.
+fn capturers() -> Vec<(User, String)> {
+    let agent = agent(std::env::consts::ARCH).map(|path| path.to_str().unwrap().to_string());
+    let capturers: Vec<String> = [LABRUN.to_string()].into_iter().chain(agent).collect();
     users().into_iter().flat_map(|user| capturers.clone().into_iter().map(move |capturer| (user, capturer))).collect()
 }
 
@@ -191,7 +186,7 @@ fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
     host::private("every_packet_is_captured_once_at_every_interface_and_none_of_another_test", || {
         for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), &capturer);
             for _ in 0..5 {
                 let capture = pcapng::read(&session.test("burst", "a b")).unwrap();
                 let seen = numbers(&capture, "burst");
@@ -226,7 +221,7 @@ fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
     host::private("a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow", || {
         for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), &capturer);
             session.say("step flow/0");
             wait_for("the flow", || {
                 session.begin("");
@@ -264,7 +259,7 @@ fn a_burst_of_many_is_counted_to_the_last() {
     host::private("a_burst_of_many_is_counted_to_the_last", || {
         for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), &capturer);
             let capture = pcapng::read(&session.test("many", "")).unwrap();
             let seen = numbers(&capture, "many");
             let counted = seen[&key("global", "p-a", false)].len() + seen[&key("global", "p-b", true)].len();
@@ -282,7 +277,7 @@ fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
     host::private("a_capture_has_a_size_and_counts_what_it_leaves_out", || {
         for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), &capturer);
             let file = session.test("big", "");
             let capture = pcapng::read(&file).unwrap();
             assert!(capture.left_out > 0 && !capture.packets.is_empty(), "{} left out", capture.left_out);
@@ -300,7 +295,7 @@ fn frames_are_as_they_were_sent() {
     host::private("frames_are_as_they_were_sent", || {
         for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), &capturer);
             // A segment that nobody has split yet is longer than any frame on a wire, and whole.
             let capture = pcapng::read(&session.test("bulk", "")).unwrap();
             let longest = capture.packets.iter().max_by_key(|packet| packet.length).unwrap();
@@ -328,7 +323,7 @@ fn tcpdump_and_wireshark_read_the_file() {
     host::private("tcpdump_and_wireshark_read_the_file", || {
         for (user, capturer) in capturers() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), &capturer);
             let file = session.test("burst", "b");
             session.end();
             let path = folder.path().join("burst.pcap");

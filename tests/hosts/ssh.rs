@@ -548,26 +548,65 @@ fn executable(path: &Path, content: &[u8]) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// What can be missing at labrun on its way to be the agent on another machine.
+#[derive(Clone, Copy, Debug)]
+enum Lack {
+    /// It says that it is for FreeBSD (EI_OSABI of elf(5), which Linux does not look at), so this machine is
+    /// as foreign to it as it is to a labrun on a Mac.
+    System,
+    /// The agents that it brings are for s390x (e_machine), on which no test runs.
+    Agents,
+}
+
+/// A labrun at `path` with these lacks.
+fn labrun_without(path: &Path, lacks: &[Lack]) {
+    let mut program = fs::read(env!("CARGO_BIN_EXE_labrun")).unwrap();
+    for lack in lacks {
+        match lack {
+            Lack::System => program[7] = 9,
+            Lack::Agents => {
+                for agent in ["x86_64", "aarch64"].into_iter().filter_map(common::agent) {
+                    let agent = fs::read(agent).unwrap();
+                    let at = (0..program.len() - agent.len()).find(|at| program[*at..].starts_with(&agent));
+                    program[at.expect("labrun has the agents it was built with") + 18] = 22;
+                }
+            }
+        }
+    }
+    executable(path, &program);
+}
+
+/// The folders of the login's cache in which `program` is the same as `content`.
+fn copies(login: &Login, program: &str, content: &Path) -> Vec<PathBuf> {
+    let content = fs::read(content).unwrap();
+    let folders = fs::read_dir(cache(login)).into_iter().flatten().map(|entry| entry.unwrap().path());
+    folders.filter(|folder| fs::read(folder.join(program)).is_ok_and(|there| there == content)).collect()
+}
+
+fn remove(folders: &[PathBuf]) {
+    folders.iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
+}
+
 #[test]
 fn packets_are_captured_there() {
     with_machine("packets_are_captured_there", |machine, login| {
         let trace = login.trace();
         let folder = folder();
-        // To one that says that it is for FreeBSD (EI_OSABI of elf(5), which Linux does not look at) this
-        // machine is as foreign as it is to a labrun on a Mac.
-        let foreign = folder.path().join("labrun");
-        let mut elf = fs::read(env!("CARGO_BIN_EXE_labrun")).unwrap();
-        elf[7] = 9;
-        executable(&foreign, &elf);
-        for (program, attempt) in [(env!("CARGO_BIN_EXE_labrun"), 1), (foreign.to_str().unwrap(), 2)] {
-            if attempt == 2 && which::which("python3").is_err() {
-                eprintln!("SKIP {program}: there is no python3");
-                continue;
-            }
-            println!("with {program}");
-            let labrun = |words: &[&str]| machine.labrun_at(program, &login.host(), words);
+        let mut attempt = 0;
+        for lack in [Lack::System, Lack::Agents] {
+            let program = folder.path().join("labrun");
+            labrun_without(&program, &[lack]);
+            let (name, content) = match (lack, common::agent(std::env::consts::ARCH)) {
+                (Lack::System, None) => continue,
+                (Lack::System, Some(agent)) => ("agent", agent),
+                (Lack::Agents, _) => ("labrun", program.clone()),
+            };
+            println!("as {name}");
+            remove(&copies(login, name, &content));
+            let labrun = |words: &[&str]| machine.labrun_at(program.to_str().unwrap(), &login.host(), words);
             let mut test = labrun(&["test", "server-v4", "relay", "--artifacts", "always"]);
             expect_of(test.current_dir(folder.path()), 0);
+            attempt += 1;
             let capture = folder.path().join(format!("labrun-artifacts/server-v4/{attempt}/capture.pcapng"));
             let shown = expect_of(&mut labrun(&["capture", "show", capture.to_str().unwrap()]), 0);
             has(&shown, &["DISCOVER", "OFFER", "REQUEST", "ACK"]);
@@ -585,21 +624,60 @@ fn packets_are_captured_there() {
             host::kill("KILL", processes().into_values().find(|p| p.name == "ssh").unwrap().pid);
             finish_within(LIMIT, ping, "ping");
             expect_of(&mut labrun(&["clean", "vpn"]), 0);
-        }
 
-        // Python may not be there either, or not start.
-        remove_builds(login, "capturer-");
-        let python = machine.folder.path().join("there/python3");
-        executable(&python, b"#!/bin/sh\nexit 1\n");
-        let mut test = machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["test", "server-v4"]);
-        let text = expect_of(test.current_dir(folder.path()), 1);
-        let doctor = expect_of(&mut machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["doctor", "vpn"]), 3);
-        has(&doctor, &["ok    sandbox", "LACKS capture  this labrun is a program for another system", "ok    lab vpn"]);
-        fs::remove_file(python).unwrap();
-        has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    capture"]);
-        has(&text, &["the path cannot be judged without a capture: this labrun is a program for another system", "there is no python3"]);
-        remove_builds(login, "capturer-");
+            let there = copies(login, name, &content);
+            assert_eq!(there.len(), 1, "all of these should have used one copy of {name}");
+            remove(&there);
+        }
         login.assert_clean(&trace, "after captures");
+    });
+}
+
+#[test]
+fn a_labrun_without_an_agent_for_a_machine_says_what_to_do() {
+    with_machine("a_labrun_without_an_agent_for_a_machine_says_what_to_do", |machine, login| {
+        let trace = login.trace();
+        let folder = folder();
+        let program = folder.path().join("labrun");
+        labrun_without(&program, &[Lack::System, Lack::Agents]);
+        let labrun = |words: &[&str]| machine.labrun_at(program.to_str().unwrap(), &login.host(), words);
+        let why = format!(
+            "{}@lab (Linux on {}) gets no agent: this labrun brings none for it, and is itself a program for another system (ELF OS ABI 9); \
+             use a released labrun, or build one with `LABRUN_AGENTS=$(.ci/agents) cargo build`",
+            login.name,
+            std::env::consts::ARCH
+        );
+        let text = expect_of(labrun(&["test", "server-v4"]).current_dir(folder.path()), 1);
+        has(&text, &[&format!("the path cannot be judged without a capture: {why}")]);
+        has(&expect_of(&mut labrun(&["doctor", "vpn"]), 3), &["ok    sandbox", &format!("LACKS capture  {why}"), "ok    lab vpn"]);
+        has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    capture"]);
+        login.assert_clean(&trace, "without an agent");
+    });
+}
+
+#[test]
+fn an_agent_that_does_not_start_there_is_named() {
+    let Some(agent) = common::agent(std::env::consts::ARCH) else { return };
+    with_machine("an_agent_that_does_not_start_there_is_named", |machine, login| {
+        let trace = login.trace();
+        let folder = folder();
+        let foreign = folder.path().join("labrun");
+        labrun_without(&foreign, &[Lack::System]);
+        let doctor = |code| expect_of(&mut machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["doctor", "vpn"]), code);
+        remove(&copies(login, "agent", &agent));
+        has(&doctor(0), &["ok    capture"]);
+        let there = copies(login, "agent", &agent);
+        let [copy] = there.as_slice() else { panic!("{there:?}") };
+        // As if the machine let no program run from there.
+        fs::remove_file(copy.join("works")).unwrap();
+        executable(&copy.join("agent"), b"#!/bin/sh\nexit 1\n");
+        let path = copy.join("agent");
+        let path = path.display();
+        has(&doctor(3), &[&format!("LACKS capture  the agent does not start on {}@lab: `{path} --version` says there why", login.name)]);
+        // A labrun that runs there itself does.
+        has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    capture"]);
+        remove(&there);
+        login.assert_clean(&trace, "after an agent that does not start");
     });
 }
 
