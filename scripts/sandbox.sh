@@ -114,8 +114,8 @@ sandbox_start() {
   exec {events}<&-
   ((ready)) && return 0
   [[ -z $failed ]] || {
-    # Not through the pipe that is read here, which bash does byte by byte.
-    ((!GATHER)) || gathered_send
+    # What it looked like at that moment, before it is gone.
+    [[ $GATHER$AGENT != 1?* ]] || { emit failing && agent failed; }
     { printf '%s\n' "$failed" >&"$EVENTS"; } 2>/dev/null
   }
   if [[ -s $STATE/supervisor.log && ! -e $STATE/failed ]]; then
@@ -144,9 +144,9 @@ sandbox_init() {
     emit ready "instance=$NAME"
   else
     : >"$STATE/failed"
-    ((!gather)) || gather
     emit failed "instance=$NAME"
-    ((keep)) || exit 4
+    # Its state is looked at before it goes, unless who wanted to has gone.
+    ((keep)) || { ((!gather)) || pause 60; exit 4; }
   fi
   # From here on PID 1 reaps and restarts. Nobody may wait for its end of the event pipe.
   exec {EVENTS}>&- >/dev/null

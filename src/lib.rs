@@ -24,7 +24,6 @@ pub mod compile;
 pub mod error;
 #[cfg(feature = "cli")]
 pub mod event;
-#[cfg(feature = "cli")]
 pub mod fs;
 #[cfg(feature = "cli")]
 pub mod graph;
@@ -35,8 +34,8 @@ pub mod interrupt;
 #[cfg(feature = "cli")]
 pub mod lab;
 pub mod packet;
-#[cfg(feature = "cli")]
 pub mod process;
+pub mod quote;
 #[cfg(feature = "cli")]
 pub mod record;
 #[cfg(feature = "cli")]
@@ -45,6 +44,8 @@ pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod run;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 #[cfg(feature = "cli")]
 pub mod steps;
 #[cfg(feature = "cli")]

@@ -1,12 +1,26 @@
 //! What runs inside a lab that is up: verbs that no user sees. On a machine that labrun is a program for,
 //! labrun itself has them; to others it brings `labrun-agent`, which has nothing else.
 
+pub mod message;
+
 #[cfg(target_os = "linux")]
-pub mod capturer;
+mod capture;
+#[cfg(target_os = "linux")]
+mod gather;
+#[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
+mod logs;
+#[cfg(target_os = "linux")]
+mod pipe;
 #[cfg(target_os = "linux")]
 pub mod ring;
 #[cfg(target_os = "linux")]
 pub mod ring_frame;
+#[cfg(target_os = "linux")]
+mod session;
+#[cfg(target_os = "linux")]
+mod source;
 
 use crate::error::{self, Failure};
 use anyhow::Result;
@@ -19,7 +33,9 @@ type Run = fn(&[String]) -> Result<()>;
 /// The verbs. There are none where there are no labs.
 const VERBS: &[(&str, Run)] = &[
     #[cfg(target_os = "linux")]
-    ("_capture", capture),
+    ("_agent", agent),
+    #[cfg(target_os = "linux")]
+    ("_capture", |_| live::run()),
 ];
 
 /// Whether `word` is one of the agent's verbs.
@@ -51,20 +67,14 @@ fn run(words: &[String]) -> Result<()> {
     }
 }
 
-/// `_capture [--live] --namespace NAME[=PATH]...`: see [`capturer`].
+/// `_agent SUPERVISOR STATE [failed]`: see [`session`].
 #[cfg(target_os = "linux")]
-fn capture(words: &[String]) -> Result<()> {
-    let (mut namespaces, mut live) = (Vec::new(), false);
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--live" => live = true,
-            "--namespace" => namespaces.extend(words.next().cloned()),
-            _ => return Err(Failure::usage(format!("_capture: unknown word `{word}`")).into()),
-        }
-    }
-    if namespaces.is_empty() {
-        return Err(Failure::usage("_capture: no namespace is named").into());
-    }
-    capturer::run(&namespaces, live)
+fn agent(words: &[String]) -> Result<()> {
+    let (supervisor, state, failed) = match words {
+        [supervisor, state] => (supervisor, state, false),
+        [supervisor, state, failed] if failed == "failed" => (supervisor, state, true),
+        _ => return Err(Failure::usage("_agent: SUPERVISOR STATE [failed] is wanted").into()),
+    };
+    let supervisor = supervisor.parse().map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is no process")))?;
+    session::run(supervisor, state.into(), failed)
 }

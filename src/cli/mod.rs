@@ -11,7 +11,7 @@ pub use vm::{VmArgs, VmVerb};
 use crate::host::HostKind;
 use crate::record::partition::Part;
 use crate::report::Format;
-use crate::steps::model::Client;
+use crate::steps::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

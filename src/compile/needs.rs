@@ -2,7 +2,7 @@
 
 use crate::compile::script;
 use crate::lab::model::Lab;
-use crate::steps::model::Client;
+use crate::steps::Client;
 
 /// Kernel features that may be a module of Linux, with its name.
 const MODULES: [(&str, &str); 9] = [

@@ -4,25 +4,22 @@
 //! machine and by hand (`labrun script relay | sudo bash`).
 
 use crate::compile::plan::{Action, Plan, plan};
-use crate::compile::quote::{command, ip_line, pattern, shell};
 use crate::lab::model::Lab;
-use crate::steps::model::{Client, Patience, StepKind};
+use crate::quote::{command, ip_line, pattern, shell};
+use crate::steps::Client;
+use crate::topology::layout::Layout;
 use crate::topology::model::*;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use std::time::Duration;
+use std::path::Path;
 
 /// The shell files of the runtime, in the order they are put together.
-pub const RUNTIME: [(&str, &str); 11] = [
+pub const RUNTIME: [(&str, &str); 7] = [
     ("base.sh", include_str!("../../scripts/base.sh")),
     ("sandbox.sh", include_str!("../../scripts/sandbox.sh")),
     ("topology.sh", include_str!("../../scripts/topology.sh")),
     ("subject.sh", include_str!("../../scripts/subject.sh")),
     ("service.sh", include_str!("../../scripts/service.sh")),
-    ("step.sh", include_str!("../../scripts/step.sh")),
-    ("dhcp.sh", include_str!("../../scripts/dhcp.sh")),
-    ("capture.sh", include_str!("../../scripts/capture.sh")),
-    ("gather.sh", include_str!("../../scripts/gather.sh")),
     ("inside.sh", include_str!("../../scripts/inside.sh")),
     ("main.sh", include_str!("../../scripts/main.sh")),
 ];
@@ -59,12 +56,7 @@ fn data(lab: &Lab, client: Client) -> String {
     services(&mut setup, lab);
     let hash: String =
         Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8].iter().map(|b| format!("{b:02x}")).collect();
-    let mut text = format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name));
-    steps(&mut text, lab, client);
-    // Behind the hash: what tests want to be captured does not make another lab.
-    let nodes: Vec<&str> = captured_nodes(lab).iter().map(|node| node.handle.0.as_str()).collect();
-    function(&mut text, "lab_captured", &[format!("captured=({})", command(&nodes))]);
-    text
+    format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name))
 }
 
 /// The nodes that some test of `lab` wants to be captured inside.
@@ -101,15 +93,8 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
         add("tcpdump", "tcpdump");
     }
     for step in lab.tests.iter().flat_map(|t| &t.steps) {
-        match &step.kind {
-            StepKind::Ping(_) => add("ping", "iputils-ping"),
-            StepKind::Dhcp(dhcp) => {
-                let client = dhcp.client.unwrap_or(client);
-                if client.speaks(dhcp.family) {
-                    add(client.name(), client.package());
-                }
-            }
-            _ => {}
+        for (command, package) in step.kind.with_client(client).commands() {
+            add(command, package);
         }
     }
     if let (true, Some(Subject { stand_in: Some((program, package)), .. })) = (stand_in, &lab.topology.subject) {
@@ -171,8 +156,23 @@ fn topology(text: &mut String, plan: &Plan) {
     }
     lines.push("esac".into());
     function(text, "lab_addresses", &lines);
-    let up: Vec<Vec<String>> = plan.ports.iter().map(|p| ["link", "set", "dev", p, "up"].map(String::from).to_vec()).collect();
-    function(text, "lab_ports", &[format!("ports={}", shell(&batch(&up)))]);
+}
+
+/// What the agent must know of `lab`, whose steps run in `folder`.
+pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
+    let plan = plan(&lab.topology);
+    let up: Vec<Vec<String>> = plan.ports.iter().map(|port| ["link", "set", "dev", port, "up"].map(String::from).to_vec()).collect();
+    let subject = lab.topology.subject.as_ref();
+    Layout {
+        lab: lab.name.clone(),
+        services: lab.topology.services.clone(),
+        addresses: plan.addresses.iter().map(|(node, commands)| (node.clone(), batch(commands))).collect(),
+        ports: batch(&up),
+        captured: captured_nodes(lab).iter().map(|node| node.handle.clone()).collect(),
+        commands: commands(lab, client, true),
+        subject: subject.map(|s| (s.program.clone(), s.stand_in.as_ref().map_or(String::new(), |(program, _)| program.clone()))),
+        folder: folder.into(),
+    }
 }
 
 fn batch(commands: &[Vec<String>]) -> String {
@@ -221,59 +221,4 @@ fn condition(condition: &Condition) -> [String; 2] {
         Condition::Exit(status) => ("exit", status.to_string()),
     };
     [kind.into(), value]
-}
-
-fn steps(text: &mut String, lab: &Lab, client: Client) {
-    let mut lines = vec!["case $1 in".to_string()];
-    for test in &lab.tests {
-        for (index, step) in test.steps.iter().enumerate() {
-            lines.push(format!("  {}) {} ;;", pattern(&format!("{}/{index}", test.short)), command(&self::step(&step.kind, client))));
-        }
-    }
-    lines.push("  *) fail \"no step $1\" ;;".into());
-    lines.push("esac".into());
-    function(text, "lab_step", &lines);
-}
-
-fn step(kind: &StepKind, client: Client) -> Vec<String> {
-    let words: Vec<&str>;
-    let (a, b, c): (String, String, [String; 2]);
-    match kind {
-        StepKind::Dhcp(dhcp) => {
-            (a, b) = (seconds(dhcp.within), dhcp.family.to_string());
-            words = vec!["step_dhcp", &dhcp.node.0, &a, &dhcp.link, &b, dhcp.client.unwrap_or(client).name()];
-        }
-        StepKind::Run(run) => {
-            a = seconds(attempt(&run.patience));
-            words = vec!["step_run", &run.node.0, &a, &run.command];
-        }
-        StepKind::Ping(ping) => {
-            (a, b, c) = (seconds(attempt(&ping.patience)), ping.to.to_string(), [ping.count.to_string(), String::new()]);
-            words = vec!["step_ping", &ping.node.0, &a, &b, &c[0]];
-        }
-        StepKind::Wait { node, condition, service, within } => {
-            c = self::condition(condition);
-            a = within.as_millis().to_string();
-            b = service.as_ref().map_or(c[1].clone(), |s| format!("{s}:{}", c[1]));
-            words = vec!["step_wait", &node.0, &a, &c[0], &b];
-        }
-        StepKind::Service { action, service, within } => {
-            a = within.as_millis().to_string();
-            words = vec!["step_service", action, service, &a];
-        }
-        StepKind::Link { action, handle, link, port, .. } => {
-            words = vec!["step_link", action, &handle.0, link, port.as_deref().unwrap_or("")];
-        }
-    }
-    words.into_iter().map(String::from).collect()
-}
-
-/// One attempt may not outlast all of them.
-fn attempt(patience: &Patience) -> Duration {
-    patience.within.map_or(patience.timeout, |within| patience.timeout.min(within))
-}
-
-/// For timeout(1).
-fn seconds(time: Duration) -> String {
-    format!("{}", time.as_millis() as f64 / 1000.0)
 }

@@ -3,11 +3,10 @@
 
 use crate::lab::file;
 use crate::lab::file::TestFile;
-use crate::lab::model::{Lab, Test};
+use crate::lab::model::{Lab, Step, Test};
 use crate::rules::check as rules;
 use crate::rules::inside::inside;
-use crate::steps::check::Steps;
-use crate::steps::model::Step;
+use crate::steps::check::Checker;
 use crate::topology::check as topology;
 use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;
@@ -38,14 +37,17 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, problems: &Problems) ->
     if file.steps.is_empty() {
         problems.wrong(&file.name, "a test without steps proves nothing");
     }
-    let checker = Steps { check: problems, lab: topology };
+    let checker = Checker { problems, topology };
     for node in &file.capture {
         checker.node(node);
     }
     let path = rules::rules(problems, topology, &file.path);
     let mut capture = inside(topology, &path);
     capture.extend(file.capture.iter().map(|node| node.value.clone()));
-    let steps = file.steps.iter().filter_map(|step| Some(Step { line: step.place.line, kind: checker.step(&step.value)? }));
+    let steps = file.steps.iter().filter_map(|step| {
+        let kind = step.value.as_ref()?.check(&checker)?;
+        Some(Step { line: step.place.line, kind })
+    });
     Test {
         name: format!("{lab}-{}", file.name.value),
         short: file.name.value.clone(),

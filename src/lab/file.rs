@@ -1,7 +1,8 @@
 //! The lab file as it is written, put together from its parts.
 
 use crate::rules::file::{RuleFile, rule};
-use crate::steps::file::{StepFile, step};
+use crate::steps;
+use crate::steps::StepFile;
 use crate::topology::file as topology;
 use crate::topology::file::TopologyFile;
 use crate::yaml::decode::Reader;
@@ -29,8 +30,8 @@ pub struct TestFile {
     pub about: String,
     /// The nodes inside which it is captured, too.
     pub capture: Vec<At<String>>,
-    /// What it does, in this order.
-    pub steps: Vec<At<StepFile>>,
+    /// What it does, in this order; `None` where nothing could be made of a step.
+    pub steps: Vec<At<Option<StepFile>>>,
     /// Which way its packets must have gone.
     pub path: Vec<RuleFile>,
 }
@@ -54,7 +55,7 @@ fn test(name: At<String>, reader: Reader) -> TestFile {
         name,
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
         capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
-        steps: fields.need("steps", |r| r.list(|r| r.at(step(r)))).unwrap_or_default(),
+        steps: fields.need("steps", |r| r.list(|r| r.at(steps::read(r)))).unwrap_or_default(),
         path: fields.get("path", |r| r.list(rule)).unwrap_or_default(),
     }
 }

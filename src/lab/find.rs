@@ -4,9 +4,7 @@ use crate::error::Failure;
 use crate::lab::check;
 use crate::lab::model::Lab;
 use crate::lab::repository::{is_repository_of, is_root, repository};
-use crate::steps::model::StepKind;
 use crate::text::{quoted, suggest};
-use crate::topology::model::Condition;
 use crate::yaml::problem::Problem;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -64,11 +62,6 @@ pub fn show_problems(file: &str, problems: &[Problem]) -> String {
 /// `text` with its line breaks and other control characters as escapes.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
-}
-
-/// Whether `step` is run in the repository's folder, and so may use what is in it.
-fn runs_in_folder(step: &StepKind) -> bool {
-    matches!(step, StepKind::Run(_) | StepKind::Wait { condition: Condition::File(_) | Condition::Command(_), .. })
 }
 
 impl Labs {
@@ -135,7 +128,7 @@ impl Labs {
     /// its folder. A folder that is no project's root is nobody's repository, whatever stands in it.
     pub fn need_repository(&self, chosen: &[&Lab]) -> bool {
         let own = |lab: &&&Lab| self.labs.iter().any(|(origin, other)| *origin != Origin::BuiltIn && other.name == lab.name);
-        let runs_there = |lab: &Lab| lab.tests.iter().flat_map(|test| &test.steps).any(|step| runs_in_folder(&step.kind));
+        let runs_there = |lab: &Lab| lab.tests.iter().flat_map(|test| &test.steps).any(|step| step.kind.uses_folder());
         is_root(&self.repository) && chosen.iter().filter(own).any(|lab| runs_there(lab))
     }
 

@@ -1,7 +1,7 @@
 //! A checked lab: everything resolved, nothing that could still be wrong in the file.
 
 use crate::rules::model::Rule;
-use crate::steps::model::Step;
+use crate::steps::StepKind;
 use crate::topology::model::Topology;
 
 /// A lab that can be run.
@@ -37,4 +37,13 @@ pub struct Test {
     pub steps: Vec<Step>,
     /// Which way its packets must have gone.
     pub path: Vec<Rule>,
+}
+
+/// A step and where it stands.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Line of the lab file.
+    pub line: u64,
+    /// What it does.
+    pub kind: StepKind,
 }

@@ -1,10 +1,12 @@
 //! How a DHCP server is told from another.
 
 use crate::packet::bytes::parse_hex;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// How a DHCP server is told from another.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ServerId {
     /// The server identifier of DHCPv4 (RFC 2132, 9.7).
     Address(IpAddr),

@@ -14,7 +14,7 @@ use crate::record::artifacts::Artifacts;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::report::plain;
-use crate::steps::model::Client;
+use crate::steps::Client;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs;

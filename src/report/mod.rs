@@ -17,7 +17,7 @@ mod wrap;
 
 pub use reporter::{Format, Reporter};
 
-use crate::compile::quote::shell;
+use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::record::result::{SubjectInfo, TestResult};
 use std::io::IsTerminal;

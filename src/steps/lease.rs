@@ -3,7 +3,7 @@
 use crate::packet::bytes::hex;
 use crate::packet::dhcp6::duid_mac;
 use crate::packet::server_id::ServerId;
-use crate::steps::model::Client;
+use crate::steps::Client;
 use std::collections::HashMap;
 use std::net::IpAddr;
 

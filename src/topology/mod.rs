@@ -6,6 +6,7 @@ pub mod check_services;
 pub mod file;
 pub mod file_services;
 pub mod index;
+pub mod layout;
 pub mod model;
 pub mod places;
 pub mod vlan;

@@ -2,6 +2,7 @@
 
 pub use crate::packet::capture::GLOBAL;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ pub struct Bridge {
 }
 
 /// The name by which ip-netns(8) knows a node; `global` is the lab's own namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Handle(pub String);
 
 /// A host.
@@ -143,7 +145,7 @@ pub struct Route {
 }
 
 /// A daemon.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
     /// Its name.
     pub name: String,
@@ -158,11 +160,12 @@ pub struct Service {
 }
 
 /// What a service runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// A shell command.
     pub command: String,
     /// Files, by path, written before it starts.
+    #[serde(skip)]
     pub files: Vec<(String, String)>,
     /// Environment.
     pub environment: Vec<(String, String)>,
@@ -173,7 +176,8 @@ pub struct Run {
 }
 
 /// Something a service can be waited for by.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// A UDP socket is bound to the port.
     Udp(u16),

@@ -35,7 +35,7 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let agent = files.agent()?;
     let agent = agent.to_string_lossy();
     // A node may be called anything, so it gets its name out here.
-    let words = ["exec", &instance, &args.node, &agent, "_capture", "--live", "--namespace", "here"].map(String::from);
+    let words = ["exec", &instance, &args.node, &agent, "_capture"].map(String::from);
     let mut stream = host.stream(&script::runtime(), &words, Path::new("."))?;
     // What it cannot do it says itself.
     let Ok(mut reader) = Reader::new(BufReader::new(&mut stream.output)) else {

@@ -10,7 +10,7 @@ use crate::lab::model::Lab;
 use crate::record::artifacts::FOLDER;
 use crate::report::outln;
 use crate::run::describe::{describe_missing, install_command};
-use crate::steps::model::Client;
+use crate::steps::Client;
 use crate::verbs::running::host;
 use anyhow::Result;
 use std::path::Path;
@@ -40,10 +40,10 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
     if let Host::Remote(_) = host {
         // Here it is labrun itself, which is there.
         match Files::on(&host, Path::new(FOLDER)).agent() {
-            Ok(_) => outln!("ok    capture"),
+            Ok(_) => outln!("ok    agent"),
             Err(why) => {
                 lacking = true;
-                outln!("LACKS capture  {why:#}: without it no path is judged");
+                outln!("LACKS agent    {why:#}");
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::lab::check;
 use crate::lab::find::{Labs, show_problems};
 use crate::report::outln;
 use crate::report::{Format, colours, columns};
-use crate::steps::model::Client;
+use crate::steps::Client;
 use crate::verbs::filters;
 use anyhow::Result;
 use std::path::PathBuf;

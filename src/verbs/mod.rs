@@ -80,7 +80,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
         keep: run.keep,
         verbose: run.verbose,
         artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
-        capturer: Err("nothing was asked for".into()),
+        agent: PathBuf::new(),
     })
 }
 
@@ -98,6 +98,7 @@ fn prepare(
         place::ready(options.client, named, labs, chosen)?;
     }
     let mut files = Files::on(&options.host, &options.artifacts.folder);
+    options.agent = files.agent().map_err(|error| Failure::machine(format!("{error:#}")))?;
     let subjects = subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
     options.folder = match options.host {
         Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),

@@ -12,7 +12,7 @@ use crate::host::{Host, HostKind};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
 use crate::lab::repository::is_repository_of;
-use crate::steps::model::Client;
+use crate::steps::Client;
 use crate::topology::model::Subject;
 use crate::verbs::running::{kind, new};
 use anyhow::Result;

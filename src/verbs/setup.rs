@@ -1,12 +1,12 @@
 //! `labrun setup`.
 
 use crate::cli::{Cli, RunArgs};
-use crate::compile::quote::shell;
 use crate::error::{Exit, Failure};
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
+use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::report::{Format, Reporter, commands};
 use crate::run::options::Options;

@@ -21,7 +21,6 @@ use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
 use crate::run::subject::{Given, Subjects};
-use crate::steps::model::StepKind;
 use crate::verbs::{artifacts, filters, options, place, prepare};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -118,7 +117,7 @@ fn run_group(
 ) -> Result<()> {
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
     let mut options = Options { artifacts, ..options(kind, &args.run, labs)? };
-    let (subjects, mut files) = {
+    let (subjects, files) = {
         let reporter = Mutex::new((&mut *reporter, &mut *recorder));
         let tell = |message| {
             let (reporter, recorder) = &mut *reporter.lock().expect("not poisoned");
@@ -128,7 +127,6 @@ fn run_group(
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
         prepare(kind, &mut options, subjects, labs, &all, &tell)?
     };
-    options.capturer = files.agent().map_err(|error| format!("{error:#}"));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {
@@ -251,8 +249,5 @@ fn lost(result: TestResult) -> TestResult {
 }
 
 fn client_speaks(test: &Test, options: &Options) -> bool {
-    test.steps.iter().all(|step| match &step.kind {
-        StepKind::Dhcp(dhcp) => dhcp.client.unwrap_or(options.client).speaks(dhcp.family),
-        _ => true,
-    })
+    test.steps.iter().all(|step| step.kind.with_client(options.client).speechless().is_none())
 }

@@ -136,6 +136,19 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The value as JSON has it.
+    pub fn json(&self) -> serde_json::Value {
+        match &self.node.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(b) => (*b).into(),
+            Value::Int(n) => (*n).into(),
+            Value::Float(n) => (*n).into(),
+            Value::Text(t) => t.clone().into(),
+            Value::List(_) => self.list(|r| r.json()).into(),
+            Value::Map(_) => self.entries(|key, r| (key.value, r.json())).into_iter().collect::<serde_json::Map<_, _>>().into(),
+        }
+    }
+
     /// The items of a list; nothing is an empty list.
     pub fn list<T>(&self, mut read: impl FnMut(Reader) -> T) -> Vec<T> {
         match &self.node.value {

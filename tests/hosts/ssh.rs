@@ -150,10 +150,7 @@ fn a_shell_there_has_a_terminal() {
         let labrun = machine.labrun(login, &["shell", "vpn", "pc1"]);
         let words: Vec<&str> = [labrun.get_program()].into_iter().chain(labrun.get_args()).map(|word| word.to_str().unwrap()).collect();
         let mut command = Command::new("script");
-        command
-            .args(["-q", "-e", "-c", &labrun::compile::quote::command(&words), "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+        command.args(["-q", "-e", "-c", &labrun::quote::command(&words), "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         for (name, value) in labrun.get_envs() {
             value.map(|value| command.env(name, value));
         }

@@ -7,7 +7,7 @@ use labrun::compile::script;
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
 use labrun::lab::model::Lab;
-use labrun::steps::model::Client;
+use labrun::steps::Client;
 use std::process::{Command, Stdio};
 
 fn built_in(name: &str) -> Lab {
