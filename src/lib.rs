@@ -1,13 +1,6 @@
 //! labrun builds network-service test labs from namespaces, runs real daemons and real clients in
-//! them, and leaves nothing behind.
-//!
-//! ```text
-//! arguments ─► lab file ─► checked lab ─► plan ─► script ─► host ─► events ─► evidence ─► report
-//!    cli       lab/file     lab/model     plan    script    host    event   run, evidence  report
-//! ```
-//!
-//! Everything left of the host is pure. The script is the contract: the same bytes run wherever
-//! there is a Linux with bash, with or without labrun.
+//! them, and leaves nothing behind. ARCHITECTURE.md says what each module is for and how they stand
+//! on each other.
 
 // Without the feature `cli` this is what the agent is made of, and depends on little.
 
