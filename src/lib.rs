@@ -17,7 +17,7 @@ pub mod compile;
 pub mod error;
 #[cfg(feature = "cli")]
 pub mod event;
-pub mod fs;
+mod fs;
 #[cfg(feature = "cli")]
 pub mod graph;
 #[cfg(feature = "cli")]
@@ -27,7 +27,7 @@ pub mod interrupt;
 #[cfg(feature = "cli")]
 pub mod lab;
 pub mod packet;
-pub mod process;
+mod process;
 pub mod quote;
 #[cfg(feature = "cli")]
 pub mod record;
@@ -38,13 +38,13 @@ pub mod rules;
 #[cfg(feature = "cli")]
 pub mod run;
 #[cfg(target_os = "linux")]
-pub mod sandbox;
+mod sandbox;
 #[cfg(feature = "cli")]
 pub mod steps;
 #[cfg(feature = "cli")]
 pub mod text;
 #[cfg(feature = "cli")]
-pub mod topology;
+mod topology;
 #[cfg(feature = "cli")]
 pub mod verbs;
 #[cfg(feature = "cli")]

@@ -6,12 +6,12 @@
 
 mod connection;
 mod kind;
-pub mod lima;
-pub mod native;
-pub mod remote;
-pub mod ssh;
+pub(crate) mod lima;
+mod native;
+mod remote;
+mod ssh;
 pub mod tcpdump;
-pub mod transfer;
+pub(crate) mod transfer;
 
 pub use connection::{FOREVER, Process, Requests, Said, Stream};
 pub use kind::HostKind;

@@ -8,7 +8,6 @@ use crate::topology::file::TopologyFile;
 use crate::yaml::decode::Reader;
 use crate::yaml::problem::At;
 
-/// A lab file.
 #[derive(Debug, Default)]
 pub struct LabFile {
     /// Its name.
@@ -17,7 +16,6 @@ pub struct LabFile {
     pub about: String,
     /// What it is wired from.
     pub topology: TopologyFile,
-    /// Tests.
     pub tests: Vec<TestFile>,
 }
 

@@ -2,7 +2,7 @@
 //! must hold for it there, how it runs in the sandbox, how that is judged, and its words. [`kinds`] lists
 //! them all.
 
-pub mod check;
+pub(crate) mod check;
 mod client;
 mod dhcp;
 pub mod lease;
@@ -66,13 +66,13 @@ macro_rules! kinds {
         #[derive(Clone, Debug, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum StepKind {
-            $(#[allow(missing_docs)] $kind($file::$type),)*
+            $($kind($file::$type),)*
         }
 
         /// A step as it stands in the lab file.
         #[derive(Debug)]
         pub enum StepFile {
-            $(#[allow(missing_docs)] $kind(<$file::$type as Kind>::File),)*
+            $($kind(<$file::$type as Kind>::File),)*
         }
 
         /// The fields that tell the kinds apart.

@@ -20,7 +20,6 @@ pub struct VlanFile {
     pub id: u16,
     /// Its interface, at the place of the number.
     pub name: At<String>,
-    /// Its addresses.
     pub addresses: Vec<At<Option<IpNet>>>,
 }
 
