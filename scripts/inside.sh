@@ -2,8 +2,10 @@
 
 # lab_up: PID 1's work, until the lab is ready.
 lab_up() {
-  local name names
-  lab_topology || return
+  local name names network
+  sandbox_mounts
+  lab_network
+  apply "$REPLY$network" && sandbox_again && lab_rules || return
   mapfile -t names < <(lab_service_names)
   for name in "${names[@]}"; do
     service_files "$name" || return

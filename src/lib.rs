@@ -28,8 +28,8 @@ pub mod interrupt;
 pub mod lab;
 pub mod packet;
 mod process;
-pub mod quote;
 #[cfg(feature = "cli")]
+pub mod quote;
 pub mod record;
 #[cfg(feature = "cli")]
 pub mod report;

@@ -41,7 +41,7 @@ const LOOKS: [(&str, &[&str]); 10] = [
     ("sysctls", &SETTINGS),
 ];
 /// Of /proc/sys/net every process sees its own namespace's.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "grep",
     "-rs",
     "--include=forwarding",
@@ -50,7 +50,8 @@ const SETTINGS: [&str; 10] = [
     "--include=accept_ra",
     "--include=accept_dad",
     "--include=disable_ipv6",
-    "",
+    ".",
+    "/proc/sys/net/ipv4/conf",
     "/proc/sys/net/ipv6/conf",
 ];
 /// What is asked where the bridges are.
@@ -77,9 +78,8 @@ pub fn state(sandbox: &Sandbox) -> Result<(), Gone> {
     for (file, words) in LOOKS.iter().chain(&BRIDGES) {
         let everywhere = *file != "bridges";
         for node in nodes.iter().filter(|node| everywhere || *node == GLOBAL) {
-            let words: Vec<&str> = words.iter().map(|word| if word.is_empty() { "/proc/sys/net/ipv4/conf" } else { word }).collect();
             asked.push((folder.join("nodes").join(node).join(format!("{file}.txt")), words.iter().map(|word| word.to_string()).collect()));
-            programs.push(sandbox.program(node, &words));
+            programs.push(sandbox.program(node, words));
         }
     }
     let outputs = within(sandbox, programs)?;

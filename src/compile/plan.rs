@@ -1,8 +1,9 @@
 //! What is done, in which order, to wire a checked lab.
 //!
 //! The order matters: settings before links (duplicate address detection is read when a link comes
-//! up), but those of a single link right behind it, links with their peers created in place (moving one costs fifteen times as much), addresses
-//! before routes, everything before the services.
+//! up), but those of a single link right after it; links with their peers created in place (moving one
+//! costs fifteen times as much); addresses before routes; bridges up when all nodes have their addresses,
+//! because until then each link that comes up would tell all the others of itself; everything before the services.
 
 use crate::topology::model::*;
 
@@ -17,8 +18,11 @@ pub enum Action {
     Links(Vec<Vec<String>>),
     /// Run these `ip` commands, which make VLANs, in this namespace.
     Vlans(Handle, Vec<Vec<String>>),
-    /// Run the `ip` commands of [`Plan::addresses`] for this namespace.
-    Addresses(Handle),
+    /// Bring the bridges up by these `ip` commands.
+    Bridges(Vec<Vec<String>>),
+    /// Run these `ip` commands, which give the namespace its addresses and routes. They are run once more after
+    /// a link was down.
+    Addresses(Handle, Vec<Vec<String>>),
     /// Load an nftables ruleset.
     Rules(Handle, String),
 }
@@ -28,9 +32,6 @@ pub enum Action {
 pub struct Plan {
     /// In this order.
     pub actions: Vec<Action>,
-    /// For each namespace the `ip` commands that give it its addresses and routes. They are run once
-    /// more after a link was down.
-    pub addresses: Vec<(Handle, Vec<Vec<String>>)>,
     /// The bridges' ends of all cables, which a test may have pulled.
     pub ports: Vec<String>,
 }
@@ -56,11 +57,16 @@ pub fn plan(lab: &Topology) -> Plan {
     let of_links = lab.nodes.iter().map(|node| (node, settings(node, true))).filter(|(_, settings)| !settings.is_empty());
     actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.handle.clone(), settings)));
 
-    let mut addresses = vec![(global, own_addresses(lab, declared))];
-    addresses.extend(hosts.iter().map(|node| (node.handle.clone(), host_addresses(node))));
-    actions.extend(addresses.iter().map(|(handle, _)| Action::Addresses(handle.clone())));
+    actions.extend(hosts.iter().map(|node| Action::Addresses(node.handle.clone(), host_addresses(node))));
+    if !lab.bridges.is_empty() {
+        actions.push(Action::Bridges(lab.bridges.iter().map(|bridge| up(&bridge.name)).collect()));
+    }
+    let own = own_addresses(lab, declared);
+    if !own.is_empty() {
+        actions.push(Action::Addresses(global, own));
+    }
     actions.extend(lab.nodes.iter().filter_map(|node| Some(Action::Rules(node.handle.clone(), node.nft.clone()?))));
-    Plan { actions, addresses, ports: lab.ports().map(|port| port.name.into()).collect() }
+    Plan { actions, ports: lab.ports().map(|port| port.name.into()).collect() }
 }
 
 /// Settings that a new namespace would otherwise take from the host, so that a lab is the same
@@ -116,7 +122,7 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
     for bridge in &lab.bridges {
         // Without a querier, snooping only loses multicast: this is a plain switch.
         let details = details(bridge.mtu, bridge.mac.as_deref());
-        lines.push(words(&format!("link add name {}{details} up type bridge mcast_snooping 0", bridge.name)));
+        lines.push(words(&format!("link add name {}{details} type bridge mcast_snooping 0", bridge.name)));
     }
     for (index, node) in lab.nodes.iter().enumerate() {
         for link in &node.links {
@@ -166,9 +172,9 @@ fn own_addresses(lab: &Topology, declared: Option<&Node>) -> Vec<Vec<String>> {
 fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     if node.handle.0 != GLOBAL {
-        lines.push(words("link set dev lo up"));
+        lines.push(up("lo"));
     }
-    lines.extend(node.interfaces().map(|name| words(&format!("link set dev {name} up"))));
+    lines.extend(node.interfaces().map(up));
     for link in &node.links {
         lines.extend(link.addresses.iter().map(|a| address(a, &link.name)));
         for vlan in &link.vlans {
@@ -177,6 +183,11 @@ fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     }
     lines.extend(node.routes.iter().map(route));
     lines
+}
+
+/// The `ip` command that brings `link` up.
+pub fn up(link: &str) -> Vec<String> {
+    words(&format!("link set dev {link} up"))
 }
 
 fn address(address: &ipnet::IpNet, link: &str) -> Vec<String> {

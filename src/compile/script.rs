@@ -3,7 +3,7 @@
 //! The program is the contract with every host: the same bytes run here, over ssh, in a virtual
 //! machine and by hand (`labrun script relay | sudo bash`).
 
-use crate::compile::plan::{Action, Plan, plan};
+use crate::compile::plan::{self, Action, Plan, plan};
 use crate::lab::model::Lab;
 use crate::quote::{command, ip_line, pattern, shell};
 use crate::steps::Client;
@@ -24,6 +24,9 @@ pub const RUNTIME: [(&str, &str); 7] = [
     ("main.sh", include_str!("../../scripts/main.sh")),
 ];
 
+/// How a program that is read from a pipe keeps its text.
+const PIPE: &str = include_str!("../../scripts/pipe.sh");
+
 /// Compiles `lab`, with `client` for the `dhcp` steps that don't name one.
 pub fn compile(lab: &Lab, client: Client) -> String {
     let data = data(lab, client);
@@ -38,7 +41,8 @@ pub fn runtime() -> String {
 
 fn assemble(title: &str, data: &str) -> String {
     let mut text = format!(
-        "#!/usr/bin/env bash\n# {title}.\n# Run it as root to bring the lab up; `bash FILE status|clean` for the rest (see main.sh below).\nset -u\n"
+        "#!/usr/bin/env bash\n# shellcheck disable=SC2016 # expanded by the eval\nPIPE={}\neval \"$PIPE\"\n# {title}.\n# Run it as root to bring the lab up; `bash FILE status|clean` for the rest (see main.sh below).\nset -u\n",
+        shell(PIPE.trim_end())
     );
     for (name, source) in RUNTIME {
         let _ = write!(text, "\n# ---- {name}\n\n{}", source.trim_start());
@@ -132,51 +136,75 @@ fn handles(text: &mut String, lab: &Lab) {
 }
 
 fn topology(text: &mut String, plan: &Plan) {
-    let mut lines = vec!["local addresses".to_string()];
-    for action in &plan.actions {
-        lines.push(match action {
-            Action::Nodes(handles) => format!("nodes {} || return", command(&handles.iter().map(|h| &h.0).collect::<Vec<_>>())),
-            Action::Sysctls(node, settings) => {
-                let words: Vec<&String> = settings.iter().flat_map(|(k, v)| [k, v]).collect();
-                format!("sysctls {} {} || return", shell(&node.0), command(&words))
-            }
-            Action::Links(commands) => format!("batch global links {} || return", shell(&batch(commands))),
-            Action::Vlans(node, commands) => format!("batch {} VLANs {} || return", shell(&node.0), shell(&batch(commands))),
-            Action::Addresses(node) => {
-                let node = shell(&node.0);
-                format!("lab_addresses {node} && batch {node} addresses \"$addresses\" || return")
-            }
-            Action::Rules(node, rules) => format!("rules {} {} || return", shell(&node.0), shell(rules)),
-        });
-    }
-    function(text, "lab_topology", &lines);
-    let mut lines = vec!["case $1 in".to_string()];
-    for (node, commands) in &plan.addresses {
-        lines.push(format!("  {}) addresses={} ;;", pattern(&node.0), shell(&batch(commands))));
-    }
-    lines.push("esac".into());
-    function(text, "lab_addresses", &lines);
+    function(text, "lab_network", &[format!("network={}", shell(&network(&plan.actions)))]);
+    let rules = plan.actions.iter().filter_map(|action| match action {
+        Action::Rules(node, rules) => Some(format!("rules {} {} || return", shell(&node.0), shell(rules))),
+        _ => None,
+    });
+    function(text, "lab_rules", &rules.collect::<Vec<_>>());
 }
 
 /// What the agent must know of `lab`, whose steps run in `folder`.
 pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
     let plan = plan(&lab.topology);
-    let up: Vec<Vec<String>> = plan.ports.iter().map(|port| ["link", "set", "dev", port, "up"].map(String::from).to_vec()).collect();
-    let subject = lab.topology.subject.as_ref();
+    let up: Vec<Vec<String>> = plan.ports.iter().map(|port| plan::up(port)).collect();
+    let topology = &lab.topology;
     Layout {
         lab: lab.name.clone(),
-        services: lab.topology.services.clone(),
-        addresses: plan.addresses.iter().map(|(node, commands)| (node.clone(), batch(commands))).collect(),
-        ports: batch(&up),
+        services: topology.services.clone(),
+        addresses: plan.actions.iter().filter_map(addresses).collect(),
+        ports: lines(&up).join("\n"),
         captured: captured_nodes(lab).iter().map(|node| node.handle.clone()).collect(),
         commands: commands(lab, client, true),
-        subject: subject.map(|s| (s.program.clone(), s.stand_in.as_ref().map_or(String::new(), |(program, _)| program.clone()))),
+        subject: topology
+            .subject
+            .as_ref()
+            .map(|s| (s.program.clone(), s.stand_in.as_ref().map_or(String::new(), |(program, _)| program.clone()))),
         folder: folder.into(),
     }
 }
 
-fn batch(commands: &[Vec<String>]) -> String {
-    commands.iter().map(|words| ip_line(words)).collect::<Vec<_>>().join("\n")
+/// What makes the network, in the lines that `labrun _net` and scripts/topology.sh understand.
+fn network(actions: &[Action]) -> String {
+    /// What lines are for, in which namespaces, and the lines.
+    type Section<'a> = (&'a str, Vec<&'a str>, Vec<String>);
+    let mut sections: Vec<Section> = Vec::new();
+    for action in actions {
+        let (what, place, lines) = match action {
+            Action::Nodes(handles) => {
+                let add = handles.iter().map(|handle| format!("netns add {}", handle.0));
+                ("namespaces", GLOBAL, std::iter::once("link set dev lo up".to_string()).chain(add).collect())
+            }
+            Action::Sysctls(node, settings) => {
+                ("settings", node.0.as_str(), settings.iter().map(|(key, value)| format!("sysctl {key} {value}")).collect())
+            }
+            Action::Links(commands) => ("links", GLOBAL, lines(commands)),
+            Action::Vlans(node, commands) => ("VLANs", node.0.as_str(), lines(commands)),
+            Action::Addresses(node, commands) => ("addresses", node.0.as_str(), lines(commands)),
+            Action::Bridges(commands) => ("bridges", GLOBAL, lines(commands)),
+            Action::Rules(..) => continue,
+        };
+        // Most nodes have the same settings, which a large lab should not repeat.
+        let same = |section: &&mut Section| section.0 == what && section.2 == lines;
+        match sections.iter_mut().rev().take_while(|section| section.0 == "settings").find(same) {
+            Some(section) => section.1.push(place),
+            None => sections.push((what, vec![place], lines)),
+        }
+    }
+    let sections = sections.iter().map(|(what, places, lines)| format!("[{what} of {}]\n{}", places.join(" "), lines.join("\n")));
+    sections.collect::<Vec<_>>().join("\n")
+}
+
+/// The namespace and the text of an action that gives addresses.
+fn addresses(action: &Action) -> Option<(Handle, String)> {
+    match action {
+        Action::Addresses(node, commands) => Some((node.clone(), lines(commands).join("\n"))),
+        _ => None,
+    }
+}
+
+fn lines(commands: &[Vec<String>]) -> Vec<String> {
+    commands.iter().map(|words| ip_line(words)).collect()
 }
 
 fn services(text: &mut String, lab: &Lab) {

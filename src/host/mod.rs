@@ -25,9 +25,9 @@ use crate::process;
 use anyhow::Result;
 use std::path::Path;
 
-/// Reads the script from its standard input, then becomes it. `head -c` takes exactly as much, so
-/// that the requests behind the script stay in the pipe.
-const BOOTSTRAP: &str = r#"script=$(head -c "$1") && shift && eval "$script""#;
+/// Reads the script from its standard input, then becomes it, and lets it know its text. `head -c` takes
+/// exactly as much, so that the requests after the script stay in the pipe.
+const BOOTSTRAP: &str = r#"LAB_PROGRAM=$(head -c "$1") && shift && eval "$LAB_PROGRAM""#;
 
 /// Where labs run.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! knows it. What rules and ladders make of packets they find out from the table.
 
 mod arp;
+#[cfg(feature = "cli")]
 pub mod bpf;
 pub mod bytes;
 pub mod capture;

@@ -42,6 +42,8 @@ pub struct Session<'a> {
     pub(crate) tell: &'a dyn Fn(RunEvent),
     pub(crate) instance: String,
     subject: Option<SubjectInfo>,
+    /// Whether an agent serves the lab once it is up.
+    served: bool,
     /// Lines about services that failed, collected until somebody asks.
     pub(crate) trouble: Vec<String>,
     /// Why nothing can be captured.
@@ -70,6 +72,7 @@ impl<'a> Session<'a> {
             tell,
             instance,
             subject: None,
+            served: verb == "session",
             trouble: Vec::new(),
             gathered: Gathered::default(),
             no_capture: None,
@@ -96,7 +99,9 @@ impl<'a> Session<'a> {
                 Some(Event::Ready { instance }) => {
                     let services = self.lab.topology.services.len();
                     (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services, reused: false });
-                    self.greet();
+                    if self.served {
+                        self.greet();
+                    }
                     return Ok(());
                 }
                 Some(Event::Reused { instance }) => {
@@ -111,7 +116,9 @@ impl<'a> Session<'a> {
                     if self.lab.topology.subject.is_some() {
                         self.script();
                     }
-                    self.greet();
+                    if self.served {
+                        self.greet();
+                    }
                     return Ok(());
                 }
                 Some(Event::Missing(one)) => missing.push(one),

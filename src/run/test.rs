@@ -24,7 +24,7 @@ impl Session<'_> {
         self.gathered = Gathered::default();
         self.begin(test);
         for (index, step) in test.steps.iter().enumerate() {
-            match self.step(index, step) {
+            match self.step(test, index, step) {
                 Ok(Ok(detail)) if step.kind.is_telling() => result.detail = detail,
                 Ok(Ok(_)) => {}
                 Ok(Err(lines)) => {
@@ -124,14 +124,14 @@ impl Session<'_> {
     }
 
     /// Tries `step` until it holds or its patience is over.
-    fn step(&mut self, index: usize, step: &Step) -> Result<Verdict, Gone> {
+    fn step(&mut self, test: &Test, index: usize, step: &Step) -> Result<Verdict, Gone> {
         let kind = step.kind.with_client(self.options.client);
         let patience = kind.patience();
         let deadline = patience.and_then(|p| p.within).map(|within| Instant::now() + within);
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let seen = self.attempt(index, &kind)?;
+            let seen = self.attempt(test, index, &kind)?;
             let verdict = kind.judge(&seen);
             let every = patience.map_or(Duration::ZERO, |p| p.every);
             match (verdict, deadline) {
@@ -146,7 +146,7 @@ impl Session<'_> {
         }
     }
 
-    fn attempt(&mut self, index: usize, step: &StepKind) -> Result<StepOutput, Gone> {
+    fn attempt(&mut self, test: &Test, index: usize, step: &StepKind) -> Result<StepOutput, Gone> {
         self.process.ask(&Request::Step { step: Box::new(step.clone()) });
         // The agent bounds a step; one that goes on for much longer is not what it bounds.
         let deadline = Instant::now() + step.limit() + GRACE;
@@ -160,7 +160,7 @@ impl Session<'_> {
                     let seen = StepOutput { exit, stdout, stderr, lease: text(Stream::Lease), addresses: text(Stream::Addresses) };
                     if self.options.verbose {
                         for line in seen.stdout.lines().chain(seen.stderr.lines()) {
-                            self.log(step.name(), line);
+                            self.log(&test.short, line);
                         }
                     }
                     self.gathered.step(index, step.name(), &seen);

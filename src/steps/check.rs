@@ -1,4 +1,4 @@
-//! Checking the steps of a test against the topology of their lab.
+//! What a step refers to, looked up in the topology of its lab.
 
 use crate::topology::model::{GLOBAL, Handle, Node, Service, Topology};
 use crate::yaml::problem::{At, Problems};

@@ -51,7 +51,7 @@ fn settings_come_before_links_links_before_addresses_addresses_before_rules() {
         let nodes = places(&actions, |a| matches!(a, Action::Nodes(_)));
         let settings = places(&actions, |a| matches!(a, Action::Sysctls(..)));
         let links = places(&actions, |a| matches!(a, Action::Links(_)));
-        let addresses = places(&actions, |a| matches!(a, Action::Addresses(_)));
+        let addresses = places(&actions, |a| matches!(a, Action::Addresses(..)));
         let rules = places(&actions, |a| matches!(a, Action::Rules(..)));
         assert_eq!((nodes.as_slice(), links.len()), (&[0][..], 1), "{name}");
         assert!(settings.last() < links.first() && links.last() < addresses.first(), "{name}: {actions:#?}");
