@@ -1,13 +1,6 @@
 //! labrun builds network-service test labs from namespaces, runs real daemons and real clients in
-//! them, and leaves nothing behind.
-//!
-//! ```text
-//! arguments ─► lab file ─► checked lab ─► plan ─► script ─► host ─► events ─► evidence ─► report
-//!    cli       lab/file     lab/model     plan    script    host    event   run, evidence  report
-//! ```
-//!
-//! Everything left of the host is pure. The script is the contract: the same bytes run wherever
-//! there is a Linux with bash, with or without labrun.
+//! them, and leaves nothing behind. ARCHITECTURE.md says what each module is for and how they stand
+//! on each other.
 
 // Without the feature `cli` this is what the agent is made of, and depends on little.
 
@@ -24,7 +17,7 @@ pub mod compile;
 pub mod error;
 #[cfg(feature = "cli")]
 pub mod event;
-pub mod fs;
+mod fs;
 #[cfg(feature = "cli")]
 pub mod graph;
 #[cfg(feature = "cli")]
@@ -34,7 +27,7 @@ pub mod interrupt;
 #[cfg(feature = "cli")]
 pub mod lab;
 pub mod packet;
-pub mod process;
+mod process;
 #[cfg(feature = "cli")]
 pub mod quote;
 pub mod record;
@@ -45,7 +38,7 @@ pub mod rules;
 #[cfg(feature = "cli")]
 pub mod run;
 #[cfg(target_os = "linux")]
-pub mod sandbox;
+mod sandbox;
 #[cfg(feature = "cli")]
 pub mod steps;
 #[cfg(feature = "cli")]

@@ -15,9 +15,9 @@ pub mod net;
 #[cfg(target_os = "linux")]
 mod pipe;
 #[cfg(target_os = "linux")]
-pub mod ring;
+mod ring;
 #[cfg(target_os = "linux")]
-pub mod ring_frame;
+mod ring_frame;
 #[cfg(target_os = "linux")]
 mod session;
 #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 
 pub mod ladder;
 mod ladder_svg;
-pub mod ladder_text;
+mod ladder_text;
 
 use crate::packet::capture::Capture;
 use ladder::{Extent, Ladder};

@@ -1,5 +1,5 @@
 //! From a checked lab to the bash program that brings it up.
 
-pub mod needs;
+pub(crate) mod needs;
 pub mod plan;
 pub mod script;

@@ -22,8 +22,7 @@ const COMPILERS: [(&str, &str); 5] =
     [("go", "golang-go"), ("cargo", "cargo"), ("make", "build-essential"), ("gcc", "build-essential"), ("cc", "build-essential")];
 
 /// What `labs` need of the machine, as the words of vm/prepare.sh. `builds` are the commands that build programs
-/// under test there; the stand-in of a lab is needed unless its program is among `given`. A labrun for
-/// another `os` cannot capture packets there itself.
+/// under test there; the stand-in of a lab is needed unless its program is among `given`.
 pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds: &[&str]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut add = |word: String| {

@@ -27,7 +27,6 @@ pub struct Picture {
 /// A node.
 #[derive(Debug, Default)]
 pub struct Host {
-    /// Its name.
     pub name: String,
     /// The program under test, if it runs here.
     pub subject: Option<String>,
@@ -35,14 +34,12 @@ pub struct Host {
     pub tags: Vec<&'static str>,
     /// Its interfaces.
     pub links: Vec<Socket>,
-    /// Its services.
     pub services: Vec<Daemon>,
 }
 
 /// An interface.
 #[derive(Debug)]
 pub struct Socket {
-    /// Its name.
     pub name: String,
     /// Its addresses, and those of VLANs on it with their numbers.
     pub addresses: Vec<String>,
@@ -55,7 +52,6 @@ pub struct Socket {
 /// A service.
 #[derive(Debug)]
 pub struct Daemon {
-    /// Its name.
     pub name: String,
     /// Where it listens, as far as the lab file says: `udp 67, 547`.
     pub listens: String,

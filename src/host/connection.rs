@@ -108,9 +108,7 @@ impl Stream {
 /// What is said: by the script, or by the agent that has its pipes meanwhile.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
-    /// By the script.
     Script(Event),
-    /// By the agent.
     Agent(message::Event),
 }
 

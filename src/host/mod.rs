@@ -6,11 +6,11 @@
 
 mod connection;
 mod kind;
-pub mod lima;
-pub mod native;
-pub mod remote;
-pub mod ssh;
-pub mod transfer;
+pub(crate) mod lima;
+mod native;
+mod remote;
+mod ssh;
+pub(crate) mod transfer;
 
 pub use connection::{FOREVER, Process, Requests, Said, Stream};
 pub use kind::HostKind;

@@ -53,7 +53,6 @@ impl Machine {
 /// A machine in use.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// Which.
     pub machine: Machine,
     /// What is wrong with the connection, noted by whoever first saw it.
     trouble: Arc<OnceLock<String>>,

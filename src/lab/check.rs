@@ -3,11 +3,10 @@
 
 use crate::lab::file;
 use crate::lab::file::TestFile;
-use crate::lab::model::{Lab, Test};
+use crate::lab::model::{Lab, Step, Test};
 use crate::rules::check as rules;
 use crate::rules::inside::inside;
 use crate::steps::check::Checker;
-use crate::steps::model::Step;
 use crate::topology::check as topology;
 use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;

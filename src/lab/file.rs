@@ -1,13 +1,13 @@
 //! The lab file as it is written, put together from its parts.
 
 use crate::rules::file::{RuleFile, rule};
-use crate::steps::{self, StepFile};
+use crate::steps;
+use crate::steps::StepFile;
 use crate::topology::file as topology;
 use crate::topology::file::TopologyFile;
 use crate::yaml::decode::Reader;
 use crate::yaml::problem::At;
 
-/// A lab file.
 #[derive(Debug, Default)]
 pub struct LabFile {
     /// Its name.
@@ -16,7 +16,6 @@ pub struct LabFile {
     pub about: String,
     /// What it is wired from.
     pub topology: TopologyFile,
-    /// Tests.
     pub tests: Vec<TestFile>,
 }
 

@@ -44,7 +44,6 @@ pub struct Labs {
 /// A lab and the indices of its tests that were chosen.
 #[derive(Clone, Debug)]
 pub struct Chosen<'a> {
-    /// The lab.
     pub lab: &'a Lab,
     /// In the file's order.
     pub tests: Vec<usize>,

@@ -1,7 +1,7 @@
 //! Labs: the file as a whole, put together from topology, steps and rules, and which labs there are.
 
 pub mod check;
-pub mod file;
+mod file;
 pub mod find;
 pub mod model;
-pub mod repository;
+pub(crate) mod repository;

@@ -1,13 +1,12 @@
 //! A checked lab: everything resolved, nothing that could still be wrong in the file.
 
 use crate::rules::model::Rule;
-use crate::steps::model::Step;
+use crate::steps::StepKind;
 use crate::topology::model::Topology;
 
 /// A lab that can be run.
 #[derive(Clone, Debug)]
 pub struct Lab {
-    /// Its name.
     pub name: String,
     /// A sentence about it.
     pub about: String,
@@ -17,11 +16,9 @@ pub struct Lab {
     pub source: String,
     /// What it is wired from and what runs in it.
     pub topology: Topology,
-    /// Its tests.
     pub tests: Vec<Test>,
 }
 
-/// A test.
 #[derive(Clone, Debug)]
 pub struct Test {
     /// LAB-NAME.
@@ -33,8 +30,16 @@ pub struct Test {
     /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that its path
     /// rules need among them.
     pub capture: Vec<String>,
-    /// Its steps.
     pub steps: Vec<Step>,
     /// Which way its packets must have gone.
     pub path: Vec<Rule>,
+}
+
+/// A step and where it stands.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Line of the lab file.
+    pub line: u64,
+    /// What it does.
+    pub kind: StepKind,
 }

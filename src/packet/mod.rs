@@ -16,7 +16,7 @@ mod headers;
 mod icmp;
 mod icmp6;
 mod ip;
-pub mod pcap;
+pub(crate) mod pcap;
 pub mod pcapng;
 pub mod protocol;
 pub mod server_id;

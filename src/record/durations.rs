@@ -19,7 +19,6 @@ pub struct Durations {
     /// The set-up of labs.
     #[serde(default)]
     pub labs: BTreeMap<String, u64>,
-    /// Tests.
     #[serde(default)]
     pub tests: BTreeMap<String, u64>,
 }

@@ -14,7 +14,6 @@ pub enum RunEvent {
     Building {
         /// Its name.
         program: String,
-        /// Its repository.
         repository: String,
     },
     /// It was built, or an earlier build of the same content found.
@@ -31,21 +30,18 @@ pub enum RunEvent {
     },
     /// Which program a lab tests.
     Subject {
-        /// The lab.
         lab: String,
         /// The program.
         subject: SubjectInfo,
     },
     /// A lab is being set up.
     Setup {
-        /// The instance.
         instance: String,
         /// Whether it was up, made from something else.
         again: bool,
     },
     /// A lab is up.
     Ready {
-        /// The instance.
         instance: String,
         /// How long it took.
         #[serde(serialize_with = "milliseconds", rename = "ms")]
@@ -57,7 +53,6 @@ pub enum RunEvent {
     },
     /// A lab could not be set up.
     SetupFailed {
-        /// The instance.
         instance: String,
         /// What went wrong: the service, its exit status, its last lines.
         lines: Vec<String>,
@@ -70,13 +65,9 @@ pub enum RunEvent {
     /// A test ended.
     Result(Box<TestResult>),
     /// A lab is down and nothing is left of it.
-    Cleaned {
-        /// The instance.
-        instance: String,
-    },
+    Cleaned { instance: String },
     /// A lab was left up.
     Kept {
-        /// The instance.
         instance: String,
         /// A node to enter.
         node: String,
@@ -86,11 +77,9 @@ pub enum RunEvent {
     },
     /// A line of a service's or client's output, with -v.
     Log {
-        /// The lab.
         lab: String,
         /// The service, or the step's stream.
         source: String,
-        /// The line.
         line: String,
     },
     /// A report was written.
@@ -101,10 +90,7 @@ pub enum RunEvent {
         path: String,
     },
     /// Something worth knowing.
-    Note {
-        /// What.
-        text: String,
-    },
+    Note { text: String },
     /// The run is over.
     Summary {
         /// Tests that passed.

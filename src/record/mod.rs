@@ -1,10 +1,10 @@
 //! What a run was, and what happens while it goes.
 
-pub mod artifacts;
+pub(crate) mod artifacts;
 pub mod durations;
-pub mod event;
-pub mod partition;
-pub mod recorder;
+pub(crate) mod event;
+pub(crate) mod partition;
+pub(crate) mod recorder;
 pub mod result;
 pub mod run;
 

@@ -69,7 +69,6 @@ impl From<Part> for String {
 /// A test to place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// Its lab.
     pub lab: String,
     /// Its name.
     pub test: String,

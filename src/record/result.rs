@@ -32,12 +32,10 @@ pub struct SubjectInfo {
     pub path: String,
 }
 
-/// The result of one test.
 #[derive(Clone, Debug, Serialize)]
 pub struct TestResult {
     /// LAB-NAME.
     pub test: String,
-    /// Its lab.
     pub lab: String,
     /// How it ended.
     pub outcome: Outcome,

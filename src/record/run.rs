@@ -34,16 +34,13 @@ pub struct Run {
     pub missing: Vec<Part>,
     /// How many tests ended how.
     pub totals: Totals,
-    /// The labs.
     pub labs: Vec<LabRun>,
-    /// The tests.
     pub tests: Vec<TestRun>,
 }
 
 /// A part of a divided run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parted {
-    /// Which.
     pub part: Part,
     /// Names the division: parts of one run have the same.
     pub plan: String,
@@ -62,10 +59,8 @@ pub struct Totals {
     pub skipped: usize,
 }
 
-/// A lab of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabRun {
-    /// Its name.
     pub name: String,
     /// A sentence about it.
     pub about: String,
@@ -109,12 +104,10 @@ pub enum SetupState {
     Failed,
 }
 
-/// A test of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestRun {
     /// LAB-NAME.
     pub test: String,
-    /// Its lab.
     pub lab: String,
     /// A sentence about it.
     pub about: String,
@@ -147,7 +140,6 @@ pub struct TestRun {
 /// What a program printed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
-    /// Whose it is.
     pub name: String,
     /// Its end.
     pub text: String,

@@ -24,7 +24,6 @@ pub enum Kind {
 /// What `--report` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A file.
     File(Kind, PathBuf),
     /// Groups, annotations and the step summary of GitHub Actions.
     GitHub,

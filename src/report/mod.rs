@@ -1,15 +1,15 @@
 //! What a run tells the outside: lines as it goes, and reports at its end.
 
-pub mod artifacts;
+pub(crate) mod artifacts;
 mod closing;
-pub mod deliver;
+pub(crate) mod deliver;
 pub mod files;
 pub mod github;
 pub mod html;
 mod json;
 pub mod junit;
 pub mod merge;
-pub(crate) mod plain;
+mod plain;
 mod reporter;
 pub mod summary;
 mod terminal;

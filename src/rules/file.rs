@@ -9,8 +9,6 @@ use crate::yaml::tree::{Place, Value};
 pub struct RuleFile {
     /// Where it begins.
     pub place: Place,
-    /// Its path.
-    pub path: String,
     /// The packets it is about, in words.
     pub packet: Option<At<String>>,
     /// A tcpdump expression for them.
@@ -51,7 +49,6 @@ pub fn rule(reader: Reader) -> RuleFile {
     }
     RuleFile {
         place: reader.place(),
-        path: fields.path.clone(),
         packet: fields.get("packet", |r| r.at(r.text())),
         filter: fields.get("filter", |r| r.at(r.text())),
         at: fields.get("at", locations),

@@ -1,13 +1,13 @@
 //! Which way the packets of a test must have gone.
 
-pub mod check;
+pub(crate) mod check;
 mod explain;
 mod fields;
-pub mod file;
-pub mod inside;
+pub(crate) mod file;
+pub(crate) mod inside;
 pub mod judge;
 pub mod kind;
-pub mod model;
+pub(crate) mod model;
 mod observations;
 mod trace;
 mod value;

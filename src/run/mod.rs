@@ -1,10 +1,10 @@
 //! Running a lab: the session with the runtime, and the judging of what it saw.
 
 mod capture;
-pub mod describe;
-pub mod gather;
-pub mod options;
+pub(crate) mod describe;
+mod gather;
+pub(crate) mod options;
 pub mod path;
-pub mod session;
-pub mod subject;
+pub(crate) mod session;
+pub(crate) mod subject;
 mod test;

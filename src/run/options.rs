@@ -10,7 +10,6 @@ use std::path::PathBuf;
 /// How labs are run, the same for all labs of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where.
     pub host: Host,
     /// What a command must say, behind a blank, to mean that host.
     pub at: String,

@@ -2,13 +2,13 @@
 
 use crate::agent::message::{Event, Request, Stream};
 use crate::interrupt;
+use crate::lab::model::Step;
 use crate::lab::model::Test;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::run::gather::Gathered;
 use crate::run::path::path;
 use crate::run::session::Session;
-use crate::steps::model::Step;
 use crate::steps::{StepKind, StepOutput, Verdict};
 use crate::text::count;
 use std::collections::BTreeMap;

@@ -3,11 +3,11 @@
 use crate::topology::model::{GLOBAL, Handle, Node, Service, Topology};
 use crate::yaml::problem::{At, Problems};
 
-/// Checks steps against the topology that they run in.
+/// What a step refers to, looked up in the lab.
 pub struct Checker<'a> {
-    /// What is wrong.
+    /// The mistakes found so far.
     pub problems: &'a Problems,
-    /// Where they run.
+    /// The lab, but for its tests.
     pub topology: &'a Topology,
 }
 
@@ -28,7 +28,7 @@ impl Checker<'_> {
 
     /// The node called `name`.
     pub fn find_node(&self, name: &str) -> Option<&Node> {
-        self.topology.nodes.iter().find(|node| node.name == name)
+        self.topology.node(name)
     }
 
     /// The service that `name` means.

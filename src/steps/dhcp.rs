@@ -7,7 +7,8 @@ use super::lease::Lease;
 use super::output::with_output;
 use super::{Kind, StepOutput, Verdict, name};
 use crate::packet::bytes::hex;
-use crate::packet::server_id::{self, ServerId};
+use crate::packet::server_id;
+use crate::packet::server_id::ServerId;
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::Handle;

@@ -2,12 +2,11 @@
 //! must hold for it there, how it runs in the sandbox, how that is judged, and its words. [`kinds`] lists
 //! them all.
 
-pub mod check;
+pub(crate) mod check;
 mod client;
 mod dhcp;
 pub mod lease;
 mod link;
-pub mod model;
 mod output;
 mod patience;
 mod ping;
@@ -24,6 +23,7 @@ pub use patience::Patience;
 use crate::sandbox::{Gone, Sandbox};
 use crate::text::quoted;
 use crate::yaml::decode::{Fields, Reader};
+use crate::yaml::problem::At;
 use crate::yaml::tree::Value;
 use check::Checker;
 use serde::{Deserialize, Serialize};
@@ -66,13 +66,13 @@ macro_rules! kinds {
         #[derive(Clone, Debug, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum StepKind {
-            $(#[allow(missing_docs)] $kind($file::$type),)*
+            $($kind($file::$type),)*
         }
 
         /// A step as it stands in the lab file.
         #[derive(Debug)]
         pub enum StepFile {
-            $(#[allow(missing_docs)] $kind(<$file::$type as Kind>::File),)*
+            $($kind(<$file::$type as Kind>::File),)*
         }
 
         /// The fields that tell the kinds apart.
@@ -188,7 +188,7 @@ pub(crate) fn read(reader: Reader) -> Option<StepFile> {
 }
 
 /// The one of `actions` that is there, and what it is to be done to.
-fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(&'n str, crate::yaml::problem::At<String>)> {
+fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(&'n str, At<String>)> {
     match fields.present(actions).as_slice() {
         [one] => fields.get(one, |r| (*one, r.at(r.text()))),
         _ => {
@@ -199,6 +199,6 @@ fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(
 }
 
 /// A field that must be there and names something.
-fn name(fields: &Fields, field: &str) -> crate::yaml::problem::At<String> {
+fn name(fields: &Fields, field: &str) -> At<String> {
     fields.need(field, |r| r.at(r.text())).unwrap_or_default()
 }

@@ -85,13 +85,11 @@ pub struct LinkFile {
     pub port: Option<At<String>>,
     /// `NODE/LINK` at the other end.
     pub peer: Option<At<String>>,
-    /// Its addresses.
     pub addresses: Vec<At<Option<IpNet>>>,
     /// In bytes.
     pub mtu: Option<i64>,
     /// Hardware address.
     pub mac: Option<At<String>>,
-    /// VLANs on it.
     pub vlans: Vec<VlanFile>,
 }
 
@@ -106,7 +104,6 @@ pub struct RouteFile {
     pub dev: Option<At<String>>,
     /// Preferred source address.
     pub src: Option<At<Option<IpAddr>>>,
-    /// Metric.
     pub metric: Option<i64>,
 }
 

@@ -13,7 +13,6 @@ use std::time::Duration;
 pub struct ServiceFile {
     /// Its name, unique in the lab.
     pub name: At<String>,
-    /// How it runs.
     pub run: RunFile,
     /// How the packaged daemon runs that takes the subject's place.
     pub stand_in: Option<RunFile>,
@@ -28,7 +27,6 @@ pub struct RunFile {
     pub command: At<String>,
     /// Files, by path, written before it starts.
     pub files: Vec<(At<String>, String)>,
-    /// Environment.
     pub environment: Vec<(At<String>, String)>,
     /// When it is ready.
     pub ready: ReadyFile,
@@ -37,7 +35,6 @@ pub struct RunFile {
 /// `ready`: all of the conditions must hold.
 #[derive(Debug, Default)]
 pub struct ReadyFile {
-    /// The conditions.
     pub conditions: Vec<At<Condition>>,
     /// How long they may take.
     pub within: Option<Duration>,

@@ -8,16 +8,13 @@ use crate::topology::model::{End, GLOBAL, Link, Node, Topology};
 pub struct Port<'a> {
     /// Its interface name.
     pub name: &'a str,
-    /// The bridge.
     pub bridge: &'a str,
     /// The node at the other end.
     pub node: &'a Node,
-    /// The link there.
     pub link: &'a Link,
 }
 
 impl Topology {
-    /// The node of this name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)
     }

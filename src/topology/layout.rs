@@ -9,7 +9,6 @@ use std::path::PathBuf;
 pub struct Layout {
     /// Its name.
     pub lab: String,
-    /// Its services.
     pub services: Vec<Service>,
     /// For each network namespace the `ip -batch` text that gives it its addresses and routes.
     pub addresses: Vec<(Handle, String)>,

@@ -82,7 +82,6 @@ pub struct Link {
     pub name: String,
     /// What the cable leads to.
     pub end: End,
-    /// Its addresses.
     pub addresses: Vec<IpNet>,
     /// In bytes.
     pub mtu: Option<i64>,
@@ -99,7 +98,6 @@ pub struct Vlan {
     pub id: u16,
     /// Interface name: that of the link, a dot, the number.
     pub name: String,
-    /// Its addresses.
     pub addresses: Vec<IpNet>,
 }
 
@@ -115,7 +113,6 @@ impl Node {
 pub enum End {
     /// A port of a bridge.
     Port {
-        /// The bridge.
         bridge: String,
         /// The port's interface name.
         port: String,
@@ -124,7 +121,6 @@ pub enum End {
     Peer {
         /// Index of that node.
         node: usize,
-        /// Its link.
         link: String,
     },
 }
@@ -140,18 +136,15 @@ pub struct Route {
     pub dev: Option<String>,
     /// Preferred source address.
     pub src: Option<IpAddr>,
-    /// Metric.
     pub metric: Option<i64>,
 }
 
 /// A daemon.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
-    /// Its name.
     pub name: String,
     /// Its node's namespace.
     pub node: Handle,
-    /// How it runs.
     pub run: Run,
     /// How the packaged daemon runs that takes the subject's place.
     pub stand_in: Option<Run>,
@@ -167,7 +160,6 @@ pub struct Run {
     /// Files, by path, written before it starts.
     #[serde(skip)]
     pub files: Vec<(String, String)>,
-    /// Environment.
     pub environment: Vec<(String, String)>,
     /// When it is ready.
     pub ready: Vec<Condition>,

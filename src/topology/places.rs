@@ -37,7 +37,6 @@ pub struct Places<'a> {
 /// A node that a packet enters or leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passage<'a> {
-    /// The node.
     pub node: &'a str,
     /// Whether the packet enters it.
     pub enters: bool,

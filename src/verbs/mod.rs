@@ -1,19 +1,19 @@
 //! What each verb does.
 
 mod artifacts;
-pub mod capture;
-pub mod clean;
-pub mod doctor;
-pub mod filters;
-pub mod inspect;
-pub mod list;
-pub mod place;
-pub mod report;
-pub mod running;
-pub mod setup;
-pub mod show;
-pub mod test;
-pub mod vm;
+mod capture;
+mod clean;
+mod doctor;
+mod filters;
+mod inspect;
+mod list;
+mod place;
+mod report;
+mod running;
+mod setup;
+mod show;
+mod test;
+mod vm;
 
 use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;

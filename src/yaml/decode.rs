@@ -31,7 +31,6 @@ impl<'a> Reader<'a> {
         self.node.place
     }
 
-    /// The value.
     pub fn value(&self) -> &'a Value {
         &self.node.value
     }
@@ -75,7 +74,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A boolean.
     pub fn boolean(&self) -> bool {
         match &self.node.value {
             Value::Bool(b) => *b,
@@ -136,7 +134,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The value as JSON has it.
     pub fn json(&self) -> serde_json::Value {
         match &self.node.value {
             Value::Null => serde_json::Value::Null,

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 /// One mistake of a lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
     pub place: Place,
     /// The path of fields that leads there, such as `nodes.ns-client.links.v-cli.mtu`.
     pub path: String,
@@ -77,11 +76,8 @@ impl Problems {
 /// A value together with its place and path, which later checks need for their messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct At<T> {
-    /// The value.
     pub value: T,
-    /// Its place.
     pub place: Place,
-    /// Its path.
     pub path: String,
 }
 

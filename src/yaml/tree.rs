@@ -10,7 +10,6 @@ use std::fmt;
 /// A place in the lab file, both counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Line.
     pub line: u64,
     /// Column, in characters.
     pub column: u64,
@@ -21,7 +20,6 @@ pub struct Place {
 pub struct Node {
     /// Where it begins.
     pub place: Place,
-    /// What it is.
     pub value: Value,
 }
 
@@ -36,9 +34,7 @@ pub enum Value {
     Int(i64),
     /// A number with a fraction.
     Float(f64),
-    /// Text.
     Text(String),
-    /// A list.
     List(Vec<Node>),
     /// A mapping, in the file's order; keys may repeat.
     Map(Vec<(String, Place, Node)>),

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 /// Longest interface name the kernel takes, in bytes (`IFNAMSIZ` less its NUL).
 pub const MAX_LINK_NAME: usize = 15;
 
-/// An IP address.
 pub fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| match text.split_once('/') {
         Some((bare, _)) if bare.parse::<IpAddr>().is_ok() => format!("`{text}`: an address without a prefix length is wanted, `{bare}`"),

@@ -2,8 +2,7 @@
 //! found; and what is as wanted passes.
 
 use labrun::lab::check;
-use labrun::steps::{Client, StepKind};
-use labrun::steps::{StepOutput, Verdict};
+use labrun::steps::{Client, StepKind, StepOutput, Verdict};
 
 /// The verdict on `seen` for a step that is written as `step` in a lab file.
 fn verdict(step: &str, seen: &StepOutput) -> Verdict {

@@ -14,7 +14,6 @@ pub enum Work {
     FirstBoot,
     /// Starts it.
     Boot,
-    /// Stops it.
     Stop,
     /// Removes it.
     Delete,

@@ -53,7 +53,6 @@ impl Status {
 /// An instance of Lima.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
-    /// How it is.
     pub status: Status,
     /// The template it was made from, if labrun has made it.
     pub mark: Option<String>,

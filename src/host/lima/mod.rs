@@ -2,12 +2,12 @@
 //! labrun's own. Lima makes, starts and stops it and gets into it; labrun decides what is to be done
 //! ([`state`]), from what ([`template`]), and what the machine needs to have ([`provision`]).
 
-pub mod history;
-pub mod limactl;
-pub mod progress;
-pub mod provision;
-pub mod state;
-pub mod template;
+mod history;
+pub(crate) mod limactl;
+pub(crate) mod progress;
+mod provision;
+mod state;
+pub(crate) mod template;
 mod up;
 
 use crate::error::Failure;
@@ -23,7 +23,6 @@ use std::path::PathBuf;
 use template::Wishes;
 use up::Lock;
 
-/// The VM.
 #[derive(Clone, Debug)]
 pub struct Vm {
     /// Its name among Lima's instances.

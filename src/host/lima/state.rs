@@ -16,7 +16,6 @@ pub struct Facts<'a> {
     pub limactl: Option<Version>,
     /// The QEMU that Lima would start, if it needs one and that is not there.
     pub no_qemu: Option<String>,
-    /// The instance, if there is one.
     pub instance: Option<Instance>,
     /// It runs, but cannot be logged into.
     pub silent: bool,
@@ -31,7 +30,6 @@ pub struct Tried {
     pub waited: bool,
     /// Made it, or what was left of one anew.
     pub created: bool,
-    /// Started it.
     pub started: bool,
     /// Ended all of it by force, and started it.
     pub recovered: bool,
@@ -40,7 +38,6 @@ pub struct Tried {
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It is there.
     Use,
     /// Look again in a moment.
     Wait,
@@ -48,7 +45,6 @@ pub enum Action {
     Create,
     /// Remove what was left of its making, and make it.
     Remake,
-    /// Start it.
     Start,
     /// End all of it by force, then start it.
     Recover,

@@ -31,7 +31,6 @@ pub struct Copied {
     pub bytes: u64,
     /// How many files were removed there.
     pub removed: usize,
-    /// Where to.
     pub machine: String,
     /// How long it took.
     pub time: Duration,

@@ -1,8 +1,8 @@
 //! Files and programs on their way to a host.
 
-pub mod agent;
-pub mod chunks;
-pub mod files;
-pub mod link;
-pub mod program;
-pub mod sync;
+mod agent;
+mod chunks;
+pub(crate) mod files;
+pub(crate) mod link;
+mod program;
+pub(crate) mod sync;
