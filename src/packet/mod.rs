@@ -22,6 +22,7 @@ pub mod protocol;
 pub mod server_id;
 pub mod summary;
 mod tcp;
+#[cfg(feature = "cli")]
 pub mod tcpdump;
 mod udp;
 
