@@ -97,6 +97,17 @@ find_cargo() {
 # need_linker: Rust links through a C compiler.
 need_linker() { have cc || packages gcc libc6-dev; }
 
+# agents: build what labrun brings to other machines; whatever builds labrun from here on gives it to it.
+agents() {
+  local status=0
+  LABRUN_AGENTS=$(.ci/agents) || status=$?
+  case $status in
+    0) export LABRUN_AGENTS ;;
+    3) unset LABRUN_AGENTS && skip 'labrun with its agents' 'this Rust has no targets to build them for' ;;
+    *) die 'the agents cannot be built' ;;
+  esac
+}
+
 # target_folder: where cargo builds, whatever its configuration says.
 target_folder() { cargo metadata --no-deps --format-version 1 --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'; }
 

@@ -44,16 +44,6 @@ emit() {
   { printf '%s}\n' "$line" >&"$EVENTS"; } 2>/dev/null || :
 }
 
-# emit_file FILE LIMIT [key=TEXT]...: the last LIMIT bytes of FILE as `output` events in base64.
-emit_file() {
-  local file=$1 limit=$2 chunk
-  shift 2
-  [[ -s $file ]] || return 0
-  while IFS= read -r chunk; do
-    emit output "$@" "data=$chunk"
-  done < <(tail -c "$limit" -- "$file" | base64 -w 3000)
-}
-
 # uptime_ms: milliseconds since boot in $REPLY. Deadlines use it because the wall clock may jump.
 uptime_ms() {
   local seconds

@@ -3,7 +3,7 @@
 #   bash lab.sh [OPTION...] [setup | session | clean | status | exec | logs | missing] [ARGUMENT...]
 #
 #   setup             bring the lab up and leave it up (the default)
-#   session           set up unless it is up, take requests from standard input, end as found
+#   session           set up unless it is up, let the agent serve standard input, end as found
 #   clean [NAME...]   end these instances, or all
 #   status            list the instances
 #   exec NAME NODE COMMAND...      run a command in a node of an instance
@@ -14,19 +14,19 @@
 #   --subject PATH    the program under test;  --subject-how WORD  how it was come by
 #   --strict          no stand-in
 #   --keep            leave a lab up whose set-up failed
-#   --capturer PATH   labrun, or what captures the packets of every test of a session in its place
-#   --gather          report the state of a lab whose set-up failed, or that was lost
+#   --agent PATH      labrun's own program, which does what is done in a lab that is up
+#   --gather          have it report the state of a lab whose set-up failed
 #   --tied            give up when standard input ends while the lab is being set up or logs are followed
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 CAPTURER='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 AGENT='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
   while [[ ${1-} == --* ]]; do
     case $1 in
       --instance) INSTANCE=$2 && shift ;;
       --subject) SUBJECT=$2 && shift ;;
       --subject-how) SUBJECT_HOW=$2 && shift ;;
-      --capturer) CAPTURER=$2 && shift ;;
+      --agent) AGENT=$2 && shift ;;
       --state) STATE=$2 && shift ;;
       --cwd) LABRUN_CWD=$2 && shift ;;
       --strict) STRICT=1 ;;
@@ -65,7 +65,6 @@ main() {
     missing) subject_choose && missing ;;
     _init) sandbox_init "$2" "$3" ;;
     _exec) execute "${@:2}" ;;
-    _serve) serve "$2" ;;
     *) fail "unknown verb $1" 2 ;;
   esac
 }
@@ -201,24 +200,25 @@ setup() {
   leave "$status"
 }
 
-# session: requests on standard input are answered by `_serve` inside the sandbox. When it ends, for
-# whatever reason, the lab is left as it was found.
+# session: requests on standard input are answered by the agent. When it ends, for whatever reason, the
+# lab is left as it was found.
 session() {
-  local status pid
+  local status
   prepare session
   status=$?
   if ((!status)); then
-    enter setsid "$NAME" _serve "$CAPTURER"
+    agent
     status=$?
-    # PID 1 ends after all the others, so it may be about to.
-    { read -r pid _ <"$STATE/supervisor"; } 2>/dev/null
-    if ! alive "$STATE/supervisor" || dying "$pid"; then
-      # Its processes are gone, what they wrote is not.
-      ((!GATHER)) || gathered_send
-      emit lost "instance=$NAME"
-    fi
+    ((!status)) || emit error "message=the agent ended with exit status $status"
   fi
   leave "$status"
+}
+
+# agent [failed]: labrun's own program, which enters the sandbox, with this shell's input and output.
+agent() {
+  local pid
+  read -r pid _ <"$STATE/supervisor"
+  setsid --wait "$AGENT" _agent "$pid" "$STATE" "$@"
 }
 
 # clean [NAME...]: end these instances or all, and see that nothing of them is left.

@@ -4,7 +4,7 @@
 # with the last process the kernel takes the network namespaces, links and mounts. Nothing on the
 # host has to be undone, except for the state folder, $ROOT/INSTANCE:
 #
-#   lab.sh       this script, re-made from its own functions, so that it also works from a pipe
+#   lab.sh       this script
 #   supervisor   "PID START" of PID 1 as the host sees it
 #   owner        "PID START" of the process that sets the lab up or tests it
 #   kept         set up to stay, by `setup` or --keep
@@ -73,15 +73,11 @@ probe_user_namespace() {
   unshare "${FLAGS[@]}" --mount --net ip link set lo up 2>/dev/null
 }
 
-# save_script: this program, as the functions and constants that bash holds of it.
+# save_script: this program as it came, where a lab that is up finds it.
 save_script() {
-  {
-    printf '#!/usr/bin/env bash\nset -u\n'
-    declare -p LAB LAB_HASH
-    declare -f
-    # base.sh's start-up lines are not functions.
-    printf 'export LC_ALL=C.UTF-8\nPATH=%q\nEVENTS=1\nFLAGS=()\nexec {TICK}<> <(:)\nmain "$@"\n' "$PATH"
-  } >"$STATE/lab.sh.new"
+  [[ -v LAB_PROGRAM ]] || LAB_PROGRAM=${BASH_EXECUTION_STRING-$(<"${BASH_SOURCE[0]}")}
+  [[ ! -e $STATE/lab.sh || $(<"$STATE/lab.sh") != "$LAB_PROGRAM" ]] || return 0
+  printf '%s\n' "$LAB_PROGRAM" >"$STATE/lab.sh.new"
   mv "$STATE/lab.sh.new" "$STATE/lab.sh"
 }
 
@@ -92,7 +88,7 @@ sandbox_start() {
   exec {events}< <(
     exec {EVENTS}>&-
     exec setsid unshare "${FLAGS[@]}" --mount --pid --net --ipc --uts --fork --kill-child \
-      bash "$STATE/lab.sh" --state "$STATE" --cwd "$LABRUN_CWD" _init "$KEEP" "$GATHER" </dev/null 2>"$STATE/supervisor.log"
+      bash "$STATE/lab.sh" --state "$STATE" --cwd "$LABRUN_CWD" --agent "$AGENT" _init "$KEEP" "$GATHER" </dev/null 2>"$STATE/supervisor.log"
   )
   while :; do
     if IFS= read -r -t 0.1 -u "$events" part; then
@@ -114,8 +110,8 @@ sandbox_start() {
   exec {events}<&-
   ((ready)) && return 0
   [[ -z $failed ]] || {
-    # Not through the pipe that is read here, which bash does byte by byte.
-    ((!GATHER)) || gathered_send
+    # What it looked like at that moment, before it is gone.
+    [[ $GATHER$AGENT != 1?* ]] || { emit failing && agent failed; }
     { printf '%s\n' "$failed" >&"$EVENTS"; } 2>/dev/null
   }
   if [[ -s $STATE/supervisor.log && ! -e $STATE/failed ]]; then
@@ -134,19 +130,14 @@ sandbox_init() {
   printf '%s %s\n' "${stat%% *}" "$REPLY" 2>/dev/null >"$STATE/supervisor" || exit 1
   emit supervisor pid:="${stat%% *}"
   trap '' INT HUP PIPE
-  sandbox_mounts || {
-    emit error "message=cannot prepare the sandbox's mounts: $(tail -n 3 "$STATE/supervisor.log")"
-    : >"$STATE/failed"
-    exit 4
-  }
   if lab_up; then
     : >"$STATE/ready"
     emit ready "instance=$NAME"
   else
     : >"$STATE/failed"
-    ((!gather)) || gather
     emit failed "instance=$NAME"
-    ((keep)) || exit 4
+    # Its state is looked at before it goes, unless who wanted to has gone.
+    ((keep)) || { ((!gather)) || pause 60; exit 4; }
   fi
   # From here on PID 1 reaps and restarts. Nobody may wait for its end of the event pipe.
   exec {EVENTS}>&- >/dev/null
@@ -157,29 +148,43 @@ sandbox_init() {
   done
 }
 
-# sandbox_mounts: private /proc, /sys, /run, /etc and state of DHCP; the rest is the host's.
+# sandbox_mounts: what makes /proc, /sys, /run, /etc and the state of DHCP private, as a section of `apply`, in
+# $REPLY; the rest is the host's.
 sandbox_mounts() {
   local dir private=$STATE/private
-  mount -t proc proc /proc || return
-  mount -t sysfs sysfs /sys 2>/dev/null || :
   # Without -p: if somebody has cleaned up, the folder must not come into being again.
-  mkdir "$private" && mount -t tmpfs -o mode=755 tmpfs "$private" || return
-  mkdir "$private/run" "$private/etc" "$private/work" || return
-  # Where overlayfs refuses (an overlay below, an old kernel) a copy does the same, slower.
-  mount -t overlay -o "lowerdir=/etc,upperdir=$private/etc,workdir=$private/work" overlay /etc 2>/dev/null ||
-    { cp -a /etc/. "$private/etc/" 2>/dev/null; mount --bind "$private/etc" /etc; } || return
+  REPLY="[mounts of global]
+mount -t proc proc /proc
+? mount -t sysfs sysfs /sys
+mkdir $private
+mount -t tmpfs -o mode=755 tmpfs $private
+mkdir $private/run $private/etc $private/work
+? mount -t overlay -o lowerdir=/etc,upperdir=$private/etc,workdir=$private/work overlay /etc
+"
   for dir in /var/lib/dhcp /var/lib/dhcpcd /var/db/dhcpcd /var/lib/misc /var/lib/kea /var/lib/NetworkManager; do
-    [[ ! -d $dir ]] || mount -t tmpfs -o mode=755 tmpfs "$dir" || return
+    [[ ! -d $dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs $dir"$'\n'
   done
   # Host sockets below /run (systemd, D-Bus, resolved) must be out of reach of the lab's daemons.
-  if [[ $STATE == /run/* ]]; then
-    mkdir -p "$private$STATE" && mount --rbind "$STATE" "$private$STATE" || return
-    # Debian and Ubuntu mount /run noexec, but the program under test lies in $STATE.
-    mount -o remount,bind,exec "$private$STATE" 2>/dev/null || :
-  fi
-  mount --rbind "$private/run" /run || return
-  mkdir -p /run/netns /run/lock || return
-  hostname "$LAB" 2>/dev/null || :
+  # Debian and Ubuntu mount /run noexec, but the program under test lies in $STATE.
+  [[ $STATE != /run/* ]] || REPLY+="mkdir -p $private$STATE
+mount --rbind $STATE $private$STATE
+? mount -o remount,bind,exec $private$STATE
+"
+  REPLY+="mount --rbind $private/run /run
+mkdir -p /run/netns /run/lock
+? hostname $LAB
+"
+}
+
+# sandbox_again: see to what the kernel did not grant.
+sandbox_again() {
+  # Entering a node by ip-netns(8) mounts /sys, too.
+  [[ $REFUSED != *' sysfs /sys'* ]] || : >"$STATE/plain-nsenter"
+  # Where overlayfs refuses (an overlay below, an old kernel) a copy does the same, slower.
+  [[ $REFUSED != *' overlay /etc'* ]] || {
+    cp -a /etc/. "$STATE/private/etc/" 2>/dev/null
+    mount --bind "$STATE/private/etc" /etc
+  }
 }
 
 # enter LAUNCHER INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, through

@@ -77,34 +77,6 @@ service_pid() {
   ! service_ended "$1" && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
 }
 
-# dying PID: it has ended, is ending, or a signal that nothing can stop is on its way to it.
-dying() {
-  local stat line
-  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
-  read -ra stat <<<"${stat##*) }"
-  # Field 9 of proc_pid_stat(5) holds the kernel's PF_EXITING, which it sets before all else.
-  [[ ${stat[0]} != [ZX] ]] && ! ((stat[6] & 4)) || return 0
-  while read -r line; do
-    case $line in
-      # Of every fatal signal the kernel makes SIGKILL, the bit for 9.
-      SigPnd:* | ShdPnd:*) ! ((16#${line##*[[:space:]]} & 16#100)) || return 0 ;;
-    esac
-  done 2>/dev/null <"/proc/$1/status"
-  return 1
-}
-
-# service_dead NAME: it has ended. The process that watches it learns of that a little later than
-# whoever killed it, so its note is waited for.
-service_dead() {
-  local i
-  ! service_ended "$1" || return 0
-  service_pid "$1" && dying "$REPLY" || return
-  for ((i = 0; i < 2000; i++)); do
-    ! service_ended "$1" || break
-    pause 0.001
-  done
-}
-
 # condition NAME KIND VALUE: one readiness condition of the started service NAME holds now.
 condition() {
   local pid
@@ -225,28 +197,5 @@ service_failed() {
   ((${#lines[@]})) || lines=('(it printed nothing)')
   for line in "${lines[@]}"; do
     emit log "service=$1" "line=$line"
-  done
-}
-
-# service_signal NAME SIGNAL: to the whole session the service runs in.
-service_signal() {
-  service_pid "$1" && kill "-$2" -- "-$REPLY" 2>/dev/null
-}
-
-# service_stop NAME SIGNAL MS: end it, with SIGKILL when SIGNAL has not in MS milliseconds.
-service_stop() {
-  local deadline signal=$2
-  ! service_ended "$1" || return 0
-  service_signal "$1" "$signal"
-  uptime_ms
-  deadline=$((REPLY + $3))
-  until service_ended "$1"; do
-    uptime_ms
-    if ((REPLY >= deadline)); then
-      [[ $signal != KILL ]] || return 1
-      signal=KILL deadline=$((REPLY + 5000))
-      service_signal "$1" KILL
-    fi
-    pause 0.003
   done
 }

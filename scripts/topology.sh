@@ -1,8 +1,11 @@
 # Building the lab's network inside the sandbox, and running commands in its nodes.
 #
-# Most of it is `ip -batch` text that labrun compiled; the order is: namespaces, then their
-# sysctls (duplicate address detection must be off before a link exists), then links created
-# with the peer in its own namespace, then addresses and routes.
+# What there is to do is text in sections, each headed by what its lines are for and where they are done:
+#
+#   [settings of NODE...]        lines of `sysctl`; of `ip -batch`; or of commands, after `? ` if they may fail
+#
+# labrun does all of it in one process (src/agent/net). Without it the lines are run as what they are, a
+# process or two for each section, with the same result.
 
 # prefix NODE: the words that put a command into the network namespace of NODE, in the array $IN.
 prefix() {
@@ -30,14 +33,92 @@ ip_in() {
   if [[ $handle == global ]]; then ip "$@"; else ip -n "$handle" "$@"; fi
 }
 
-# batch WHERE WHAT TEXT: one `ip -batch` run; reports the line that failed.
+# apply TEXT: do what it says, by labrun if $AGENT is one; in $REFUSED the lines that were free to fail and did.
+apply() {
+  local output status
+  REFUSED=
+  if [[ -n $AGENT ]]; then
+    output=$("$AGENT" _net <<<"$1" 2>&1)
+    status=$?
+    case $status in
+      0) REFUSED=$output ;;
+      # There is no such program, it does not run here, or it knows no such verb. It has touched nothing.
+      1 | 2 | 126 | 127)
+        emit log service=network "line=$AGENT does not start (${output##*$'\n'}), so this is left to ip(8)"
+        apply_by_commands "$1"
+        return
+        ;;
+      4) topology_failed "${output##*$'\n'}" ;;
+      *) topology_failed "the program that builds the network ended with status $status: ${output##*$'\n'}" ;;
+    esac
+    return
+  fi
+  apply_by_commands "$1"
+}
+
+# apply_by_commands TEXT: the same, section by section.
+apply_by_commands() {
+  local lines line what='' places=() body=''
+  mapfile -t lines <<<"$1"
+  for line in "${lines[@]}" '[]'; do
+    if [[ $line == '['* ]]; then
+      section || return
+      what=${line:1:-1} body=
+      read -ra places <<<"${what#* of }"
+      what=${what%% of *}
+    else
+      body+=$line$'\n'
+    fi
+  done
+}
+
+# section: do $body, lines for $what, in each of $places.
+section() {
+  local place
+  for place in "${places[@]}"; do
+    case $what in
+      mounts) commands ;;
+      settings) sysctls "$place" ;;
+      *) batch "$place" ;;
+    esac || return
+  done
+}
+
+# commands: each line of $body is one.
+commands() {
+  local line free error
+  while IFS= read -r line; do
+    free=${line%%[!?]*} line=${line#'? '}
+    # shellcheck disable=SC2086 # words without blanks
+    error=$($line 2>&1) && continue
+    [[ -n $free ]] || { topology_failed "mounts of global: $error ($line)"; return; }
+    REFUSED+=$line$'\n'
+  done <<<"${body%$'\n'}"
+}
+
+# batch NODE: one `ip -batch` run for $body; reports the line that failed.
 batch() {
   local errors line
-  [[ -n $3 ]] || return 0
-  errors=$(ip_in "$1" -batch - <<<"$3" 2>&1 >/dev/null) && return 0
+  errors=$(ip_in "$1" -batch - <<<"$body" 2>&1 >/dev/null) && return
   line=${errors##*Command failed -:}
-  line=$(sed -n "${line%%[!0-9]*}p" <<<"$3" 2>/dev/null)
-  topology_failed "$2 of $1: ${errors%%$'\n'*} (ip $line)"
+  line=$(sed -n "${line%%[!0-9]*}p" <<<"$body" 2>/dev/null)
+  topology_failed "$what of $1: ${errors%%$'\n'*} (ip $line)"
+}
+
+# sysctls NODE: write $body from one process in NODE.
+sysctls() {
+  local error IN=()
+  # /proc/sys/net is that of the process itself: no need for the mounts of ip-netns(8), which take
+  # twice the time of all the rest.
+  [[ $1 == global ]] || IN=(nsenter --net="/run/netns/$1" --)
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  error=$("${IN[@]}" sh -c '
+    while read -r sysctl key value; do
+      file=/proc/sys/${key#\?}
+      [ "$file" = "/proc/sys/$key" ] || [ -e "$file" ] || continue
+      { printf %s "$value" >"$file"; } 2>/dev/null || { echo "$sysctl $key $value"; exit 1; }
+    done' <<<"${body%$'\n'}" 2>&1) && return
+  topology_failed "$what of $1: the kernel does not take it ($error)"
 }
 
 # topology_failed TEXT: name what the kernel lacks if that is the reason, else say what happened.
@@ -53,39 +134,13 @@ topology_failed() {
   return 1
 }
 
-# nodes HANDLE...: create the network namespaces and their lo.
-nodes() {
-  local handle text=$'link set lo up\n'
-  for handle; do
-    text+="netns add $handle"$'\n'
-  done
-  batch global namespaces "$text" || return
-  # Where /sys cannot be mounted (some containers), entering goes without it.
-  if (($#)) && ! ip netns exec "$1" true 2>/dev/null; then
-    : >"$STATE/plain-nsenter"
-  fi
-}
-
-# sysctls NODE KEY VALUE...: write them all from one process in NODE; ?KEY only if it exists.
-sysctls() {
-  local node=$1 errors IN=()
-  # /proc/sys/net is that of the process itself: no need for the mounts of ip-netns(8), which take
-  # twice the time of all the rest.
-  [[ $node == global ]] || IN=(nsenter --net="/run/netns/$node" --)
-  shift
-  # shellcheck disable=SC2016 # expanded by the inner shell
-  errors=$("${IN[@]}" sh -c '
-    while [ $# -gt 0 ]; do
-      file=/proc/sys/${1#\?}
-      if [ "$file" = "/proc/sys/$1" ] || [ -e "$file" ]; then
-        { printf %s "$2" >"$file"; } 2>/dev/null || printf "%s\n" "$1 = $2"
-      fi
-      shift 2
-    done' sysctls "$@" 2>&1)
-  [[ -z $errors ]] || {
-    emit error "message=cannot set sysctl of $node: ${errors//$'\n'/, }"
-    return 1
-  }
+# lab_addresses NODE: in $addresses the `ip -batch` lines that give it its addresses and routes.
+lab_addresses() {
+  local network
+  lab_network
+  addresses=
+  [[ $network != *"[addresses of $1]"* ]] || addresses=${network#*"[addresses of $1]"$'\n'}
+  addresses=${addresses%%$'\n['*}
 }
 
 # rules NODE TEXT: load an nftables ruleset.

@@ -1,7 +1,6 @@
 //! What the runtime reports: one JSON object a line.
 
-use base64::Engine;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// An event of the runtime (`emit` in scripts/base.sh).
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -58,47 +57,10 @@ pub enum Event {
         /// The instance.
         instance: String,
     },
+    /// Set-up failed, and the agent begins to look at the state of it.
+    Failing,
     /// Set-up failed; what went wrong was reported before.
     Failed,
-    /// Part of what a step printed or found, or of a file that was gathered, in base64.
-    Output {
-        /// `stdout`, `stderr`, `lease`, `addresses`, `capture` or `file`.
-        stream: String,
-        /// The name of the file, in the test's folder of artifacts.
-        #[serde(default)]
-        name: String,
-        /// The bytes.
-        data: String,
-    },
-    /// A step ended.
-    Step {
-        /// Its exit status; 124 if its time was over.
-        exit: i32,
-    },
-    /// The capture of a test has begun.
-    Begun,
-    /// It has ended, and all of it was told.
-    Captured {
-        /// How many packets are in it.
-        packets: u64,
-        /// How many the kernel dropped.
-        lost: u64,
-        /// How many were left out because it had reached its size.
-        left_out: u64,
-    },
-    /// No capture is made, now or from now on.
-    NoCapture {
-        /// Why.
-        reason: String,
-    },
-    /// All that the services printed during the test has been reported.
-    Told,
-    /// The state of the lab has been reported, as far as it could be.
-    Gathered,
-    /// The lab is as set-up left it.
-    Restored,
-    /// The sandbox is gone though nobody here ended it.
-    Lost,
     /// The lab stays up.
     Kept {
         /// The instance.
@@ -141,7 +103,7 @@ pub struct Missing {
 }
 
 /// The state of a service.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 pub struct Service {
     /// Its name.
     pub name: String,
@@ -188,9 +150,4 @@ pub struct Instance {
 /// The line itself, if it is no event: something printed to the wrong place, which is worth showing.
 pub fn parse(line: &str) -> Result<Event, String> {
     serde_json::from_str(line).map_err(|_| line.to_string())
-}
-
-/// The bytes of an `output` event.
-pub fn bytes(data: &str) -> Vec<u8> {
-    base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default()
 }

@@ -12,8 +12,12 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn main() -> ExitCode {
     use clap::Parser;
-    use labrun::{cli::Cli, error, interrupt, report, verbs};
+    use labrun::{agent, cli::Cli, error, interrupt, report, verbs};
 
+    let mut words = std::env::args_os().skip(1).peekable();
+    if words.peek().is_some_and(agent::knows) {
+        return agent::main(words);
+    }
     let cli = Cli::parse();
     if let Err(error) = interrupt::install() {
         eprintln!("labrun: cannot handle interrupts: {error}");

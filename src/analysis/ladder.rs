@@ -5,14 +5,13 @@
 //! they were captured, too. All sightings of the same bytes in the same network that belong to one
 //! sending are one row.
 
-use crate::compile::plan;
 use crate::packet::bytes::hex;
 use crate::packet::capture::{Capture, Packet, Place};
 use crate::packet::frame::Frame;
 use crate::packet::protocol::Purpose;
 use crate::packet::summary::Summary;
 use crate::text::plain;
-use crate::topology::model::{End, GLOBAL, Lab};
+use crate::topology::model::{End, GLOBAL, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -104,7 +103,7 @@ struct Wiring {
 impl Ladder {
     /// The ladder of what `capture` has seen in `lab`. Address resolution and the like are left out
     /// unless there is nothing else; what a kernel says of its own accord, and when it likes, always is.
-    pub fn of(lab: &Lab, capture: &Capture) -> Ladder {
+    pub fn of(lab: &Topology, capture: &Capture) -> Ladder {
         let wiring = Wiring::of(lab);
         let messages = wiring.messages(&capture.packets);
         let all = messages.len();
@@ -137,12 +136,12 @@ impl Ladder {
 }
 
 /// All places of `lab` where frames can be seen.
-pub fn places(lab: &Lab) -> HashSet<Place> {
+pub fn places(lab: &Topology) -> HashSet<Place> {
     Wiring::of(lab).sites.into_keys().collect()
 }
 
 impl Wiring {
-    fn of(lab: &Lab) -> Wiring {
+    fn of(lab: &Topology) -> Wiring {
         let mut names: Vec<String> = lab.nodes.iter().map(|n| n.name.clone()).collect();
         let global = names.iter().position(|n| n == GLOBAL).unwrap_or(names.len());
         if global == names.len() {
@@ -173,7 +172,7 @@ impl Wiring {
                     }
                 };
                 wiring.sites.insert(place(&node.name, &link.name), Site { node: index, net, port: false });
-                wiring.macs.insert((net, plan::mac(lab, node, link)), index);
+                wiring.macs.insert((net, link.mac.clone()), index);
             }
         }
         wiring

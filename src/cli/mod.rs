@@ -11,7 +11,7 @@ pub use vm::{VmArgs, VmVerb};
 use crate::host::HostKind;
 use crate::record::partition::Part;
 use crate::report::Format;
-use crate::topology::model::Client;
+use crate::steps::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -100,16 +100,6 @@ pub enum Verb {
     },
     /// Show or record what crosses a running lab
     Capture(CaptureArgs),
-    /// Capture packets from inside a lab
-    #[command(name = "_capture", hide = true)]
-    Capturer {
-        /// The network namespaces: what to call each, and where it is unless it is this one
-        #[arg(long = "namespace", value_name = "NAME[=PATH]", required = true)]
-        namespaces: Vec<String>,
-        /// Write everything to standard output as it comes
-        #[arg(long)]
-        live: bool,
-    },
     /// List labs and their tests
     List {
         /// Names of tests or labs; nothing means all

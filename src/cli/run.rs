@@ -3,7 +3,7 @@
 use crate::record::artifacts::{FOLDER, When};
 use crate::record::partition::Part;
 use crate::report::files::Target;
-use crate::topology::model::Client;
+use crate::steps::Client;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 

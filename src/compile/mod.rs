@@ -2,5 +2,4 @@
 
 pub mod needs;
 pub mod plan;
-pub mod quote;
 pub mod script;

@@ -1,7 +1,8 @@
 //! What labs need of a fresh machine, such as the VM, before they can be set up there.
 
 use crate::compile::script;
-use crate::topology::model::{Client, Lab};
+use crate::lab::model::Lab;
+use crate::steps::Client;
 
 /// Kernel features that may be a module of Linux, with its name.
 const MODULES: [(&str, &str); 9] = [
@@ -23,7 +24,7 @@ const COMPILERS: [(&str, &str); 5] =
 /// What `labs` need of the machine, as the words of vm/prepare.sh. `builds` are the commands that build programs
 /// under test there; the stand-in of a lab is needed unless its program is among `given`. A labrun for
 /// another `os` cannot capture packets there itself.
-pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds: &[&str], os: &str) -> Vec<String> {
+pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds: &[&str]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut add = |word: String| {
         if !words.contains(&word) {
@@ -31,11 +32,11 @@ pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds
         }
     };
     for lab in labs {
-        let stand_in = lab.subject.as_ref().is_none_or(|subject| !given(&subject.program));
+        let stand_in = lab.topology.subject.as_ref().is_none_or(|subject| !given(&subject.program));
         for (command, package) in script::commands(lab, client, stand_in) {
             add(format!("{command}={package}"));
         }
-        for (_, module) in MODULES.iter().filter(|(feature, _)| lab.kernel.iter().any(|k| k == feature)) {
+        for (_, module) in MODULES.iter().filter(|(feature, _)| lab.topology.kernel.iter().any(|k| k == feature)) {
             add(format!("module:{module}"));
         }
     }
@@ -43,9 +44,6 @@ pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds
         if builds.iter().any(|build| build.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == command)) {
             add(format!("{command}={package}"));
         }
-    }
-    if os != "linux" {
-        add("python3=python3".into());
     }
     words
 }
@@ -58,15 +56,7 @@ mod tests {
     fn needs_of(lab: &str, given: bool, builds: &[&str]) -> Vec<String> {
         let labs = Labs::load(&[]).unwrap();
         let chosen = labs.labs(&[lab.to_string()]).unwrap();
-        needs(&chosen, Client::Dhclient, &|_| given, builds, "linux")
-    }
-
-    #[test]
-    fn only_a_labrun_for_another_system_needs_another_capturer() {
-        let labs = Labs::load(&[]).unwrap();
-        let chosen = labs.labs(&["relay".to_string()]).unwrap();
-        let python = |os| needs(&chosen, Client::Dhclient, &|_| true, &[], os).contains(&"python3=python3".to_string());
-        assert!(python("macos") && !python("linux"));
+        needs(&chosen, Client::Dhclient, &|_| given, builds)
     }
 
     #[test]

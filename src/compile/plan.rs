@@ -1,11 +1,11 @@
-//! What is done, in which order, to bring a checked lab up.
+//! What is done, in which order, to wire a checked lab.
 //!
 //! The order matters: settings before links (duplicate address detection is read when a link comes
-//! up), but those of a single link right behind it, links with their peers created in place (moving one costs fifteen times as much), addresses
-//! before routes, everything before the services.
+//! up), but those of a single link right after it; links with their peers created in place (moving one
+//! costs fifteen times as much); addresses before routes; bridges up when all nodes have their addresses,
+//! because until then each link that comes up would tell all the others of itself; everything before the services.
 
 use crate::topology::model::*;
-use sha2::{Digest, Sha256};
 
 /// One action. The runtime has a function for each.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +18,11 @@ pub enum Action {
     Links(Vec<Vec<String>>),
     /// Run these `ip` commands, which make VLANs, in this namespace.
     Vlans(Handle, Vec<Vec<String>>),
-    /// Run the `ip` commands of [`Plan::addresses`] for this namespace.
-    Addresses(Handle),
+    /// Bring the bridges up by these `ip` commands.
+    Bridges(Vec<Vec<String>>),
+    /// Run these `ip` commands, which give the namespace its addresses and routes. They are run once more after
+    /// a link was down.
+    Addresses(Handle, Vec<Vec<String>>),
     /// Load an nftables ruleset.
     Rules(Handle, String),
 }
@@ -29,15 +32,12 @@ pub enum Action {
 pub struct Plan {
     /// In this order.
     pub actions: Vec<Action>,
-    /// For each namespace the `ip` commands that give it its addresses and routes. They are run once
-    /// more after a link was down.
-    pub addresses: Vec<(Handle, Vec<Vec<String>>)>,
     /// The bridges' ends of all cables, which a test may have pulled.
     pub ports: Vec<String>,
 }
 
-/// Plans `lab`.
-pub fn plan(lab: &Lab) -> Plan {
+/// Plans the wiring of `lab`.
+pub fn plan(lab: &Topology) -> Plan {
     let global = Handle(GLOBAL.into());
     let declared = lab.nodes.iter().find(|n| n.name == GLOBAL);
     let hosts: Vec<&Node> = lab.nodes.iter().filter(|n| n.name != GLOBAL).collect();
@@ -57,11 +57,16 @@ pub fn plan(lab: &Lab) -> Plan {
     let of_links = lab.nodes.iter().map(|node| (node, settings(node, true))).filter(|(_, settings)| !settings.is_empty());
     actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.handle.clone(), settings)));
 
-    let mut addresses = vec![(global, own_addresses(lab, declared))];
-    addresses.extend(hosts.iter().map(|node| (node.handle.clone(), host_addresses(node))));
-    actions.extend(addresses.iter().map(|(handle, _)| Action::Addresses(handle.clone())));
+    actions.extend(hosts.iter().map(|node| Action::Addresses(node.handle.clone(), host_addresses(node))));
+    if !lab.bridges.is_empty() {
+        actions.push(Action::Bridges(lab.bridges.iter().map(|bridge| up(&bridge.name)).collect()));
+    }
+    let own = own_addresses(lab, declared);
+    if !own.is_empty() {
+        actions.push(Action::Addresses(global, own));
+    }
     actions.extend(lab.nodes.iter().filter_map(|node| Some(Action::Rules(node.handle.clone(), node.nft.clone()?))));
-    Plan { actions, addresses, ports: ports(lab) }
+    Plan { actions, ports: lab.ports().map(|port| port.name.into()).collect() }
 }
 
 /// Settings that a new namespace would otherwise take from the host, so that a lab is the same
@@ -94,7 +99,7 @@ fn settings(node: &Node, of_links: bool) -> Vec<(String, String)> {
     node.sysctls.iter().filter(|(path, _)| is_of_link(path) == of_links).cloned().collect()
 }
 
-fn own_has_ipv6(lab: &Lab, declared: Option<&Node>) -> bool {
+fn own_has_ipv6(lab: &Topology, declared: Option<&Node>) -> bool {
     let links = declared.iter().flat_map(|n| n.links.iter()).flat_map(|l| l.addresses.iter());
     lab.bridges.iter().flat_map(|b| b.addresses.iter()).chain(links).any(|a| a.addr().is_ipv6())
 }
@@ -108,30 +113,20 @@ fn details(mtu: Option<i64>, mac: Option<&str>) -> String {
     mtu.map(|m| format!(" mtu {m}")).unwrap_or_default() + &mac
 }
 
-/// A hardware address that is the same in every run, so that leases and captures are, too.
-pub fn mac(lab: &Lab, node: &Node, link: &Link) -> String {
-    link.mac.clone().unwrap_or_else(|| {
-        let hash = Sha256::digest(format!("{}/{}/{}", lab.name, node.name, link.name));
-        let bytes: Vec<String> = hash[..5].iter().map(|b| format!("{b:02x}")).collect();
-        // 02 marks an address that no manufacturer gave out (IEEE 802, local bit).
-        format!("02:{}", bytes.join(":"))
-    })
-}
-
 fn netns(handle: &Handle) -> String {
     if handle.0 == GLOBAL { String::new() } else { format!(" netns {}", handle.0) }
 }
 
-fn links(lab: &Lab) -> Vec<Vec<String>> {
+fn links(lab: &Topology) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for bridge in &lab.bridges {
         // Without a querier, snooping only loses multicast: this is a plain switch.
         let details = details(bridge.mtu, bridge.mac.as_deref());
-        lines.push(words(&format!("link add name {}{details} up type bridge mcast_snooping 0", bridge.name)));
+        lines.push(words(&format!("link add name {}{details} type bridge mcast_snooping 0", bridge.name)));
     }
     for (index, node) in lab.nodes.iter().enumerate() {
         for link in &node.links {
-            let near = details(link.mtu, Some(&mac(lab, node, link)));
+            let near = details(link.mtu, Some(&link.mac));
             match &link.end {
                 End::Port { bridge, port } => {
                     let far = details(link.mtu, None);
@@ -145,7 +140,7 @@ fn links(lab: &Lab) -> Vec<Vec<String>> {
                 End::Peer { node: other, link: name } if (index, &link.name) < (*other, name) => {
                     let peer = &lab.nodes[*other];
                     let peer_link = peer.links.iter().find(|l| l.name == *name).expect("checked");
-                    let far = details(peer_link.mtu, Some(&mac(lab, peer, peer_link)));
+                    let far = details(peer_link.mtu, Some(&peer_link.mac));
                     lines.push(words(&format!(
                         "link add name {}{near}{} type veth peer name {name}{far}{}",
                         link.name,
@@ -165,7 +160,7 @@ fn vlans(node: &Node) -> Vec<Vec<String>> {
     all.map(|(link, vlan)| words(&format!("link add link {} name {} type vlan id {}", link.name, vlan.name, vlan.id))).collect()
 }
 
-fn own_addresses(lab: &Lab, declared: Option<&Node>) -> Vec<Vec<String>> {
+fn own_addresses(lab: &Topology, declared: Option<&Node>) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for bridge in &lab.bridges {
         lines.extend(bridge.addresses.iter().map(|a| address(a, &bridge.name)));
@@ -177,9 +172,9 @@ fn own_addresses(lab: &Lab, declared: Option<&Node>) -> Vec<Vec<String>> {
 fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     if node.handle.0 != GLOBAL {
-        lines.push(words("link set dev lo up"));
+        lines.push(up("lo"));
     }
-    lines.extend(node.interfaces().map(|name| words(&format!("link set dev {name} up"))));
+    lines.extend(node.interfaces().map(up));
     for link in &node.links {
         lines.extend(link.addresses.iter().map(|a| address(a, &link.name)));
         for vlan in &link.vlans {
@@ -188,6 +183,11 @@ fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     }
     lines.extend(node.routes.iter().map(route));
     lines
+}
+
+/// The `ip` command that brings `link` up.
+pub fn up(link: &str) -> Vec<String> {
+    words(&format!("link set dev {link} up"))
 }
 
 fn address(address: &ipnet::IpNet, link: &str) -> Vec<String> {
@@ -209,9 +209,4 @@ fn route(route: &Route) -> Vec<String> {
     add("src", route.src.map(|s| s.to_string()));
     add("metric", route.metric.map(|m| m.to_string()));
     words(&line)
-}
-
-fn ports(lab: &Lab) -> Vec<String> {
-    let links = lab.nodes.iter().flat_map(|n| n.links.iter());
-    links.filter_map(|l| if let End::Port { port, .. } = &l.end { Some(port.clone()) } else { None }).collect()
 }

@@ -3,28 +3,29 @@
 //! The program is the contract with every host: the same bytes run here, over ssh, in a virtual
 //! machine and by hand (`labrun script relay | sudo bash`).
 
-use crate::compile::plan::{Action, Plan, plan};
-use crate::compile::quote::{command, ip_line, pattern, shell};
-use crate::lab::file::Condition;
+use crate::compile::plan::{self, Action, Plan, plan};
+use crate::lab::model::Lab;
+use crate::quote::{command, ip_line, pattern, shell};
+use crate::steps::Client;
+use crate::topology::layout::Layout;
 use crate::topology::model::*;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use std::time::Duration;
+use std::path::Path;
 
 /// The shell files of the runtime, in the order they are put together.
-pub const RUNTIME: [(&str, &str); 11] = [
+pub const RUNTIME: [(&str, &str); 7] = [
     ("base.sh", include_str!("../../scripts/base.sh")),
     ("sandbox.sh", include_str!("../../scripts/sandbox.sh")),
     ("topology.sh", include_str!("../../scripts/topology.sh")),
     ("subject.sh", include_str!("../../scripts/subject.sh")),
     ("service.sh", include_str!("../../scripts/service.sh")),
-    ("step.sh", include_str!("../../scripts/step.sh")),
-    ("dhcp.sh", include_str!("../../scripts/dhcp.sh")),
-    ("capture.sh", include_str!("../../scripts/capture.sh")),
-    ("gather.sh", include_str!("../../scripts/gather.sh")),
     ("inside.sh", include_str!("../../scripts/inside.sh")),
     ("main.sh", include_str!("../../scripts/main.sh")),
 ];
+
+/// How a program that is read from a pipe keeps its text.
+const PIPE: &str = include_str!("../../scripts/pipe.sh");
 
 /// Compiles `lab`, with `client` for the `dhcp` steps that don't name one.
 pub fn compile(lab: &Lab, client: Client) -> String {
@@ -40,7 +41,8 @@ pub fn runtime() -> String {
 
 fn assemble(title: &str, data: &str) -> String {
     let mut text = format!(
-        "#!/usr/bin/env bash\n# {title}.\n# Run it as root to bring the lab up; `bash FILE status|clean` for the rest (see main.sh below).\nset -u\n"
+        "#!/usr/bin/env bash\n# shellcheck disable=SC2016 # expanded by the eval\nPIPE={}\neval \"$PIPE\"\n# {title}.\n# Run it as root to bring the lab up; `bash FILE status|clean` for the rest (see main.sh below).\nset -u\n",
+        shell(PIPE.trim_end())
     );
     for (name, source) in RUNTIME {
         let _ = write!(text, "\n# ---- {name}\n\n{}", source.trim_start());
@@ -50,7 +52,7 @@ fn assemble(title: &str, data: &str) -> String {
 }
 
 fn data(lab: &Lab, client: Client) -> String {
-    let plan = plan(lab);
+    let plan = plan(&lab.topology);
     let mut setup = String::new();
     needs(&mut setup, lab, client);
     handles(&mut setup, lab);
@@ -58,18 +60,13 @@ fn data(lab: &Lab, client: Client) -> String {
     services(&mut setup, lab);
     let hash: String =
         Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8].iter().map(|b| format!("{b:02x}")).collect();
-    let mut text = format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name));
-    steps(&mut text, lab, client);
-    // Behind the hash: what tests want to be captured does not make another lab.
-    let nodes: Vec<&str> = captured_nodes(lab).iter().map(|node| node.handle.0.as_str()).collect();
-    function(&mut text, "lab_captured", &[format!("captured=({})", command(&nodes))]);
-    text
+    format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name))
 }
 
 /// The nodes that some test of `lab` wants to be captured inside.
 pub fn captured_nodes(lab: &Lab) -> Vec<&Node> {
     let wanted = |node: &&Node| lab.tests.iter().any(|test| test.capture.contains(&node.name));
-    lab.nodes.iter().filter(|node| node.name != GLOBAL).filter(wanted).collect()
+    lab.topology.nodes.iter().filter(|node| node.name != GLOBAL).filter(wanted).collect()
 }
 
 /// A shell function of `lines`, which may be empty.
@@ -92,26 +89,19 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
             all.push((command.into(), package.into()));
         }
     };
-    lab.commands.iter().for_each(|(c, p)| add(c, p));
-    if lab.nodes.iter().any(|n| n.nft.is_some()) {
+    lab.topology.commands.iter().for_each(|(c, p)| add(c, p));
+    if lab.topology.nodes.iter().any(|n| n.nft.is_some()) {
         add("nft", "nftables");
     }
     if lab.tests.iter().flat_map(|t| &t.path).any(|rule| rule.filter.is_some()) {
         add("tcpdump", "tcpdump");
     }
     for step in lab.tests.iter().flat_map(|t| &t.steps) {
-        match &step.kind {
-            StepKind::Ping(_) => add("ping", "iputils-ping"),
-            StepKind::Dhcp(dhcp) => {
-                let client = dhcp.client.unwrap_or(client);
-                if client.speaks(dhcp.family) {
-                    add(client.name(), client.package());
-                }
-            }
-            _ => {}
+        for (command, package) in step.kind.with_client(client).commands() {
+            add(command, package);
         }
     }
-    if let (true, Some(Subject { stand_in: Some((program, package)), .. })) = (stand_in, &lab.subject) {
+    if let (true, Some(Subject { stand_in: Some((program, package)), .. })) = (stand_in, &lab.topology.subject) {
         add(program, package);
     }
     all
@@ -126,10 +116,10 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
         lines.push(format!("[[ $1 != stand-in ]] || printf '%s\\n' {}", words(&more)));
     }
     function(text, "lab_needs", &lines);
-    let kernel: Vec<String> = lab.kernel.iter().filter(|f| !["veth", "bridge"].contains(&f.as_str())).cloned().collect();
+    let kernel: Vec<String> = lab.topology.kernel.iter().filter(|f| !["veth", "bridge"].contains(&f.as_str())).cloned().collect();
     let lines = if kernel.is_empty() { Vec::new() } else { vec![format!("printf '%s\\n' {}", command(&kernel))] };
     function(text, "lab_kernel", &lines);
-    if let Some(subject) = &lab.subject {
+    if let Some(subject) = &lab.topology.subject {
         let stand_in = subject.stand_in.as_ref().map_or("", |(p, _)| p);
         function(text, "lab_subject", &[format!("program={} stand_in={}", shell(&subject.program), shell(stand_in))]);
     }
@@ -138,7 +128,7 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
 /// From the names of the lab file to the kernel's.
 fn handles(text: &mut String, lab: &Lab) {
     let mut lines = vec!["case $1 in".to_string(), format!("  {GLOBAL}) REPLY={GLOBAL} ;;")];
-    for node in lab.nodes.iter().filter(|n| n.name != GLOBAL) {
+    for node in lab.topology.nodes.iter().filter(|n| n.name != GLOBAL) {
         lines.push(format!("  {}) REPLY={} ;;", pattern(&node.name), shell(&node.handle.0)));
     }
     lines.extend(["  *) return 1 ;;".to_string(), "esac".into()]);
@@ -146,43 +136,82 @@ fn handles(text: &mut String, lab: &Lab) {
 }
 
 fn topology(text: &mut String, plan: &Plan) {
-    let mut lines = vec!["local addresses".to_string()];
-    for action in &plan.actions {
-        lines.push(match action {
-            Action::Nodes(handles) => format!("nodes {} || return", command(&handles.iter().map(|h| &h.0).collect::<Vec<_>>())),
-            Action::Sysctls(node, settings) => {
-                let words: Vec<&String> = settings.iter().flat_map(|(k, v)| [k, v]).collect();
-                format!("sysctls {} {} || return", shell(&node.0), command(&words))
-            }
-            Action::Links(commands) => format!("batch global links {} || return", shell(&batch(commands))),
-            Action::Vlans(node, commands) => format!("batch {} VLANs {} || return", shell(&node.0), shell(&batch(commands))),
-            Action::Addresses(node) => {
-                let node = shell(&node.0);
-                format!("lab_addresses {node} && batch {node} addresses \"$addresses\" || return")
-            }
-            Action::Rules(node, rules) => format!("rules {} {} || return", shell(&node.0), shell(rules)),
-        });
-    }
-    function(text, "lab_topology", &lines);
-    let mut lines = vec!["case $1 in".to_string()];
-    for (node, commands) in &plan.addresses {
-        lines.push(format!("  {}) addresses={} ;;", pattern(&node.0), shell(&batch(commands))));
-    }
-    lines.push("esac".into());
-    function(text, "lab_addresses", &lines);
-    let up: Vec<Vec<String>> = plan.ports.iter().map(|p| ["link", "set", "dev", p, "up"].map(String::from).to_vec()).collect();
-    function(text, "lab_ports", &[format!("ports={}", shell(&batch(&up)))]);
+    function(text, "lab_network", &[format!("network={}", shell(&network(&plan.actions)))]);
+    let rules = plan.actions.iter().filter_map(|action| match action {
+        Action::Rules(node, rules) => Some(format!("rules {} {} || return", shell(&node.0), shell(rules))),
+        _ => None,
+    });
+    function(text, "lab_rules", &rules.collect::<Vec<_>>());
 }
 
-fn batch(commands: &[Vec<String>]) -> String {
-    commands.iter().map(|words| ip_line(words)).collect::<Vec<_>>().join("\n")
+/// What the agent must know of `lab`, whose steps run in `folder`.
+pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
+    let plan = plan(&lab.topology);
+    let up: Vec<Vec<String>> = plan.ports.iter().map(|port| plan::up(port)).collect();
+    let topology = &lab.topology;
+    Layout {
+        lab: lab.name.clone(),
+        services: topology.services.clone(),
+        addresses: plan.actions.iter().filter_map(addresses).collect(),
+        ports: lines(&up).join("\n"),
+        captured: captured_nodes(lab).iter().map(|node| node.handle.clone()).collect(),
+        commands: commands(lab, client, true),
+        subject: topology
+            .subject
+            .as_ref()
+            .map(|s| (s.program.clone(), s.stand_in.as_ref().map_or(String::new(), |(program, _)| program.clone()))),
+        folder: folder.into(),
+    }
+}
+
+/// What makes the network, in the lines that `labrun _net` and scripts/topology.sh understand.
+fn network(actions: &[Action]) -> String {
+    /// What lines are for, in which namespaces, and the lines.
+    type Section<'a> = (&'a str, Vec<&'a str>, Vec<String>);
+    let mut sections: Vec<Section> = Vec::new();
+    for action in actions {
+        let (what, place, lines) = match action {
+            Action::Nodes(handles) => {
+                let add = handles.iter().map(|handle| format!("netns add {}", handle.0));
+                ("namespaces", GLOBAL, std::iter::once("link set dev lo up".to_string()).chain(add).collect())
+            }
+            Action::Sysctls(node, settings) => {
+                ("settings", node.0.as_str(), settings.iter().map(|(key, value)| format!("sysctl {key} {value}")).collect())
+            }
+            Action::Links(commands) => ("links", GLOBAL, lines(commands)),
+            Action::Vlans(node, commands) => ("VLANs", node.0.as_str(), lines(commands)),
+            Action::Addresses(node, commands) => ("addresses", node.0.as_str(), lines(commands)),
+            Action::Bridges(commands) => ("bridges", GLOBAL, lines(commands)),
+            Action::Rules(..) => continue,
+        };
+        // Most nodes have the same settings, which a large lab should not repeat.
+        let same = |section: &&mut Section| section.0 == what && section.2 == lines;
+        match sections.iter_mut().rev().take_while(|section| section.0 == "settings").find(same) {
+            Some(section) => section.1.push(place),
+            None => sections.push((what, vec![place], lines)),
+        }
+    }
+    let sections = sections.iter().map(|(what, places, lines)| format!("[{what} of {}]\n{}", places.join(" "), lines.join("\n")));
+    sections.collect::<Vec<_>>().join("\n")
+}
+
+/// The namespace and the text of an action that gives addresses.
+fn addresses(action: &Action) -> Option<(Handle, String)> {
+    match action {
+        Action::Addresses(node, commands) => Some((node.clone(), lines(commands).join("\n"))),
+        _ => None,
+    }
+}
+
+fn lines(commands: &[Vec<String>]) -> Vec<String> {
+    commands.iter().map(|words| ip_line(words)).collect()
 }
 
 fn services(text: &mut String, lab: &Lab) {
-    let names: Vec<&str> = lab.services.iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<&str> = lab.topology.services.iter().map(|s| s.name.as_str()).collect();
     let lines = if names.is_empty() { Vec::new() } else { vec![format!("printf '%s\\n' {}", command(&names))] };
     function(text, "lab_service_names", &lines);
-    for service in &lab.services {
+    for service in &lab.topology.services {
         function(text, &format!("lab_runs_{}", service.name), &description(service, &service.run));
         if let Some(run) = &service.stand_in {
             function(text, &format!("lab_stand_in_{}", service.name), &description(service, run));
@@ -220,59 +249,4 @@ fn condition(condition: &Condition) -> [String; 2] {
         Condition::Exit(status) => ("exit", status.to_string()),
     };
     [kind.into(), value]
-}
-
-fn steps(text: &mut String, lab: &Lab, client: Client) {
-    let mut lines = vec!["case $1 in".to_string()];
-    for test in &lab.tests {
-        for (index, step) in test.steps.iter().enumerate() {
-            lines.push(format!("  {}) {} ;;", pattern(&format!("{}/{index}", test.short)), command(&self::step(&step.kind, client))));
-        }
-    }
-    lines.push("  *) fail \"no step $1\" ;;".into());
-    lines.push("esac".into());
-    function(text, "lab_step", &lines);
-}
-
-fn step(kind: &StepKind, client: Client) -> Vec<String> {
-    let words: Vec<&str>;
-    let (a, b, c): (String, String, [String; 2]);
-    match kind {
-        StepKind::Dhcp(dhcp) => {
-            (a, b) = (seconds(dhcp.within), dhcp.family.to_string());
-            words = vec!["step_dhcp", &dhcp.node.0, &a, &dhcp.link, &b, dhcp.client.unwrap_or(client).name()];
-        }
-        StepKind::Run(run) => {
-            a = seconds(attempt(&run.patience));
-            words = vec!["step_run", &run.node.0, &a, &run.command];
-        }
-        StepKind::Ping(ping) => {
-            (a, b, c) = (seconds(attempt(&ping.patience)), ping.to.to_string(), [ping.count.to_string(), String::new()]);
-            words = vec!["step_ping", &ping.node.0, &a, &b, &c[0]];
-        }
-        StepKind::Wait { node, condition, service, within } => {
-            c = self::condition(condition);
-            a = within.as_millis().to_string();
-            b = service.as_ref().map_or(c[1].clone(), |s| format!("{s}:{}", c[1]));
-            words = vec!["step_wait", &node.0, &a, &c[0], &b];
-        }
-        StepKind::Service { action, service, within } => {
-            a = within.as_millis().to_string();
-            words = vec!["step_service", action, service, &a];
-        }
-        StepKind::Link { action, handle, link, port, .. } => {
-            words = vec!["step_link", action, &handle.0, link, port.as_deref().unwrap_or("")];
-        }
-    }
-    words.into_iter().map(String::from).collect()
-}
-
-/// One attempt may not outlast all of them.
-fn attempt(patience: &Patience) -> Duration {
-    patience.within.map_or(patience.timeout, |within| patience.timeout.min(within))
-}
-
-/// For timeout(1).
-fn seconds(time: Duration) -> String {
-    format!("{}", time.as_millis() as f64 / 1000.0)
 }

@@ -1,23 +1,25 @@
 //! A lab's topology for programs. Names are those of the lab file, whatever they hold.
 
 use crate::graph::picture::{ports, runs_subject};
-use crate::topology::model::{End, Lab, Link, Node, Service};
+use crate::lab::model::Lab;
+use crate::topology::model::{End, Link, Node, Service};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
 pub fn describe(lab: &Lab) -> Value {
-    let bridges = lab.bridges.iter().map(|b| json!({"name": b.name, "addresses": texts(&b.addresses), "mtu": b.mtu, "mac": b.mac}));
+    let bridges =
+        lab.topology.bridges.iter().map(|b| json!({"name": b.name, "addresses": texts(&b.addresses), "mtu": b.mtu, "mac": b.mac}));
     json!({
         "lab": lab.name,
         "about": lab.about,
-        "subject": lab.subject.as_ref().map(|s| &s.program),
+        "subject": lab.topology.subject.as_ref().map(|s| &s.program),
         "bridges": bridges.collect::<Vec<_>>(),
-        "nodes": lab.nodes.iter().map(|n| node(lab, n)).collect::<Vec<_>>(),
+        "nodes": lab.topology.nodes.iter().map(|n| node(lab, n)).collect::<Vec<_>>(),
     })
 }
 
 fn node(lab: &Lab, node: &Node) -> Value {
-    let services: Vec<&Service> = lab.services.iter().filter(|s| s.node == node.handle).collect();
+    let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.handle).collect();
     json!({
         "name": node.name,
         "forward": node.forward,
@@ -37,7 +39,7 @@ fn link(lab: &Lab, link: &Link) -> Value {
             value["bridge"] = json!(bridge);
             value["port"] = json!(port);
         }
-        End::Peer { node, link } => value["peer"] = json!({"node": lab.nodes[*node].name, "link": link}),
+        End::Peer { node, link } => value["peer"] = json!({"node": lab.topology.nodes[*node].name, "link": link}),
     }
     value
 }

@@ -7,7 +7,7 @@ mod picture;
 mod svg;
 mod terminal;
 
-use crate::topology::model::Lab;
+use crate::lab::model::Lab;
 use picture::Picture;
 
 /// For a terminal of `width` columns, at least 40: a lane of its own for every network, and the nodes

@@ -5,9 +5,9 @@
 //! drawn, because what there may be many of grows in the direction that may grow, and names and
 //! addresses have the whole width.
 
-use crate::lab::file::Condition;
+use crate::lab::model::Lab;
 use crate::text::plain;
-use crate::topology::model::{End, GLOBAL, Lab, Link, Service};
+use crate::topology::model::{Condition, End, GLOBAL, Link, Service};
 
 /// A lab to draw. All texts are plain ones: a single line, nothing invisible.
 #[derive(Debug)]
@@ -79,12 +79,12 @@ pub struct Net {
 impl Picture {
     /// What there is to draw of `lab`.
     pub fn of(lab: &Lab) -> Picture {
-        let nets = lab.bridges.iter().map(|b| Net { bridge: Some(plain(&b.name)), lane: 0, hosts: None, links: 0 }).collect();
+        let nets = lab.topology.bridges.iter().map(|b| Net { bridge: Some(plain(&b.name)), lane: 0, hosts: None, links: 0 }).collect();
         let mut picture = Picture { name: plain(&lab.name), about: plain(&lab.about), hosts: Vec::new(), nets, lanes: 0 };
         // A cable by its two ends, which are found one after the other.
         let mut cables: Vec<((usize, &str), usize)> = Vec::new();
-        for (index, node) in lab.nodes.iter().enumerate() {
-            let services: Vec<&Service> = lab.services.iter().filter(|s| s.node == node.handle).collect();
+        for (index, node) in lab.topology.nodes.iter().enumerate() {
+            let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.handle).collect();
             let mut host = Host {
                 name: plain(&node.name),
                 subject: subject(lab, &services),
@@ -95,7 +95,8 @@ impl Picture {
             for link in &node.links {
                 let (net, port) = match &link.end {
                     End::Port { bridge, port } => {
-                        let net = lab.bridges.iter().position(|b| b.name == *bridge).expect("a checked lab has the bridges it names");
+                        let net =
+                            lab.topology.bridges.iter().position(|b| b.name == *bridge).expect("a checked lab has the bridges it names");
                         (net, Some(plain(port)))
                     }
                     End::Peer { node: other, link: far } => {
@@ -119,7 +120,7 @@ impl Picture {
 
     /// A bridge that has addresses is an interface of the lab's own namespace, too.
     fn own_addresses(&mut self, lab: &Lab) {
-        for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty()) {
+        for (net, bridge) in lab.topology.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty()) {
             let own = self.hosts.iter().position(|h| h.name == GLOBAL).unwrap_or_else(|| {
                 self.hosts.push(Host { name: GLOBAL.into(), ..Host::default() });
                 self.hosts.len() - 1
@@ -205,13 +206,13 @@ pub fn ports(service: &Service) -> [Vec<u16>; 2] {
 }
 
 fn subject(lab: &Lab, services: &[&Service]) -> Option<String> {
-    let program = &lab.subject.as_ref()?.program;
+    let program = &lab.topology.subject.as_ref()?.program;
     services.iter().any(|s| runs_subject(lab, s)).then(|| plain(program))
 }
 
 /// Whether a service runs the program under test: its command names it, or it has a stand-in.
 pub fn runs_subject(lab: &Lab, service: &Service) -> bool {
-    let Some(subject) = &lab.subject else { return false };
+    let Some(subject) = &lab.topology.subject else { return false };
     let part_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     service.stand_in.is_some() || service.run.command.split(|c| !part_of_name(c)).any(|word| word == subject.program)
 }

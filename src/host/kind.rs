@@ -1,7 +1,7 @@
 //! Which host the user means: `--host`, `LABRUN_HOST`, or what suits the operating system.
 
-use crate::compile::quote::shell;
 use crate::host::ssh::Destination;
+use crate::quote::shell;
 use std::fmt;
 use std::str::FromStr;
 

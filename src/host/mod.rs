@@ -4,6 +4,7 @@
 //! followed by the requests of a session, so nothing is written to a disk on the way and any
 //! transport that carries a pipe will do.
 
+mod connection;
 mod kind;
 pub mod lima;
 pub mod native;
@@ -11,26 +12,21 @@ pub mod remote;
 pub mod ssh;
 pub mod transfer;
 
+pub use connection::{FOREVER, Process, Requests, Said, Stream};
 pub use kind::HostKind;
 pub use native::Native;
 pub use remote::Remote;
 pub use transfer::files::Files;
 
-use crate::event;
-use crate::event::Event;
 use crate::host::lima::Vm;
 use crate::host::lima::template::Wishes;
-use crate::interrupt;
 use crate::process;
-use anyhow::{Context, Result};
-use duct::{Expression, ReaderHandle};
-use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write};
+use anyhow::Result;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
-/// Reads the script from its standard input, then becomes it. `head -c` takes exactly as much, so
-/// that the requests behind the script stay in the pipe.
-const BOOTSTRAP: &str = r#"script=$(head -c "$1") && shift && eval "$script""#;
+/// Reads the script from its standard input, then becomes it, and lets it know its text. `head -c` takes
+/// exactly as much, so that the requests after the script stay in the pipe.
+const BOOTSTRAP: &str = r#"LAB_PROGRAM=$(head -c "$1") && shift && eval "$LAB_PROGRAM""#;
 
 /// Where labs run.
 #[derive(Clone, Debug)]
@@ -120,141 +116,5 @@ impl Host {
             Host::Native(_) => Ok(()),
             Host::Remote(remote) => remote.check(),
         }
-    }
-}
-
-/// The writing end of a script's standard input. Closing it, which an interrupt does, too, tells the
-/// script to leave everything as it was found.
-#[derive(Clone)]
-pub struct Requests(Arc<Mutex<Option<PipeWriter>>>);
-
-impl Requests {
-    fn new(pipe: PipeWriter) -> Requests {
-        Requests(Arc::new(Mutex::new(Some(pipe))))
-    }
-
-    /// Sends one request. Nobody reading any more shows in the events, so it is no error here.
-    pub fn send(&self, request: &str) {
-        if let Some(pipe) = self.0.lock().expect("not poisoned").as_mut() {
-            let _ = writeln!(pipe, "{request}");
-        }
-    }
-
-    /// Sends what is more than a request.
-    ///
-    /// # Errors
-    /// If nobody reads it any more, or the input was ended.
-    pub fn write(&self, data: &[u8]) -> io::Result<()> {
-        match self.0.lock().expect("not poisoned").as_mut() {
-            Some(pipe) => pipe.write_all(data),
-            None => Err(ErrorKind::BrokenPipe.into()),
-        }
-    }
-
-    /// Ends the input on an interrupt, at once if there was one.
-    fn close_on_interrupt(&self) {
-        let requests = self.clone();
-        interrupt::on_interrupt(move || requests.close());
-    }
-
-    /// Ends the input.
-    pub fn close(&self) {
-        self.0.lock().expect("not poisoned").take();
-    }
-}
-
-/// A running script.
-pub struct Process {
-    lines: BufReader<ReaderHandle>,
-    /// Its standard input.
-    pub requests: Requests,
-    /// What it printed that is no event: the words of a shell or of sudo.
-    pub noise: Vec<String>,
-    /// The machine it runs on, if that isn't this one, and whether it has been reached.
-    remote: Option<(Remote, bool)>,
-}
-
-/// Starts `command` with `script` on its standard input; its output, and what is left of its input.
-fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> {
-    let (reader, mut writer) = io::pipe()?;
-    let handle = process::apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
-    // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or its
-    // exit status, says why.
-    match writer.write_all(script.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error).context("cannot hand the script over"),
-        _ => {}
-    }
-    let requests = Requests::new(writer);
-    requests.close_on_interrupt();
-    Ok((handle, requests))
-}
-
-/// A running script whose output is a program's alone: bytes, no events.
-pub struct Stream {
-    /// Its standard output.
-    pub output: ReaderHandle,
-    requests: Requests,
-}
-
-impl Stream {
-    fn start(command: Expression, script: &str) -> Result<Stream> {
-        let (output, requests) = start(command, script)?;
-        Ok(Stream { output, requests })
-    }
-
-    /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
-    pub fn finish(mut self) -> i32 {
-        self.requests.close();
-        let _ = io::copy(&mut self.output, &mut io::sink());
-        process::status(&self.output).unwrap_or(255)
-    }
-}
-
-impl Process {
-    fn start(command: Expression, script: &str, remote: Option<Remote>) -> Result<Process> {
-        let (output, requests) = start(command.stderr_to_stdout(), script)?;
-        Ok(Process { lines: BufReader::new(output), requests, noise: Vec::new(), remote: remote.map(|remote| (remote, false)) })
-    }
-
-    /// The next event, or `None` at the end.
-    pub fn event(&mut self) -> Option<Event> {
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            match self.lines.read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => {
-                    if let Some((remote, reached)) = self.remote.take() {
-                        remote.ended(process::status(self.lines.get_ref()), reached, &self.noise);
-                    }
-                    return None;
-                }
-                Ok(_) => {}
-            }
-            let text = String::from_utf8_lossy(&line);
-            match event::parse(text.trim_end()) {
-                Ok(Event::End) => return None,
-                Ok(Event::Host { how }) => {
-                    // What came before are the words of a login.
-                    self.noise.clear();
-                    if let Some((remote, reached)) = &mut self.remote {
-                        remote.found(how);
-                        *reached = true;
-                    }
-                }
-                Ok(event) => return Some(event),
-                Err(noise) => self.noise.push(noise),
-            }
-        }
-    }
-
-    /// Waits for the end and returns the exit status, 255 if it can't be told.
-    pub fn finish(mut self) -> i32 {
-        self.requests.close();
-        while self.event().is_some() {}
-        // The status comes with the end of the output, which what the script left running may delay
-        // but for its own last event; so the reader is only asked after that.
-        let mut rest = Vec::new();
-        let _ = self.lines.read_until(0, &mut rest);
-        process::status(self.lines.get_ref()).unwrap_or(255)
     }
 }

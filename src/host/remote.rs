@@ -4,10 +4,10 @@
 //! `scripts/remote.sh`, which comes along as base64: it means the same to every login shell, and
 //! leaves standard input to the script and its requests.
 
-use crate::compile::quote;
 use crate::error::Failure;
 use crate::host::{BOOTSTRAP, Process, Stream};
 use crate::process;
+use crate::quote;
 use anyhow::{Context, Result};
 use base64::Engine;
 use duct::{Expression, cmd};

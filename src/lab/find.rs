@@ -2,10 +2,10 @@
 
 use crate::error::Failure;
 use crate::lab::check;
-use crate::lab::file::Condition;
-use crate::run::subject::is_repository_of;
-use crate::topology::model::{Lab, StepKind};
-use crate::yaml::decode::{Problem, quoted, suggest};
+use crate::lab::model::Lab;
+use crate::lab::repository::{is_repository_of, is_root, repository};
+use crate::text::{quoted, suggest};
+use crate::yaml::problem::Problem;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
@@ -50,15 +50,6 @@ pub struct Chosen<'a> {
     pub tests: Vec<usize>,
 }
 
-/// The nearest folder at or above `start` that looks like the root of a project.
-pub fn repository(start: &Path) -> PathBuf {
-    start.ancestors().find(|folder| is_root(folder)).unwrap_or(start).to_path_buf()
-}
-
-fn is_root(folder: &Path) -> bool {
-    [".git", "go.mod", "labs"].iter().any(|mark| folder.join(mark).exists())
-}
-
 /// One line a mistake: `file:line:column: path: message`.
 pub fn show_problems(file: &str, problems: &[Problem]) -> String {
     let line = |p: &Problem| {
@@ -71,11 +62,6 @@ pub fn show_problems(file: &str, problems: &[Problem]) -> String {
 /// `text` with its line breaks and other control characters as escapes.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
-}
-
-/// Whether `step` is run in the repository's folder, and so may use what is in it.
-fn runs_in_folder(step: &StepKind) -> bool {
-    matches!(step, StepKind::Run(_) | StepKind::Wait { condition: Condition::File(_) | Condition::Command(_), .. })
 }
 
 impl Labs {
@@ -132,7 +118,7 @@ impl Labs {
     /// it is. Elsewhere that is every lab.
     pub fn all(&self) -> Vec<&Lab> {
         let concerned = |(origin, lab): &&(Origin, Lab)| {
-            *origin != Origin::BuiltIn || lab.subject.as_ref().is_some_and(|s| is_repository_of(s, &self.repository))
+            *origin != Origin::BuiltIn || lab.topology.subject.as_ref().is_some_and(|s| is_repository_of(s, &self.repository))
         };
         let own: Vec<&Lab> = self.labs.iter().filter(concerned).map(|(_, lab)| lab).collect();
         if own.is_empty() { self.labs.iter().map(|(_, lab)| lab).collect() } else { own }
@@ -142,7 +128,7 @@ impl Labs {
     /// its folder. A folder that is no project's root is nobody's repository, whatever stands in it.
     pub fn need_repository(&self, chosen: &[&Lab]) -> bool {
         let own = |lab: &&&Lab| self.labs.iter().any(|(origin, other)| *origin != Origin::BuiltIn && other.name == lab.name);
-        let runs_there = |lab: &Lab| lab.tests.iter().flat_map(|test| &test.steps).any(|step| runs_in_folder(&step.kind));
+        let runs_there = |lab: &Lab| lab.tests.iter().flat_map(|test| &test.steps).any(|step| step.kind.uses_folder());
         is_root(&self.repository) && chosen.iter().filter(own).any(|lab| runs_there(lab))
     }
 

@@ -37,3 +37,8 @@ pub(crate) const fn names<T, const N: usize>(table: &[(T, &'static str); N]) -> 
     }
     names
 }
+
+/// Bytes such as `02:00:1f`.
+pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
+    text.split(':').map(|byte| if byte.len() <= 2 { u8::from_str_radix(byte, 16).ok() } else { None }).collect()
+}

@@ -4,6 +4,7 @@
 //! knows it. What rules and ladders make of packets they find out from the table.
 
 mod arp;
+#[cfg(feature = "cli")]
 pub mod bpf;
 pub mod bytes;
 pub mod capture;
@@ -19,6 +20,7 @@ mod ip;
 pub mod pcap;
 pub mod pcapng;
 pub mod protocol;
+pub mod server_id;
 pub mod summary;
 mod tcp;
 pub mod tcpdump;

@@ -2,10 +2,10 @@
 
 use crate::graph;
 use crate::lab::find::Chosen;
+use crate::lab::model::{Lab, Test};
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, SubjectInfo, TestResult};
 use crate::record::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
-use crate::topology::model::{Lab, Test};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeMap;
 use std::path::Path;

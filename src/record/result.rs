@@ -1,8 +1,8 @@
 //! How a test ended, and all that is known of it.
 
 use crate::analysis::Evidence;
+use crate::lab::model::{Lab, Test};
 use crate::record::milliseconds;
-use crate::topology::model::{Lab, Test};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;

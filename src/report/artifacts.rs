@@ -7,13 +7,14 @@
 use crate::analysis::Evidence;
 use crate::analysis::ladder::Extent;
 use crate::compile::script;
-use crate::packet::capture::{Capture, Place};
+use crate::lab::model::Lab;
+use crate::packet::capture::Capture;
 use crate::packet::pcapng;
 use crate::record::artifacts::Artifacts;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::report::plain;
-use crate::topology::model::{Client, End, GLOBAL, Lab};
+use crate::steps::Client;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -62,27 +63,8 @@ pub fn save_setup(
 /// The capture as a file for other programs, in which every interface says where it is.
 fn packets(lab: &Lab, capture: &Capture) -> Vec<u8> {
     let mut file = Vec::new();
-    pcapng::write(&mut file, capture, &|place| describe(lab, place)).expect("memory takes everything");
+    pcapng::write(&mut file, capture, &|place| lab.topology.describe(place)).expect("memory takes everything");
     file
-}
-
-/// What an interface is to people: which node a bridge's port leads to, which bridge a link.
-fn describe(lab: &Lab, place: &Place) -> String {
-    for node in &lab.nodes {
-        for link in &node.links {
-            match &link.end {
-                End::Port { bridge, port } if place.node == GLOBAL && *port == place.link => {
-                    return format!("port of {bridge} that leads to {} {}", node.name, link.name);
-                }
-                End::Port { bridge, .. } if place.node == node.name && link.name == place.link => return format!("leads to {bridge}"),
-                End::Peer { node: far, link: far_link } if place.node == node.name && link.name == place.link => {
-                    return format!("leads to {} {far_link}", lab.nodes[*far].name);
-                }
-                _ => {}
-            }
-        }
-    }
-    String::new()
 }
 
 fn json(name: &str, value: &impl serde::Serialize) -> (String, Vec<u8>) {

@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::fs;
 use crate::record::run::Run;
 use crate::report::{html, junit};
-use crate::yaml::decode::{quoted, suggest};
+use crate::text::{quoted, suggest};
 use anyhow::Result;
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,7 @@ mod wrap;
 
 pub use reporter::{Format, Reporter};
 
-use crate::compile::quote::shell;
+use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::record::result::{SubjectInfo, TestResult};
 use std::io::IsTerminal;
@@ -46,10 +46,10 @@ pub fn print_line(text: &str) {
 }
 
 /// [`print_line`] with a format.
-#[macro_export]
 macro_rules! outln {
     ($($format:tt)*) => { $crate::report::print_line(&format!($($format)*)) };
 }
+pub(crate) use outln;
 
 /// The commands that get into the lab `instance`, which stays up, and end it; `at` says which host's it is.
 pub fn commands(instance: &str, node: &str, at: &str) -> [String; 2] {

@@ -1,25 +1,26 @@
 //! Checking the path rules of a test against the lab's topology.
 
-use crate::lab::check::Check;
 use crate::rules::fields;
 use crate::rules::file::RuleFile;
 use crate::rules::kind::Kind;
-use crate::topology::model::*;
-use crate::yaml::decode::At;
+use crate::rules::model::Rule;
+use crate::topology::model::{End, GLOBAL, Topology};
+use crate::topology::places::Location;
+use crate::yaml::problem::{At, Problems};
 
 /// The checked rules of a test.
-pub(crate) fn rules(check: &Check, lab: &Lab, rules: &[RuleFile]) -> Vec<Rule> {
+pub fn rules(check: &Problems, lab: &Topology, rules: &[RuleFile]) -> Vec<Rule> {
     rules.iter().map(|rule| Rules { check, lab }.rule(rule)).collect()
 }
 
 struct Rules<'a> {
-    check: &'a Check<'a>,
-    lab: &'a Lab,
+    check: &'a Problems,
+    lab: &'a Topology,
 }
 
 impl Rules<'_> {
     fn rule(&self, rule: &RuleFile) -> Rule {
-        let right = |text: &&At<String>| !self.check.problems.are_at(text.place);
+        let right = |text: &&At<String>| !self.check.are_at(text.place);
         let packet = rule.packet.as_ref().filter(right);
         let packet = packet.and_then(|text| Kind::read(text).map_err(|message| self.check.wrong(text, message)).ok());
         if let Some(filter) = rule.filter.as_ref().filter(right).filter(|filter| filter.trim().is_empty()) {
@@ -73,7 +74,7 @@ impl Rules<'_> {
         if self.lab.bridges.iter().any(|bridge| bridge.name == *name) {
             found.push(Location::Bridge(name.clone()));
         }
-        if self.ports().any(|port| port == name) {
+        if self.lab.ports().any(|port| port.name == name) {
             found.push(Location::Port(name.clone()));
         }
         if found.len() > 1 {
@@ -82,14 +83,9 @@ impl Rules<'_> {
         if found.is_empty() {
             let nodes = self.lab.nodes.iter().map(|node| node.name.as_str());
             let bridges = self.lab.bridges.iter().map(|bridge| bridge.name.as_str());
-            self.check.unknown("node, bridge or port", at, nodes.chain(bridges).chain(self.ports()));
+            self.check.unknown("node, bridge or port", at, nodes.chain(bridges).chain(self.lab.ports().map(|port| port.name)));
         }
         found.pop()
-    }
-
-    fn ports(&self) -> impl Iterator<Item = &str> + Clone {
-        let links = self.lab.nodes.iter().flat_map(|node| &node.links);
-        links.filter_map(|link| if let End::Port { port, .. } = &link.end { Some(port.as_str()) } else { None })
     }
 
     fn link(&self, at: &At<String>, node: &str, link: &str) -> Option<Location> {

@@ -4,10 +4,11 @@
 use crate::packet::capture::Capture;
 use crate::packet::protocol::{Purpose, Value};
 use crate::packet::summary::Summary;
-use crate::rules::model::{FieldCheck, Location, Rule};
+use crate::rules::model::{FieldCheck, Rule};
 use crate::rules::observations::{Observation, Observations};
 use crate::text::time;
 use crate::topology::places;
+use crate::topology::places::Location;
 use std::collections::BTreeSet;
 
 /// More packets than this are only counted.

@@ -8,10 +8,11 @@ use crate::packet::bpf::Instruction;
 use crate::packet::capture::{Capture, Place};
 use crate::packet::protocol::{Exchange, Identity};
 use crate::rules::explain;
-use crate::rules::model::{Location, Rule};
+use crate::rules::model::Rule;
 use crate::rules::observations::{Observation, Observations};
 use crate::rules::trace::traces;
-use crate::topology::model::{Lab, Test};
+use crate::topology::model::Topology;
+use crate::topology::places::Location;
 use std::collections::{BTreeMap, HashMap};
 
 /// A rule that does not hold.
@@ -26,14 +27,14 @@ pub struct Violation {
 /// The compiled filters of a test's rules, by their text.
 pub type Filters = HashMap<String, Vec<Instruction>>;
 
-/// What of the rules of `test` does not hold in `capture`, in the file's order. Rules whose filter is
+/// What of the `rules` of a test does not hold in `capture`, in the file's order. Rules whose filter is
 /// not among `filters` are not judged.
 ///
 /// A capture that lacks packets proves nothing that holds, so that is a violation, too.
-pub fn judge(lab: &Lab, test: &Test, capture: &Capture, filters: &Filters) -> Vec<Violation> {
-    let observations = Observations::of(lab, capture);
+pub fn judge(topology: &Topology, rules: &[Rule], capture: &Capture, filters: &Filters) -> Vec<Violation> {
+    let observations = Observations::of(topology, capture);
     let mut violations: Vec<Violation> = Vec::new();
-    for rule in &test.path {
+    for rule in rules {
         let program = rule.filter.as_ref().map(|filter| filters.get(&filter.value));
         let Ok(program) = program.map_or(Ok(None), |found| found.map(Some).ok_or(())) else { continue };
         let judging = Judging { observations: &observations, rule, seen: seen(&observations, rule, program.map(Vec::as_slice)) };
@@ -41,7 +42,7 @@ pub fn judge(lab: &Lab, test: &Test, capture: &Capture, filters: &Filters) -> Ve
     }
     let lacks = capture.lost + capture.left_out;
     if lacks > 0
-        && let Some(rule) = test.path.first()
+        && let Some(rule) = rules.first()
     {
         let line = explain::lacking(capture);
         match violations.first_mut() {

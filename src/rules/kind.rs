@@ -3,7 +3,7 @@
 use crate::packet::PROTOCOLS;
 use crate::packet::frame::Frame;
 use crate::packet::protocol::{Layer, Protocol, Value};
-use crate::yaml::decode::{quoted, suggest};
+use crate::text::{quoted, suggest};
 
 /// A kind of packet.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ pub mod check;
 mod explain;
 mod fields;
 pub mod file;
+pub mod inside;
 pub mod judge;
 pub mod kind;
 pub mod model;

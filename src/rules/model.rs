@@ -3,7 +3,8 @@
 use crate::packet::protocol::Value;
 use crate::rules::kind::Kind;
 use crate::rules::value::Wanted;
-use crate::yaml::decode::At;
+use crate::topology::places::Location;
+use crate::yaml::problem::At;
 
 /// A rule: what holds of all packets that it is about.
 #[derive(Clone, Debug)]
@@ -26,28 +27,6 @@ pub struct Rule {
     pub at_most: Option<u64>,
     /// What they hold.
     pub fields: Vec<FieldCheck>,
-}
-
-/// Where packets are seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// A node: all of its interfaces.
-    Node(String),
-    /// A bridge: all of its ports.
-    Bridge(String),
-    /// A port of a bridge.
-    Port(String),
-    /// An interface that has a cable to another node, or is the lab's own.
-    Link(String, String),
-}
-
-impl std::fmt::Display for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Location::Node(name) | Location::Bridge(name) | Location::Port(name) => f.write_str(name),
-            Location::Link(node, link) => write!(f, "{node}/{link}"),
-        }
-    }
 }
 
 /// A field of a packet and what it may be.

@@ -3,9 +3,8 @@
 use crate::packet::capture::{Capture, Packet};
 use crate::packet::frame::Frame;
 use crate::packet::protocol::Identity;
-use crate::rules::model::Location;
-use crate::topology::model::Lab;
-use crate::topology::places::{Passage, Places};
+use crate::topology::model::Topology;
+use crate::topology::places::{Location, Passage, Places};
 
 /// A frame where it was seen.
 #[derive(Debug)]
@@ -31,9 +30,9 @@ pub struct Observations<'a> {
 }
 
 impl<'a> Observations<'a> {
-    /// What `capture` tells of `lab`.
-    pub fn of(lab: &'a Lab, capture: &'a Capture) -> Observations<'a> {
-        let places = Places::of(lab);
+    /// What `capture` tells of a lab.
+    pub fn of(topology: &'a Topology, capture: &'a Capture) -> Observations<'a> {
+        let places = Places::of(topology);
         let observation = |packet: &'a Packet| {
             let frame = Frame::of(&packet.data);
             Observation { passage: places.passage(packet), message: frame.identity(), packet, frame }

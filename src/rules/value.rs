@@ -1,11 +1,12 @@
 //! What a path rule wants a field to hold.
 
-use crate::packet::bytes::hex;
+use crate::packet::bytes::{hex, parse_hex};
 use crate::packet::dhcp6::duid_mac;
 use crate::packet::protocol::{Value, ValueKind};
+use crate::packet::server_id;
+use crate::packet::server_id::ServerId;
 use crate::rules::file::ValueFile;
 use crate::rules::kind::unknown;
-use crate::topology::model::ServerId;
 use crate::yaml::values;
 use ipnet::IpNet;
 use std::fmt;
@@ -46,10 +47,10 @@ impl Wanted {
             ValueKind::Number => number(value),
             ValueKind::Ipv4 | ValueKind::Ipv6 => address(text, if kind == ValueKind::Ipv4 { 4 } else { 6 }),
             ValueKind::Mac => {
-                let bytes = values::hex(text).and_then(|bytes| bytes.try_into().ok());
+                let bytes = parse_hex(text).and_then(|bytes| bytes.try_into().ok());
                 bytes.map(Wanted::Mac).ok_or_else(|| format!("`{text}` is not a hardware address such as `02:00:00:00:00:01`"))
             }
-            ValueKind::Duid => values::duid(text).map(Wanted::Duid),
+            ValueKind::Duid => server_id::duid(text).map(Wanted::Duid),
             ValueKind::Text => Ok(Wanted::Text(text.clone())),
             ValueKind::Domain => Ok(Wanted::Text(text.trim_end_matches('.').to_ascii_lowercase())),
             ValueKind::Word(words) if words.contains(&text.as_str()) => Ok(Wanted::Text(text.clone())),

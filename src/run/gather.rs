@@ -1,11 +1,10 @@
-//! What is kept of a test as it runs: the output of its steps, and the files that the runtime gathers
-//! (scripts/gather.sh). Both end up in a folder, if they are kept.
+//! What is kept of a test as it runs: the output of its steps, and the files that the agent gathers. Both end up in a folder, if they are kept.
 
-use crate::event::Event;
+use crate::agent::message::{Event, Request};
+use crate::lab::model::Lab;
 use crate::record::result::TestResult;
 use crate::run::session::Session;
-use crate::steps::judge::Seen;
-use crate::topology::model::{Lab, Step, StepKind};
+use crate::steps::StepOutput;
 use std::collections::BTreeMap;
 
 /// Outputs and states, by their paths in the test's folder of artifacts.
@@ -15,14 +14,14 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Adds to a file that the runtime reports.
-    pub fn file(&mut self, name: &str, bytes: Vec<u8>) {
+    /// Adds to a file that the agent reports.
+    pub fn file(&mut self, name: &str, bytes: &[u8]) {
         self.files.entry(name.into()).or_default().extend(bytes);
     }
 
     /// Keeps what the last attempt of the step with this index saw.
-    pub fn step(&mut self, index: usize, step: &Step, seen: &Seen) {
-        let folder = format!("steps/{}-{}", index + 1, kind(&step.kind));
+    pub fn step(&mut self, index: usize, kind: &str, seen: &StepOutput) {
+        let folder = format!("steps/{}-{}", index + 1, kind);
         let streams = [("stdout", &seen.stdout), ("stderr", &seen.stderr), ("lease", &seen.lease), ("addresses", &seen.addresses)];
         for (name, text) in streams {
             let path = format!("{folder}/{name}");
@@ -35,7 +34,7 @@ impl Gathered {
         self.files.insert(format!("{folder}/status"), format!("{}\n", seen.exit).into_bytes());
     }
 
-    /// Whether the runtime has reported the state of the lab.
+    /// Whether the agent has reported the state of the lab.
     pub fn has_state(&self) -> bool {
         self.files.keys().any(|path| !path.starts_with("steps/"))
     }
@@ -44,7 +43,7 @@ impl Gathered {
     pub fn take(&mut self, lab: &Lab) -> Vec<(String, Vec<u8>)> {
         let name = |path: String| {
             let parts: Vec<&str> = path.splitn(3, '/').collect();
-            match (parts.as_slice(), lab.nodes.iter().find(|node| parts.get(1) == Some(&node.handle.0.as_str()))) {
+            match (parts.as_slice(), lab.topology.nodes.iter().find(|node| parts.get(1) == Some(&node.handle.0.as_str()))) {
                 (["nodes", _, file], Some(node)) => format!("nodes/{}/{file}", node.name),
                 _ => path,
             }
@@ -59,23 +58,12 @@ impl Session<'_> {
         if self.gathered.has_state() || !self.options.artifacts.keeps(result.outcome) {
             return;
         }
-        self.process.requests.send("gather");
-        while !matches!(self.next(), Some(Event::Gathered | Event::Lost) | None) {}
+        self.process.ask(&Request::Gather);
+        while !matches!(self.agent(), Some(Event::Gathered | Event::Lost) | None) {}
     }
 
     /// What was gathered so far; nothing is left here.
     pub fn take_gathered(&mut self) -> Vec<(String, Vec<u8>)> {
         self.gathered.take(self.lab)
-    }
-}
-
-fn kind(step: &StepKind) -> &'static str {
-    match step {
-        StepKind::Dhcp(_) => "dhcp",
-        StepKind::Run(_) => "run",
-        StepKind::Ping(_) => "ping",
-        StepKind::Wait { .. } => "wait",
-        StepKind::Service { .. } => "service",
-        StepKind::Link { .. } => "link",
     }
 }

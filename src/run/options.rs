@@ -1,9 +1,10 @@
 //! How labs are run.
 
 use crate::host::Host;
+use crate::lab::model::Lab;
 use crate::record::artifacts::{Artifacts, When};
 use crate::run::subject::Given;
-use crate::topology::model::{Client, Lab};
+use crate::steps::Client;
 use std::path::PathBuf;
 
 /// How labs are run, the same for all labs of a run.
@@ -27,8 +28,8 @@ pub struct Options {
     pub verbose: bool,
     /// What is kept of tests, and where.
     pub artifacts: Artifacts,
-    /// The program on the host that captures packets there, or why there is none.
-    pub capturer: Result<PathBuf, String>,
+    /// The agent's program on the host.
+    pub agent: PathBuf,
 }
 
 impl Options {
@@ -51,9 +52,7 @@ impl Options {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
         }
-        if let Ok(capturer) = &self.capturer {
-            add("--capturer", Some(&capturer.to_string_lossy()));
-        }
+        add("--agent", Some(&self.agent.to_string_lossy()));
         if self.strict {
             add("--strict", None);
         }

@@ -1,9 +1,9 @@
 //! The path rules of a test at its end: what is not kept fails it.
 
+use crate::lab::model::{Lab, Test};
 use crate::packet::tcpdump;
 use crate::record::result::{Outcome, TestResult};
 use crate::rules::judge::{Filters, Violation, judge};
-use crate::topology::model::{Lab, Test};
 use anyhow::Result;
 
 /// Judges the rules of `test`, all of whose steps held, from the capture in `result`. What cannot be
@@ -11,7 +11,7 @@ use anyhow::Result;
 pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
     let Some(first) = test.path.first() else { return };
     let violations = match (&result.evidence.capture, filters(test)) {
-        (Some(capture), Ok(filters)) => judge(lab, test, capture, &filters),
+        (Some(capture), Ok(filters)) => judge(&lab.topology, &test.path, capture, &filters),
         (None, _) => {
             let reason = result.evidence.no_capture.as_deref().unwrap_or("nobody says why");
             vec![Violation { line: first.line, lines: vec![format!("the path cannot be judged without a capture: {reason}")] }]

@@ -1,19 +1,27 @@
 //! One lab, from set-up to clean-up: drives the runtime's session, and tells what it reports.
 
+use crate::agent::message::{Event as AgentEvent, Request, Stream};
 use crate::compile::script;
-use crate::event;
 use crate::event::Event;
-use crate::host::Process;
+use crate::host::{FOREVER, Process, Said};
 use crate::interrupt;
+use crate::lab::model::{Lab, Test};
+use crate::record::artifacts::When;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, SubjectInfo, TestResult};
 use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
 use crate::run::subject::Given;
-use crate::topology::model::{Lab, Test};
 use anyhow::Result;
-use std::time::Instant;
+use std::fs::File;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+/// How long set-up may say nothing, beside the time of its services.
+const SETUP: Duration = Duration::from_secs(60);
+/// How long the agent may say nothing: it says every second that it is at work.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// Why a lab is not up.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +42,8 @@ pub struct Session<'a> {
     pub(crate) tell: &'a dyn Fn(RunEvent),
     pub(crate) instance: String,
     subject: Option<SubjectInfo>,
+    /// Whether an agent serves the lab once it is up.
+    served: bool,
     /// Lines about services that failed, collected until somebody asks.
     pub(crate) trouble: Vec<String>,
     /// Why nothing can be captured.
@@ -51,7 +61,9 @@ impl<'a> Session<'a> {
     /// If bash cannot be started.
     pub fn start(lab: &'a Lab, options: &'a Options, given: Option<&Given>, verb: &str, tell: &'a dyn Fn(RunEvent)) -> Result<Session<'a>> {
         let script = script::compile(lab, options.client);
-        let process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
+        let mut process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
+        // One service after the other may take all of its time.
+        process.bear(SETUP + lab.topology.services.iter().map(|service| service.run.within).sum());
         let instance = options.instance_of(lab);
         Ok(Session {
             lab,
@@ -60,9 +72,10 @@ impl<'a> Session<'a> {
             tell,
             instance,
             subject: None,
+            served: verb == "session",
             trouble: Vec::new(),
             gathered: Gathered::default(),
-            no_capture: options.capturer.as_ref().err().cloned(),
+            no_capture: None,
             broken: false,
         })
     }
@@ -77,28 +90,40 @@ impl<'a> Session<'a> {
         let mut refused = false;
         let mut again = false;
         loop {
-            match self.next() {
+            match self.script() {
                 Some(Event::Outdated { .. }) => again = true,
                 Some(Event::Setup { instance, .. }) => {
                     self.instance = instance.clone();
                     (self.tell)(RunEvent::Setup { instance, again });
                 }
                 Some(Event::Ready { instance }) => {
-                    let services = self.lab.services.len();
+                    let services = self.lab.topology.services.len();
                     (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services, reused: false });
+                    if self.served {
+                        self.greet();
+                    }
                     return Ok(());
                 }
                 Some(Event::Reused { instance }) => {
                     self.instance = instance.clone();
-                    (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services: self.lab.services.len(), reused: true });
+                    (self.tell)(RunEvent::Ready {
+                        instance,
+                        time: began.elapsed(),
+                        services: self.lab.topology.services.len(),
+                        reused: true,
+                    });
                     // Its subject is told next, and must be known before the first result.
-                    if self.lab.subject.is_some() {
-                        self.next();
+                    if self.lab.topology.subject.is_some() {
+                        self.script();
+                    }
+                    if self.served {
+                        self.greet();
                     }
                     return Ok(());
                 }
                 Some(Event::Missing(one)) => missing.push(one),
                 Some(Event::Refused) => refused = true,
+                Some(Event::Failing) => self.greet(),
                 Some(Event::Failed) | None => break,
                 Some(_) => {}
             }
@@ -124,35 +149,89 @@ impl<'a> Session<'a> {
         Err(Down::Failed(lines))
     }
 
-    /// The next event; what is the same at all times is dealt with here.
-    pub(crate) fn next(&mut self) -> Option<Event> {
-        let event = self.process.event()?;
-        match &event {
+    /// Tells the agent what the lab is like. It is there from now on, if this is a session.
+    fn greet(&mut self) {
+        let layout = Box::new(script::layout(self.lab, self.options.client, &self.options.folder));
+        let gather = self.options.artifacts.when != When::Never;
+        self.process.ask(&Request::Hello { nonce: nonce(), layout, gather });
+    }
+
+    /// The next event of the script; what is the same at all times is dealt with here, also what the agent says.
+    fn script(&mut self) -> Option<Event> {
+        loop {
+            match self.said()? {
+                Said::Script(event) => return Some(event),
+                Said::Agent(_) => {}
+            }
+        }
+    }
+
+    /// The next event of the agent, `None` when there is no agent any more.
+    pub(crate) fn agent(&mut self) -> Option<AgentEvent> {
+        self.process.bear(SILENCE);
+        let event = loop {
+            match self.said() {
+                Some(Said::Agent(AgentEvent::Alive)) => {}
+                Some(Said::Agent(event)) => break Some(event),
+                // The script only speaks again when the agent has ended.
+                Some(Said::Script(_)) => {}
+                None => break None,
+            }
+        };
+        self.process.bear(FOREVER);
+        event
+    }
+
+    fn said(&mut self) -> Option<Said> {
+        let said = self.process.said()?;
+        match &said {
+            Said::Script(event) => self.heard(event),
+            Said::Agent(event) => self.heard_agent(event),
+        }
+        Some(said)
+    }
+
+    fn heard(&mut self, event: &Event) {
+        match event {
             Event::Subject { program, how, path } => {
                 let subject = SubjectInfo { program: program.clone(), how: how.clone(), path: path.clone() };
                 (self.tell)(RunEvent::Subject { lab: self.lab.name.clone(), subject: subject.clone() });
                 self.subject = Some(subject);
             }
             Event::Service(service) => self.trouble.extend(describe_service(service)),
-            Event::Log { service, line } => {
-                if self.options.verbose {
-                    self.log(service, line);
-                } else {
-                    self.trouble.push(format!("| {line}"));
-                }
-            }
-            // Why there is no capturer is known better here.
-            Event::NoCapture { reason } => _ = self.no_capture.get_or_insert_with(|| reason.clone()),
-            Event::Output { stream, name, data } if stream == "file" => self.gathered.file(name, event::bytes(data)),
+            Event::Log { service, line } => self.line(service, line),
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
-            Event::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
             Event::Cleaned { instance } => (self.tell)(RunEvent::Cleaned { instance: instance.clone() }),
             Event::Kept { instance } => {
-                (self.tell)(RunEvent::Kept { instance: instance.clone(), node: self.lab.entrance().into(), at: self.options.at.clone() });
+                (self.tell)(RunEvent::Kept {
+                    instance: instance.clone(),
+                    node: self.lab.topology.entrance().into(),
+                    at: self.options.at.clone(),
+                });
             }
             _ => {}
         }
-        Some(event)
+    }
+
+    fn heard_agent(&mut self, event: &AgentEvent) {
+        match event {
+            AgentEvent::Service(service) => self.trouble.extend(describe_service(service)),
+            AgentEvent::Log { service, line } => self.line(service, line),
+            AgentEvent::NoCapture { reason } => _ = self.no_capture.get_or_insert_with(|| reason.clone()),
+            AgentEvent::Output { stream: Stream::File, name, data } => self.gathered.file(name, data),
+            AgentEvent::Error { message } => self.trouble.extend(message.lines().map(String::from)),
+            AgentEvent::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
+            _ => {}
+        }
+    }
+
+    /// A line of a service's output.
+    fn line(&mut self, service: &str, line: &str) {
+        if self.options.verbose {
+            self.log(service, line);
+        } else {
+            self.trouble.push(format!("| {line}"));
+        }
     }
 
     pub(crate) fn log(&self, source: &str, line: &str) {
@@ -165,19 +244,19 @@ impl<'a> Session<'a> {
     }
 
     /// Asks for the services' output as it comes.
-    pub fn follow(&self) {
-        self.process.requests.send("follow");
+    pub fn follow(&mut self) {
+        self.process.ask(&Request::Follow);
     }
 
     /// Asks for the lab to be left up when the session ends.
-    pub fn keep(&self) {
-        self.process.requests.send("keep");
+    pub fn keep(&mut self) {
+        self.process.ask(&Request::Keep);
     }
 
     /// Waits until `setup` has left the lab up for good; whether it has.
     pub fn settle(&mut self) -> bool {
         let mut up = true;
-        while let Some(event) = self.next() {
+        while let Some(event) = self.script() {
             up &= !matches!(event, Event::Cleaned { .. });
         }
         up
@@ -193,7 +272,16 @@ impl<'a> Session<'a> {
     /// Ends the session and waits for the clean-up; the runtime's exit status.
     pub fn end(mut self) -> i32 {
         self.process.requests.close();
-        while self.next().is_some() {}
+        self.process.bear(SETUP);
+        while self.said().is_some() {}
         self.process.finish()
     }
+}
+
+/// Something that nobody in a lab can guess.
+fn nonce() -> String {
+    let mut bytes = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    read.expect("every Unix has random numbers");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

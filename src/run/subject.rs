@@ -3,8 +3,10 @@
 use crate::error::Failure;
 use crate::host::transfer::files::Build;
 use crate::host::{Files, Host, Native};
+use crate::lab::model::Lab;
+use crate::lab::repository::is_repository_of;
 use crate::record::event::RunEvent;
-use crate::topology::model::{Lab, Subject};
+use crate::topology::model::Subject;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -39,7 +41,8 @@ pub fn resolve(
 ) -> Result<Subjects> {
     let copied = |copied| tell(RunEvent::from(copied));
     let mut subjects = Subjects::new();
-    let programs: BTreeMap<&str, &Subject> = labs.iter().filter_map(|l| l.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
+    let programs: BTreeMap<&str, &Subject> =
+        labs.iter().filter_map(|l| l.topology.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
     let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
     for (program, subject) in programs {
         let path = named.iter().rev().find(|(name, _)| name.as_deref().is_none_or(|n| n == program)).map(|(_, path)| path);
@@ -78,16 +81,6 @@ fn executable(path: &Path) -> Result<PathBuf> {
         return Err(Failure::usage(format!("--subject: `{}` is neither an executable file nor a repository", path.display())).into());
     }
     Ok(path.to_path_buf())
-}
-
-/// Whether `folder` is the repository of `subject`.
-pub fn is_repository_of(subject: &Subject, folder: &Path) -> bool {
-    let module = std::fs::read_to_string(folder.join("go.mod")).ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.trim().strip_prefix("module "))?;
-        Some(line.trim().trim_matches('"').to_string())
-    });
-    let known = module.is_some_and(|module| subject.go_modules.iter().any(|m| *m == module || module.starts_with(&format!("{m}/v"))));
-    known || (!subject.files.is_empty() && subject.files.iter().all(|file| folder.join(file).exists()))
 }
 
 /// Builds `subject` from `repository`, unless the same content was built before.

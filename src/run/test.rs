@@ -1,16 +1,17 @@
 //! One test in a lab that is up: its steps, and the lab put back behind them.
 
-use crate::event;
-use crate::event::Event;
+use crate::agent::message::{Event, Request, Stream};
 use crate::interrupt;
+use crate::lab::model::Test;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::run::gather::Gathered;
 use crate::run::path::path;
 use crate::run::session::Session;
-use crate::steps::judge::{Seen, Verdict, judge};
+use crate::steps::model::Step;
+use crate::steps::{StepKind, StepOutput, Verdict};
 use crate::text::count;
-use crate::topology::model::{Patience, Step, StepKind, Test};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 impl Session<'_> {
@@ -24,7 +25,7 @@ impl Session<'_> {
         self.begin(test);
         for (index, step) in test.steps.iter().enumerate() {
             match self.step(test, index, step) {
-                Ok(Ok(detail)) if matches!(step.kind, StepKind::Dhcp(_)) => result.detail = detail,
+                Ok(Ok(detail)) if step.kind.is_telling() => result.detail = detail,
                 Ok(Ok(_)) => {}
                 Ok(Err(lines)) => {
                     result.outcome = Outcome::Fail;
@@ -69,11 +70,14 @@ impl Session<'_> {
 
     /// Adds to a failure what the services printed during the test: the reason is often there.
     fn witnesses(&mut self, result: &mut TestResult) {
-        self.process.requests.send("tell");
+        self.process.ask(&Request::Tell);
         let mut last = String::new();
         loop {
-            match self.process.event() {
+            let count = self.trouble.len();
+            match self.agent() {
                 Some(Event::Log { service, line }) => {
+                    // It belongs to the failure, not to a service's.
+                    self.trouble.truncate(count);
                     if service != last {
                         result.lines.push(format!("meanwhile {service} said:"));
                         last = service;
@@ -94,11 +98,11 @@ impl Session<'_> {
             self.trouble.clear();
         }
         let gather = self.options.artifacts.keeps(Outcome::Fail) && !self.gathered.has_state();
-        self.process.requests.send(if gather { "restore gather" } else { "restore" });
+        self.process.ask(&Request::Restore { gather });
         loop {
-            match self.next() {
+            match self.agent() {
                 Some(Event::Restored) => break,
-                Some(Event::Failed) => {
+                Some(Event::Broken) => {
                     self.broken = true;
                     if result.outcome == Outcome::Pass {
                         result.outcome = Outcome::Error;
@@ -107,11 +111,11 @@ impl Session<'_> {
                     break;
                 }
                 Some(Event::Service(service)) if service.state == "died" => result.outcome = Outcome::Fail,
-                Some(_) => {}
-                None => {
+                Some(Event::Lost) | None => {
                     result.outcome = Outcome::Error;
                     break;
                 }
+                Some(_) => {}
             }
         }
         if result.outcome == Outcome::Fail && result.lines.is_empty() {
@@ -121,21 +125,20 @@ impl Session<'_> {
 
     /// Tries `step` until it holds or its patience is over.
     fn step(&mut self, test: &Test, index: usize, step: &Step) -> Result<Verdict, Gone> {
-        let patience = patience(&step.kind);
+        let kind = step.kind.with_client(self.options.client);
+        let patience = kind.patience();
         let deadline = patience.and_then(|p| p.within).map(|within| Instant::now() + within);
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let seen = self.attempt(test, index)?;
-            let verdict = judge(&step.kind, &seen, self.options.client);
+            let seen = self.attempt(test, index, &kind)?;
+            let verdict = kind.judge(&seen);
             let every = patience.map_or(Duration::ZERO, |p| p.every);
             match (verdict, deadline) {
                 (Err(_), Some(deadline)) if Instant::now() + every < deadline && !interrupt::interrupted() => interrupt::sleep(every),
                 (Err(mut lines), Some(_)) => {
-                    lines.insert(
-                        0,
-                        format!("tried {attempts} times within {:?}, the last time:", patience.and_then(|p| p.within).unwrap_or_default()),
-                    );
+                    let within = patience.and_then(|p| p.within).unwrap_or_default();
+                    lines.insert(0, format!("tried {attempts} times within {within:?}, the last time:"));
                     return Ok(Err(lines));
                 }
                 (verdict, _) => return Ok(verdict),
@@ -143,42 +146,37 @@ impl Session<'_> {
         }
     }
 
-    fn attempt(&mut self, test: &Test, index: usize) -> Result<Seen, Gone> {
-        self.process.requests.send(&format!("step {}/{index}", test.short));
-        let mut outputs: [Vec<u8>; 4] = Default::default();
-        const STREAMS: [&str; 4] = ["stdout", "stderr", "lease", "addresses"];
-        loop {
-            match self.next() {
-                Some(Event::Output { stream, data, .. }) => {
-                    if let Some(index) = STREAMS.iter().position(|s| *s == stream) {
-                        outputs[index].extend(event::bytes(&data));
-                    }
-                }
+    fn attempt(&mut self, test: &Test, index: usize, step: &StepKind) -> Result<StepOutput, Gone> {
+        self.process.ask(&Request::Step { step: Box::new(step.clone()) });
+        // The agent bounds a step; one that goes on for much longer is not what it bounds.
+        let deadline = Instant::now() + step.limit() + GRACE;
+        let mut outputs: BTreeMap<Stream, Vec<u8>> = BTreeMap::new();
+        while Instant::now() < deadline {
+            match self.agent() {
+                Some(Event::Output { stream, data, .. }) => outputs.entry(stream).or_default().extend(data),
                 Some(Event::Step { exit }) => {
-                    let [stdout, stderr, lease, addresses] = outputs.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                    let mut text = |stream| String::from_utf8_lossy(&outputs.remove(&stream).unwrap_or_default()).into_owned();
+                    let (stdout, stderr) = (text(Stream::Stdout), text(Stream::Stderr));
+                    let seen = StepOutput { exit, stdout, stderr, lease: text(Stream::Lease), addresses: text(Stream::Addresses) };
                     if self.options.verbose {
-                        for line in stdout.lines().chain(stderr.lines()) {
+                        for line in seen.stdout.lines().chain(seen.stderr.lines()) {
                             self.log(&test.short, line);
                         }
                     }
-                    let seen = Seen { exit, stdout, stderr, lease, addresses };
-                    self.gathered.step(index, &test.steps[index], &seen);
+                    self.gathered.step(index, step.name(), &seen);
                     return Ok(seen);
                 }
                 Some(Event::Lost) | None => return Err(Gone),
                 Some(_) => {}
             }
         }
+        self.trouble.push(format!("the step did not end within {:?}, which its agent should have seen to", step.limit() + GRACE));
+        Err(Gone)
     }
 }
+
+/// How much longer than its own limit a step may take to be told of.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// The session ended in the middle.
 struct Gone;
-
-fn patience(step: &StepKind) -> Option<Patience> {
-    match step {
-        StepKind::Run(run) => Some(run.patience),
-        StepKind::Ping(ping) => Some(ping.patience),
-        _ => None,
-    }
-}

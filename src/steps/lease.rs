@@ -2,7 +2,8 @@
 
 use crate::packet::bytes::hex;
 use crate::packet::dhcp6::duid_mac;
-use crate::topology::model::{Client, ServerId};
+use crate::packet::server_id::ServerId;
+use crate::steps::Client;
 use std::collections::HashMap;
 use std::net::IpAddr;
 

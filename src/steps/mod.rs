@@ -1,7 +1,204 @@
-//! What a test does, step by step.
+//! What a test does, step by step. A kind of step is one file here: what it looks like in a lab file, what
+//! must hold for it there, how it runs in the sandbox, how that is judged, and its words. [`kinds`] lists
+//! them all.
 
 pub mod check;
-pub mod file;
-pub mod judge;
+mod client;
+mod dhcp;
 pub mod lease;
+mod link;
 pub mod model;
+mod output;
+mod patience;
+mod ping;
+mod run;
+mod service;
+mod wait;
+
+pub use client::Client;
+pub use dhcp::{Dhcp, Expect};
+pub use output::{StepOutput, Verdict};
+pub use patience::Patience;
+
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Gone, Sandbox};
+use crate::text::quoted;
+use crate::yaml::decode::{Fields, Reader};
+use crate::yaml::tree::Value;
+use check::Checker;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A kind of step, as its file makes it.
+pub trait Kind: Sized {
+    /// Its field in a step of a lab file.
+    const NAME: &'static str;
+    /// What stands there, nothing resolved yet.
+    type File;
+    /// Reads it; `None` where nothing can be made of it, which has been noted as a mistake.
+    fn read(reader: Reader) -> Option<Self::File>;
+    /// Checks it against the lab; `None` as above.
+    fn check(file: &Self::File, checker: &Checker) -> Option<Self>;
+    /// Runs one attempt of it.
+    #[cfg(target_os = "linux")]
+    fn run(&self, sandbox: &Sandbox, mark: &crate::sandbox::Mark) -> Result<StepOutput, Gone>;
+    /// Whether what it saw is what the lab file wants.
+    fn judge(&self, seen: &StepOutput) -> Verdict;
+    /// The longest that one attempt may take.
+    fn limit(&self) -> Duration;
+    /// Whether it is tried again.
+    fn patience(&self) -> Option<Patience> {
+        None
+    }
+    /// The commands that it needs, each with its Debian package.
+    fn commands(&self) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+    /// Whether it may use files of the user's repository.
+    fn uses_folder(&self) -> bool {
+        false
+    }
+}
+
+macro_rules! kinds {
+    ($($kind:ident: $file:ident::$type:ident,)*) => {
+        /// What a step does.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum StepKind {
+            $(#[allow(missing_docs)] $kind($file::$type),)*
+        }
+
+        /// A step as it stands in the lab file.
+        #[derive(Debug)]
+        pub enum StepFile {
+            $(#[allow(missing_docs)] $kind(<$file::$type as Kind>::File),)*
+        }
+
+        /// The fields that tell the kinds apart.
+        pub const NAMES: &[&str] = &[$(<$file::$type>::NAME),*];
+
+        impl StepFile {
+            fn one(name: &str, reader: Reader) -> Option<StepFile> {
+                $(if name == <$file::$type>::NAME {
+                    return <$file::$type>::read(reader).map(StepFile::$kind);
+                })*
+                None
+            }
+
+            /// The step, checked against the lab; `None` where nothing can be made of it.
+            pub(crate) fn check(&self, checker: &Checker) -> Option<StepKind> {
+                match self {
+                    $(StepFile::$kind(file) => <$file::$type>::check(file, checker).map(StepKind::$kind),)*
+                }
+            }
+        }
+
+        impl StepKind {
+            /// What it is called in a lab file.
+            pub fn name(&self) -> &'static str {
+                match self { $(StepKind::$kind(_) => <$file::$type>::NAME,)* }
+            }
+
+            /// Runs one attempt of it; `mark` is how much the services had printed when the test began.
+            ///
+            /// # Errors
+            /// If the session or the sandbox ended.
+            #[cfg(target_os = "linux")]
+            pub fn run(&self, sandbox: &Sandbox, mark: &crate::sandbox::Mark) -> Result<StepOutput, Gone> {
+                match self { $(StepKind::$kind(kind) => kind.run(sandbox, mark),)* }
+            }
+
+            /// Whether what it saw is what the lab file wants.
+            pub fn judge(&self, seen: &StepOutput) -> Verdict {
+                match self { $(StepKind::$kind(kind) => kind.judge(seen),)* }
+            }
+
+            /// The longest that one attempt may take.
+            pub fn limit(&self) -> Duration {
+                match self { $(StepKind::$kind(kind) => kind.limit(),)* }
+            }
+
+            /// Whether it is tried again.
+            pub fn patience(&self) -> Option<Patience> {
+                match self { $(StepKind::$kind(kind) => kind.patience(),)* }
+            }
+
+            /// The commands that it needs, each with its Debian package.
+            pub fn commands(&self) -> Vec<(&'static str, &'static str)> {
+                match self { $(StepKind::$kind(kind) => kind.commands(),)* }
+            }
+
+            /// Whether it may use files of the user's repository.
+            pub fn uses_folder(&self) -> bool {
+                match self { $(StepKind::$kind(kind) => kind.uses_folder(),)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Dhcp: dhcp::Dhcp,
+    Run: run::Run,
+    Ping: ping::Ping,
+    Wait: wait::Wait,
+    Service: service::ServiceStep,
+    Link: link::LinkStep,
+}
+
+impl StepKind {
+    /// The same step by `client`, if it takes a lease and names no client of its own.
+    pub fn with_client(&self, client: Client) -> StepKind {
+        match self {
+            StepKind::Dhcp(dhcp) => StepKind::Dhcp(dhcp.by(client)),
+            other => other.clone(),
+        }
+    }
+
+    /// The client that cannot take such a lease, if that is so.
+    pub fn speechless(&self) -> Option<Client> {
+        match self {
+            StepKind::Dhcp(dhcp) => dhcp.client.filter(|client| !client.speaks(dhcp.family)),
+            _ => None,
+        }
+    }
+
+    /// Whether what it found out, such as a lease, says more of a test than how many steps it had.
+    pub fn is_telling(&self) -> bool {
+        matches!(self, StepKind::Dhcp(_))
+    }
+}
+
+/// Reads an entry of `steps`.
+pub(crate) fn read(reader: Reader) -> Option<StepFile> {
+    let fields = reader.fields(NAMES);
+    match fields.present(NAMES).as_slice() {
+        [] => {
+            if !matches!(reader.value(), Value::Map(map) if !map.is_empty()) {
+                reader.wrong(format!("a step is one of {}", quoted(NAMES)));
+            }
+            None
+        }
+        [name] => fields.get(name, |r| StepFile::one(name, r)).flatten(),
+        several => {
+            reader.wrong(format!("{} are steps of their own: give each its `-`", quoted(several)));
+            None
+        }
+    }
+}
+
+/// The one of `actions` that is there, and what it is to be done to.
+fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(&'n str, crate::yaml::problem::At<String>)> {
+    match fields.present(actions).as_slice() {
+        [one] => fields.get(one, |r| (*one, r.at(r.text()))),
+        _ => {
+            reader.wrong(format!("expected exactly one of {}", quoted(actions)));
+            None
+        }
+    }
+}
+
+/// A field that must be there and names something.
+fn name(fields: &Fields, field: &str) -> crate::yaml::problem::At<String> {
+    fields.need(field, |r| r.at(r.text())).unwrap_or_default()
+}

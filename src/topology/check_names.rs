@@ -1,8 +1,8 @@
 //! Checking what must be unique: interface names in a namespace, addresses in a network.
 
-use crate::lab::check::Check;
+use crate::topology::check::Check;
 use crate::topology::model::*;
-use crate::yaml::decode::At;
+use crate::yaml::problem::At;
 use crate::yaml::values;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -20,20 +20,20 @@ impl Check<'_> {
                     own.push((&link.name, "a link of `global`"));
                     own.extend(link.vlans.iter().map(|vlan| (&vlan.name, "a VLAN of `global`")));
                 } else if let Err(message) = values::link_name(&link.name) {
-                    self.wrong(&link.name, message);
+                    self.problems.wrong(&link.name, message);
                 }
             }
         }
         let mut seen: BTreeMap<&str, (&At<String>, &str)> = BTreeMap::new();
         for (name, what) in own {
             if let Err(message) = values::link_name(name) {
-                self.wrong(name, message);
+                self.problems.wrong(name, message);
             } else if let Some((first, other)) = seen.get(name.as_str()) {
                 let message = format!(
                     "`{}` is the name of {other} too (line {}); both stand in the lab's own namespace",
                     name.value, first.place.line
                 );
-                self.wrong(name, message);
+                self.problems.wrong(name, message);
             } else {
                 seen.insert(name, (name, what));
             }
@@ -66,14 +66,14 @@ impl Check<'_> {
             for address in list {
                 let Some(net) = address.value else { continue };
                 if let Some(first) = addresses.insert((domain.clone(), net.addr()), address.place.line) {
-                    self.wrong(address, format!("`{}` is taken in the same network already, in line {first}", net.addr()));
+                    self.problems.wrong(address, format!("`{}` is taken in the same network already, in line {first}", net.addr()));
                 }
             }
             if let Some(mac) = mac
                 && !mac.is_empty()
                 && let Some(first) = macs.insert(mac, mac.place.line)
             {
-                self.wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
+                self.problems.wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
             }
         }
     }

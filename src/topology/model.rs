@@ -1,24 +1,14 @@
-//! A checked lab: everything resolved, nothing that could still be wrong in the file.
+//! A checked topology: everything resolved, nothing that could still be wrong in the file.
 
-use crate::lab::file::Condition;
 pub use crate::packet::capture::GLOBAL;
-pub use crate::rules::model::*;
-pub use crate::steps::model::*;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A lab that can be run.
+/// What a lab is wired from and what runs in it, but for its tests.
 #[derive(Clone, Debug)]
-pub struct Lab {
-    /// Its name.
-    pub name: String,
-    /// A sentence about it.
-    pub about: String,
-    /// The lab file as messages show it.
-    pub file: String,
-    /// The text of that file.
-    pub source: String,
+pub struct Topology {
     /// Commands it needs, each with its Debian package, those of the steps included.
     pub commands: Vec<(String, String)>,
     /// Kernel features it needs.
@@ -31,15 +21,6 @@ pub struct Lab {
     pub nodes: Vec<Node>,
     /// Its daemons, in the file's order.
     pub services: Vec<Service>,
-    /// Its tests.
-    pub tests: Vec<Test>,
-}
-
-impl Lab {
-    /// The node to enter for who has named none.
-    pub fn entrance(&self) -> &str {
-        self.nodes.first().map_or(GLOBAL, |node| &node.name)
-    }
 }
 
 /// The program under test.
@@ -71,7 +52,8 @@ pub struct Bridge {
 }
 
 /// The name by which ip-netns(8) knows a node; `global` is the lab's own namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Handle(pub String);
 
 /// A host.
@@ -104,8 +86,8 @@ pub struct Link {
     pub addresses: Vec<IpNet>,
     /// In bytes.
     pub mtu: Option<i64>,
-    /// Hardware address.
-    pub mac: Option<String>,
+    /// Hardware address: the file's, or one that is the same in every run.
+    pub mac: String,
     /// VLANs on it, interfaces of their own.
     pub vlans: Vec<Vlan>,
 }
@@ -163,7 +145,7 @@ pub struct Route {
 }
 
 /// A daemon.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
     /// Its name.
     pub name: String,
@@ -178,11 +160,12 @@ pub struct Service {
 }
 
 /// What a service runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// A shell command.
     pub command: String,
     /// Files, by path, written before it starts.
+    #[serde(skip)]
     pub files: Vec<(String, String)>,
     /// Environment.
     pub environment: Vec<(String, String)>,
@@ -190,4 +173,24 @@ pub struct Run {
     pub ready: Vec<Condition>,
     /// How long that may take.
     pub within: Duration,
+}
+
+/// Something a service can be waited for by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// A UDP socket is bound to the port.
+    Udp(u16),
+    /// A TCP socket listens on the port.
+    Tcp(u16),
+    /// A line of its output matches the extended regular expression.
+    Log(String),
+    /// A file exists, relative to the service's folder.
+    File(String),
+    /// A command succeeds in its node.
+    Command(String),
+    /// It has been running for as long.
+    Running(Duration),
+    /// It has ended with this exit status.
+    Exit(u8),
 }

@@ -2,10 +2,11 @@
 //!
 //! Each becomes an interface of its own, called LINK.ID as vlan devices are called everywhere.
 
-use crate::lab::check::Check;
-use crate::lab::file::{LinkFile, NodeFile};
+use crate::topology::check::Check;
+use crate::topology::file::{LinkFile, NodeFile};
 use crate::topology::model::Vlan;
-use crate::yaml::decode::{At, Reader};
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
 use crate::yaml::values;
 use ipnet::IpNet;
 
@@ -63,9 +64,10 @@ impl Check<'_> {
     pub(crate) fn vlan_names(&self, node: &NodeFile) {
         for vlan in node.links.iter().flat_map(|link| &link.vlans).filter(|vlan| vlan.id > 0) {
             if let Err(message) = values::link_name(&vlan.name) {
-                self.wrong(&vlan.name, message);
+                self.problems.wrong(&vlan.name, message);
             } else if node.interfaces().filter(|name| *name == vlan.name.as_str()).count() > 1 {
-                self.wrong(&vlan.name, format!("the interface of this VLAN is called `{}`, as another of this node", vlan.name.value));
+                self.problems
+                    .wrong(&vlan.name, format!("the interface of this VLAN is called `{}`, as another of this node", vlan.name.value));
             }
         }
     }
@@ -87,13 +89,13 @@ tests: {v: {steps: [{dhcp: {node: a, link: t.20, family: 4}}]}}
     #[test]
     fn a_vlan_is_an_interface_that_is_made_before_its_addresses() {
         let lab = lab(LAB, "f").unwrap();
-        assert_eq!(lab.kernel, ["vlan"]);
-        let actions = plan(&lab).actions;
+        assert_eq!(lab.topology.kernel, ["vlan"]);
+        let actions = plan(&lab.topology).actions;
         let made: Vec<String> =
             actions.iter().filter_map(|a| if let Action::Vlans(_, lines) = a { Some(lines[0].join(" ")) } else { None }).collect();
         assert_eq!(made, ["link add link t name t.10 type vlan id 10"; 2]);
-        let (_, lines) = &plan(&lab).addresses[1];
-        let lines: Vec<String> = lines.iter().map(|line| line.join(" ")).collect();
+        let given = actions.iter().find_map(|a| if let Action::Addresses(_, lines) = a { Some(lines) } else { None });
+        let lines: Vec<String> = given.unwrap().iter().map(|line| line.join(" ")).collect();
         assert!(lines.contains(&"link set dev t.20 up".to_string()) && lines.contains(&"addr add 10.0.10.1/24 brd + dev t.20".to_string()));
     }
 

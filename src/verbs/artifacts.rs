@@ -1,12 +1,12 @@
 //! Keeping what tests left. That it cannot be saved is told, and no more: the verdict stands.
 
 use crate::interrupt;
+use crate::lab::model::Lab;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::report::artifacts;
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
-use crate::topology::model::Lab;
 use std::path::PathBuf;
 
 /// Saves the artifacts of `result` if they are kept.

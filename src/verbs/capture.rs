@@ -32,10 +32,10 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let filter = args.filter.as_deref().map(tcpdump::compile).transpose()?;
     let (host, instance) = running::find(cli, lab)?;
     let mut files = Files::on(&host, Path::new(FOLDER));
-    let capturer = files.capturer()?;
-    let capturer = capturer.to_string_lossy();
+    let agent = files.agent()?;
+    let agent = agent.to_string_lossy();
     // A node may be called anything, so it gets its name out here.
-    let words = ["exec", &instance, &args.node, &capturer, "_capture", "--live", "--namespace", "here"].map(String::from);
+    let words = ["exec", &instance, &args.node, &agent, "_capture"].map(String::from);
     let mut stream = host.stream(&script::runtime(), &words, Path::new("."))?;
     // What it cannot do it says itself.
     let Ok(mut reader) = Reader::new(BufReader::new(&mut stream.output)) else {
@@ -87,23 +87,4 @@ pub fn line(packet: &Packet, began: u64) -> String {
     let place = pcapng::interface_name(&packet.place);
     let what = [protocol.title, &label, &detail].join(" ");
     format!("{seconds:>11.6}  {place:<15} {direction:<4}  {source} > {destination}  {}", what.trim().replace("  ", " "))
-}
-
-/// Captures from inside a lab.
-///
-/// # Errors
-/// If the kernel refuses, or is not Linux.
-#[cfg(target_os = "linux")]
-pub fn capturer(namespaces: &[String], live: bool) -> Result<u8> {
-    crate::agent::capturer::run(namespaces, live)?;
-    Ok(Exit::Passed as u8)
-}
-
-/// Captures from inside a lab.
-///
-/// # Errors
-/// Always: there are no labs but on Linux.
-#[cfg(not(target_os = "linux"))]
-pub fn capturer(_: &[String], _: bool) -> Result<u8> {
-    Err(Failure::machine("packets are captured by a feature of Linux (packet(7))").into())
 }

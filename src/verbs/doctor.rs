@@ -6,10 +6,11 @@ use crate::error::Exit;
 use crate::event::{Event, Missing};
 use crate::host::{Files, Host};
 use crate::lab::find::Labs;
-use crate::outln;
+use crate::lab::model::Lab;
 use crate::record::artifacts::FOLDER;
+use crate::report::outln;
 use crate::run::describe::{describe_missing, install_command};
-use crate::topology::model::{Client, Lab};
+use crate::steps::Client;
 use crate::verbs::running::host;
 use anyhow::Result;
 use std::path::Path;
@@ -38,11 +39,11 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
     outln!("ok    sandbox  {}", host.how());
     if let Host::Remote(_) = host {
         // Here it is labrun itself, which is there.
-        match Files::on(&host, Path::new(FOLDER)).capturer() {
-            Ok(_) => outln!("ok    capture"),
+        match Files::on(&host, Path::new(FOLDER)).agent() {
+            Ok(_) => outln!("ok    agent"),
             Err(why) => {
                 lacking = true;
-                outln!("LACKS capture  {why:#}: without it no path is judged");
+                outln!("LACKS agent    {why:#}");
             }
         }
     }

@@ -3,9 +3,9 @@
 
 use crate::error::Failure;
 use crate::lab::find::{Chosen, show_problems};
+use crate::lab::model::Lab;
 use crate::packet::tcpdump;
-use crate::topology::model::Lab;
-use crate::yaml::decode::{At, Problem};
+use crate::yaml::problem::{At, Problem};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.
 pub fn problems(lab: &Lab) -> Vec<Problem> {

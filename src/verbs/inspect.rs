@@ -6,9 +6,9 @@ use crate::error::{Exit, Failure};
 use crate::graph;
 use crate::lab::check;
 use crate::lab::find::{Labs, show_problems};
-use crate::outln;
+use crate::report::outln;
 use crate::report::{Format, colours, columns};
-use crate::topology::model::Client;
+use crate::steps::Client;
 use crate::verbs::filters;
 use anyhow::Result;
 use std::path::PathBuf;
@@ -31,8 +31,8 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
             Ok(lab) => outln!(
                 "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
                 lab.name,
-                lab.nodes.len(),
-                lab.services.len(),
+                lab.topology.nodes.len(),
+                lab.topology.services.len(),
                 lab.tests.len()
             ),
             Err(problems) => {

@@ -3,11 +3,11 @@
 use crate::cli::Cli;
 use crate::error::{Exit, Failure};
 use crate::lab::find::{Chosen, Labs, Origin};
-use crate::outln;
 use crate::record::durations::Durations;
 use crate::record::partition;
 use crate::record::partition::Part;
 use crate::report::Format;
+use crate::report::outln;
 use anyhow::Result;
 use serde_json::json;
 use std::path::Path;

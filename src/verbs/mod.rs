@@ -19,13 +19,13 @@ use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
 use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
+use crate::lab::model::Lab;
 use crate::record::artifacts::{Artifacts, FOLDER, When};
 use crate::record::event::RunEvent;
 use crate::report::Format;
 use crate::run::options::Options;
 use crate::run::subject;
 use crate::run::subject::Subjects;
-use crate::topology::model::Lab;
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -47,7 +47,6 @@ pub fn run(cli: &Cli) -> Result<u8> {
             Some(CaptureVerb::Show(args)) => show::show(cli, args),
             None => capture::live(cli, args),
         },
-        Verb::Capturer { namespaces, live } => capture::capturer(namespaces, *live),
         Verb::List { tests, partition, partitions, durations, format } => match format {
             Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
             _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
@@ -81,7 +80,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
         keep: run.keep,
         verbose: run.verbose,
         artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
-        capturer: Err("nothing was asked for".into()),
+        agent: PathBuf::new(),
     })
 }
 
@@ -99,6 +98,7 @@ fn prepare(
         place::ready(options.client, named, labs, chosen)?;
     }
     let mut files = Files::on(&options.host, &options.artifacts.folder);
+    options.agent = files.agent().map_err(|error| Failure::machine(format!("{error:#}")))?;
     let subjects = subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
     options.folder = match options.host {
         Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),

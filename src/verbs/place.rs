@@ -10,8 +10,10 @@ use crate::host::lima::progress::Progress;
 use crate::host::lima::template::Wishes;
 use crate::host::{Host, HostKind};
 use crate::lab::find::Labs;
-use crate::run::subject::is_repository_of;
-use crate::topology::model::{Client, Lab, Subject};
+use crate::lab::model::Lab;
+use crate::lab::repository::is_repository_of;
+use crate::steps::Client;
+use crate::topology::model::Subject;
 use crate::verbs::running::{kind, new};
 use anyhow::Result;
 use std::path::Path;
@@ -44,7 +46,7 @@ fn places(cli: &Cli, labs: &[&Lab], client: Client) -> Result<Vec<HostKind>> {
 
 /// Whether this kernel lacks what `lab` needs. Where it asks for nothing rare, nothing is tried.
 fn lacks_kernel(native: &Host, lab: &Lab, client: Client) -> Result<bool> {
-    if lab.kernel.iter().all(|feature| ["veth", "bridge"].contains(&feature.as_str())) {
+    if lab.topology.kernel.iter().all(|feature| ["veth", "bridge"].contains(&feature.as_str())) {
         return Ok(false);
     }
     let mut process = native.run(&script::compile(lab, client), &["missing".to_string()], Path::new("."))?;
@@ -66,11 +68,11 @@ pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> 
         [] => is_repository_of(subject, &labs.repository),
         named => named.iter().any(folder),
     };
-    let subjects = chosen.iter().filter_map(|lab| lab.subject.as_ref());
+    let subjects = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref());
     let builds: Vec<&str> = subjects.filter(|subject| built(subject)).filter_map(|subject| subject.build.as_deref()).collect();
     let given = |program: &str| {
-        let subject = chosen.iter().filter_map(|lab| lab.subject.as_ref()).find(|s| s.program == program);
+        let subject = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref()).find(|s| s.program == program);
         !named.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
     };
-    Vm::new(Wishes::default())?.prepare(&needs(chosen, client, &given, &builds, std::env::consts::OS), &Progress::new())
+    Vm::new(Wishes::default())?.prepare(&needs(chosen, client, &given, &builds), &Progress::new())
 }

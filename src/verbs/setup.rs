@@ -1,16 +1,16 @@
 //! `labrun setup`.
 
 use crate::cli::{Cli, RunArgs};
-use crate::compile::quote::shell;
 use crate::error::{Exit, Failure};
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::Labs;
+use crate::lab::model::Lab;
+use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::report::{Format, Reporter, commands};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
-use crate::topology::model::Lab;
 use crate::verbs::{options, place, prepare};
 use anyhow::Result;
 use std::sync::Mutex;
@@ -42,7 +42,7 @@ fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&L
         if interrupt::interrupted() {
             return Ok(Exit::Interrupted);
         }
-        let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
+        let given = lab.topology.subject.as_ref().and_then(|s| subjects.get(&s.program));
         let mut session = Session::start(lab, &options, given, "setup", &tell)?;
         // An interrupt counts until the lab is left up; after that, `clean` is the way to end it.
         let up = match session.up() {
@@ -75,5 +75,5 @@ fn next(cli: &Cli, options: &Options, lab: &Lab) -> Vec<String> {
     let instance = options.instance.iter().map(|instance| format!(" --instance {instance}"));
     let more: String = files.chain(instance).collect();
     let test = (!tests.is_empty()).then(|| format!("labrun test {}{more}{at}", tests.join(" ")));
-    test.into_iter().chain(commands(&name, lab.entrance(), at)).collect()
+    test.into_iter().chain(commands(&name, lab.topology.entrance(), at)).collect()
 }

@@ -5,13 +5,13 @@ use crate::analysis::ladder::{Extent, Ladder};
 use crate::cli::{Cli, ShowArgs};
 use crate::error::{Exit, Failure};
 use crate::lab::find::Labs;
-use crate::outln;
+use crate::lab::model::Lab;
 use crate::packet::capture::{Capture, Place};
 use crate::packet::pcapng;
 use crate::record::artifacts::FOLDER;
+use crate::report::outln;
 use crate::report::{Format, colours, columns};
 use crate::text::count;
-use crate::topology::model::Lab;
 use crate::verbs::capture::line;
 use anyhow::Result;
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ pub fn show(cli: &Cli, args: &ShowArgs) -> Result<u8> {
 }
 
 fn draw(cli: &Cli, lab: &Lab, capture: &Capture) {
-    let ladder = Ladder::of(lab, capture);
+    let ladder = Ladder::of(&lab.topology, capture);
     match cli.format {
         Format::Json => outln!("{}", serde_json::to_string(&ladder).expect("a ladder is plain data")),
         _ if colours() => ladder.coloured(columns(), Extent::LONG).iter().for_each(|line| outln!("{line}")),
@@ -99,7 +99,7 @@ fn of_name<'a>(labs: &'a Labs, path: &Path) -> Option<&'a Lab> {
 fn nearest<'a>(labs: &'a Labs, capture: &Capture) -> Option<&'a Lab> {
     let seen: BTreeSet<&Place> = capture.packets.iter().map(|packet| &packet.place).collect();
     let likeness = |lab: &Lab| {
-        let known = ladder::places(lab);
+        let known = ladder::places(&lab.topology);
         let common = seen.iter().filter(|place| known.contains(place)).count();
         common * 1000 / (known.len() + seen.len() - common).max(1)
     };

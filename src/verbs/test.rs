@@ -6,6 +6,7 @@ use crate::error::Failure;
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::{Chosen, Labs};
+use crate::lab::model::Test;
 use crate::record::artifacts::Artifacts;
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
@@ -20,7 +21,6 @@ use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
 use crate::run::session::{Down, Session};
 use crate::run::subject::{Given, Subjects};
-use crate::topology::model::{StepKind, Test};
 use crate::verbs::{artifacts, filters, options, place, prepare};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -83,8 +83,9 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 
 /// Leaves of `chosen` the tests of `part`, and of `subjects` what these labs know.
 fn divide(chosen: &mut Vec<Chosen>, part: Part, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
-    let programs =
-        |chosen: &[Chosen]| -> Vec<String> { chosen.iter().filter_map(|c| Some(c.lab.subject.as_ref()?.program.clone())).collect() };
+    let programs = |chosen: &[Chosen]| -> Vec<String> {
+        chosen.iter().filter_map(|c| Some(c.lab.topology.subject.as_ref()?.program.clone())).collect()
+    };
     let all = programs(chosen);
     let plan = partition::keep(chosen, part, durations);
     let here = programs(chosen);
@@ -116,7 +117,7 @@ fn run_group(
 ) -> Result<()> {
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
     let mut options = Options { artifacts, ..options(kind, &args.run, labs)? };
-    let (subjects, mut files) = {
+    let (subjects, files) = {
         let reporter = Mutex::new((&mut *reporter, &mut *recorder));
         let tell = |message| {
             let (reporter, recorder) = &mut *reporter.lock().expect("not poisoned");
@@ -126,7 +127,6 @@ fn run_group(
         let all: Vec<_> = chosen.iter().map(|c| c.lab).collect();
         prepare(kind, &mut options, subjects, labs, &all, &tell)?
     };
-    options.capturer = files.capturer().map_err(|error| format!("{error:#}"));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
     run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {
@@ -174,7 +174,7 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
         let _ = sender.send((chosen.lab.name.clone(), Some(message)));
     };
     let lab = chosen.lab;
-    let given = lab.subject.as_ref().and_then(|s| subjects.get(&s.program));
+    let given = lab.topology.subject.as_ref().and_then(|s| subjects.get(&s.program));
     let tests: Vec<&Test> = chosen.tests.iter().map(|i| &lab.tests[*i]).collect();
     let (runnable, silent): (Vec<&Test>, Vec<&Test>) = tests.into_iter().partition(|t| client_speaks(t, options));
     let unrun = |tests: &[&Test], outcome, detail: &str, artifacts: Option<PathBuf>| {
@@ -249,8 +249,5 @@ fn lost(result: TestResult) -> TestResult {
 }
 
 fn client_speaks(test: &Test, options: &Options) -> bool {
-    test.steps.iter().all(|step| match &step.kind {
-        StepKind::Dhcp(dhcp) => dhcp.client.unwrap_or(options.client).speaks(dhcp.family),
-        _ => true,
-    })
+    test.steps.iter().all(|step| step.kind.with_client(options.client).speechless().is_none())
 }

@@ -4,72 +4,13 @@
 //! with a default, so that a file with five mistakes is mended in one go. Nothing built from a file
 //! with mistakes is ever used.
 
+use crate::text::{quoted, suggest};
+use crate::yaml::problem::{At, Problems};
 use crate::yaml::tree::{Node, Place, Value};
-use std::cell::RefCell;
 use std::time::Duration;
 
 /// The longest that anything may be waited for.
 pub const MAX_WAIT: Duration = Duration::from_secs(3600);
-
-/// One mistake of a lab file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
-    pub place: Place,
-    /// The path of fields that leads there, such as `nodes.ns-client.links.v-cli.mtu`.
-    pub path: String,
-    /// What is wrong and, where we can tell, what would be right.
-    pub message: String,
-}
-
-/// All mistakes found so far.
-#[derive(Debug, Default)]
-pub struct Problems(RefCell<Vec<Problem>>);
-
-impl Problems {
-    /// Notes one.
-    pub fn add(&self, place: Place, path: &str, message: impl Into<String>) {
-        self.0.borrow_mut().push(Problem { place, path: path.into(), message: message.into() });
-    }
-
-    /// Whether one was noted at `place`: what is built on a wrong value is not wrong by itself.
-    pub fn are_at(&self, place: Place) -> bool {
-        self.0.borrow().iter().any(|problem| problem.place == place)
-    }
-
-    /// The mistakes in the order of the file.
-    pub fn into_sorted(self) -> Vec<Problem> {
-        let mut all = self.0.into_inner();
-        all.sort_by(|a, b| (a.place, &a.path, &a.message).cmp(&(b.place, &b.path, &b.message)));
-        all.dedup();
-        all
-    }
-}
-
-/// A value together with its place and path, which later checks need for their messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct At<T> {
-    /// The value.
-    pub value: T,
-    /// Its place.
-    pub place: Place,
-    /// Its path.
-    pub path: String,
-}
-
-impl<T> std::ops::Deref for At<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T> At<T> {
-    /// Another value at the same place.
-    pub fn with<U>(&self, value: U) -> At<U> {
-        At { value, place: self.place, path: self.path.clone() }
-    }
-}
 
 /// Reads one value of the tree.
 #[derive(Clone, Copy)]
@@ -193,6 +134,19 @@ impl<'a> Reader<'a> {
             self.wrong(message);
             T::default()
         })
+    }
+
+    /// The value as JSON has it.
+    pub fn json(&self) -> serde_json::Value {
+        match &self.node.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(b) => (*b).into(),
+            Value::Int(n) => (*n).into(),
+            Value::Float(n) => (*n).into(),
+            Value::Text(t) => t.clone().into(),
+            Value::List(_) => self.list(|r| r.json()).into(),
+            Value::Map(_) => self.entries(|key, r| (key.value, r.json())).into_iter().collect::<serde_json::Map<_, _>>().into(),
+        }
     }
 
     /// The items of a list; nothing is an empty list.
@@ -334,21 +288,6 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
         _ => None,
     }
-}
-
-/// The candidate that `word` is most likely a slip of, if any is near enough.
-pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(word.chars().count()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// `a`, `b` and `c`, for messages.
-pub fn quoted<S: AsRef<str>>(words: &[S]) -> String {
-    words.iter().map(|w| format!("`{}`", w.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -1,6 +1,5 @@
 //! The smallest parts of a lab file: names, addresses, patterns.
 
-use crate::topology::model::ServerId;
 use crate::yaml::decode::Reader;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -75,20 +74,6 @@ pub fn mac(text: &str) -> Result<String, String> {
         }
         Some(bytes) if bytes.len() == 6 && bytes.iter().any(|&b| b != 0) => Ok(text.to_lowercase()),
         _ => Err(format!("`{text}` is not a hardware address such as `02:00:00:00:00:01`")),
-    }
-}
-
-/// Bytes such as `02:00:1f`.
-pub fn hex(text: &str) -> Option<Vec<u8>> {
-    text.split(':').map(|byte| if byte.len() <= 2 { u8::from_str_radix(byte, 16).ok() } else { None }).collect()
-}
-
-/// A DUID of DHCPv6, or the hardware address in one.
-pub fn duid(text: &str) -> Result<ServerId, String> {
-    match hex(text) {
-        Some(bytes) if bytes.len() == 6 => Ok(ServerId::Mac(bytes.try_into().expect("six"))),
-        Some(bytes) if bytes.len() > 6 => Ok(ServerId::Duid(bytes)),
-        _ => Err(format!("`{text}` is neither a DUID, such as `00:03:00:01:02:00:00:00:00:01`, nor the hardware address in it")),
     }
 }
 

@@ -22,8 +22,13 @@ pub enum User {
 }
 
 /// Root and an ordinary user where the tests run as root, else only the user that runs them.
+/// LABRUN_TEST_ROOT=no leaves root out, for the tests with a second ordinary user.
 pub fn users() -> Vec<User> {
-    if is_root() { vec![User::Own, User::Ordinary] } else { vec![User::Own] }
+    match is_root() {
+        true if std::env::var_os("LABRUN_TEST_ROOT").is_some_and(|value| value == "no") => vec![User::Ordinary],
+        true => vec![User::Own, User::Ordinary],
+        false => vec![User::Own],
+    }
 }
 
 /// Whether the tests run as root.
@@ -92,6 +97,15 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 pub fn builds(cache: &Path, program: &str) -> Vec<u64> {
     let folders = std::fs::read_dir(cache).unwrap().map(Result::unwrap);
     folders.filter(|folder| folder.path().join(program).exists()).map(|folder| folder.ino()).collect()
+}
+
+/// The agent for `processor` that the labrun of this build brings along, if it brings any.
+pub fn agent(processor: &str) -> Option<PathBuf> {
+    let folder = option_env!("LABRUN_AGENTS");
+    if folder.is_none() {
+        eprintln!("SKIP labrun-agent: built without LABRUN_AGENTS, which .ci/agents says more about");
+    }
+    Some(Path::new(folder?).join(format!("labrun-agent-{processor}")))
 }
 
 /// A folder that every user may enter, removed when dropped.

@@ -5,13 +5,14 @@ use crate::common;
 
 use common::host::{self, expect, finish_within};
 use common::{User, command, folder, labrun, users, wait_for, write};
+use labrun::agent::message::{self, Event, Request, Stream};
 use labrun::compile::script;
 use labrun::event;
-use labrun::event::Event;
 use labrun::lab::check;
+use labrun::lab::model::Lab;
 use labrun::packet::capture::{Capture, Packet};
 use labrun::packet::pcapng;
-use labrun::topology::model::Client;
+use labrun::steps::Client;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -61,42 +62,52 @@ tests:
       - run: {node: a, command: 'printf "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\1\x81\0\0\7\x88\xb5tagged" | socat -u STDIN INTERFACE:eth0'}
   flow:
     steps:
-      - run: {node: a, timeout: 50s, command: 'exec 3>/dev/udp/10.0.0.2/9; exec 4<> <(:); for ((n = 0; ; n++)); do printf "flow %05d" $n >&3; read -t 0.0002 -u 4; done'}
+      - run: {node: a, command: '(exec 3>/dev/udp/10.0.0.2/9; exec 4<> <(:); for ((n = 0; ; n++)); do printf "flow %05d" $n >&3; read -t 0.0002 -u 4; done) &'}
   none:
     steps:
       - run: {node: a, command: 'true'}
 "#;
 
+/// What the agent's answers bear.
+const NONCE: &str = "0123456789abcdef";
+
 /// A session with the lab, as labrun has it.
 struct Session {
     child: Child,
     input: ChildStdin,
-    events: Lines<BufReader<ChildStdout>>,
+    lines: Lines<BufReader<ChildStdout>>,
+    lab: Lab,
 }
 
 impl Session {
-    fn start(user: User, folder: &Path, capturer: &str) -> Session {
+    fn start(user: User, folder: &Path, agent: &str) -> Session {
         let lab = check::lab(LAB, "counted").unwrap();
         let script = write(folder, "lab.sh", &script::compile(&lab, Client::Dhclient));
         let mut command = command(user, "bash");
-        command.arg(script).args(["--tied", "--capturer", capturer, "session"]);
+        command.arg(script).args(["--tied", "--agent", agent, "session"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let events = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut session = Session { input: child.stdin.take().unwrap(), child, events };
-        session.until(|event| matches!(event, Event::Ready { .. }));
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut session = Session { input: child.stdin.take().unwrap(), child, lines, lab };
+        while !matches!(event::parse(&session.line()), Ok(event::Event::Ready { .. })) {}
+        let layout = Box::new(script::layout(&session.lab, Client::Dhclient, Path::new("/")));
+        session.ask(&Request::Hello { nonce: NONCE.into(), layout, gather: false });
         session
     }
 
-    fn say(&mut self, request: &str) {
-        writeln!(self.input, "{request}").unwrap();
+    fn ask(&mut self, request: &Request) {
+        writeln!(self.input, "{}", serde_json::to_string(request).unwrap()).unwrap();
     }
 
-    /// All events up to the one that `last` knows.
+    fn line(&mut self) -> String {
+        self.lines.next().expect("the session has not ended").unwrap()
+    }
+
+    /// All that the agent says, up to the event that `last` knows.
     fn until(&mut self, last: impl Fn(&Event) -> bool) -> Vec<Event> {
         let mut events = Vec::new();
         loop {
-            let line = self.events.next().unwrap_or_else(|| panic!("the session ended after {events:?}")).unwrap();
-            let event = event::parse(&line).unwrap_or_else(|line| panic!("no event: {line}"));
+            let line = self.line();
+            let event = message::parse(&line, NONCE).unwrap_or_else(|| panic!("not of the agent: {line}, after {events:?}"));
             let over = last(&event);
             events.push(event);
             if over {
@@ -106,17 +117,19 @@ impl Session {
     }
 
     fn step(&mut self, test: &str) {
-        self.say(&format!("step {test}/0"));
+        let test = self.lab.tests.iter().find(|known| known.short == test).unwrap();
+        let step = Box::new(test.steps[0].kind.clone());
+        self.ask(&Request::Step { step });
         let events = self.until(|event| matches!(event, Event::Step { .. }));
         assert_eq!(events.last(), Some(&Event::Step { exit: 0 }), "{events:?}");
     }
 
     fn captured(&mut self) -> Vec<u8> {
-        self.say("captured");
+        self.ask(&Request::Captured);
         let events = self.until(|event| matches!(event, Event::Captured { .. } | Event::NoCapture { .. }));
         let Some(Event::Captured { packets, lost, left_out }) = events.last() else { panic!("{events:?}") };
         let chunks = events.iter().filter_map(|event| match event {
-            Event::Output { stream, data, .. } if stream == "capture" => Some(event::bytes(data)),
+            Event::Output { stream: Stream::Capture, data, .. } => Some(data.clone()),
             _ => None,
         });
         let file: Vec<u8> = chunks.flatten().collect();
@@ -125,10 +138,20 @@ impl Session {
         file
     }
 
+    /// Asks for the capture of a test; how that was answered.
+    fn begins(&mut self, nodes: &str) -> Event {
+        let nodes = ["global"].into_iter().chain(nodes.split_whitespace()).map(String::from).collect();
+        self.ask(&Request::Begin { nodes });
+        self.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. })).pop().unwrap()
+    }
+
     fn begin(&mut self, nodes: &str) {
-        self.say(&format!("begin global {nodes}"));
-        let events = self.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. }));
-        assert_eq!(events.last(), Some(&Event::Begun), "{events:?}");
+        assert_eq!(self.begins(nodes), Event::Begun);
+    }
+
+    fn restore(&mut self) {
+        self.ask(&Request::Restore { gather: false });
+        self.until(|event| matches!(event, Event::Restored));
     }
 
     /// Runs a test whose nodes are captured; the file with its packets.
@@ -136,14 +159,13 @@ impl Session {
         self.begin(nodes);
         self.step(name);
         let file = self.captured();
-        self.say("restore");
-        self.until(|event| matches!(event, Event::Restored));
+        self.restore();
         file
     }
 
     fn end(mut self) {
         drop(self.input);
-        for _ in self.events.by_ref() {}
+        for _ in self.lines.by_ref() {}
         assert!(self.child.wait().unwrap().success());
     }
 }
@@ -173,25 +195,13 @@ fn key(node: &str, link: &str, sent: bool) -> (String, String, bool) {
 }
 
 const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
-/// What captures in its place on a machine that it is no program for.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/capture.py");
-
-/// Every user and every capturer.
-fn capturers() -> Vec<(User, &'static str)> {
-    let mut capturers = vec![LABRUN];
-    match which::which("python3") {
-        Ok(_) => capturers.push(SCRIPT),
-        Err(_) => eprintln!("SKIP scripts/capture.py: there is no python3"),
-    }
-    users().into_iter().flat_map(|user| capturers.clone().into_iter().map(move |capturer| (user, capturer))).collect()
-}
 
 #[test]
 fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
     host::private("every_packet_is_captured_once_at_every_interface_and_none_of_another_test", || {
-        for (user, capturer) in capturers() {
+        for user in users() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), LABRUN);
             for _ in 0..5 {
                 let capture = pcapng::read(&session.test("burst", "a b")).unwrap();
                 let seen = numbers(&capture, "burst");
@@ -224,10 +234,10 @@ fn now() -> u64 {
 #[test]
 fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
     host::private("a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow", || {
-        for (user, capturer) in capturers() {
+        for user in users() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
-            session.say("step flow/0");
+            let mut session = Session::start(user, folder.path(), LABRUN);
+            session.step("flow");
             wait_for("the flow", || {
                 session.begin("");
                 !numbers(&pcapng::read(&session.captured()).unwrap(), "flow").is_empty()
@@ -262,9 +272,9 @@ fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
 #[test]
 fn a_burst_of_many_is_counted_to_the_last() {
     host::private("a_burst_of_many_is_counted_to_the_last", || {
-        for (user, capturer) in capturers() {
+        for user in users() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), LABRUN);
             let capture = pcapng::read(&session.test("many", "")).unwrap();
             let seen = numbers(&capture, "many");
             let counted = seen[&key("global", "p-a", false)].len() + seen[&key("global", "p-b", true)].len();
@@ -280,9 +290,9 @@ fn a_burst_of_many_is_counted_to_the_last() {
 #[test]
 fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
     host::private("a_capture_has_a_size_and_counts_what_it_leaves_out", || {
-        for (user, capturer) in capturers() {
+        for user in users() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), LABRUN);
             let file = session.test("big", "");
             let capture = pcapng::read(&file).unwrap();
             assert!(capture.left_out > 0 && !capture.packets.is_empty(), "{} left out", capture.left_out);
@@ -298,9 +308,9 @@ fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
 #[test]
 fn frames_are_as_they_were_sent() {
     host::private("frames_are_as_they_were_sent", || {
-        for (user, capturer) in capturers() {
+        for user in users() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), LABRUN);
             // A segment that nobody has split yet is longer than any frame on a wire, and whole.
             let capture = pcapng::read(&session.test("bulk", "")).unwrap();
             let longest = capture.packets.iter().max_by_key(|packet| packet.length).unwrap();
@@ -326,9 +336,9 @@ fn frames_are_as_they_were_sent() {
 #[test]
 fn tcpdump_and_wireshark_read_the_file() {
     host::private("tcpdump_and_wireshark_read_the_file", || {
-        for (user, capturer) in capturers() {
+        for user in users() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), capturer);
+            let mut session = Session::start(user, folder.path(), LABRUN);
             let file = session.test("burst", "b");
             session.end();
             let path = folder.path().join("burst.pcap");
@@ -358,49 +368,34 @@ fn tcpdump_and_wireshark_read_the_file() {
     });
 }
 
+/// A program in `folder` that stands for the agent.
+fn agent(folder: &Path, name: &str, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let path = write(folder, name, text);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
 #[test]
 fn a_test_goes_on_without_a_capture_and_says_why() {
     host::private("a_test_goes_on_without_a_capture_and_says_why", || {
-        for user in users() {
-            let folder = folder();
-            let capturer = |name: &str, text: &str| {
-                use std::os::unix::fs::PermissionsExt;
-                let path = write(folder.path(), name, text);
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-                path.to_str().unwrap().to_string()
-            };
-            let none = capturer("none", "#!/bin/sh\necho no ring here >&2\nexit 3\n");
-            // Takes one command and ends, in the middle of the first test.
-            let dying = capturer("dying", &format!("#!/bin/sh\nhead -n 1 | {LABRUN} \"$@\"\nexit 4\n"));
-            for (capturer, begun, words) in [
-                (none.as_str(), false, "the capturer ended with exit status 3: no ring here"),
-                (dying.as_str(), true, "the capturer ended with exit status 4: "),
-                ("", false, "no capturer was given"),
-            ] {
-                let mut session = Session::start(user, folder.path(), capturer);
-                let mut events: Vec<Event> = Vec::new();
-                let over = |events: &[Event]| events.iter().any(|event| matches!(event, Event::NoCapture { .. }));
-                for _ in 0..2 {
-                    session.say("begin global");
-                    if !over(&events) {
-                        events.extend(session.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. })));
-                    }
-                    session.say("step burst/0");
-                    events.extend(session.until(|event| matches!(event, Event::Step { exit: 0 })));
-                    session.say("captured");
-                    if !over(&events) {
-                        events.extend(session.until(|event| matches!(event, Event::NoCapture { .. })));
-                    }
-                    session.say("restore");
-                    events.extend(session.until(|event| matches!(event, Event::Restored)));
-                }
-                session.end();
-                let reasons: Vec<&String> =
-                    events.iter().filter_map(|event| if let Event::NoCapture { reason } = event { Some(reason) } else { None }).collect();
-                assert!(matches!(reasons.as_slice(), [reason] if *reason == words), "{capturer}: {reasons:?}");
-                assert_eq!(events.contains(&Event::Begun), begun, "{capturer}: {events:?}");
-            }
+        if !common::is_root() {
+            return eprintln!("SKIP without a capture: only root can be kept from packets, others get all rights in their sandbox");
         }
+        let folder = folder();
+        let refused = agent(folder.path(), "refused", &format!("#!/bin/sh\nexec setpriv --bounding-set -net_raw {LABRUN} \"$@\"\n"));
+        let mut session = Session::start(User::Own, folder.path(), &refused);
+        for _ in 0..2 {
+            let reason = |event: Event| if let Event::NoCapture { reason } = event { reason } else { panic!("{event:?}") };
+            let why = reason(session.begins(""));
+            assert!(why.starts_with("cannot capture in ") && why.ends_with("Operation not permitted (os error 1)"), "{why}");
+            session.step("burst");
+            session.ask(&Request::Captured);
+            let events = session.until(|event| matches!(event, Event::NoCapture { .. } | Event::Captured { .. }));
+            assert_eq!(events, [Event::NoCapture { reason: why }]);
+            session.restore();
+        }
+        session.end();
     });
 }
 

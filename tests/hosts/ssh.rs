@@ -13,7 +13,6 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a busy machine.
@@ -24,9 +23,6 @@ fn with_machine(name: &str, body: impl Fn(&Sshd, &Login)) {
     if !sshd::have(name) {
         return;
     }
-    // Where tests run from /var/tmp, which then is none of their own, they would meet in it.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     private(name, || {
         let machine = Sshd::start();
         for login in machine.logins() {
@@ -150,10 +146,7 @@ fn a_shell_there_has_a_terminal() {
         let labrun = machine.labrun(login, &["shell", "vpn", "pc1"]);
         let words: Vec<&str> = [labrun.get_program()].into_iter().chain(labrun.get_args()).map(|word| word.to_str().unwrap()).collect();
         let mut command = Command::new("script");
-        command
-            .args(["-q", "-e", "-c", &labrun::compile::quote::command(&words), "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+        command.args(["-q", "-e", "-c", &labrun::quote::command(&words), "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         for (name, value) in labrun.get_envs() {
             value.map(|value| command.env(name, value));
         }
@@ -407,15 +400,9 @@ fn the_repository_there_is_as_it_is_here() {
     });
 }
 
-/// Where the login's builds stay.
-fn cache(login: &Login) -> PathBuf {
-    let home = Command::new("getent").args(["passwd", &login.name]).output().unwrap();
-    Path::new(String::from_utf8(home.stdout).unwrap().split(':').nth(5).unwrap()).join(".cache/labrun")
-}
-
 /// What was built stays in the login's cache, as it does here.
 fn remove_builds(login: &Login, prefix: &str) {
-    for entry in fs::read_dir(cache(login)).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(login.cache()).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap();
         assert!(!name.starts_with(".building"), "{name}");
         if name.starts_with(prefix) {
@@ -452,7 +439,7 @@ fn of_two_that_build_the_same_content_there_the_first_ones_stays() {
             write(folder.path(), &format!("{name}.go"), "");
             let output = finish_within(LIMIT, child, "a build beside another");
             assert!(output.status.success(), "{}", common::text(&output));
-            common::builds(&cache(login), "hello")
+            common::builds(&login.cache(), "hello")
         };
         let (first, second) = (begin("one"), begin("two"));
         let built = end(first, "one");
@@ -548,26 +535,65 @@ fn executable(path: &Path, content: &[u8]) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// What can be missing at labrun on its way to be the agent on another machine.
+#[derive(Clone, Copy, Debug)]
+enum Lack {
+    /// It says that it is for FreeBSD (EI_OSABI of elf(5), which Linux does not look at), so this machine is
+    /// as foreign to it as it is to a labrun on a Mac.
+    System,
+    /// The agents that it brings are for s390x (e_machine), on which no test runs.
+    Agents,
+}
+
+/// A labrun at `path` with these lacks.
+fn labrun_without(path: &Path, lacks: &[Lack]) {
+    let mut program = fs::read(env!("CARGO_BIN_EXE_labrun")).unwrap();
+    for lack in lacks {
+        match lack {
+            Lack::System => program[7] = 9,
+            Lack::Agents => {
+                for agent in ["x86_64", "aarch64"].into_iter().filter_map(common::agent) {
+                    let agent = fs::read(agent).unwrap();
+                    let at = (0..program.len() - agent.len()).find(|at| program[*at..].starts_with(&agent));
+                    program[at.expect("labrun has the agents it was built with") + 18] = 22;
+                }
+            }
+        }
+    }
+    executable(path, &program);
+}
+
+/// The folders of the login's cache in which `program` is the same as `content`.
+fn copies(login: &Login, program: &str, content: &Path) -> Vec<PathBuf> {
+    let content = fs::read(content).unwrap();
+    let folders = fs::read_dir(login.cache()).into_iter().flatten().map(|entry| entry.unwrap().path());
+    folders.filter(|folder| fs::read(folder.join(program)).is_ok_and(|there| there == content)).collect()
+}
+
+fn remove(folders: &[PathBuf]) {
+    folders.iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
+}
+
 #[test]
 fn packets_are_captured_there() {
     with_machine("packets_are_captured_there", |machine, login| {
         let trace = login.trace();
         let folder = folder();
-        // To one that says that it is for FreeBSD (EI_OSABI of elf(5), which Linux does not look at) this
-        // machine is as foreign as it is to a labrun on a Mac.
-        let foreign = folder.path().join("labrun");
-        let mut elf = fs::read(env!("CARGO_BIN_EXE_labrun")).unwrap();
-        elf[7] = 9;
-        executable(&foreign, &elf);
-        for (program, attempt) in [(env!("CARGO_BIN_EXE_labrun"), 1), (foreign.to_str().unwrap(), 2)] {
-            if attempt == 2 && which::which("python3").is_err() {
-                eprintln!("SKIP {program}: there is no python3");
-                continue;
-            }
-            println!("with {program}");
-            let labrun = |words: &[&str]| machine.labrun_at(program, &login.host(), words);
+        let mut attempt = 0;
+        for lack in [Lack::System, Lack::Agents] {
+            let program = folder.path().join("labrun");
+            labrun_without(&program, &[lack]);
+            let (name, content) = match (lack, common::agent(std::env::consts::ARCH)) {
+                (Lack::System, None) => continue,
+                (Lack::System, Some(agent)) => ("agent", agent),
+                (Lack::Agents, _) => ("labrun", program.clone()),
+            };
+            println!("as {name}");
+            remove(&copies(login, name, &content));
+            let labrun = |words: &[&str]| machine.labrun_at(program.to_str().unwrap(), &login.host(), words);
             let mut test = labrun(&["test", "server-v4", "relay", "--artifacts", "always"]);
             expect_of(test.current_dir(folder.path()), 0);
+            attempt += 1;
             let capture = folder.path().join(format!("labrun-artifacts/server-v4/{attempt}/capture.pcapng"));
             let shown = expect_of(&mut labrun(&["capture", "show", capture.to_str().unwrap()]), 0);
             has(&shown, &["DISCOVER", "OFFER", "REQUEST", "ACK"]);
@@ -585,43 +611,80 @@ fn packets_are_captured_there() {
             host::kill("KILL", processes().into_values().find(|p| p.name == "ssh").unwrap().pid);
             finish_within(LIMIT, ping, "ping");
             expect_of(&mut labrun(&["clean", "vpn"]), 0);
-        }
 
-        // Python may not be there either, or not start.
-        remove_builds(login, "capturer-");
-        let python = machine.folder.path().join("there/python3");
-        executable(&python, b"#!/bin/sh\nexit 1\n");
-        let mut test = machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["test", "server-v4"]);
-        let text = expect_of(test.current_dir(folder.path()), 1);
-        let doctor = expect_of(&mut machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["doctor", "vpn"]), 3);
-        has(&doctor, &["ok    sandbox", "LACKS capture  this labrun is a program for another system", "ok    lab vpn"]);
-        fs::remove_file(python).unwrap();
-        has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    capture"]);
-        has(&text, &["the path cannot be judged without a capture: this labrun is a program for another system", "there is no python3"]);
-        remove_builds(login, "capturer-");
+            let there = copies(login, name, &content);
+            assert_eq!(there.len(), 1, "all of these should have used one copy of {name}");
+            remove(&there);
+        }
         login.assert_clean(&trace, "after captures");
     });
 }
 
-/// dhcplb's repository with everything its build needs: a host of one's own has no network.
-fn dhcplb_repository(test: &str) -> Option<PathBuf> {
-    labs::dhcplb(test, "2ba7b9d")?;
+#[test]
+fn a_labrun_without_an_agent_for_a_machine_says_what_to_do() {
+    with_machine("a_labrun_without_an_agent_for_a_machine_says_what_to_do", |machine, login| {
+        let trace = login.trace();
+        let folder = folder();
+        let program = folder.path().join("labrun");
+        labrun_without(&program, &[Lack::System, Lack::Agents]);
+        let labrun = |words: &[&str]| machine.labrun_at(program.to_str().unwrap(), &login.host(), words);
+        let why = format!(
+            "{}@lab (Linux on {}) gets no agent: this labrun brings none for it, and is itself a program for another system (ELF OS ABI 9); \
+             use a released labrun, or build one with `LABRUN_AGENTS=$(.ci/agents) cargo build`",
+            login.name,
+            std::env::consts::ARCH
+        );
+        has(&expect_of(labrun(&["test", "server-v4"]).current_dir(folder.path()), 3), &[&why]);
+        has(&expect_of(&mut labrun(&["doctor", "vpn"]), 3), &["ok    sandbox", &format!("LACKS agent    {why}"), "ok    lab vpn"]);
+        has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    agent"]);
+        login.assert_clean(&trace, "without an agent");
+    });
+}
+
+#[test]
+fn an_agent_that_does_not_start_there_is_named() {
+    let Some(agent) = common::agent(std::env::consts::ARCH) else { return };
+    with_machine("an_agent_that_does_not_start_there_is_named", |machine, login| {
+        let trace = login.trace();
+        let folder = folder();
+        let foreign = folder.path().join("labrun");
+        labrun_without(&foreign, &[Lack::System]);
+        let doctor = |code| expect_of(&mut machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["doctor", "vpn"]), code);
+        remove(&copies(login, "agent", &agent));
+        has(&doctor(0), &["ok    agent"]);
+        let there = copies(login, "agent", &agent);
+        let [copy] = there.as_slice() else { panic!("{there:?}") };
+        // As if the machine let no program run from there.
+        fs::remove_file(copy.join("works")).unwrap();
+        executable(&copy.join("agent"), b"#!/bin/sh\nexit 1\n");
+        let path = copy.join("agent");
+        let path = path.display();
+        has(&doctor(3), &[&format!("LACKS agent    the agent does not start on {}@lab: `{path} --version` says there why", login.name)]);
+        // A labrun that runs there itself does.
+        has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    agent"]);
+        remove(&there);
+        login.assert_clean(&trace, "after an agent that does not start");
+    });
+}
+
+/// A copy of dhcplb's repository with everything its build needs: a host of one's own has no network.
+fn vendored(repository: &Path) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dhcplb-vendored");
-    if !folder.join("vendor/modules.txt").exists() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/dhcplb/dhcplb-2ba7b9d.tar.gz");
-        fs::create_dir_all(&folder).unwrap();
-        let unpack = Command::new("tar").arg("-xzf").arg(&source).arg("-C").arg(&folder).arg("--strip-components=1").status();
-        assert!(unpack.unwrap().success());
+    if !host::is_private() {
+        let _ = fs::remove_dir_all(&folder);
+        let copied = Command::new("cp").arg("-r").arg(repository).arg(&folder).status().unwrap();
+        assert!(copied.success());
         let vendor = Command::new("go").args(["mod", "vendor"]).current_dir(&folder).output().unwrap();
         assert!(vendor.status.success(), "{}", text(&vendor));
     }
-    Some(folder)
+    folder
 }
 
 #[test]
 fn dhcplb_is_built_and_tested_there() {
     let name = "dhcplb_is_built_and_tested_there";
-    let Some(repository) = dhcplb_repository(name) else { return };
+    let Some(dhcplb) = labs::dhcplb(name) else { return };
+    let repository = vendored(&dhcplb.repository);
     with_machine(name, |machine, login| {
         let trace = login.trace();
         let run = |words: &[&str]| {
@@ -631,15 +694,15 @@ fn dhcplb_is_built_and_tested_there() {
             assert!(output.status.success(), "{text}");
             text
         };
-        let text = run(&["test", "relay", "server", "--strict"]);
-        has(
-            &text,
-            &["testing dhcplb, built from its repository", "PASS  relay-v4", "PASS  relay-v6", "PASS  server-v4", "PASS  server-v6"],
-        );
-        has(&run(&["test", "server-v4", "--strict"]), &["built dhcplb earlier from the same content", "PASS  server-v4"]);
+        let text = run(&["test", "relay", "--strict"]);
+        has(&text, &["testing dhcplb, built from its repository", "PASS  relay-v4", "PASS  relay-v6"]);
+        if dhcplb.has_ranges {
+            let text = run(&["test", "server", "--strict"]);
+            has(&text, &["built dhcplb earlier from the same content", "PASS  server-v4", "PASS  server-v6"]);
+        }
         login.assert_clean(&trace, "after dhcplb");
-        let binary = labs::dhcplb(name, "2ba7b9d").unwrap();
-        has(&expect(machine, login, &["test", "server-v4", "--subject", binary.to_str().unwrap()], 0), &["PASS  server-v4"]);
+        let program = dhcplb.program.to_str().unwrap();
+        has(&expect(machine, login, &["test", "relay-v4", "--subject", program], 0), &["PASS  relay-v4"]);
         login.assert_clean(&trace, "after a binary");
     });
 }

@@ -201,7 +201,7 @@ fn plain_output_has_no_escape_codes_and_names_everything() {
 /// Runs labrun on a terminal of its own, typing `input`; everything it shows, and its exit code.
 fn on_a_terminal(lab: &Lab, arguments: &[&str], input: &str, environment: &[(&str, &str)]) -> (i32, String) {
     let words: Vec<String> = lab.command(arguments).get_args().map(|a| a.to_str().unwrap().to_string()).collect();
-    let line = format!("{} {}", env!("CARGO_BIN_EXE_labrun"), labrun::compile::quote::command(&words));
+    let line = format!("{} {}", env!("CARGO_BIN_EXE_labrun"), labrun::quote::command(&words));
     let mut command = Command::new("timeout");
     command
         .args(["60", "script", "-qec", &line, "/dev/null"])
@@ -369,9 +369,9 @@ fn a_script_needs_no_labrun_to_come_up_be_used_and_go() {
             .map_or(Vec::new(), |at| [program.to_str().unwrap().to_string()].into_iter().chain(arguments[..at].iter().cloned()).collect());
         let line = format!(
             "{} {} | {} bash",
-            labrun::compile::quote::shell(program.to_str().unwrap()),
-            labrun::compile::quote::command(&arguments),
-            labrun::compile::quote::command(&prefix)
+            labrun::quote::shell(program.to_str().unwrap()),
+            labrun::quote::command(&arguments),
+            labrun::quote::command(&prefix)
         );
         command.args(["-c", &line]).env_remove("XDG_RUNTIME_DIR").current_dir("/");
         let up = run(command);

@@ -144,7 +144,7 @@ fn steps_say_and_expect_what_is_written() {
         .iter()
         .map(|trap| {
             // The command's own quoting is the author's affair; here it is printf's argument.
-            let command = format!("printf %s {}", labrun::compile::quote::shell(trap));
+            let command = format!("printf %s {}", labrun::quote::shell(trap));
             format!("      - run: {{node: {}, command: {}, stdout: {}}}\n", yaml("the 'node'"), yaml(&command), yaml(trap))
         })
         .collect();
@@ -156,7 +156,7 @@ fn steps_say_and_expect_what_is_written() {
             format!(
                 "      - run: {{node: {}, command: {}, fails: true}}\n",
                 yaml("the 'node'"),
-                yaml(&format!("test -e {}", labrun::compile::quote::shell(&path)))
+                yaml(&format!("test -e {}", labrun::quote::shell(&path)))
             )
         })
         .collect();

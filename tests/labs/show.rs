@@ -24,7 +24,7 @@ fn show(folder: &Path, arguments: &[&str]) -> Output {
 
 fn drawn(capture: &str) -> String {
     let (name, lab) = BUILT_IN.into_iter().find(|(lab, _)| capture.starts_with(lab)).unwrap();
-    Ladder::of(&check::lab(lab, name).unwrap(), &captures::read(capture))
+    Ladder::of(&check::lab(lab, name).unwrap().topology, &captures::read(capture))
         .text(80, Extent::LONG)
         .iter()
         .map(|line| format!("{line}\n"))

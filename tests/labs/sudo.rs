@@ -36,8 +36,8 @@ fn without_user_namespaces(script: &str) -> Option<std::process::Output> {
             "-c",
             &format!(
                 "read -r _; exec setpriv --reuid 0 --regid 0 --clear-groups bash -c {} x {}",
-                labrun::compile::quote::shell(&inner),
-                labrun::compile::quote::shell(script)
+                labrun::quote::shell(&inner),
+                labrun::quote::shell(script)
             ),
         ])
         .stdin(Stdio::piped())

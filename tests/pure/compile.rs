@@ -6,7 +6,8 @@ use labrun::compile::plan::{Action, plan};
 use labrun::compile::script;
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
-use labrun::topology::model::{Client, Lab};
+use labrun::lab::model::Lab;
+use labrun::steps::Client;
 use std::process::{Command, Stdio};
 
 fn built_in(name: &str) -> Lab {
@@ -46,11 +47,11 @@ fn places(actions: &[Action], kind: impl Fn(&Action) -> bool) -> Vec<usize> {
 #[test]
 fn settings_come_before_links_links_before_addresses_addresses_before_rules() {
     for (name, _) in BUILT_IN {
-        let actions = plan(&built_in(name)).actions;
+        let actions = plan(&built_in(name).topology).actions;
         let nodes = places(&actions, |a| matches!(a, Action::Nodes(_)));
         let settings = places(&actions, |a| matches!(a, Action::Sysctls(..)));
         let links = places(&actions, |a| matches!(a, Action::Links(_)));
-        let addresses = places(&actions, |a| matches!(a, Action::Addresses(_)));
+        let addresses = places(&actions, |a| matches!(a, Action::Addresses(..)));
         let rules = places(&actions, |a| matches!(a, Action::Rules(..)));
         assert_eq!((nodes.as_slice(), links.len()), (&[0][..], 1), "{name}");
         assert!(settings.last() < links.first() && links.last() < addresses.first(), "{name}: {actions:#?}");
@@ -63,7 +64,7 @@ fn settings_of_a_single_link_wait_for_the_link() {
     let lab = lab(
         "lab: x\nnodes:\n  a:\n    sysctls: {net.ipv4.conf.eth0.rp_filter: 1, net.ipv4.conf.all.rp_filter: 2}\n    links: {eth0: {peer: b/eth0}}\n  b:\n    links: {eth0: {peer: a/eth0}}\n",
     );
-    let actions = plan(&lab).actions;
+    let actions = plan(&lab.topology).actions;
     let links = places(&actions, |a| matches!(a, Action::Links(_)))[0];
     let sets = |key: &str| places(&actions, |a| matches!(a, Action::Sysctls(_, settings) if settings.iter().any(|(k, _)| k == key)));
     assert!(sets("net/ipv4/conf/eth0/rp_filter").iter().all(|i| *i > links) && sets("net/ipv4/conf/eth0/rp_filter").len() == 1);
@@ -74,7 +75,7 @@ fn settings_of_a_single_link_wait_for_the_link() {
 fn every_namespace_says_whether_it_forwards_so_that_the_hosts_settings_do_not_matter() {
     let lab = built_in("vpn");
     let forwards = |node: &str| {
-        let settings = plan(&lab).actions.into_iter().find_map(|a| match a {
+        let settings = plan(&lab.topology).actions.into_iter().find_map(|a| match a {
             Action::Sysctls(handle, settings) if handle.0 == node => Some(settings),
             _ => None,
         });
@@ -92,7 +93,7 @@ fn a_nodes_own_settings_come_last_so_that_they_win() {
     let lab = lab(
         "lab: x\nnodes: {a: {sysctls: {net.ipv4.conf.all.rp_filter: 2, net/ipv6/conf/all/accept_dad: 1}}, global: {sysctls: {net.ipv6.conf.default.disable_ipv6: 0}}}\n",
     );
-    for action in plan(&lab).actions {
+    for action in plan(&lab.topology).actions {
         let Action::Sysctls(handle, settings) = action else { continue };
         let own: Vec<&str> = settings.iter().rev().take(if handle.0 == "a" { 2 } else { 1 }).map(|(key, _)| key.as_str()).collect();
         match handle.0.as_str() {
@@ -104,7 +105,7 @@ fn a_nodes_own_settings_come_last_so_that_they_win() {
 
 #[test]
 fn a_cable_between_two_nodes_is_made_once_with_both_ends_in_place() {
-    let actions = plan(&built_in("vpn")).actions;
+    let actions = plan(&built_in("vpn").topology).actions;
     let links = actions.iter().find_map(|a| if let Action::Links(links) = a { Some(links) } else { None }).unwrap();
     let lines: Vec<String> = links.iter().map(|words| words.join(" ")).collect();
     assert_eq!(lines.len(), 3, "{lines:#?}");
@@ -131,7 +132,7 @@ fn hardware_addresses_are_the_same_in_every_run_and_differ_from_each_other() {
 #[test]
 fn names_that_a_shell_or_ip_could_misread_get_a_handle_that_no_other_node_has() {
     let lab = lab("lab: x\nnodes: {\"a b\": {}, node-0: {}, _node-0: {}, \"-n\": {}, esac: {}, \"$(id)\": {}, \"ü\": {}, global: {}}\n");
-    let mut handles: Vec<&str> = lab.nodes.iter().map(|n| n.handle.0.as_str()).collect();
+    let mut handles: Vec<&str> = lab.topology.nodes.iter().map(|n| n.handle.0.as_str()).collect();
     assert!(
         handles.iter().all(|h| h.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !h.starts_with('-')),
         "{handles:?}"

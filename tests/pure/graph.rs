@@ -6,8 +6,8 @@ use common::{User, labrun, text};
 use labrun::graph;
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
+use labrun::lab::model::Lab;
 use labrun::text::{plain, width};
-use labrun::topology::model::Lab;
 use proptest::prelude::*;
 use regex_lite::Regex;
 use std::io::Write;
@@ -138,7 +138,7 @@ fn graphviz_draws_the_built_in_labs_without_a_complaint() {
     for (name, text) in BUILT_IN {
         let lab = check::lab(text, name).unwrap();
         let drawn = graphviz(&graph::dot(&lab)).replace("&#45;", "-");
-        for node in &lab.nodes {
+        for node in &lab.topology.nodes {
             assert!(drawn.contains(&format!(">{}</text>", node.name)), "{name}: {drawn}");
         }
     }
@@ -214,7 +214,7 @@ proptest! {
         let document = roxmltree::Document::parse(&svg);
         prop_assert!(document.is_ok(), "{:?}: {}", document, svg);
         let texts: Vec<String> = document.unwrap().descendants().filter_map(|n| n.text().map(String::from)).collect();
-        for node in &lab.nodes {
+        for node in &lab.topology.nodes {
             prop_assert!(texts.contains(&plain(&node.name)), "{:?} is not in {}", node.name, svg);
         }
 
@@ -228,7 +228,7 @@ proptest! {
         }
 
         let dot = graph::dot(&lab);
-        prop_assert_eq!(dot.lines().count(), 5 + lab.bridges.len() + lab.nodes.len() + lab.nodes.iter().map(|n| n.links.len()).sum::<usize>());
+        prop_assert_eq!(dot.lines().count(), 5 + lab.topology.bridges.len() + lab.topology.nodes.len() + lab.topology.nodes.iter().map(|n| n.links.len()).sum::<usize>());
         for label in labels(&dot) {
             let label = label.split(">, shape").next().unwrap();
             prop_assert!(roxmltree::Document::parse(&format!("<x>{label}</x>")).is_ok(), "{}", label);
@@ -239,7 +239,7 @@ proptest! {
             prop_assert!(width(line) <= columns.max(40), "{} > {}: {}", width(line), columns, line);
             prop_assert!(!line.chars().any(char::is_control), "{:?}", line);
         }
-        prop_assert_eq!(graph::json(&lab)["nodes"].as_array().map(Vec::len), Some(lab.nodes.len()));
+        prop_assert_eq!(graph::json(&lab)["nodes"].as_array().map(Vec::len), Some(lab.topology.nodes.len()));
     }
 }
 

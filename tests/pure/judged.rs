@@ -5,10 +5,10 @@ use crate::common::captures;
 
 use labrun::lab::check;
 use labrun::lab::find::{BUILT_IN, show_problems};
+use labrun::lab::model::Lab;
 use labrun::packet::capture::Capture;
 use labrun::packet::tcpdump;
 use labrun::rules::judge::{Filters, judge};
-use labrun::topology::model::Lab;
 
 fn lab(text: &str) -> Lab {
     check::lab(text, "lab.yaml").unwrap_or_else(|problems| panic!("{}", show_problems("lab.yaml", &problems)))
@@ -29,7 +29,7 @@ fn said(lab: &Lab, index: usize, capture: &Capture) -> String {
     let test = &lab.tests[index];
     let filters: Filters =
         test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|f| (f.value.clone(), tcpdump::compile(f).unwrap())).collect();
-    let violations = judge(lab, test, capture, &filters);
+    let violations = judge(&lab.topology, &test.path, capture, &filters);
     violations.iter().flat_map(|violation| &violation.lines).map(|line| format!("{line}\n")).collect()
 }
 
@@ -268,7 +268,7 @@ fn without_a_capture_the_test_fails_and_says_why() {
     assert_eq!(result.lines, ["the path cannot be judged without a capture: the kernel has no AF_PACKET"]);
     // A test that asks nothing of its packets needs none.
     let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
-    let test = labrun::topology::model::Test { path: Vec::new(), ..lab.tests[0].clone() };
+    let test = labrun::lab::model::Test { path: Vec::new(), ..lab.tests[0].clone() };
     labrun::run::path::path(&lab, &test, &mut result);
     assert_eq!(result.outcome, Outcome::Pass);
 }

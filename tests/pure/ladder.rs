@@ -5,9 +5,9 @@ use crate::common::captures;
 use labrun::analysis::ladder::{Extent, Ladder, Row};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
+use labrun::lab::model::Lab;
 use labrun::packet::capture::{Capture, Packet, Place};
 use labrun::text::width;
-use labrun::topology::model::Lab;
 use proptest::prelude::*;
 
 fn built_in(name: &str) -> Lab {
@@ -17,7 +17,7 @@ fn built_in(name: &str) -> Lab {
 
 /// The ladder of a capture of a real run.
 fn ladder(capture: &str) -> Ladder {
-    Ladder::of(&built_in(capture.split('-').next().unwrap()), &captures::read(capture))
+    Ladder::of(&built_in(capture.split('-').next().unwrap()).topology, &captures::read(capture))
 }
 
 fn text(ladder: &Ladder, columns: usize) -> String {
@@ -84,7 +84,7 @@ fn seen(time: u64, place: &str, sent: bool, data: Vec<u8>) -> Packet {
 }
 
 fn of(packets: Vec<Packet>) -> Ladder {
-    Ladder::of(&check::lab(LAB, "x").unwrap(), &Capture { packets, ..Capture::default() })
+    Ladder::of(&check::lab(LAB, "x").unwrap().topology, &Capture { packets, ..Capture::default() })
 }
 
 #[test]

@@ -3,8 +3,9 @@
 
 use labrun::packet::bytes::hex;
 use labrun::packet::dhcp6::duid_mac;
+use labrun::packet::server_id::ServerId;
+use labrun::steps::Client;
 use labrun::steps::lease::Lease;
-use labrun::topology::model::{Client, ServerId};
 use proptest::prelude::*;
 use std::net::IpAddr;
 

@@ -1,11 +1,12 @@
 //! Whatever a lab file holds, checking it ends in a lab or in mistakes with places, never in a panic;
 //! and whatever lab comes out compiles to a script that bash can read.
 
+use labrun::compile::plan;
 use labrun::compile::script;
-use labrun::compile::{plan, quote};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
-use labrun::topology::model::Client;
+use labrun::quote;
+use labrun::steps::Client;
 use labrun::yaml::decode::parse_duration;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use std::time::Duration;
 fn survives(text: &str) -> Result<(), TestCaseError> {
     match check::lab(text, "x") {
         Ok(lab) => {
-            plan::plan(&lab);
+            plan::plan(&lab.topology);
             prop_assert!(script::compile(&lab, Client::Dhclient).ends_with("main \"$@\"\n"));
         }
         Err(problems) => {
@@ -156,7 +157,8 @@ proptest! {
     /// `server` of an IPv6 lease: six bytes are a hardware address, more a DUID, anything else is refused.
     #[test]
     fn a_server_of_an_ipv6_lease_is_a_hardware_address_or_a_duid(bytes in proptest::collection::vec(any::<u8>(), 1..20)) {
-        use labrun::topology::model::{ServerId, StepKind};
+        use labrun::packet::server_id::ServerId;
+        use labrun::steps::StepKind;
         let text = bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":");
         let lab = check::lab(&format!(
             "lab: x\nbridges: [b]\nnodes: {{a: {{links: {{e: {{bridge: b, port: p}}}}}}}}\ntests: {{t: {{steps: [dhcp: {{node: a, link: e, family: 6, expect: {{server: \"{text}\"}}}}]}}}}\n"

@@ -2,21 +2,21 @@
 //! found; and what is as wanted passes.
 
 use labrun::lab::check;
-use labrun::steps::judge::{Seen, Verdict, judge};
-use labrun::topology::model::{Client, StepKind};
+use labrun::steps::{Client, StepKind};
+use labrun::steps::{StepOutput, Verdict};
 
 /// The verdict on `seen` for a step that is written as `step` in a lab file.
-fn verdict(step: &str, seen: &Seen) -> Verdict {
+fn verdict(step: &str, seen: &StepOutput) -> Verdict {
     let text = format!(
         "lab: x\nbridges: [br0]\nnodes:\n  a:\n    links: {{eth0: {{bridge: br0, port: p}}}}\n    services: {{s: {{command: x, ready: {{udp: 1}}}}}}\ntests: {{t: {{steps: [{step}]}}}}\n"
     );
     let lab = check::lab(&text, "x").unwrap_or_else(|problems| panic!("{step}: {problems:?}"));
     let kind: &StepKind = &lab.tests[0].steps[0].kind;
-    judge(kind, seen, Client::Dhclient)
+    kind.with_client(Client::Dhclient).judge(seen)
 }
 
 /// What a client saw that got the lease of tests/data/leases.
-fn leased(family: u8) -> Seen {
+fn leased(family: u8) -> StepOutput {
     let (lease, address, prefix) = match family {
         4 => (include_str!("../data/leases/dhclient-4"), "192.168.100.44", 24),
         _ => (include_str!("../data/leases/dhclient-6"), "fd00:100::30", 128),
@@ -24,7 +24,7 @@ fn leased(family: u8) -> Seen {
     let addresses = format!(
         r#"[{{"ifname":"eth0","addr_info":[{{"local":"{address}","prefixlen":{prefix},"scope":"global"}},{{"local":"fe80::1","prefixlen":64,"scope":"link"}}]}}]"#
     );
-    Seen { lease: lease.into(), addresses, ..Seen::default() }
+    StepOutput { lease: lease.into(), addresses, ..StepOutput::default() }
 }
 
 fn dhcp(family: u8, expect: &str) -> String {
@@ -68,7 +68,7 @@ fn every_expectation_of_a_lease_can_fail_by_itself() {
 
 #[test]
 fn a_lease_that_lacks_what_is_wanted_fails() {
-    let bare = Seen { lease: "lease {\n  fixed-address 192.168.100.44;\n}\n".into(), ..leased(4) };
+    let bare = StepOutput { lease: "lease {\n  fixed-address 192.168.100.44;\n}\n".into(), ..leased(4) };
     for (expect, words) in [
         ("router: 192.168.100.1", "the router is none"),
         ("dns: 192.168.100.1", "the DNS servers are []"),
@@ -86,7 +86,7 @@ fn a_lease_that_is_not_on_the_link_is_none() {
         ("[]", "which has no address"),
         (r#"[{"addr_info":[{"local":"192.168.100.99","prefixlen":24,"scope":"global"}]}]"#, "which has 192.168.100.99/24"),
     ] {
-        let wrong = verdict(&dhcp(4, ""), &Seen { addresses: addresses.into(), ..leased(4) }).expect_err(addresses);
+        let wrong = verdict(&dhcp(4, ""), &StepOutput { addresses: addresses.into(), ..leased(4) }).expect_err(addresses);
         assert!(wrong[0].contains("192.168.100.44 is not on eth0") && wrong[0].contains(words), "{wrong:?}");
     }
 }
@@ -99,24 +99,24 @@ fn no_lease_fails_and_says_how_the_client_ended() {
         (127, "dhclient could not be run"),
         (0, "dhclient ended without a lease"),
     ] {
-        let seen = Seen { exit, stderr: "DHCPDISCOVER on eth0\n".into(), ..Seen::default() };
+        let seen = StepOutput { exit, stderr: "DHCPDISCOVER on eth0\n".into(), ..StepOutput::default() };
         let wrong = verdict(&dhcp(4, ""), &seen).unwrap_err();
         assert!(wrong[0].contains(words) && wrong[1] == "| DHCPDISCOVER on eth0", "{wrong:?}");
     }
-    let wrong = verdict(&dhcp(4, ""), &Seen { exit: 1, ..leased(4) }).unwrap_err();
+    let wrong = verdict(&dhcp(4, ""), &StepOutput { exit: 1, ..leased(4) }).unwrap_err();
     assert!(wrong[0].contains("yet its exit status is 1"), "{wrong:?}");
 }
 
 #[test]
 fn no_lease_is_a_pass_only_where_none_is_wanted_and_the_client_asked() {
     let step = "{dhcp: {node: a, link: eth0, family: 4, fails: true}}";
-    assert!(verdict(step, &Seen { exit: 124, ..Seen::default() }).is_ok());
-    assert!(verdict(step, &Seen { exit: 2, ..Seen::default() }).is_ok());
+    assert!(verdict(step, &StepOutput { exit: 124, ..StepOutput::default() }).is_ok());
+    assert!(verdict(step, &StepOutput { exit: 2, ..StepOutput::default() }).is_ok());
     for (seen, words) in [
         (leased(4), "no lease was wanted, but dhclient got 192.168.100.44 from 192.168.100.1"),
-        (Seen { exit: 124, lease: String::new(), ..leased(4) }, "no lease was wanted, but eth0 has 192.168.100.44/24"),
-        (Seen { exit: 127, ..Seen::default() }, "dhclient could not ask: exit status 127"),
-        (Seen { exit: 1, ..Seen::default() }, "dhclient could not ask: exit status 1"),
+        (StepOutput { exit: 124, lease: String::new(), ..leased(4) }, "no lease was wanted, but eth0 has 192.168.100.44/24"),
+        (StepOutput { exit: 127, ..StepOutput::default() }, "dhclient could not ask: exit status 127"),
+        (StepOutput { exit: 1, ..StepOutput::default() }, "dhclient could not ask: exit status 1"),
     ] {
         let wrong = verdict(step, &seen).expect_err(words);
         assert!(wrong[0].contains(words), "{wrong:?}");
@@ -125,7 +125,7 @@ fn no_lease_is_a_pass_only_where_none_is_wanted_and_the_client_asked() {
 
 #[test]
 fn every_expectation_of_a_command_can_fail() {
-    let out = |exit, stdout: &str| Seen { exit, stdout: stdout.into(), ..Seen::default() };
+    let out = |exit, stdout: &str| StepOutput { exit, stdout: stdout.into(), ..StepOutput::default() };
     let run = |more: &str| format!("{{run: {{node: a, command: x{more}}}}}");
     let passes = [
         ("", out(0, "anything")),
@@ -168,7 +168,7 @@ fn every_expectation_of_a_command_can_fail() {
 #[test]
 fn a_failure_shows_the_end_of_what_was_printed() {
     let stdout: String = (1..=30).map(|n| format!("line {n}\n\n")).collect();
-    let seen = Seen { exit: 1, stdout, stderr: "at last\n".into(), ..Seen::default() };
+    let seen = StepOutput { exit: 1, stdout, stderr: "at last\n".into(), ..StepOutput::default() };
     let wrong = verdict("{run: {node: a, command: x}}", &seen).unwrap_err();
     assert_eq!(wrong.len(), 13);
     assert_eq!((wrong[1].as_str(), wrong[12].as_str()), ("| line 20", "| at last"));
@@ -177,7 +177,7 @@ fn a_failure_shows_the_end_of_what_was_printed() {
 #[test]
 fn pings_count_answers_not_lines() {
     let answer = |n: usize| "64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=0.05 ms\n".repeat(n);
-    let seen = |exit, n| Seen { exit, stdout: format!("PING 10.0.0.1\n{}", answer(n)), ..Seen::default() };
+    let seen = |exit, n| StepOutput { exit, stdout: format!("PING 10.0.0.1\n{}", answer(n)), ..StepOutput::default() };
     let step = "{ping: {node: a, to: 10.0.0.1, count: 2}}";
     assert_eq!(verdict(step, &seen(0, 2)), Ok("10.0.0.1 answers".into()));
     for (seen, words) in [
@@ -185,7 +185,10 @@ fn pings_count_answers_not_lines() {
         (seen(1, 0), "answered 0 of 2 requests"),
         (seen(124, 1), "answered 1 of 2 requests"),
         (seen(0, 3), "answered 3 of 2 requests"),
-        (Seen { stdout: format!("{}64 bytes from 10.0.0.1: icmp_seq=1 (DUP!)\n", answer(2)), ..Seen::default() }, "answers more than once"),
+        (
+            StepOutput { stdout: format!("{}64 bytes from 10.0.0.1: icmp_seq=1 (DUP!)\n", answer(2)), ..StepOutput::default() },
+            "answers more than once",
+        ),
     ] {
         let wrong = verdict(step, &seen).expect_err(words);
         assert!(wrong[0].contains(words), "{wrong:?}");
@@ -198,7 +201,7 @@ fn pings_count_answers_not_lines() {
 
 #[test]
 fn other_steps_fail_with_what_they_were_about() {
-    let late = Seen { exit: 124, ..Seen::default() };
+    let late = StepOutput { exit: 124, ..StepOutput::default() };
     for (step, words) in [
         ("{wait: {node: a, udp: 67, within: 2s}}", "waited 2s for UDP port 67"),
         ("{wait: {node: a, tcp: 80}}", "waited 10s for TCP port 80"),
@@ -208,7 +211,7 @@ fn other_steps_fail_with_what_they_were_about() {
         ("{service: {restart: s}}", "could not restart the service s"),
         ("{link: {down: a/eth0}}", "could not set the link eth0 of a down"),
     ] {
-        assert!(verdict(step, &Seen::default()).is_ok(), "{step}");
+        assert!(verdict(step, &StepOutput::default()).is_ok(), "{step}");
         let wrong = verdict(step, &late).expect_err(step);
         assert!(wrong[0].contains(words), "{step}: {wrong:?}");
     }

@@ -1,11 +1,11 @@
 //! What the VM needs to have before labs run in it, seen to in one visit.
 
-use crate::compile::quote;
 use crate::error::Failure;
 use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
 use crate::interrupt;
 use crate::process;
+use crate::quote;
 use anyhow::Result;
 use base64::Engine;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,7 +1,7 @@
 //! What to do about a VM in whatever state it is: one pure decision.
 
-use crate::compile::quote::shell;
 use crate::host::lima::limactl::{Instance, OLDEST, Status, Version};
+use crate::quote::shell;
 
 /// What is known about Lima and the instance on this machine, and what has been tried about it.
 #[derive(Clone, Debug)]

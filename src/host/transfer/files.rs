@@ -93,13 +93,13 @@ impl Files {
         })
     }
 
-    /// A program on the host that captures packets inside labs, called as `labrun _capture` is.
+    /// The agent on the host, which here is this program.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn capturer(&mut self) -> Result<PathBuf> {
+    pub fn agent(&mut self) -> Result<PathBuf> {
         match self.link()? {
-            Some(link) => link.capturer(),
+            Some(link) => link.agent(),
             None => Ok(std::env::current_exe()?),
         }
     }

@@ -56,7 +56,7 @@ pub struct Link {
     /// What ssh and the machine say besides.
     words: File,
     /// The machine's kind of processor, as uname(1) has it.
-    processor: String,
+    pub(crate) processor: String,
     /// What has been copied, and where to.
     copies: BTreeMap<PathBuf, PathBuf>,
 }

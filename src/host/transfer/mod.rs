@@ -1,6 +1,6 @@
 //! Files and programs on their way to a host.
 
-pub mod capturer;
+pub mod agent;
 pub mod chunks;
 pub mod files;
 pub mod link;

@@ -1,0 +1,156 @@
+//! The packets of a session's tests. The same process runs the steps, so what a test caused is what was seen
+//! between the two moments that it names.
+
+use super::ring;
+use super::source::{Source, drain, settle};
+use crate::packet::capture::{Capture, Packet};
+use crate::packet::pcapng;
+use anyhow::{Context, Result, bail};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// How many bytes of a test are kept: what is more is counted only.
+const SIZE: usize = 16 << 20;
+/// What a packet needs in a file besides its data.
+const OVERHEAD: usize = 44;
+/// How long the kernel may take to open all rings.
+const OPENED: Duration = Duration::from_secs(20);
+
+/// A capture in a lab's namespaces, by a thread of its own.
+pub struct Capturer {
+    shared: Arc<(Mutex<State>, Condvar)>,
+    machine: OwnedFd,
+}
+
+enum State {
+    Opening,
+    Open(Vec<Source>, Recording),
+    Failed(String),
+}
+
+/// The packets of a test, and how it is told.
+pub struct Captured {
+    /// As pcapng.
+    pub file: Vec<u8>,
+    /// How many packets are in it.
+    pub packets: u64,
+    /// How many the kernel dropped.
+    pub lost: u64,
+    /// How many were left out because it had reached its size.
+    pub left_out: u64,
+}
+
+impl Capturer {
+    /// Begins to open rings in `namespaces`, each a name and where it is unless it is this one. `machine` is a
+    /// /proc that this process is in.
+    pub fn start(namespaces: Vec<(String, Option<String>)>, machine: OwnedFd) -> Capturer {
+        let shared = Arc::new((Mutex::new(State::Opening), Condvar::new()));
+        let theirs = shared.clone();
+        std::thread::spawn(move || record(&namespaces, &theirs));
+        Capturer { shared, machine }
+    }
+
+    /// From here on what `nodes` see is kept.
+    ///
+    /// # Errors
+    /// Why nothing can be captured.
+    pub fn begin(&self, nodes: &[String]) -> Result<()> {
+        self.with(|sources, recording| {
+            settle(&self.machine);
+            *recording = Recording::default();
+            for source in sources {
+                if nodes.iter().any(|node| node == source.node()) {
+                    source.begin()?;
+                } else {
+                    source.forget();
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// What they have seen by now.
+    ///
+    /// # Errors
+    /// Why nothing could be captured.
+    pub fn end(&self) -> Result<Captured> {
+        self.with(|sources, recording| {
+            settle(&self.machine);
+            for source in sources.iter_mut().filter(|source| source.is_wanted()) {
+                recording.capture.lost += source.end()?;
+            }
+            recording.capture.lost += drain(sources, |packet| recording.packets.push(packet))?;
+            sources.iter_mut().for_each(Source::forget);
+            let mut recording = std::mem::take(recording);
+            recording.settle();
+            let mut capture = recording.capture;
+            capture.packets.sort_by_key(|packet| packet.time);
+            let mut file = Vec::new();
+            pcapng::write(&mut file, &capture, &|_| String::new())?;
+            let Capture { packets, lost, left_out } = capture;
+            Ok(Captured { file, packets: packets.len() as u64, lost, left_out })
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Vec<Source>, &mut Recording) -> Result<T>) -> Result<T> {
+        let (state, opened) = &*self.shared;
+        let state = state.lock().expect("not poisoned");
+        let waited = opened.wait_timeout_while(state, OPENED, |state| matches!(state, State::Opening));
+        let (mut state, _) = waited.expect("not poisoned");
+        match &mut *state {
+            State::Open(sources, recording) => act(sources, recording),
+            State::Failed(why) => bail!("{why}"),
+            State::Opening => bail!("the kernel took longer than {OPENED:?} to open the rings"),
+        }
+    }
+}
+
+/// What the thread does: opens the rings, and empties them for as long as this process lives.
+fn record(namespaces: &[(String, Option<String>)], shared: &(Mutex<State>, Condvar)) {
+    let (state, opened) = shared;
+    let sources = Source::open_all(namespaces).and_then(|sources| {
+        let descriptors = sources.iter().map(|source| source.descriptor().try_clone_to_owned().context("no descriptor is left"));
+        Ok((descriptors.collect::<Result<Vec<OwnedFd>>>()?, sources))
+    });
+    let descriptors = match sources {
+        Ok((descriptors, sources)) => {
+            *state.lock().expect("not poisoned") = State::Open(sources, Recording::default());
+            descriptors
+        }
+        Err(error) => {
+            *state.lock().expect("not poisoned") = State::Failed(format!("{error:#}"));
+            Vec::new()
+        }
+    };
+    opened.notify_all();
+    let polled: Vec<BorrowedFd> = descriptors.iter().map(AsFd::as_fd).collect();
+    while !polled.is_empty() && ring::wait(&polled, None).is_ok() {
+        if let State::Open(sources, recording) = &mut *state.lock().expect("not poisoned") {
+            sources.iter_mut().for_each(|source| source.read(|packet| recording.packets.push(packet)));
+            recording.settle();
+        }
+    }
+}
+
+/// What has been kept of a test.
+#[derive(Default)]
+struct Recording {
+    capture: Capture,
+    /// Read, but not yet looked at for whether there is room.
+    packets: Vec<Packet>,
+    size: usize,
+}
+
+impl Recording {
+    fn settle(&mut self) {
+        for packet in self.packets.drain(..) {
+            self.size += packet.data.len() + OVERHEAD;
+            if self.size > SIZE {
+                self.capture.left_out += 1;
+            } else {
+                self.capture.packets.push(packet);
+            }
+        }
+    }
+}

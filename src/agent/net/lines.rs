@@ -1,0 +1,93 @@
+//! What a line can ask for.
+
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// Lines that are done in the same namespaces.
+#[derive(Debug, PartialEq)]
+pub struct Section<'a> {
+    /// What they are for, such as `links`.
+    pub what: &'a str,
+    /// The namespaces.
+    pub places: Vec<&'a str>,
+    pub lines: Vec<Line<'a>>,
+}
+
+/// A line as it was written, and what it asks for.
+#[derive(Debug, PartialEq)]
+pub struct Line<'a> {
+    /// Without the `?` of a line that may fail.
+    pub text: &'a str,
+    pub may_fail: bool,
+    pub command: Command<'a>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Command<'a> {
+    /// `netns add NAME`
+    Namespace(&'a str),
+    /// `sysctl [?]KEY VALUE`
+    Sysctl { key: &'a str, value: &'a str, if_there: bool },
+    /// `link add ...`
+    Link(Link<'a>),
+    /// `link set dev NAME up`
+    Up(&'a str),
+    /// `addr add ADDRESS/LENGTH [brd +] dev LINK`
+    Address { address: IpNet, broadcast: bool, link: &'a str },
+    /// `route add TO [via ADDRESS] [dev LINK] [src ADDRESS] [metric NUMBER]`
+    Route(Route<'a>),
+    /// `mkdir [-p] FOLDER...`
+    Folders { parents: bool, folders: Vec<&'a str> },
+    /// `mount ...`
+    Mount(Mount<'a>),
+    /// `hostname NAME`
+    HostName(&'a str),
+}
+
+/// One end of what `link add` makes.
+#[derive(Debug, Default, PartialEq)]
+pub struct End<'a> {
+    pub name: &'a str,
+    pub mtu: Option<u32>,
+    pub mac: Option<[u8; 6]>,
+    /// The namespace it is made in, if not that of the section.
+    pub netns: Option<&'a str>,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Link<'a> {
+    pub end: End<'a>,
+    pub up: bool,
+    /// The bridge it becomes a port of.
+    pub master: Option<&'a str>,
+    /// The link that it is made on.
+    pub parent: Option<&'a str>,
+    pub kind: Kind<'a>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Kind<'a> {
+    Bridge { snooping: Option<bool> },
+    Veth { peer: End<'a> },
+    Vlan { id: u16 },
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Route<'a> {
+    /// Everywhere, if there is none.
+    pub to: Option<IpNet>,
+    pub via: Option<IpAddr>,
+    pub dev: Option<&'a str>,
+    pub src: Option<IpAddr>,
+    pub metric: Option<u32>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Mount<'a> {
+    /// `mount -t KIND [-o OPTIONS] SOURCE TARGET`
+    New { kind: &'a str, options: Vec<&'a str>, source: &'a str, target: &'a str },
+    /// `mount --rbind SOURCE TARGET`
+    Bind { source: &'a str, target: &'a str },
+    /// `mount -o remount,bind,OPTIONS TARGET`
+    Again { options: Vec<&'a str>, target: &'a str },
+}

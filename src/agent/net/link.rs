@@ -1,0 +1,116 @@
+//! Links, addresses and routes as requests, with the very fields that ip(8) fills in.
+
+use super::lines::{End, Kind, Link, Route};
+use super::message::{Message, family};
+use super::socket::Socket;
+use ipnet::IpNet;
+use std::fs::File;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+
+/// Numbers that the C library's headers, and so the crate, lack (linux/if_link.h, linux/veth.h).
+const IFLA_BR_MCAST_SNOOPING: u16 = 23;
+const IFLA_VLAN_ID: u16 = 1;
+const VETH_INFO_PEER: u16 = 1;
+
+const NEW: i32 = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+
+pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
+    // Open until the kernel has answered: it knows a namespace by a descriptor of ours.
+    let (mut own, mut peers) = (None, None);
+    let mut message = Message::new(libc::RTM_NEWLINK, NEW);
+    message.link(0, link.up);
+    end(&mut message, &link.end, &mut own)?;
+    if let Some(master) = link.master {
+        message.number(libc::IFLA_MASTER, socket.index(master)?);
+    }
+    if let Some(parent) = link.parent {
+        message.number(libc::IFLA_LINK, socket.index(parent)?);
+    }
+    let mut made = Ok(());
+    message.nested(libc::IFLA_LINKINFO, |message| match &link.kind {
+        Kind::Bridge { snooping } => {
+            message.bytes(libc::IFLA_INFO_KIND, b"bridge");
+            if let Some(snooping) = snooping {
+                message.nested(libc::IFLA_INFO_DATA, |message| message.bytes(IFLA_BR_MCAST_SNOOPING, &[u8::from(*snooping)]));
+            }
+        }
+        Kind::Veth { peer } => {
+            message.bytes(libc::IFLA_INFO_KIND, b"veth");
+            message.nested(libc::IFLA_INFO_DATA, |message| {
+                message.nested(VETH_INFO_PEER, |message| {
+                    message.link(0, false);
+                    made = end(message, peer, &mut peers);
+                });
+            });
+        }
+        Kind::Vlan { id } => {
+            message.bytes(libc::IFLA_INFO_KIND, b"vlan");
+            message.nested(libc::IFLA_INFO_DATA, |message| message.bytes(IFLA_VLAN_ID, &id.to_ne_bytes()));
+        }
+    });
+    made?;
+    socket.request(message)
+}
+
+fn end(message: &mut Message, end: &End, namespace: &mut Option<File>) -> Result<(), String> {
+    message.name(libc::IFLA_IFNAME, end.name);
+    if let Some(mtu) = end.mtu {
+        message.number(libc::IFLA_MTU, mtu);
+    }
+    if let Some(mac) = end.mac {
+        message.bytes(libc::IFLA_ADDRESS, &mac);
+    }
+    if let Some(name) = end.netns {
+        let file = File::open(super::apply::path(name)).map_err(|_| format!("there is no namespace {name}"))?;
+        message.number(libc::IFLA_NET_NS_FD, file.as_raw_fd() as u32);
+        *namespace = Some(file);
+    }
+    Ok(())
+}
+
+pub fn up(socket: &mut Socket, name: &str) -> Result<(), String> {
+    let mut message = Message::new(libc::RTM_NEWLINK, 0);
+    message.link(socket.index(name)?, true);
+    socket.request(message)
+}
+
+pub fn add_address(socket: &mut Socket, net: IpNet, broadcast: bool, link: &str) -> Result<(), String> {
+    let address = net.addr();
+    let local = matches!(address, IpAddr::V4(address) if address.is_loopback());
+    let scope = if local { libc::RT_SCOPE_HOST } else { libc::RT_SCOPE_UNIVERSE };
+    let mut message = Message::new(libc::RTM_NEWADDR, NEW);
+    message.address(address, net.prefix_len(), scope, socket.index(link)?);
+    message.ip(libc::IFA_LOCAL, address);
+    message.ip(libc::IFA_ADDRESS, address);
+    if broadcast {
+        message.ip(libc::IFA_BROADCAST, net.broadcast());
+    }
+    socket.request(message)
+}
+
+pub fn add_route(socket: &mut Socket, route: &Route) -> Result<(), String> {
+    let of = [route.to.map(|to| to.addr()), route.via, route.src].into_iter().flatten().next();
+    let family = of.map_or(libc::AF_INET as u8, family);
+    // What has no next hop is on the link itself; IPv6 makes no such difference.
+    let direct = route.via.is_none() && i32::from(family) == libc::AF_INET;
+    let scope = if direct { libc::RT_SCOPE_LINK } else { libc::RT_SCOPE_UNIVERSE };
+    let mut message = Message::new(libc::RTM_NEWROUTE, NEW);
+    message.route(family, route.to.map_or(0, |to| to.prefix_len()), scope);
+    if let Some(to) = route.to {
+        message.ip(libc::RTA_DST, to.addr());
+    }
+    if let Some(via) = route.via {
+        message.ip(libc::RTA_GATEWAY, via);
+    }
+    if let Some(src) = route.src {
+        message.ip(libc::RTA_PREFSRC, src);
+    }
+    if let Some(metric) = route.metric {
+        message.number(libc::RTA_PRIORITY, metric);
+    }
+    if let Some(dev) = route.dev {
+        message.number(libc::RTA_OIF, socket.index(dev)?);
+    }
+    socket.request(message)
+}

@@ -1,0 +1,221 @@
+//! From text to what it asks for.
+
+use super::lines::{Command, End, Kind, Line, Link, Mount, Route, Section};
+use std::fmt::Display;
+use std::str::{FromStr, SplitWhitespace};
+
+/// The sections of `text`.
+///
+/// # Errors
+/// The first line that is not understood.
+pub fn sections(text: &str) -> Result<Vec<Section<'_>>, String> {
+    let mut sections: Vec<Section> = Vec::new();
+    for text in text.lines().filter(|line| !line.is_empty()) {
+        if let Some(header) = text.strip_prefix('[') {
+            let parts = header.strip_suffix(']').and_then(|header| header.split_once(" of "));
+            let (what, places) = parts.ok_or_else(|| format!("`{text}` does not say what is done, and where"))?;
+            sections.push(Section { what, places: places.split(' ').collect(), lines: Vec::new() });
+            continue;
+        }
+        let section = sections.last_mut().ok_or_else(|| format!("`{text}` comes before any `[WHAT of NODE...]`"))?;
+        let (text, may_fail) = text.strip_prefix("? ").map_or((text, false), |rest| (rest, true));
+        let command = command(text).map_err(|why| format!("{}: {why} (`{text}`)", section.title(section.places[0])))?;
+        section.lines.push(Line { text, may_fail, command });
+    }
+    Ok(sections)
+}
+
+impl Section<'_> {
+    /// What is done in `place`, for messages.
+    pub fn title(&self, place: &str) -> String {
+        format!("{} of {place}", self.what)
+    }
+}
+
+fn command(text: &str) -> Result<Command<'_>, String> {
+    let mut words = Words(text.split_whitespace());
+    let command = match (words.next()?, text) {
+        ("sysctl", _) => return sysctl(text),
+        ("netns", _) => words.expect("add").and_then(|()| Ok(Command::Namespace(words.next()?))),
+        ("link", _) => match words.next()? {
+            "add" => link(&mut words).map(Command::Link),
+            "set" => words.up().map(Command::Up),
+            other => Err(unknown(other)),
+        },
+        ("addr", _) => words.expect("add").and_then(|()| address(&mut words)),
+        ("route", _) => words.expect("add").and_then(|()| route(&mut words)).map(Command::Route),
+        ("mkdir", _) => return folders(text),
+        ("mount", _) => return mount(text).map(Command::Mount),
+        ("hostname", _) => Ok(Command::HostName(words.next()?)),
+        (other, _) => Err(unknown(other)),
+    }?;
+    words.end()?;
+    Ok(command)
+}
+
+fn unknown(word: &str) -> String {
+    format!("`{word}` is not understood")
+}
+
+struct Words<'a>(SplitWhitespace<'a>);
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> Result<&'a str, String> {
+        self.0.next().ok_or_else(|| "something is missing at the end".into())
+    }
+
+    fn expect(&mut self, word: &str) -> Result<(), String> {
+        let found = self.next()?;
+        if found == word { Ok(()) } else { Err(format!("`{found}` stands where `{word}` should")) }
+    }
+
+    fn value<T: FromStr<Err: Display>>(&mut self) -> Result<T, String> {
+        let word = self.next()?;
+        word.parse().map_err(|why| format!("`{word}`: {why}"))
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        self.0.next().map_or(Ok(()), |word| Err(unknown(word)))
+    }
+
+    /// `dev NAME up`
+    fn up(&mut self) -> Result<&'a str, String> {
+        self.expect("dev")?;
+        let name = self.next()?;
+        self.expect("up")?;
+        Ok(name)
+    }
+}
+
+fn sysctl(text: &str) -> Result<Command<'_>, String> {
+    // A value may have blanks in it.
+    let mut parts = text.splitn(3, ' ').skip(1);
+    let (Some(key), Some(value)) = (parts.next(), parts.next()) else { return Err("a setting needs a key and a value".into()) };
+    let (key, if_there) = key.strip_prefix('?').map_or((key, false), |key| (key, true));
+    if key.starts_with('/') || key.split('/').any(|part| part.is_empty() || part == "..") {
+        return Err(format!("`{key}` is not a path below /proc/sys"));
+    }
+    Ok(Command::Sysctl { key, value, if_there })
+}
+
+fn link<'a>(words: &mut Words<'a>) -> Result<Link<'a>, String> {
+    let mut end = End::default();
+    let (mut up, mut master, mut parent) = (false, None, None);
+    loop {
+        match words.next()? {
+            "up" => up = true,
+            "master" => master = Some(words.next()?),
+            "link" => parent = Some(words.next()?),
+            "type" => break,
+            word => of_end(&mut end, word, words)?,
+        }
+    }
+    let kind = match words.next()? {
+        "bridge" => bridge(words)?,
+        "veth" => Kind::Veth { peer: peer(words)? },
+        "vlan" => words.expect("id").and_then(|()| Ok(Kind::Vlan { id: words.value()? }))?,
+        other => return Err(format!("links of type `{other}` are not known here")),
+    };
+    named(&end)?;
+    Ok(Link { end, up, master, parent, kind })
+}
+
+/// What `word` says of `end`.
+fn of_end<'a>(end: &mut End<'a>, word: &str, words: &mut Words<'a>) -> Result<(), String> {
+    match word {
+        "name" => end.name = words.next()?,
+        "mtu" => end.mtu = Some(words.value()?),
+        "address" => end.mac = Some(mac(words.next()?)?),
+        "netns" => end.netns = Some(words.next()?),
+        other => return Err(unknown(other)),
+    }
+    Ok(())
+}
+
+fn named(end: &End) -> Result<(), String> {
+    if end.name.is_empty() { Err("a link needs a name".into()) } else { Ok(()) }
+}
+
+fn bridge<'a>(words: &mut Words<'a>) -> Result<Kind<'a>, String> {
+    let snooping = match words.0.next() {
+        None => None,
+        Some("mcast_snooping") => Some(words.value::<u8>()? != 0),
+        Some(other) => return Err(unknown(other)),
+    };
+    Ok(Kind::Bridge { snooping })
+}
+
+fn peer<'a>(words: &mut Words<'a>) -> Result<End<'a>, String> {
+    words.expect("peer")?;
+    let mut end = End::default();
+    while let Some(word) = words.0.next() {
+        of_end(&mut end, word, words)?;
+    }
+    named(&end)?;
+    Ok(end)
+}
+
+fn mac(text: &str) -> Result<[u8; 6], String> {
+    let bytes: Option<Vec<u8>> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| format!("`{text}` is not a hardware address"))
+}
+
+fn address<'a>(words: &mut Words<'a>) -> Result<Command<'a>, String> {
+    let address = words.value()?;
+    let mut word = words.next()?;
+    let broadcast = word == "brd";
+    if broadcast {
+        words.expect("+")?;
+        word = words.next()?;
+    }
+    if word != "dev" {
+        return Err(unknown(word));
+    }
+    Ok(Command::Address { address, broadcast, link: words.next()? })
+}
+
+fn route<'a>(words: &mut Words<'a>) -> Result<Route<'a>, String> {
+    let to = match words.next()? {
+        "default" => None,
+        net => Some(net.parse().map_err(|why| format!("`{net}`: {why}"))?),
+    };
+    let mut route = Route { to, via: None, dev: None, src: None, metric: None };
+    while let Some(word) = words.0.next() {
+        match word {
+            "via" => route.via = Some(words.value()?),
+            "dev" => route.dev = Some(words.next()?),
+            "src" => route.src = Some(words.value()?),
+            "metric" => route.metric = Some(words.value()?),
+            other => return Err(unknown(other)),
+        }
+    }
+    let mut families = [route.to.map(|to| to.addr()), route.via, route.src].into_iter().flatten().map(|address| address.is_ipv6());
+    let first = families.next();
+    if families.any(|family| Some(family) != first) {
+        return Err("a route has addresses of one IP version".into());
+    }
+    Ok(route)
+}
+
+fn folders(text: &str) -> Result<Command<'_>, String> {
+    let mut folders: Vec<&str> = text.split(' ').skip(1).collect();
+    let parents = folders.first() == Some(&"-p");
+    if parents {
+        folders.remove(0);
+    }
+    if folders.is_empty() || folders.iter().any(|folder| !folder.starts_with('/')) {
+        return Err("folders are named by whole paths".into());
+    }
+    Ok(Command::Folders { parents, folders })
+}
+
+fn mount(text: &str) -> Result<Mount<'_>, String> {
+    let words: Vec<&str> = text.split(' ').skip(1).collect();
+    match words[..] {
+        ["--rbind", source, target] => Ok(Mount::Bind { source, target }),
+        ["-t", kind, source, target] => Ok(Mount::New { kind, options: Vec::new(), source, target }),
+        ["-t", kind, "-o", list, source, target] => Ok(Mount::New { kind, options: list.split(',').collect(), source, target }),
+        ["-o", list, target] if list.starts_with("remount,bind") => Ok(Mount::Again { options: list.split(',').skip(2).collect(), target }),
+        _ => Err("this form of mount is not understood".into()),
+    }
+}

@@ -1,0 +1,204 @@
+//! A session with a lab that is up: labrun asks, the agent does, one thing after the other. The end of the
+//! requests ends it, in the middle of a step too.
+
+use super::capture::{Captured, Capturer};
+use super::message::{Event, Request, Stream};
+use super::pipe::{Speaker, request, requests};
+use super::{gather, logs};
+use crate::event::Service;
+use crate::sandbox::{Door, Gone, Mark, Sandbox, ServiceFailure, Stop};
+use crate::steps::StepKind;
+use crate::topology::layout::Layout;
+use crate::topology::model::{Condition, GLOBAL};
+use anyhow::{Context, Result, bail};
+use std::io::{self, BufReader};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// How long anything but a step may take.
+const WORK: Duration = Duration::from_secs(60);
+/// Longer than any session.
+const FOREVER: Duration = Duration::from_secs(1 << 31);
+
+/// Serves the lab whose state folder is `state` and whose PID 1 the machine knows as `supervisor`. With
+/// `failed` its set-up has failed, and only its state is wanted.
+///
+/// # Errors
+/// If it cannot be entered, or labrun says something that makes no sense.
+pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
+    let door = Door::find(supervisor)?;
+    // Before there is a second thread.
+    door.enter()?;
+    let mut input = BufReader::new(io::stdin());
+    let (nonce, layout, gathers) = match request(&mut input)? {
+        Some(Request::Hello { nonce, layout, gather }) => (nonce, *layout, gather),
+        Some(_) => bail!("labrun begins without a word of the lab"),
+        None => return Ok(()),
+    };
+    let stop = Stop::new()?;
+    let speaker = Speaker::new(nonce.clone(), stop.clone());
+    let requests = requests(input, stop.clone(), speaker.clone(), state.clone())?;
+    speaker.busy(WORK);
+    speaker.beat();
+    let capturer = (!failed).then(|| Ok::<_, anyhow::Error>(Capturer::start(namespaces(&layout), door.machine()?))).transpose()?;
+    let (follow, started) = channel();
+    let of = |service: &crate::topology::model::Service| (service.name.clone(), state.join("log").join(format!("{}.log", service.name)));
+    logs::follow(layout.services.iter().map(of).collect(), speaker.clone(), started);
+    // From here on no thread can be started.
+    let sandbox = door.inside(stop, state, nonce, layout)?;
+    let mut session = Session { sandbox, speaker, capturer, follow, mark: Mark::default() };
+    let result = if failed { session.gather() } else { session.serve(&requests) };
+    if result == Err(Gone::Lost) {
+        // Its processes are gone, what they wrote is not.
+        if gathers {
+            gather::send(&session.sandbox, &session.speaker);
+        }
+        session.speaker.say(Event::Lost);
+    }
+    // Nothing that this session started survives it, except the services.
+    session.sandbox.end_session();
+    Ok(())
+}
+
+fn namespaces(layout: &Layout) -> Vec<(String, Option<String>)> {
+    let nodes = layout.captured.iter().map(|node| (node.0.clone(), Some(format!("/run/netns/{}", node.0))));
+    [(GLOBAL.to_string(), None)].into_iter().chain(nodes).collect()
+}
+
+struct Session {
+    sandbox: Sandbox,
+    speaker: Speaker,
+    capturer: Option<Capturer>,
+    follow: Sender<()>,
+    /// How much the services had printed when the test began.
+    mark: Mark,
+}
+
+impl Session {
+    fn serve(&mut self, (requests, news): &(Receiver<Request>, OwnedFd)) -> Result<(), Gone> {
+        loop {
+            // While labrun makes up its mind the lab may go, and labrun, too.
+            self.speaker.busy(FOREVER);
+            while !self.sandbox.readable(news.as_fd(), FOREVER)? {}
+            let _ = rustix::io::read(news, &mut [0; 8]);
+            let Ok(request) = requests.recv() else { return Err(Gone::Stopped) };
+            self.speaker.busy(WORK);
+            self.answer(request)?;
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Result<(), Gone> {
+        let say = |event| self.speaker.say(event);
+        match request {
+            Request::Hello { .. } => say(Event::Error { message: "labrun says hello twice".into() }),
+            Request::Begin { nodes } => {
+                // First, so that nothing of what follows is missed.
+                match self.capturer.as_ref().context("the lab was not set up").and_then(|capturer| capturer.begin(&nodes)) {
+                    Ok(()) => say(Event::Begun),
+                    Err(error) => say(Event::NoCapture { reason: format!("{error:#}") }),
+                }
+                self.mark = self.sandbox.mark();
+            }
+            Request::Captured => match self.capturer.as_ref().context("the lab was not set up").and_then(Capturer::end) {
+                Ok(Captured { file, packets, lost, left_out }) => {
+                    self.speaker.output(Stream::Capture, "", &file);
+                    say(Event::Captured { packets, lost, left_out });
+                }
+                Err(error) => say(Event::NoCapture { reason: format!("{error:#}") }),
+            },
+            Request::Step { step } => self.step(&step)?,
+            Request::Tell => {
+                logs::tell(&self.sandbox, &self.mark, &self.speaker)?;
+                say(Event::Told);
+            }
+            Request::Gather => self.gather()?,
+            Request::Restore { gather } => {
+                let restored = self.restore(gather)?;
+                self.speaker.say(if restored { Event::Restored } else { Event::Broken });
+            }
+            Request::Follow => _ = self.follow.send(()),
+            // Done where requests are read.
+            Request::Keep => {}
+        }
+        Ok(())
+    }
+
+    fn step(&self, step: &StepKind) -> Result<(), Gone> {
+        self.speaker.busy(step.limit() + Duration::from_secs(10));
+        let seen = step.run(&self.sandbox, &self.mark)?;
+        self.tell_troubles();
+        let streams = [
+            (Stream::Stdout, &seen.stdout),
+            (Stream::Stderr, &seen.stderr),
+            (Stream::Lease, &seen.lease),
+            (Stream::Addresses, &seen.addresses),
+        ];
+        for (stream, text) in streams {
+            self.speaker.output(stream, "", text.as_bytes());
+        }
+        self.speaker.say(Event::Step { exit: seen.exit });
+        Ok(())
+    }
+
+    fn gather(&self) -> Result<(), Gone> {
+        gather::state(&self.sandbox)?;
+        gather::send(&self.sandbox, &self.speaker);
+        self.speaker.say(Event::Gathered);
+        Ok(())
+    }
+
+    /// After a test, puts the lab back as set-up left it, so that the next test finds it whole. What died though
+    /// no step stopped it is reported: that is the test's result, too, and a reason to gather the state before it
+    /// is gone. Whether all services came back.
+    fn restore(&self, gather: bool) -> Result<bool, Gone> {
+        let mut dead = Vec::new();
+        for service in &self.sandbox.layout.services {
+            let ends = self.sandbox.run_of(service).ready.iter().any(|condition| matches!(condition, Condition::Exit(_)));
+            if let Some(status) = self.sandbox.dead(&service.name)?.filter(|_| !ends) {
+                dead.push((service.name.as_str(), status, self.sandbox.was_stopped(&service.name)));
+            }
+        }
+        if gather && dead.iter().any(|(.., stopped)| !stopped) {
+            gather::state(&self.sandbox)?;
+            gather::send(&self.sandbox, &self.speaker);
+            self.speaker.say(Event::Gathered);
+        }
+        self.sandbox.restore()?;
+        for (name, status, stopped) in dead {
+            let within = self.sandbox.service(name).map_or(WORK, |service| self.sandbox.run_of(service).within);
+            self.speaker.busy(within + WORK);
+            if !stopped {
+                self.sandbox.trouble(name, ServiceFailure::Died(status));
+            }
+            let back = self.sandbox.start_service(name)?;
+            self.tell_troubles();
+            if !back {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says which services are not up though they should be.
+    fn tell_troubles(&self) {
+        for trouble in self.sandbox.troubles() {
+            let log = trouble.log.to_string_lossy().into_owned();
+            let (name, state) = (trouble.service.clone(), "died".into());
+            let mut service = Service { name, state, node: trouble.node, command: trouble.command, log, ..Service::default() };
+            match trouble.failure {
+                ServiceFailure::Died(status) => service.status = Some(status),
+                ServiceFailure::Late(waiting) => {
+                    (service.state, service.waiting) = ("late".into(), waiting);
+                    service.within = Some(trouble.within.as_millis() as u64);
+                }
+                ServiceFailure::Unknown => continue,
+            }
+            self.speaker.say(Event::Service(service));
+            for line in trouble.lines {
+                self.speaker.say(Event::Log { service: trouble.service.clone(), line });
+            }
+        }
+    }
+}

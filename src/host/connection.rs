@@ -1,0 +1,262 @@
+//! A script that runs, and what is said on its pipes. Nothing here waits without an end: who says nothing for
+//! longer than is good gets no further, and whoever asked hears of that.
+
+use crate::agent::message::{self, LONGEST, Request};
+use crate::event::{self, Event};
+use crate::host::Remote;
+use crate::interrupt;
+use crate::process;
+use anyhow::{Context, Result};
+use duct::{Expression, ReaderHandle};
+use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Read};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long a script may say nothing, unless it is known to take longer.
+const SILENCE: Duration = Duration::from_secs(120);
+/// How long what is sent may not be taken.
+const TAKEN: Duration = Duration::from_secs(60);
+/// How long the end may take once the input has ended.
+const LEAVING: Duration = Duration::from_secs(30);
+/// Longer than anybody waits.
+pub const FOREVER: Duration = Duration::from_secs(1 << 31);
+/// How many lines that are no events are kept.
+const NOISE: usize = 100;
+
+/// The writing end of a script's standard input. Closing it, which an interrupt does, too, tells the
+/// script to leave everything as it was found.
+#[derive(Clone)]
+pub struct Requests(Arc<Mutex<Option<PipeWriter>>>);
+
+impl Requests {
+    pub(crate) fn new(pipe: PipeWriter) -> Requests {
+        Requests(Arc::new(Mutex::new(Some(pipe))))
+    }
+
+    /// Sends one request. Nobody reading any more shows in the events, so it is no error here.
+    pub fn send(&self, request: &str) {
+        let _ = self.write(format!("{request}\n").as_bytes());
+    }
+
+    /// Sends what is more than a request.
+    ///
+    /// # Errors
+    /// If nobody reads it any more, or the input was ended.
+    pub fn write(&self, mut data: &[u8]) -> io::Result<()> {
+        let deadline = Instant::now() + TAKEN;
+        while !data.is_empty() {
+            // Not held for longer, because an interrupt closes it meanwhile.
+            let mut pipe = self.0.lock().expect("not poisoned");
+            let Some(pipe) = pipe.as_mut() else { return Err(ErrorKind::BrokenPipe.into()) };
+            let count = process::write_some(pipe, data, Duration::from_millis(50))?;
+            data = &data[count..];
+            if count == 0 && Instant::now() > deadline {
+                return Err(ErrorKind::TimedOut.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the input on an interrupt, at once if there was one.
+    pub(crate) fn close_on_interrupt(&self) {
+        let requests = self.clone();
+        interrupt::on_interrupt(move || requests.close());
+    }
+
+    /// Ends the input.
+    pub fn close(&self) {
+        self.0.lock().expect("not poisoned").take();
+    }
+}
+
+/// Starts `command` with `script` on its standard input; its output, and what is left of its input.
+fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> {
+    let (reader, writer) = io::pipe()?;
+    let handle = process::apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
+    let requests = Requests::new(writer);
+    requests.close_on_interrupt();
+    // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or its
+    // exit status, says why.
+    match requests.write(script.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot hand the script over"),
+        _ => Ok((handle, requests)),
+    }
+}
+
+/// A running script whose output is a program's alone: bytes, no events.
+pub struct Stream {
+    /// Its standard output.
+    pub output: ReaderHandle,
+    requests: Requests,
+}
+
+impl Stream {
+    pub(crate) fn start(command: Expression, script: &str) -> Result<Stream> {
+        let (output, requests) = start(command, script)?;
+        Ok(Stream { output, requests })
+    }
+
+    /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
+    pub fn finish(mut self) -> i32 {
+        self.requests.close();
+        let _ = io::copy(&mut self.output, &mut io::sink());
+        process::status(&self.output).unwrap_or(255)
+    }
+}
+
+/// What is said: by the script, or by the agent that has its pipes meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// By the script.
+    Script(Event),
+    /// By the agent.
+    Agent(message::Event),
+}
+
+/// A line of a script's output, or its end.
+enum Heard {
+    Line(Vec<u8>),
+    End(Option<i32>),
+}
+
+/// A running script.
+pub struct Process {
+    heard: Receiver<Heard>,
+    /// Its standard input.
+    pub requests: Requests,
+    /// What it printed that is no event: the words of a shell or of sudo.
+    pub noise: Vec<String>,
+    /// What the agent's events must bear, once there is one.
+    nonce: String,
+    silence: Duration,
+    /// Its exit status, if it has ended.
+    ended: Option<Option<i32>>,
+    /// The machine it runs on, if that isn't this one, and whether it has been reached.
+    remote: Option<(Remote, bool)>,
+}
+
+impl Process {
+    pub(crate) fn start(command: Expression, script: &str, remote: Option<Remote>) -> Result<Process> {
+        let (output, requests) = start(command.stderr_to_stdout(), script)?;
+        let (sender, heard) = sync_channel(1024);
+        std::thread::spawn(move || hear(output, &sender));
+        let remote = remote.map(|remote| (remote, false));
+        Ok(Process { heard, requests, noise: Vec::new(), nonce: String::new(), silence: SILENCE, ended: None, remote })
+    }
+
+    /// Lets it say nothing for so long.
+    pub fn bear(&mut self, silence: Duration) {
+        self.silence = silence;
+    }
+
+    /// Asks the agent. The first request says by which nonce its answers are known.
+    pub fn ask(&mut self, request: &Request) {
+        if let Request::Hello { nonce, .. } = request {
+            self.nonce.clone_from(nonce);
+        }
+        let line = serde_json::to_string(request).expect("requests are JSON");
+        self.requests.send(&line);
+    }
+
+    /// The next event of the script, or `None` at the end.
+    pub fn event(&mut self) -> Option<Event> {
+        loop {
+            match self.said()? {
+                Said::Script(event) => return Some(event),
+                Said::Agent(_) => {}
+            }
+        }
+    }
+
+    /// What is said next, or `None` at the end. If that is because nothing is said any more, the noise says so.
+    pub fn said(&mut self) -> Option<Said> {
+        if self.ended.is_some() {
+            return None;
+        }
+        loop {
+            match self.heard.recv_timeout(self.silence) {
+                Ok(Heard::Line(line)) => match self.understood(&String::from_utf8_lossy(&line)) {
+                    Some(Said::Script(Event::End)) => {
+                        self.silence = LEAVING;
+                        return None;
+                    }
+                    Some(said) => return Some(said),
+                    None => {}
+                },
+                Ok(Heard::End(status)) => {
+                    self.end(status);
+                    return None;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.noise.push(format!("nothing was heard of the lab for {:?}: `labrun clean` ends what may be left", self.silence));
+                    self.requests.close();
+                    self.end(None);
+                    return None;
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.end(None);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn understood(&mut self, line: &str) -> Option<Said> {
+        let line = line.trim_end();
+        if let Some(event) = message::parse(line, &self.nonce) {
+            return Some(Said::Agent(event));
+        }
+        match event::parse(line) {
+            Ok(Event::Host { how }) => {
+                // What came before are the words of a login.
+                self.noise.clear();
+                if let Some((remote, reached)) = &mut self.remote {
+                    remote.found(how);
+                    *reached = true;
+                }
+                None
+            }
+            Ok(event) => Some(Said::Script(event)),
+            Err(noise) => {
+                if self.noise.len() < NOISE {
+                    self.noise.push(noise);
+                }
+                None
+            }
+        }
+    }
+
+    fn end(&mut self, status: Option<i32>) {
+        self.ended = Some(status);
+        if let Some((remote, reached)) = self.remote.take() {
+            remote.ended(status, reached, &self.noise);
+        }
+    }
+
+    /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
+    pub fn finish(mut self) -> i32 {
+        self.requests.close();
+        self.silence = self.silence.min(LEAVING);
+        loop {
+            match self.ended {
+                Some(status) => return status.unwrap_or(255),
+                None => _ = self.said(),
+            }
+        }
+    }
+}
+
+/// Reads `output` to its end, for a [`Process`]. A line that is too long is cut.
+fn hear(output: ReaderHandle, sender: &SyncSender<Heard>) {
+    let mut lines = BufReader::new(output);
+    loop {
+        let mut line = Vec::new();
+        match lines.by_ref().take(LONGEST as u64).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => break,
+            // Nobody wants it any more; it is read on, so that whoever prints can end.
+            Ok(_) => _ = sender.send(Heard::Line(line)),
+        }
+    }
+    let _ = sender.send(Heard::End(process::status(lines.get_ref())));
+}

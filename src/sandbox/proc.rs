@@ -1,0 +1,106 @@
+//! The processes of a sandbox, by its own /proc (proc_pid_stat(5)).
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, pidfd_send_signal};
+use std::fs::{self, File};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// A process as the sandbox numbers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// What it calls itself.
+    pub name: String,
+    /// `R`, `S`, `Z`, …
+    pub state: char,
+    /// Its parent.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// The kernel's flags of it.
+    flags: u32,
+    /// When it started, in clock ticks since boot.
+    pub start: u64,
+}
+
+/// PF_EXITING of linux/sched.h, which the kernel sets before all else.
+const EXITING: u32 = 4;
+/// Clock ticks of a second in /proc, the same on every Linux (USER_HZ).
+const TICKS: u64 = 100;
+
+impl Process {
+    /// The process `pid`, if there is one.
+    pub fn of(pid: i32) -> Option<Process> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name may itself hold blanks and brackets.
+        let (head, rest) = text.rsplit_once(')')?;
+        let name = head.split_once('(')?.1.to_string();
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<i64>().ok();
+        Some(Process {
+            pid,
+            name,
+            state: fields.first()?.chars().next()?,
+            parent: number(1)? as i32,
+            group: number(2)? as i32,
+            flags: number(6)? as u32,
+            start: number(19)? as u64,
+        })
+    }
+
+    /// For how long it has run.
+    pub fn age(&self) -> Duration {
+        let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
+        let now: f64 = uptime.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
+        Duration::try_from_secs_f64(now - self.start as f64 / TICKS as f64).unwrap_or_default()
+    }
+
+    /// It has ended or is ending, or a signal that nothing can stop is on its way to it.
+    pub fn is_dying(&self) -> bool {
+        if matches!(self.state, 'Z' | 'X') || self.flags & EXITING != 0 {
+            return true;
+        }
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        // Of every fatal signal the kernel makes SIGKILL, the bit for 9.
+        let pending = status.lines().filter_map(|line| line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:")));
+        pending.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok()).any(|mask| mask & 1 << 8 != 0)
+    }
+
+    /// Its words, as they were given; none for a zombie.
+    pub fn words(&self) -> Vec<String> {
+        let bytes = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        let mut words: Vec<String> = words.collect();
+        words.pop();
+        words
+    }
+
+    /// Whether it was started with `name` set to `value`.
+    pub fn has_variable(&self, name: &str, value: &str) -> bool {
+        let wanted = format!("{name}={value}");
+        let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+    }
+
+    /// Sends it a signal. It may have ended meanwhile; another process with its number gets none.
+    pub fn signal(&self, signal: Signal) {
+        let Ok(folder) = File::open(format!("/proc/{}", self.pid)) else { return };
+        if Process::of(self.pid).is_some_and(|now| now.start == self.start) {
+            let _ = pidfd_send_signal(&folder, signal);
+        }
+    }
+}
+
+/// All processes of the sandbox.
+pub fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(Process::of).collect()
+}
+
+/// Whether reading from `descriptor` would not wait.
+pub fn is_readable(descriptor: BorrowedFd) -> bool {
+    let mut one = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
+    poll(&mut one, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+}

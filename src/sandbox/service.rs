@@ -1,0 +1,296 @@
+//! The services of a lab that is up. PID 1 starts them (scripts/service.sh) and notes how they end; what
+//! a session does to them goes by these notes:
+//!
+//! ```text
+//! log/NAME.log    its output          log/NAME.from     where in it its last start is
+//! log/NAME.pid    its process         log/NAME.exit     how it ended, if it has
+//! control         on which PID 1 is told which to start again
+//! log/NAME.stopped   it was stopped on purpose
+//! ```
+
+use super::condition::{Asker, holds};
+use super::program::end_of;
+use super::{Gone, Process, Program, Sandbox, View, processes};
+use crate::topology::model::{Condition, Run, Service};
+use rustix::process::Signal;
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Of a service's output, what is looked at for a pattern and for its last lines.
+const LOG_END: u64 = 1 << 20;
+/// How many lines a failure shows, and how long each may be.
+const SHOWN: usize = 20;
+const LONGEST_LINE: usize = 1000;
+/// How long the note of a service's end may take after the end.
+const NOTED: Duration = Duration::from_secs(2);
+
+/// How a service is told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalName {
+    /// SIGTERM, and SIGKILL if that does not do.
+    Term,
+    /// SIGKILL.
+    Kill,
+}
+
+/// How much the services had printed at some moment.
+#[derive(Clone, Debug, Default)]
+pub struct Mark(BTreeMap<String, u64>);
+
+/// Why a service is not up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceFailure {
+    /// It ended, with this exit status.
+    Died(i32),
+    /// It was not ready in time, for want of this.
+    Late(String),
+    /// The lab has no such service.
+    Unknown,
+}
+
+/// A service that is not up, and all that is known of it.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Which.
+    pub service: String,
+    /// Its network namespace.
+    pub node: String,
+    /// Its command.
+    pub command: String,
+    /// How long it was waited for, if it was.
+    pub within: Duration,
+    /// Why.
+    pub failure: ServiceFailure,
+    /// Where its output is.
+    pub log: PathBuf,
+    /// The last lines of that.
+    pub lines: Vec<String>,
+}
+
+impl Sandbox {
+    /// The service `name`.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.layout.services.iter().find(|service| service.name == name)
+    }
+
+    /// How `service` runs: itself, or what takes its place where the stand-in of the program under test runs.
+    pub fn run_of<'s>(&self, service: &'s Service) -> &'s Run {
+        let stand_in = service.stand_in.as_ref().filter(|_| self.state.join("stand-in").exists());
+        stand_in.unwrap_or(&service.run)
+    }
+
+    fn note(&self, name: &str, kind: &str) -> PathBuf {
+        self.state.join("log").join(format!("{name}.{kind}"))
+    }
+
+    /// Where its output is.
+    pub fn log_of(&self, name: &str) -> PathBuf {
+        self.note(name, "log")
+    }
+
+    /// Its exit status, if it has ended. Between its making and its writing the note is empty, and says nothing yet.
+    pub fn ended(&self, name: &str) -> Option<i32> {
+        fs::read_to_string(self.note(name, "exit")).ok()?.trim().parse().ok()
+    }
+
+    /// Its process, if it runs.
+    pub fn pid_of(&self, name: &str) -> Option<i32> {
+        self.ended(name).is_none().then(|| fs::read_to_string(self.note(name, "pid")).ok()?.trim().parse().ok())?
+    }
+
+    /// Whether it was stopped on purpose.
+    pub fn was_stopped(&self, name: &str) -> bool {
+        self.note(name, "stopped").exists()
+    }
+
+    /// Its exit status, if it has ended or is about to. PID 1 learns of an end a little later than whoever
+    /// caused it, so its note is waited for.
+    ///
+    /// # Errors
+    /// If the session or the sandbox ended.
+    pub fn dead(&self, name: &str) -> Result<Option<i32>, Gone> {
+        if let Some(pid) = self.pid_of(name)
+            && Process::of(pid).is_none_or(|process| process.is_dying())
+        {
+            self.until(Instant::now() + NOTED, || Ok(self.ended(name).is_some()))?;
+        }
+        Ok(self.ended(name))
+    }
+
+    /// Ends `name`; whether it did. What does not within `within` gets SIGKILL.
+    ///
+    /// # Errors
+    /// If the session or the sandbox ended.
+    pub fn stop_service(&self, name: &str, signal: SignalName, within: Duration) -> Result<bool, Gone> {
+        // Said first, so that nobody takes the end for a surprise.
+        let _ = fs::write(self.note(name, "stopped"), "");
+        let ended = || Ok(self.ended(name).is_some());
+        if signal == SignalName::Term {
+            self.signal_service(name, Signal::TERM);
+            if self.until(Instant::now() + within, ended)? {
+                return Ok(true);
+            }
+        }
+        self.signal_service(name, Signal::KILL);
+        self.until(Instant::now() + Duration::from_secs(5), ended)
+    }
+
+    /// To the whole process group, which it leads.
+    fn signal_service(&self, name: &str, signal: Signal) {
+        let Some(pid) = self.pid_of(name) else { return };
+        processes().iter().filter(|process| process.group == pid).for_each(|process| process.signal(signal));
+    }
+
+    /// Has PID 1 start `name` once more if it does not run, and waits until it is ready; whether it is. If not,
+    /// there is a [`Trouble`] more.
+    ///
+    /// # Errors
+    /// If the session or the sandbox ended.
+    pub fn start_service(&self, name: &str) -> Result<bool, Gone> {
+        match self.started(name)? {
+            Ok(()) => return Ok(true),
+            Err(failure) => self.trouble(name, failure),
+        }
+        Ok(false)
+    }
+
+    /// Notes that `name` is not up.
+    pub fn trouble(&self, name: &str, failure: ServiceFailure) {
+        let Some(service) = self.service(name) else { return };
+        let run = self.run_of(service);
+        self.troubles.borrow_mut().push(Trouble {
+            service: name.into(),
+            node: service.node.0.clone(),
+            command: run.command.clone(),
+            within: run.within,
+            failure,
+            log: self.log_of(name),
+            lines: self.last_lines(name),
+        });
+    }
+
+    /// What has been noted since this was asked for last.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.troubles.take()
+    }
+
+    fn started(&self, name: &str) -> Result<Result<(), ServiceFailure>, Gone> {
+        let Some(service) = self.service(name) else { return Ok(Err(ServiceFailure::Unknown)) };
+        let run = self.run_of(service);
+        let deadline = Instant::now() + run.within;
+        if self.pid_of(name).is_none() {
+            let _ = fs::remove_file(self.note(name, "pid"));
+            let _ = fs::remove_file(self.note(name, "exit"));
+            // Read and write: a FIFO that nobody reads would keep this waiting.
+            let control = OpenOptions::new().read(true).write(true).open(self.state.join("control"));
+            if control.and_then(|mut control| writeln!(control, "{name}")).is_err() {
+                return Ok(Err(ServiceFailure::Late("its start, for which the lab's supervisor could not be reached".into())));
+            }
+        }
+        loop {
+            if let Some(status) = self.ended(name) {
+                let wanted = run.ready.iter().any(|condition| *condition == Condition::Exit(status.try_into().unwrap_or(u8::MAX)));
+                return Ok(if wanted { Ok(()) } else { Err(ServiceFailure::Died(status)) });
+            }
+            let unmet = match self.pid_of(name) {
+                Some(pid) => self.unmet(service, run, pid)?,
+                None => Some("its start".into()),
+            };
+            let Some(unmet) = unmet else {
+                let _ = fs::remove_file(self.note(name, "stopped"));
+                return Ok(Ok(()));
+            };
+            if Instant::now() >= deadline {
+                return Ok(Err(ServiceFailure::Late(unmet)));
+            }
+            self.pause(Duration::from_millis(3))?;
+        }
+    }
+
+    /// The conditions of `service` that do not hold yet, in words.
+    fn unmet(&self, service: &Service, run: &Run, pid: i32) -> Result<Option<String>, Gone> {
+        // What it printed before it was started again says nothing of now.
+        let from = fs::read_to_string(self.note(&service.name, "from")).ok().and_then(|text| text.trim().parse().ok());
+        let log = self.printed(&service.name, from.unwrap_or(0)).unwrap_or_default();
+        let asker = Asker {
+            node: &service.node.0,
+            folder: &self.state.join("service").join(&service.name),
+            environment: &run.environment,
+            process: Some(pid),
+            log: &log,
+            within: Duration::from_secs(2),
+        };
+        let mut unmet = Vec::new();
+        for condition in &run.ready {
+            if !holds(self, condition, &asker)? {
+                unmet.push(words(condition));
+            }
+        }
+        Ok((!unmet.is_empty()).then(|| unmet.join(", ")))
+    }
+
+    /// What `name` has printed since its log had `from` bytes, the end of it.
+    ///
+    /// # Errors
+    /// If its log cannot be read.
+    pub fn printed(&self, name: &str, from: u64) -> io::Result<Vec<u8>> {
+        let path = self.log_of(name);
+        let size = fs::metadata(&path)?.len();
+        Ok(end_of(&path, size.saturating_sub(from).min(LOG_END))?.1)
+    }
+
+    /// How much the services have printed by now.
+    pub fn mark(&self) -> Mark {
+        let size = |name: &str| fs::metadata(self.log_of(name)).map_or(0, |metadata| metadata.len());
+        Mark(self.layout.services.iter().map(|service| (service.name.clone(), size(&service.name))).collect())
+    }
+
+    /// What `name` has printed since then.
+    pub fn printed_since(&self, mark: &Mark, name: &str) -> Vec<u8> {
+        self.printed(name, mark.0.get(name).copied().unwrap_or(0)).unwrap_or_default()
+    }
+
+    /// The last lines of its output.
+    pub fn last_lines(&self, name: &str) -> Vec<String> {
+        let bytes = end_of(&self.log_of(name), 64 << 10).map(|(_, bytes)| bytes).unwrap_or_default();
+        let lines = lines(&bytes);
+        match lines.len() {
+            0 => vec!["(it printed nothing)".into()],
+            count => lines[count.saturating_sub(SHOWN)..].to_vec(),
+        }
+    }
+
+    /// A shell command in `node`, as steps and conditions run them.
+    pub fn shell(&self, node: &str, text: &str) -> Program {
+        self.in_lab(Program::new(node, &["bash", "-c", text]), node).view(View::Whole)
+    }
+
+    /// `program` with what every command of a lab finds in its environment.
+    pub fn in_lab(&self, program: Program, node: &str) -> Program {
+        let mut path = self.state.join("bin").into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        program.env("TMPDIR", self.state.join("tmp")).env("PATH", path).env("LABRUN_LAB", &self.layout.lab).env("LABRUN_NODE", node)
+    }
+}
+
+/// The lines of an output, each cut to what can be shown.
+pub fn lines(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes).lines().map(|line| line.chars().take(LONGEST_LINE).collect()).collect()
+}
+
+/// As the runtime's own set-up says it (scripts/service.sh).
+fn words(condition: &Condition) -> String {
+    match condition {
+        Condition::Udp(port) => format!("udp {port}"),
+        Condition::Tcp(port) => format!("tcp {port}"),
+        Condition::Log(pattern) => format!("log {pattern}"),
+        Condition::File(path) => format!("file {path}"),
+        Condition::Command(text) => format!("command {text}"),
+        Condition::Running(time) => format!("running {}", time.as_millis()),
+        Condition::Exit(status) => format!("exit {status}"),
+    }
+}

@@ -1,0 +1,92 @@
+//! `link`: a cable is pulled or put back.
+
+use super::check::Checker;
+use super::output::with_output;
+use super::{Kind, StepOutput, Verdict, action};
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Gone, Mark, Sandbox};
+use crate::topology::model::{End, Handle};
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A `link` step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinkStep {
+    up: bool,
+    /// The node's name.
+    node: String,
+    /// Its namespace.
+    netns: Handle,
+    /// The link.
+    link: String,
+    /// The bridge's end of the cable.
+    port: Option<String>,
+}
+
+/// What stands in the file.
+#[derive(Debug)]
+pub struct LinkFile {
+    up: bool,
+    link: At<String>,
+}
+
+impl Kind for LinkStep {
+    const NAME: &'static str = "link";
+    type File = LinkFile;
+
+    fn read(reader: Reader) -> Option<LinkFile> {
+        let actions = ["up", "down"];
+        let fields = reader.fields(&actions);
+        action(&reader, &fields, &actions).map(|(action, link)| LinkFile { up: action == "up", link })
+    }
+
+    fn check(file: &LinkFile, checker: &Checker) -> Option<LinkStep> {
+        let at = &file.link;
+        let Some((name, link)) = at.rsplit_once('/') else {
+            checker.wrong(at, format!("`{}`: expected NODE/LINK, such as `router/eth0`", at.value));
+            return None;
+        };
+        let netns = checker.node(&at.with(name.to_string()));
+        let node = checker.find_node(name)?;
+        let Some(found) = node.links.iter().find(|l| l.name == link) else {
+            checker.unknown(&format!("link of `{name}`"), &at.with(link.to_string()), node.links.iter().map(|l| l.name.as_str()));
+            return None;
+        };
+        let port = match &found.end {
+            End::Port { port, .. } => Some(port.clone()),
+            End::Peer { .. } => None,
+        };
+        Some(LinkStep { up: file.up, node: name.into(), netns, link: link.into(), port })
+    }
+
+    /// With a port that is the bridge's end, so that the node keeps its addresses and routes and only loses
+    /// the carrier.
+    #[cfg(target_os = "linux")]
+    fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
+        let (netns, link) = match &self.port {
+            Some(port) => (crate::topology::model::GLOBAL, port),
+            None => (self.netns.0.as_str(), &self.link),
+        };
+        sandbox.note_pulled(&self.netns.0);
+        let action = if self.up { "up" } else { "down" };
+        let output = sandbox.run(sandbox.program(netns, &["ip", "link", "set", "dev", link, action]))?;
+        if self.up && self.port.is_none() && output.exit == 0 {
+            sandbox.restore_addresses(&self.netns.0)?;
+        }
+        Ok(output.into())
+    }
+
+    fn judge(&self, seen: &StepOutput) -> Verdict {
+        let action = if self.up { "up" } else { "down" };
+        match seen.exit {
+            0 => Ok(String::new()),
+            _ => Err(with_output(vec![format!("could not set the link {} of {} {action}", self.link, self.node)], &seen.stderr)),
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+}

@@ -1,0 +1,103 @@
+//! `ping`: a host answers echo requests, or does not.
+
+use super::check::Checker;
+use super::output::with_output;
+use super::patience::{Patience, PatienceFile};
+use super::{Kind, StepOutput, Verdict, name};
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Gone, Mark, Sandbox};
+use crate::topology::model::Handle;
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
+use crate::yaml::values;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A `ping` step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ping {
+    /// From where.
+    node: Handle,
+    /// What.
+    to: IpAddr,
+    /// How many requests, all of which must be answered.
+    count: i64,
+    /// No answer at all is the pass.
+    fails: bool,
+    patience: Patience,
+}
+
+/// What stands in the file.
+#[derive(Debug)]
+pub struct PingFile {
+    node: At<String>,
+    to: At<Option<IpAddr>>,
+    count: Option<i64>,
+    fails: bool,
+    patience: PatienceFile,
+}
+
+impl Kind for Ping {
+    const NAME: &'static str = "ping";
+    type File = PingFile;
+
+    fn read(reader: Reader) -> Option<PingFile> {
+        let fields = reader.fields(&["node", "to", "count", "fails", "timeout", "within", "every"]);
+        Some(PingFile {
+            node: name(&fields, "node"),
+            to: fields.need("to", |r| r.at(r.parsed(|t| values::address(t).map(Some)))).unwrap_or_default(),
+            count: fields.get("count", |r| r.integer(1..=100)),
+            fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
+            patience: PatienceFile::read(&fields),
+        })
+    }
+
+    fn check(file: &PingFile, checker: &Checker) -> Option<Ping> {
+        Some(Ping {
+            node: checker.node(&file.node),
+            to: file.to.value.unwrap_or(IpAddr::from([0; 4])),
+            count: file.count.unwrap_or(1),
+            fails: file.fails,
+            patience: file.patience.or(TIMEOUT),
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
+        let (count, to) = (self.count.to_string(), self.to.to_string());
+        let words = ["ping", "-n", "-i", "0.2", "-c", &count, "--", &to];
+        Ok(sandbox.run(sandbox.program(&self.node.0, &words).within(self.limit()))?.into())
+    }
+
+    fn judge(&self, seen: &StepOutput) -> Verdict {
+        let answers = seen.stdout.lines().filter(|line| line.contains(" bytes from ") && !line.contains("(DUP!)")).count() as i64;
+        let duplicates = seen.stdout.contains("(DUP!)");
+        if self.fails {
+            return match (answers, seen.exit) {
+                (0, 127) => Err(with_output(vec!["ping could not be run".into()], &seen.stderr)),
+                (0, _) => Ok("no answer, as wanted".into()),
+                _ => Err(with_output(vec![format!("{} answers, but was not to", self.to)], &seen.stdout)),
+            };
+        }
+        if answers == self.count && seen.exit == 0 && !duplicates {
+            return Ok(format!("{} answers", self.to));
+        }
+        let what = if duplicates { "answers more than once".into() } else { format!("answered {answers} of {} requests", self.count) };
+        Err(with_output(vec![format!("{} {what}", self.to)], &seen.printed()))
+    }
+
+    fn limit(&self) -> Duration {
+        self.patience.attempt()
+    }
+
+    fn patience(&self) -> Option<Patience> {
+        Some(self.patience)
+    }
+
+    fn commands(&self) -> Vec<(&'static str, &'static str)> {
+        vec![("ping", "iputils-ping")]
+    }
+}

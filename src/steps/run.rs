@@ -1,0 +1,162 @@
+//! `run`: a shell command in a node, by its exit status and output.
+
+use super::check::Checker;
+use super::output::with_output;
+use super::patience::{Patience, PatienceFile};
+use super::{Kind, StepOutput, Verdict, name};
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Gone, Mark, Sandbox};
+use crate::topology::model::Handle;
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
+use crate::yaml::values;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The exit status that stands for a command whose time was over.
+const OVERTIME: i64 = 124;
+
+/// A `run` step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// Where.
+    node: Handle,
+    /// What, a shell command.
+    command: String,
+    /// A failing command is the pass.
+    fails: bool,
+    /// The exit status, 0 unless said otherwise.
+    exit: u8,
+    /// Standard output, but for blank space at its ends.
+    stdout: Option<String>,
+    /// A pattern found in standard output.
+    matches: Option<String>,
+    /// What standard output, parsed as JSON, must contain.
+    json: Option<Value>,
+    patience: Patience,
+}
+
+/// What stands in the file.
+#[derive(Debug)]
+pub struct RunFile {
+    node: At<String>,
+    command: At<String>,
+    fails: bool,
+    exit: Option<At<i64>>,
+    stdout: Option<String>,
+    matches: Option<String>,
+    json: Option<Value>,
+    patience: PatienceFile,
+}
+
+impl Kind for Run {
+    const NAME: &'static str = "run";
+    type File = RunFile;
+
+    fn read(reader: Reader) -> Option<RunFile> {
+        let known = ["node", "command", "fails", "exit", "stdout", "match", "json", "timeout", "within", "every"];
+        let fields = reader.fields(&known);
+        let file = RunFile {
+            node: name(&fields, "node"),
+            command: name(&fields, "command"),
+            fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
+            exit: fields.get("exit", |r| r.at(r.integer(0..=255))),
+            stdout: fields.get("stdout", |r| r.text_or_number()),
+            matches: fields.get("match", |r| values::pattern(&r)),
+            json: fields.get("json", |r| r.json()),
+            patience: PatienceFile::read(&fields),
+        };
+        if let Some(exit) = file.exit.as_ref().filter(|exit| exit.value == OVERTIME) {
+            fields.wrong_at(exit, "124 stands for a command whose time was over, which never passes");
+        }
+        if file.fails && file.exit.is_some() {
+            reader.wrong("`fails: true` stands for any exit status but 0, `exit` for one: give either");
+        }
+        Some(file)
+    }
+
+    fn check(file: &RunFile, checker: &Checker) -> Option<Run> {
+        checker.not_empty(&file.command, "an empty command");
+        Some(Run {
+            node: checker.node(&file.node),
+            command: file.command.value.clone(),
+            fails: file.fails,
+            exit: file.exit.as_ref().map_or(0, |exit| exit.value as u8),
+            stdout: file.stdout.clone(),
+            matches: file.matches.clone(),
+            json: file.json.clone(),
+            patience: file.patience.or(TIMEOUT),
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
+        let program = sandbox.shell(&self.node.0, &self.command).folder(&sandbox.layout.folder);
+        Ok(sandbox.run(program.within(self.limit()))?.into())
+    }
+
+    fn judge(&self, seen: &StepOutput) -> Verdict {
+        let mut wrong = Vec::new();
+        let command = self.command.trim();
+        match (seen.exit, self.fails) {
+            (124, _) => wrong.push(format!("`{command}` did not end within {:?}", self.patience.timeout)),
+            (0, true) => wrong.push(format!("`{command}` succeeded, but was to fail")),
+            (status, false) if status != i32::from(self.exit) => {
+                wrong.push(format!("`{command}` ended with exit status {status}, not {}", self.exit));
+            }
+            _ => {}
+        }
+        if let Some(wanted) = &self.stdout
+            && seen.stdout.trim() != wanted.trim()
+        {
+            wrong.push(format!("standard output is not `{}`", wanted.trim()));
+        }
+        if let Some(pattern) = &self.matches
+            && !regex_lite::RegexBuilder::new(pattern).multi_line(true).build().is_ok_and(|regex| regex.is_match(&seen.stdout))
+        {
+            wrong.push(format!("nothing in standard output matches `{pattern}`"));
+        }
+        if let Some(wanted) = &self.json {
+            match serde_json::from_str::<Value>(&seen.stdout) {
+                Err(error) => wrong.push(format!("standard output is not JSON: {error}")),
+                Ok(found) => wrong.extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}"))),
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(seen.stdout.lines().next().unwrap_or_default().chars().take(60).collect());
+        }
+        Err(with_output(wrong, &seen.printed()))
+    }
+
+    fn limit(&self) -> Duration {
+        self.patience.attempt()
+    }
+
+    fn patience(&self) -> Option<Patience> {
+        Some(self.patience)
+    }
+
+    fn uses_folder(&self) -> bool {
+        true
+    }
+}
+
+/// What of `wanted` is not in `found`: objects may have more fields than wanted, lists more items.
+pub(super) fn missing(wanted: &Value, found: &Value, path: &str) -> Option<String> {
+    let here = if path.is_empty() { "the document" } else { path };
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => wanted.iter().find_map(|(key, value)| match found.get(key) {
+            Some(other) => missing(value, other, &format!("{path}.{key}")),
+            None => Some(format!("{here} has no `{key}`")),
+        }),
+        (Value::Array(wanted), Value::Array(found)) => wanted.iter().find_map(|value| {
+            let any = found.iter().any(|other| missing(value, other, path).is_none());
+            (!any).then(|| format!("{here} has no item {value}"))
+        }),
+        (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() => None,
+        (wanted, found) if wanted == found => None,
+        (wanted, found) => Some(format!("{here} is {found}, not {wanted}")),
+    }
+}

@@ -1,0 +1,91 @@
+//! `service`: a daemon is stopped or started on purpose.
+
+use super::check::Checker;
+use super::output::with_output;
+use super::{Kind, StepOutput, Verdict, action};
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Gone, Mark, Sandbox, SignalName};
+use crate::yaml::decode::{MAX_WAIT, Reader};
+use crate::yaml::problem::At;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// A `service` step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServiceStep {
+    action: Action,
+    /// Which.
+    service: String,
+    /// How long it may take to end before it is killed.
+    within: Duration,
+    /// How long it may take to be ready again.
+    ready: Duration,
+}
+
+/// What is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    Stop,
+    Kill,
+    Start,
+    Restart,
+}
+
+const ACTIONS: [(&str, Action); 4] =
+    [("stop", Action::Stop), ("kill", Action::Kill), ("start", Action::Start), ("restart", Action::Restart)];
+
+/// What stands in the file.
+#[derive(Debug)]
+pub struct ServiceFile {
+    action: Action,
+    service: At<String>,
+    within: Option<Duration>,
+}
+
+impl Kind for ServiceStep {
+    const NAME: &'static str = "service";
+    type File = ServiceFile;
+
+    fn read(reader: Reader) -> Option<ServiceFile> {
+        let actions = ACTIONS.map(|(name, _)| name);
+        let fields = reader.fields(&["stop", "kill", "start", "restart", "within"]);
+        let within = fields.get("within", |r| r.duration(MAX_WAIT));
+        let (name, service) = action(&reader, &fields, &actions)?;
+        let (_, action) = ACTIONS.into_iter().find(|(known, _)| *known == name)?;
+        Some(ServiceFile { action, service, within })
+    }
+
+    fn check(file: &ServiceFile, checker: &Checker) -> Option<ServiceStep> {
+        let ready = checker.service(&file.service).map_or(WITHIN, |service| service.run.within);
+        Some(ServiceStep { action: file.action, service: file.service.value.clone(), within: file.within.unwrap_or(WITHIN), ready })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
+        let name = &self.service;
+        let signal = if self.action == Action::Kill { SignalName::Kill } else { SignalName::Term };
+        if self.action != Action::Start && !sandbox.stop_service(name, signal, self.within)? {
+            return Ok(StepOutput::done(Err("it goes on after SIGKILL".into())));
+        }
+        if matches!(self.action, Action::Stop | Action::Kill) {
+            return Ok(StepOutput::done(Ok(())));
+        }
+        // Why it is not ready is told as of any service.
+        Ok(StepOutput::done(if sandbox.start_service(name)? { Ok(()) } else { Err(String::new()) }))
+    }
+
+    fn judge(&self, seen: &StepOutput) -> Verdict {
+        let (action, _) = ACTIONS.into_iter().find(|(_, action)| *action == self.action).expect("all are listed");
+        match seen.exit {
+            0 => Ok(String::new()),
+            _ => Err(with_output(vec![format!("could not {action} the service {}", self.service)], &seen.stderr)),
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        self.within + self.ready + Duration::from_secs(10)
+    }
+}

@@ -1,0 +1,112 @@
+//! `wait`: until something holds in the lab.
+
+use super::check::Checker;
+use super::{Kind, StepOutput, Verdict, name};
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
+use crate::topology::file_services::conditions;
+use crate::topology::model::{Condition, GLOBAL, Handle};
+use crate::yaml::decode::{MAX_WAIT, Reader};
+use crate::yaml::problem::At;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// A `wait` step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Wait {
+    /// Where ports are looked for and commands run.
+    node: Handle,
+    /// For what.
+    condition: Condition,
+    /// In whose output, if for a line of it.
+    service: Option<String>,
+    /// For how long.
+    within: Duration,
+}
+
+/// What stands in the file.
+#[derive(Debug)]
+pub struct WaitFile {
+    node: At<String>,
+    condition: At<Condition>,
+    service: Option<At<String>>,
+    within: Option<Duration>,
+}
+
+impl Kind for Wait {
+    const NAME: &'static str = "wait";
+    type File = WaitFile;
+
+    fn read(reader: Reader) -> Option<WaitFile> {
+        let fields = reader.fields(&["node", "udp", "tcp", "log", "file", "command", "service", "within"]);
+        let mut conditions = conditions(&fields);
+        if conditions.len() != 1 {
+            reader.wrong("expected exactly one of `udp`, `tcp`, `log`, `file` and `command`");
+            return None;
+        }
+        let condition = conditions.remove(0);
+        let service = fields.get("service", |r| r.at(r.text()));
+        let in_node = !matches!(condition.value, Condition::Log(_) | Condition::File(_));
+        if matches!(condition.value, Condition::Log(_)) && service.is_none() {
+            reader.wrong("the field `service` is missing: whose log?");
+        }
+        let node = if in_node { name(&fields, "node") } else { reader.at(GLOBAL.to_string()) };
+        Some(WaitFile { node, condition, service, within: fields.get("within", |r| r.duration(MAX_WAIT)) })
+    }
+
+    fn check(file: &WaitFile, checker: &Checker) -> Option<Wait> {
+        if let Some(service) = &file.service {
+            checker.service(service);
+        }
+        if matches!(&file.condition.value, Condition::File(text) | Condition::Command(text) if text.trim().is_empty()) {
+            checker.wrong(&file.condition, "empty: nothing to wait for");
+        }
+        Some(Wait {
+            node: checker.node(&file.node),
+            condition: file.condition.value.clone(),
+            service: file.service.as_ref().map(|service| service.value.clone()),
+            within: file.within.unwrap_or(WITHIN),
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn run(&self, sandbox: &Sandbox, mark: &Mark) -> Result<StepOutput, Gone> {
+        let in_time = sandbox.until(std::time::Instant::now() + self.within, || {
+            // What a service printed before the test began proves nothing about the test.
+            let log = self.service.as_ref().map(|service| sandbox.printed_since(mark, service)).unwrap_or_default();
+            let asker = Asker {
+                node: &self.node.0,
+                folder: &sandbox.layout.folder,
+                environment: &[],
+                process: None,
+                log: &log,
+                within: Duration::from_secs(5).min(self.within),
+            };
+            holds(sandbox, &self.condition, &asker)
+        })?;
+        Ok(StepOutput { exit: if in_time { 0 } else { 124 }, ..StepOutput::default() })
+    }
+
+    fn judge(&self, seen: &StepOutput) -> Verdict {
+        let what = match &self.condition {
+            _ if seen.exit == 0 => return Ok(String::new()),
+            Condition::Udp(port) => format!("UDP port {port}"),
+            Condition::Tcp(port) => format!("TCP port {port}"),
+            Condition::Log(pattern) => format!("a line of {} that matches `{pattern}`", self.service.as_deref().unwrap_or("the log")),
+            Condition::File(path) => format!("the file {path}"),
+            Condition::Command(command) => format!("`{command}` to succeed"),
+            Condition::Running(_) | Condition::Exit(_) => "the service".into(),
+        };
+        Err(vec![format!("waited {:?} for {what}", self.within)])
+    }
+
+    fn limit(&self) -> Duration {
+        self.within + Duration::from_secs(5)
+    }
+
+    fn uses_folder(&self) -> bool {
+        matches!(self.condition, Condition::File(_) | Condition::Command(_))
+    }
+}

@@ -1,0 +1,265 @@
+//! Checking a topology: every reference resolved, every rule applied.
+
+use crate::topology::file::{BridgeFile, LinkFile, NodeFile, RouteFile, TopologyFile};
+use crate::topology::model::*;
+use crate::topology::vlan;
+use crate::yaml::problem::{At, Problems};
+use crate::yaml::{tree, values};
+use ipnet::IpNet;
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+
+/// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
+pub const KERNEL_FEATURES: [&str; 14] =
+    ["bridge", "dummy", "ifb", "ipvlan", "macvlan", "nat", "netem", "nftables", "tun", "veth", "vlan", "vrf", "vxlan", "wireguard"];
+
+/// The checked topology of the lab of this name. What is wrong with it is among `problems`; then it is of no use.
+pub fn topology(lab: &str, file: &TopologyFile, problems: &Problems) -> Topology {
+    Check { lab, file, problems }.topology()
+}
+
+/// The topology being checked.
+pub(crate) struct Check<'a> {
+    lab: &'a str,
+    pub(crate) file: &'a TopologyFile,
+    pub(crate) problems: &'a Problems,
+}
+
+impl Check<'_> {
+    fn topology(&self) -> Topology {
+        let nodes = self.nodes();
+        self.interface_names();
+        self.addresses();
+        Topology {
+            commands: self.commands(),
+            kernel: self.kernel(),
+            subject: self.subject(),
+            bridges: self.file.bridges.iter().map(bridge).collect(),
+            nodes,
+            services: self.services(),
+        }
+    }
+
+    fn commands(&self) -> Vec<(String, String)> {
+        for (command, _) in &self.file.commands {
+            if let Err(message) = values::command(command) {
+                self.problems.wrong(command, message);
+            }
+        }
+        self.file.commands.iter().map(|(command, package)| (command.value.clone(), package.clone())).collect()
+    }
+
+    fn kernel(&self) -> Vec<String> {
+        for feature in &self.file.kernel {
+            if !KERNEL_FEATURES.contains(&feature.as_str()) {
+                self.problems.unknown("kernel feature", feature, KERNEL_FEATURES.into_iter());
+            }
+        }
+        let mut kernel: Vec<String> = self.file.kernel.iter().map(|f| f.value.clone()).collect();
+        let vlans = self.file.nodes.iter().flat_map(|n| &n.links).any(|link| !link.vlans.is_empty());
+        if vlans && !kernel.iter().any(|feature| feature == vlan::FEATURE) {
+            kernel.push(vlan::FEATURE.into());
+        }
+        kernel
+    }
+
+    fn subject(&self) -> Option<Subject> {
+        let subject = self.file.subject.as_ref()?;
+        self.problems.name("program", &subject.program);
+        Some(Subject {
+            program: subject.program.value.clone(),
+            stand_in: subject.stand_in.as_ref().map(|(p, package)| (p.value.clone(), package.clone())),
+            go_modules: subject.go_modules.clone(),
+            files: subject.files.clone(),
+            build: subject.build.clone(),
+        })
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.file.nodes.iter().enumerate().map(|(i, node)| self.node(i, node)).collect()
+    }
+
+    fn node(&self, index: usize, node: &NodeFile) -> Node {
+        if let Err(message) = values::node_name(&node.name) {
+            self.problems.wrong(&node.name, message);
+        }
+        for (key, value) in &node.sysctls {
+            self.sysctl(key, value);
+        }
+        if let Some(nft) = &node.nft
+            && nft.trim().is_empty()
+        {
+            self.problems.wrong(nft, "an empty ruleset");
+        }
+        Node {
+            name: node.name.value.clone(),
+            handle: handle(&node.name, index),
+            links: node.links.iter().map(|link| self.link(node, link)).collect(),
+            routes: node.routes.iter().map(|route| self.route(node, route)).collect(),
+            sysctls: node.sysctls.iter().map(|(k, v)| (sysctl_path(k), v.clone())).collect(),
+            forward: node.forward,
+            nft: node.nft.as_ref().map(|n| n.value.clone()),
+        }
+    }
+
+    fn sysctl(&self, key: &At<String>, value: &str) {
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        let path = sysctl_path(key);
+        if !path.starts_with("net/") {
+            self.problems.wrong(key, format!("`{}`: only `net.` settings belong to a node, the others to the whole machine", key.value));
+        } else if !key.chars().all(good) || path.split('/').any(|part| part.is_empty() || part == "..") {
+            self.problems.wrong(key, format!("`{}` is not a setting such as `net.ipv4.ip_forward`", key.value));
+        }
+        if value.contains('\n') {
+            self.problems.wrong(key, "the value of a setting is one line");
+        }
+    }
+
+    fn link(&self, node: &NodeFile, link: &LinkFile) -> Link {
+        let end = match (&link.bridge, &link.peer) {
+            (Some(bridge), _) => self.port(node, link, bridge),
+            (None, Some(peer)) => self.peer(node, link, peer),
+            (None, None) => End::Port { bridge: String::new(), port: String::new() },
+        };
+        Link {
+            name: link.name.value.clone(),
+            end,
+            addresses: nets(&link.addresses),
+            mtu: link.mtu,
+            mac: self.mac(node, link),
+            vlans: vlan::model(link),
+        }
+    }
+
+    /// The hardware address of `link`. One that nobody has chosen is the same in every run, so that leases and
+    /// captures are, too.
+    fn mac(&self, node: &NodeFile, link: &LinkFile) -> String {
+        if let Some(mac) = &link.mac {
+            return mac.value.clone();
+        }
+        let hash = Sha256::digest(format!("{}/{}/{}", self.lab, node.name.value, link.name.value));
+        let bytes: Vec<String> = hash[..5].iter().map(|b| format!("{b:02x}")).collect();
+        // 02 marks an address that no manufacturer gave out (IEEE 802, local bit).
+        format!("02:{}", bytes.join(":"))
+    }
+
+    fn port(&self, node: &NodeFile, link: &LinkFile, bridge: &At<String>) -> End {
+        if !self.file.bridges.iter().any(|b| b.name.value == bridge.value) {
+            self.problems.unknown("bridge", bridge, self.file.bridges.iter().map(|b| b.name.as_str()));
+        }
+        if node.name.value == GLOBAL {
+            self.problems.wrong(bridge, "the bridges stand in `global` already: give the bridge itself the addresses");
+        }
+        if link.port.is_none() {
+            self.problems.wrong(&link.name, "the field `port` is missing: how shall the bridge's end of the cable be called?");
+        }
+        let port = link.port.as_ref().map_or(String::new(), |p| p.value.clone());
+        End::Port { bridge: bridge.value.clone(), port }
+    }
+
+    fn peer(&self, node: &NodeFile, link: &LinkFile, peer: &At<String>) -> End {
+        let broken = End::Peer { node: 0, link: String::new() };
+        if let Some(port) = &link.port {
+            self.problems.wrong(port, "a `peer` has no `port`: the other end is a link of the other node");
+        }
+        let Some((other, far)) = peer.rsplit_once('/') else {
+            self.problems.wrong(peer, format!("`{}`: expected NODE/LINK, such as `router/eth0`", peer.value));
+            return broken;
+        };
+        let Some(index) = self.file.nodes.iter().position(|n| n.name.value == other) else {
+            self.problems.unknown("node", &peer.with(other.to_string()), self.file.nodes.iter().map(|n| n.name.as_str()));
+            return broken;
+        };
+        let other_node = &self.file.nodes[index];
+        let back = format!("{}/{}", node.name.value, link.name.value);
+        match other_node.links.iter().find(|l| l.name.value == far) {
+            _ if back == peer.value => self.problems.wrong(peer, "a link cannot be its own peer"),
+            None => self.problems.unknown(
+                &format!("link of `{other}`"),
+                &peer.with(far.to_string()),
+                other_node.links.iter().map(|l| l.name.as_str()),
+            ),
+            Some(far_link) if far_link.peer.as_ref().is_none_or(|p| p.value != back) => {
+                self.problems.wrong(peer, format!("the other end must say so too: `{far}` of `{other}` wants `peer: {back}`"));
+            }
+            Some(_) => {}
+        }
+        End::Peer { node: index, link: far.to_string() }
+    }
+
+    fn route(&self, node: &NodeFile, route: &RouteFile) -> Route {
+        let destination = (route.to.place != tree::Place::default()).then_some(&route.to.value).and_then(|to| to.as_ref());
+        let mut networks: Vec<(&str, &IpNet)> = Vec::new();
+        for link in &node.links {
+            networks.extend(link.addresses.iter().filter_map(|a| Some((link.name.as_str(), a.value.as_ref()?))));
+            for vlan in &link.vlans {
+                networks.extend(vlan.addresses.iter().filter_map(|a| Some((vlan.name.as_str(), a.value.as_ref()?))));
+            }
+        }
+        if node.name.value == GLOBAL {
+            for bridge in &self.file.bridges {
+                networks.extend(bridge.addresses.iter().filter_map(|a| Some((bridge.name.as_str(), a.value.as_ref()?))));
+            }
+        }
+        if let Some(dev) = &route.dev {
+            let links: Vec<&str> = node.interfaces().collect();
+            let bridges = self.file.bridges.iter().map(|b| b.name.as_str()).filter(|_| node.name.value == GLOBAL);
+            let known: Vec<&str> = links.into_iter().chain(bridges).chain(["lo"]).collect();
+            if !known.contains(&dev.as_str()) {
+                self.problems.unknown(&format!("link of `{}`", node.name.value), dev, known.iter().copied());
+            }
+        }
+        if let Some(At { value: Some(via), .. }) = &route.via {
+            let at = route.via.as_ref().expect("just matched");
+            if destination.is_some_and(|net| net.addr().is_ipv4() != via.is_ipv4()) {
+                self.problems.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
+            } else if is_link_local(via) && route.dev.is_none() {
+                self.problems.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
+            } else if node.links.iter().flat_map(LinkFile::all_addresses).any(|a| a.value.is_none()) {
+                // Which networks it is in can be told when its addresses are right.
+            } else if !is_link_local(via) && !networks.iter().any(|(_, net)| net.contains(via)) && route.dev.is_none() {
+                self.problems.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));
+            } else if networks.iter().any(|(_, net)| net.addr() == *via) {
+                self.problems.wrong(at, format!("the next hop `{via}` is the node itself"));
+            }
+        }
+        Route {
+            to: destination.copied(),
+            via: route.via.as_ref().and_then(|v| v.value),
+            dev: route.dev.as_ref().map(|d| d.value.clone()),
+            src: route.src.as_ref().and_then(|s| s.value),
+            metric: route.metric,
+        }
+    }
+}
+
+fn bridge(bridge: &BridgeFile) -> Bridge {
+    Bridge {
+        name: bridge.name.value.clone(),
+        addresses: nets(&bridge.addresses),
+        mtu: bridge.mtu,
+        mac: bridge.mac.as_ref().map(|m| m.value.clone()),
+    }
+}
+
+fn nets(addresses: &[At<Option<IpNet>>]) -> Vec<IpNet> {
+    addresses.iter().filter_map(|a| a.value).collect()
+}
+
+/// Names that `ip -batch` could misread stand for themselves only in labrun; the kernel's name is
+/// another then.
+pub(crate) fn handle(name: &str, index: usize) -> Handle {
+    let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    // The underscore keeps it apart from every plain name.
+    Handle(if plain { name.into() } else { format!("_node-{index}") })
+}
+
+/// `net.ipv4.conf.all.rp_filter` as a path; with a `/` in it, it is one already (sysctl(8)).
+fn sysctl_path(key: &str) -> String {
+    if key.contains('/') { key.into() } else { key.replace('.', "/") }
+}
+
+fn is_link_local(address: &IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}

@@ -1,0 +1,227 @@
+//! The topology of a lab file as it is written: field by field, nothing resolved yet.
+//!
+//! This mirrors the YAML. What refers to something else is still text with its place;
+//! [`crate::topology::check`] resolves it.
+
+use crate::topology::file_services::{ServiceFile, service};
+use crate::topology::vlan::{VlanFile, vlans};
+use crate::yaml::decode::{Fields, Reader};
+use crate::yaml::problem::At;
+use crate::yaml::tree::Value;
+use crate::yaml::values;
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// All of a lab file but its name and its tests.
+#[derive(Debug, Default)]
+pub struct TopologyFile {
+    /// Commands that its services and steps run, each with the Debian package that has it.
+    pub commands: Vec<(At<String>, String)>,
+    /// Kernel features.
+    pub kernel: Vec<At<String>>,
+    /// The program under test.
+    pub subject: Option<SubjectFile>,
+    /// Bridges, in the lab's own namespace.
+    pub bridges: Vec<BridgeFile>,
+    /// Hosts.
+    pub nodes: Vec<NodeFile>,
+}
+
+/// `subject`.
+#[derive(Debug, Default)]
+pub struct SubjectFile {
+    /// The name the lab's commands call it by.
+    pub program: At<String>,
+    /// Packaged daemon that can take its place, and its Debian package.
+    pub stand_in: Option<(At<String>, String)>,
+    /// Go module paths by which its repository is known.
+    pub go_modules: Vec<String>,
+    /// Files by which its repository is known; all must be there.
+    pub files: Vec<String>,
+    /// Shell command that builds it into `$OUT/PROGRAM`.
+    pub build: Option<String>,
+}
+
+/// An entry of `bridges`.
+#[derive(Debug, Default)]
+pub struct BridgeFile {
+    /// Interface name.
+    pub name: At<String>,
+    /// Addresses of the bridge itself.
+    pub addresses: Vec<At<Option<IpNet>>>,
+    /// In bytes.
+    pub mtu: Option<i64>,
+    /// Hardware address.
+    pub mac: Option<At<String>>,
+}
+
+/// An entry of `nodes`.
+#[derive(Debug, Default)]
+pub struct NodeFile {
+    /// Its name; `global` is the lab's own namespace.
+    pub name: At<String>,
+    /// Its network interfaces.
+    pub links: Vec<LinkFile>,
+    /// Its static routes.
+    pub routes: Vec<RouteFile>,
+    /// Kernel settings as in sysctl.conf(5).
+    pub sysctls: Vec<(At<String>, String)>,
+    /// Forward packets between links, IPv4 and IPv6.
+    pub forward: bool,
+    /// An nftables ruleset as in nft(8).
+    pub nft: Option<At<String>>,
+    /// Its daemons.
+    pub services: Vec<ServiceFile>,
+}
+
+/// An entry of `links`: the end of a cable that is plugged into a bridge or another node.
+#[derive(Debug, Default)]
+pub struct LinkFile {
+    /// Interface name.
+    pub name: At<String>,
+    /// The bridge it is plugged into.
+    pub bridge: Option<At<String>>,
+    /// The name of the bridge's end of the cable.
+    pub port: Option<At<String>>,
+    /// `NODE/LINK` at the other end.
+    pub peer: Option<At<String>>,
+    /// Its addresses.
+    pub addresses: Vec<At<Option<IpNet>>>,
+    /// In bytes.
+    pub mtu: Option<i64>,
+    /// Hardware address.
+    pub mac: Option<At<String>>,
+    /// VLANs on it.
+    pub vlans: Vec<VlanFile>,
+}
+
+/// An entry of `routes`.
+#[derive(Debug, Default)]
+pub struct RouteFile {
+    /// Destination; `None` is the default route.
+    pub to: At<Option<IpNet>>,
+    /// Next hop.
+    pub via: Option<At<Option<IpAddr>>>,
+    /// Outgoing link.
+    pub dev: Option<At<String>>,
+    /// Preferred source address.
+    pub src: Option<At<Option<IpAddr>>>,
+    /// Metric.
+    pub metric: Option<i64>,
+}
+
+/// The fields of a lab file that [`topology`] reads.
+pub const FIELDS: [&str; 4] = ["needs", "subject", "bridges", "nodes"];
+
+/// Reads the topology from the `fields` of a lab file.
+pub fn topology(fields: &Fields) -> TopologyFile {
+    let mut file = TopologyFile {
+        subject: fields.get("subject", subject),
+        bridges: fields.get("bridges", bridges).unwrap_or_default(),
+        nodes: fields.need("nodes", |r| r.entries(node)).unwrap_or_default(),
+        ..Default::default()
+    };
+    fields.get("needs", |r| {
+        let needs = r.fields(&["commands", "kernel"]);
+        file.commands = needs.get("commands", |r| r.entries(|name, r| (name, r.parsed(values::package)))).unwrap_or_default();
+        file.kernel = needs.get("kernel", |r| r.list(|r| r.at(r.text()))).unwrap_or_default();
+    });
+    file
+}
+
+/// A mapping from names to texts.
+pub(crate) fn texts(reader: Reader) -> Vec<(At<String>, String)> {
+    reader.entries(|name, r| (name, r.text_or_number()))
+}
+
+fn subject(reader: Reader) -> SubjectFile {
+    let fields = reader.fields(&["program", "stand-in", "repository", "build"]);
+    let mut file = SubjectFile {
+        program: fields.need("program", |r| r.at(r.text())).unwrap_or_default(),
+        build: fields.get("build", |r| r.text()),
+        stand_in: fields.get("stand-in", |r| {
+            let fields = r.fields(&["program", "package"]);
+            let program = fields.need("program", |r| r.at(r.parsed(values::command))).unwrap_or_default();
+            (program, fields.need("package", |r| r.parsed(values::package)).unwrap_or_default())
+        }),
+        ..Default::default()
+    };
+    fields.get("repository", |r| {
+        let known = r.fields(&["go-module", "files"]);
+        file.go_modules = known.get("go-module", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
+        file.files = known.get("files", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
+    });
+    file
+}
+
+/// Either a list of names or a mapping from names to details.
+fn bridges(reader: Reader) -> Vec<BridgeFile> {
+    if let Value::List(_) = reader.value() {
+        return reader.list(|r| BridgeFile { name: r.at(r.text()), ..Default::default() });
+    }
+    reader.entries(|name, r| {
+        let fields = r.fields(&["addresses", "mtu", "mac"]);
+        let (addresses, mtu, mac) = interface(&fields);
+        BridgeFile { name, addresses, mtu, mac }
+    })
+}
+
+type Interface = (Vec<At<Option<IpNet>>>, Option<i64>, Option<At<String>>);
+
+/// What bridges and links have in common.
+fn interface(fields: &Fields) -> Interface {
+    let address = |r: Reader| r.at(r.parsed(|t| values::interface_address(t).map(Some)));
+    (
+        fields.get("addresses", |r| r.one_or_more(address)).unwrap_or_default(),
+        fields.get("mtu", |r| r.integer(68..=65535)),
+        fields.get("mac", |r| r.at(r.parsed(values::mac))),
+    )
+}
+
+fn node(name: At<String>, reader: Reader) -> NodeFile {
+    let fields = reader.fields(&["links", "routes", "sysctls", "forward", "nft", "services"]);
+    NodeFile {
+        name,
+        links: fields.get("links", |r| r.entries(link)).unwrap_or_default(),
+        routes: fields.get("routes", |r| r.list(route)).unwrap_or_default(),
+        sysctls: fields.get("sysctls", texts).unwrap_or_default(),
+        forward: fields.get("forward", |r| r.boolean()).unwrap_or_default(),
+        nft: fields.get("nft", |r| r.at(r.text())),
+        services: fields.get("services", |r| r.entries(service)).unwrap_or_default(),
+    }
+}
+
+fn link(name: At<String>, reader: Reader) -> LinkFile {
+    let fields = reader.fields(&["bridge", "port", "peer", "addresses", "mtu", "mac", "vlans"]);
+    match fields.present(&["bridge", "peer"]).as_slice() {
+        [] => reader.wrong("a link needs a `bridge` or a `peer` at its other end"),
+        [_] => {}
+        _ => reader.wrong("a link has either a `bridge` or a `peer` at its other end, not both"),
+    }
+    let (addresses, mtu, mac) = interface(&fields);
+    LinkFile {
+        vlans: fields.get("vlans", |r| vlans(&name, r)).unwrap_or_default(),
+        name,
+        bridge: fields.get("bridge", |r| r.at(r.text())),
+        port: fields.get("port", |r| r.at(r.text())),
+        peer: fields.get("peer", |r| r.at(r.text())),
+        addresses,
+        mtu,
+        mac,
+    }
+}
+
+fn route(reader: Reader) -> RouteFile {
+    let fields = reader.fields(&["to", "via", "dev", "src", "metric"]);
+    if fields.present(&["via", "dev"]).is_empty() {
+        reader.wrong("a route needs a next hop (`via`), a link (`dev`) or both");
+    }
+    let address = |r: Reader| r.at(r.parsed(|t| values::address(t).map(Some)));
+    RouteFile {
+        to: fields.need("to", |r| r.at(r.parsed(values::destination))).unwrap_or_default(),
+        via: fields.get("via", address),
+        dev: fields.get("dev", |r| r.at(r.text())),
+        src: fields.get("src", address),
+        metric: fields.get("metric", |r| r.integer(0..=i64::from(u32::MAX))),
+    }
+}

@@ -1,0 +1,93 @@
+//! The services of a lab file as they are written, and the conditions that services and tests wait for.
+
+use crate::text::quoted;
+use crate::topology::file::texts;
+use crate::topology::model::Condition;
+use crate::yaml::decode::{Fields, MAX_WAIT, Reader};
+use crate::yaml::problem::At;
+use crate::yaml::values;
+use std::time::Duration;
+
+/// An entry of `services`.
+#[derive(Debug, Default)]
+pub struct ServiceFile {
+    /// Its name, unique in the lab.
+    pub name: At<String>,
+    /// How it runs.
+    pub run: RunFile,
+    /// How the packaged daemon runs that takes the subject's place.
+    pub stand_in: Option<RunFile>,
+    /// Services that must be ready before it starts.
+    pub after: Vec<At<String>>,
+}
+
+/// What a service runs.
+#[derive(Debug, Default)]
+pub struct RunFile {
+    /// A shell command.
+    pub command: At<String>,
+    /// Files, by path, written before it starts.
+    pub files: Vec<(At<String>, String)>,
+    /// Environment.
+    pub environment: Vec<(At<String>, String)>,
+    /// When it is ready.
+    pub ready: ReadyFile,
+}
+
+/// `ready`: all of the conditions must hold.
+#[derive(Debug, Default)]
+pub struct ReadyFile {
+    /// The conditions.
+    pub conditions: Vec<At<Condition>>,
+    /// How long they may take.
+    pub within: Option<Duration>,
+}
+
+const RUN_FIELDS: [&str; 4] = ["command", "files", "environment", "ready"];
+
+/// Reads an entry of `services`.
+pub fn service(name: At<String>, reader: Reader) -> ServiceFile {
+    let known: Vec<&str> = RUN_FIELDS.into_iter().chain(["after", "stand-in"]).collect();
+    let fields = reader.fields(&known);
+    ServiceFile {
+        name,
+        run: run(&fields),
+        after: fields.get("after", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        stand_in: fields.get("stand-in", |r| run(&r.fields(&RUN_FIELDS))),
+    }
+}
+
+fn run(fields: &Fields) -> RunFile {
+    RunFile {
+        command: fields.need("command", |r| r.at(r.text())).unwrap_or_default(),
+        files: fields.get("files", texts).unwrap_or_default(),
+        environment: fields.get("environment", texts).unwrap_or_default(),
+        ready: fields.need("ready", ready).unwrap_or_default(),
+    }
+}
+
+const CONDITIONS: [&str; 7] = ["udp", "tcp", "log", "file", "command", "running", "exit"];
+
+fn ready(reader: Reader) -> ReadyFile {
+    let known: Vec<&str> = CONDITIONS.into_iter().chain(["within"]).collect();
+    let fields = reader.fields(&known);
+    let conditions = conditions(&fields);
+    if conditions.is_empty() {
+        reader.wrong(format!("nothing says when the service is ready, expected one of {}", quoted(&CONDITIONS)));
+    }
+    ReadyFile { conditions, within: fields.get("within", |r| r.duration(MAX_WAIT)) }
+}
+
+/// The conditions of `ready` and of a `wait` step.
+pub fn conditions(fields: &Fields) -> Vec<At<Condition>> {
+    let port = |r: Reader| r.integer(1..=65535) as u16;
+    let mut all = Vec::new();
+    all.extend(fields.get("udp", |r| r.one_or_more(|r| r.at(Condition::Udp(port(r))))).unwrap_or_default());
+    all.extend(fields.get("tcp", |r| r.one_or_more(|r| r.at(Condition::Tcp(port(r))))).unwrap_or_default());
+    all.extend(fields.get("log", |r| r.at(Condition::Log(values::log_pattern(&r)))));
+    all.extend(fields.get("file", |r| r.at(Condition::File(r.text()))));
+    all.extend(fields.get("command", |r| r.at(Condition::Command(r.text()))));
+    all.extend(fields.get("running", |r| r.at(Condition::Running(r.duration(MAX_WAIT)))));
+    all.extend(fields.get("exit", |r| r.at(Condition::Exit(r.integer(0..=255) as u8))));
+    all
+}

@@ -1,0 +1,391 @@
+//! A lab's network is the same whether labrun builds it in one process or iproute2 does, line by line.
+//!
+//! Both build every lab here, and what the kernel then has is compared: links, addresses, routes and bridges
+//! of each namespace, all settings, the mounts of the sandbox.
+
+use crate::common;
+
+use common::host::Random;
+use common::{User, command, folder, text, users, write};
+use labrun::compile::script;
+use labrun::lab::check;
+use labrun::lab::find::BUILT_IN;
+use labrun::lab::model::Lab;
+use labrun::steps::Client;
+use labrun::topology::model::End;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
+
+/// What is looked at in each namespace: tables of JSON, then all settings.
+const KINDS: [&str; 6] = [
+    "ip -j -d link",
+    "ip -j -d addr",
+    "ip -j -4 route show table all",
+    "ip -j -6 route show table all",
+    "bridge -j -d link",
+    "bridge -j vlan",
+];
+const MARK: &str = "\nsettings:\n";
+const SETTINGS: &str =
+    "printf '\\nsettings:\\n'; cd /proc/sys/net && grep -rs . ipv4/conf ipv6/conf ipv4/ip_forward ipv4/tcp_rmem bridge | sort";
+
+/// What one of the two has built, by namespace and kind.
+type State = BTreeMap<String, Value>;
+
+#[test]
+fn the_kernel_has_the_same_of_every_built_in_lab() {
+    for (name, text) in BUILT_IN {
+        let mut lab = check::lab(text, name).unwrap();
+        // The network is all that this is about.
+        lab.topology.services.clear();
+        lab.tests.clear();
+        (lab.topology.subject, lab.topology.commands) = (None, Vec::new());
+        if !lab.topology.kernel.iter().all(|feature| kernel_has(feature)) {
+            eprintln!("SKIP {name}: this kernel lacks one of {:?}", lab.topology.kernel);
+            continue;
+        }
+        for user in users() {
+            assert_same(user, &lab);
+        }
+    }
+}
+
+#[test]
+fn the_kernel_has_the_same_of_any_lab() {
+    let mut random = Random::new();
+    let vlans = kernel_has("vlan");
+    for _ in 0..6 {
+        let text = any_lab(&mut random, vlans);
+        let lab = check::lab(&text, "any").unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
+        for user in users() {
+            assert_same(user, &lab);
+        }
+    }
+}
+
+fn kernel_has(feature: &str) -> bool {
+    let link = match feature {
+        "vlan" => "ip link add p0 type veth peer name p1 && ip link add link p0 name p0.7 type vlan id 7".into(),
+        "nftables" | "nat" => "nft add table ip t".into(),
+        _ => format!("ip link add k0 type {feature}"),
+    };
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--net", "sh", "-c", &link]).stdout(Stdio::null()).stderr(Stdio::null());
+    unshare.status().unwrap().success()
+}
+
+/// A lab file with something of everything that the planner can plan.
+fn any_lab(random: &mut Random, vlans: bool) -> String {
+    let mut coin = |of: u64| random.below(of) == 0;
+    let mut text = String::from("lab: any\nbridges:\n");
+    for bridge in 0..2 {
+        let (mtu, mac) = (
+            if coin(2) { "mtu: 1400, " } else { "" },
+            if coin(2) { format!("mac: \"02:00:00:00:ff:0{bridge}\", ") } else { String::new() },
+        );
+        let addresses = if coin(2) { format!("10.9.{bridge}.1/24, \"fd09:{bridge}::1/64\"") } else { String::new() };
+        let _ = writeln!(text, "  b{bridge}: {{{mtu}{mac}addresses: [{addresses}]}}");
+    }
+    text.push_str("nodes:\n");
+    for node in 0..4 {
+        let _ = writeln!(text, "  n{node}:\n    forward: {}\n    links:", coin(2));
+        for bridge in 0..2 {
+            let (mtu, mac) = (
+                if coin(2) { "mtu: 1300, " } else { "" },
+                if coin(2) { format!("mac: \"02:00:00:00:{node:02}:{bridge:02}\", ") } else { String::new() },
+            );
+            let more = if coin(2) {
+                format!(", 10.{bridge}.{node}.{node}/31, 10.77.{bridge}.{node}/32, \"fd77:{bridge}::{node}/128\"")
+            } else {
+                String::new()
+            };
+            let tagged =
+                if vlans && coin(2) { format!("vlans: {{7: {{addresses: [10.7{bridge}.0.{}/24]}}}}, ", node + 1) } else { String::new() };
+            let _ = writeln!(
+                text,
+                "      e{bridge}: {{bridge: b{bridge}, port: p{node}-{bridge}, {mtu}{mac}{tagged}addresses: [10.1{bridge}.0.{}/24, \"fd1{bridge}::{}/64\"{more}]}}",
+                node + 1,
+                node + 1
+            );
+        }
+        let (peer, address) = (node ^ 1, 1 + node % 2);
+        let _ = writeln!(text, "      c: {{peer: n{peer}/c, addresses: [192.0.2.{address}/30, \"2001:db8::{address}/127\"]}}");
+        let _ = writeln!(text, "    routes:\n      - {{to: 203.0.113.0/24, via: 10.10.0.200, src: 10.10.0.{}, metric: 50}}", node + 1);
+        let _ = writeln!(
+            text,
+            "      - {{to: \"2001:db8:1::/48\", via: \"fd10::99\", dev: e0, metric: 7}}\n      - {{to: \"2001:db8:2::/48\", dev: c}}"
+        );
+        if coin(2) {
+            let _ = writeln!(
+                text,
+                "      - {{to: default, via: 10.11.0.254}}\n      - {{to: default, via: \"fe80::1\", dev: e1}}\n      - {{to: 198.51.100.7/32, dev: c}}"
+            );
+        }
+        if coin(2) {
+            let _ = writeln!(
+                text,
+                "    sysctls: {{net.ipv4.conf.e0.rp_filter: 2, net.ipv4.tcp_rmem: 4096 131072 6291456, net.ipv6.conf.e1.hop_limit: 7}}"
+            );
+        }
+    }
+    text.push_str("  last:\n    links: {e: {peer: global/own, addresses: 10.200.0.2/24}}\n");
+    text.push_str("  global:\n    links: {own: {peer: last/e, addresses: [10.200.0.1/24, \"fd20::1/64\"]}}\n");
+    text.push_str("    routes: [{to: 10.66.0.0/16, via: 10.200.0.2}, {to: 10.67.0.0/16, dev: own}]\n");
+    text
+}
+
+fn assert_same(user: User, lab: &Lab) {
+    let (fast, slow) = (Built::new(user, lab, true), Built::new(user, lab, false));
+    // The kernel tells of a carrier a little later than it has it.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let (fast, slow) = (fast.state(lab), slow.state(lab));
+        if fast == slow {
+            assert!(fast.len() > 4, "{fast:?}");
+            return;
+        }
+        if Instant::now() > deadline {
+            let differs = fast.iter().filter(|(what, value)| slow.get(*what) != Some(value));
+            let both: Vec<String> = differs.map(|(what, value)| format!("{what}\n  labrun: {value}\n  iproute2: {}", slow[what])).collect();
+            panic!("{} as {user:?} is not the same: {}", lab.name, both.join("\n"));
+        }
+    }
+}
+
+/// A lab that is up, and goes when dropped.
+struct Built {
+    user: User,
+    folder: tempfile::TempDir,
+    instance: String,
+}
+
+impl Built {
+    fn new(user: User, lab: &Lab, fast: bool) -> Built {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let folder = folder();
+        write(folder.path(), "lab.sh", &script::compile(lab, Client::Dhclient));
+        let instance = format!("net{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
+        let built = Built { user, folder, instance: format!("{}@{instance}", lab.name) };
+        let mut words = vec!["--instance", &instance];
+        if fast {
+            words.extend(["--agent", LABRUN]);
+        }
+        let said = built.run(&[&words[..], &["setup"]].concat());
+        // Falling back to iproute2 would compare that with itself.
+        assert!(said.contains(r#""event":"ready""#) && !said.contains("does not start"), "{said}");
+        built
+    }
+
+    fn run(&self, words: &[&str]) -> String {
+        let output = command(self.user, "bash").arg(self.folder.path().join("lab.sh")).args(words).output().unwrap();
+        assert!(output.status.success(), "{} as {:?}: {}", words.join(" "), self.user, text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn state(&self, lab: &Lab) -> State {
+        let mut state = State::new();
+        let global = [("global".to_string(), "global")];
+        let nodes = lab.topology.nodes.iter().filter(|node| node.name != "global").map(|node| (node.name.clone(), node.name.as_str()));
+        for (title, node) in nodes.chain(global) {
+            let said = self.run(&["exec", &self.instance, node, "sh", "-c", &format!("{}; {SETTINGS}", KINDS.join("; echo; echo @; "))]);
+            let (tables, settings) = said.split_once(MARK).unwrap();
+            for (kind, table) in KINDS.iter().zip(tables.split("\n@\n")) {
+                let mut value = if table.trim().is_empty() { Value::Null } else { serde_json::from_str(table).unwrap() };
+                plain(&mut value, &macs(lab));
+                // In which order the links of a namespace got their own depends on when the kernel told them of a carrier.
+                if let (true, Value::Array(routes)) = (kind.contains("-6"), &mut value) {
+                    routes.sort_by_key(Value::to_string);
+                }
+                state.insert(format!("{title}: {kind}"), value);
+            }
+            state.insert(format!("{title}: settings"), settings.into());
+        }
+        let seen = self.run(&[
+            "exec",
+            &self.instance,
+            "global",
+            "sh",
+            "-c",
+            "cat /proc/self/mountinfo; hostname; stat -c '%n %a %u %F' /run /run/* /run/netns/* /etc",
+        ]);
+        // Before the fourth field are numbers of mounts and devices; those of namespaces and peers differ, too.
+        let plain = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit() || c == ']').replace(&self.instance, "INSTANCE");
+        let lines = seen
+            .lines()
+            .map(|line| line.split(' ').skip(if line.contains(" - ") { 3 } else { 0 }).map(plain).collect::<Vec<_>>().join(" "));
+        state.insert("mounts".into(), lines.collect::<Vec<_>>().into());
+        state
+    }
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        let mut clean = command(self.user, "bash");
+        clean.arg(self.folder.path().join("lab.sh")).args(["clean", &self.instance]).output().unwrap();
+    }
+}
+
+/// The hardware addresses that the plan gives, all others are the kernel's choice.
+fn macs(lab: &Lab) -> Vec<String> {
+    let of_nodes = lab.topology.nodes.iter().flat_map(|node| node.links.iter().map(|link| link.mac.clone()));
+    of_nodes.chain(lab.topology.bridges.iter().filter_map(|bridge| bridge.mac.clone())).collect()
+}
+
+/// Takes out of `value` what no two labs have in common: numbers of links, timers, hardware addresses that
+/// the kernel draws, and what it makes of those.
+fn plain(value: &mut Value, macs: &[String]) {
+    match value {
+        Value::Object(fields) => {
+            // A bridge without an address of its own takes that of a port.
+            let numbers = ["ifindex", "link_index", "link_netnsid", "bridge_id", "root_id"];
+            fields.retain(|key, _| !numbers.contains(&key.as_str()) && !key.ends_with("_timer"));
+            fields.values_mut().for_each(|value| plain(value, macs));
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| plain(value, macs)),
+        Value::String(text) => {
+            if is_mac(text) && !macs.contains(text) {
+                *text = "drawn".into();
+            } else if text.starts_with("fe80::") && !macs.iter().any(|mac| *text == link_local(mac)) && text.len() > 9 {
+                *text = "of a drawn one".into();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_mac(text: &str) -> bool {
+    text.split(':').count() == 6 && text.split(':').all(|byte| byte.len() == 2 && byte.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
+/// RFC 4291, appendix A
+fn link_local(mac: &str) -> String {
+    let b: Vec<u16> = mac.split(':').map(|byte| u16::from_str_radix(byte, 16).unwrap()).collect();
+    let parts = [0xfe80, 0, 0, 0, (b[0] ^ 2) << 8 | b[1], b[2] << 8 | 0xff, 0xfe00 | b[3], b[4] << 8 | b[5]];
+    std::net::Ipv6Addr::from(parts).to_string()
+}
+
+/// What `apply` of the runtime says and does about `text`, in namespaces of its own.
+fn applied(text: &str, fast: bool) -> (bool, String) {
+    let runtime = script::runtime();
+    let runtime = runtime.strip_suffix("main \"$@\"\n").unwrap();
+    let folder = folder();
+    let file = write(
+        folder.path(),
+        "apply.sh",
+        &format!("{runtime}\nmount -t tmpfs tmpfs /run\nmkdir /run/netns\nAGENT=$1\napply \"$2\" && printf 'refused %s.' \"$REFUSED\""),
+    );
+    let agent = if fast { LABRUN } else { "" };
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--mount", "--net", "bash"]).arg(file).args([agent, text]);
+    let output = unshare.output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn what_goes_wrong_is_said_in_the_same_words() {
+    for (text, words) in [
+        (
+            "[links of global]\nlink add name b type bridge mcast_snooping 0\nlink add name b type bridge mcast_snooping 0",
+            "links of global: RTNETLINK answers: File exists (ip link add name b type bridge mcast_snooping 0)",
+        ),
+        (
+            "[addresses of global]\nlink set dev nowhere up",
+            r#"addresses of global: Cannot find device \"nowhere\" (ip link set dev nowhere up)"#,
+        ),
+        (
+            "[addresses of global]\naddr add 10.0.0.1/24 brd + dev nowhere",
+            r#"addresses of global: Cannot find device \"nowhere\" (ip addr add"#,
+        ),
+        (
+            "[addresses of global]\nlink set dev lo up\nroute add 10.0.0.0/8 via 192.0.2.1",
+            "addresses of global: Error: Nexthop has invalid gateway. (ip route add 10.0.0.0/8 via 192.0.2.1)",
+        ),
+        (
+            "[addresses of global]\nlink set dev lo up\nroute add fd00::/64 via fd01::1",
+            "addresses of global: RTNETLINK answers: No route to host (ip route add",
+        ),
+        (
+            "[links of global]\nlink add name x mtu 1 type bridge mcast_snooping 0",
+            "links of global: Error: mtu less than device minimum. (ip link add name x mtu 1",
+        ),
+    ] {
+        for fast in [true, false] {
+            let (success, said) = applied(text, fast);
+            assert!(!success && said.contains(words), "fast {fast}: {text}\n{said}");
+        }
+    }
+    // The shell does not say why.
+    for fast in [true, false] {
+        let (success, said) =
+            applied("[settings of global]\nsysctl ?net/ipv4/nothing 1\nsysctl net/ipv4/ip_forward 1\nsysctl net/ipv4/nothing 1", fast);
+        assert!(!success && said.contains("settings of global: ") && said.contains("(sysctl net/ipv4/nothing 1)"), "fast {fast}: {said}");
+    }
+}
+
+#[test]
+fn what_may_fail_is_told_and_what_is_not_understood_is_refused_before_anything_is_done() {
+    for fast in [true, false] {
+        let (success, said) = applied(
+            "[mounts of global]\n? mount -t nothing none /run/netns\nmkdir /run/made\nmount -t tmpfs -o mode=755 tmpfs /run/made",
+            fast,
+        );
+        assert!(
+            success && said.starts_with("refused mount -t nothing none /run/netns") && said.matches("mount").count() == 1,
+            "fast {fast}: {said}"
+        );
+        let (success, said) = applied("[mounts of global]\nmkdir /run/netns", fast);
+        assert!(!success && said.contains("mounts of global: ") && said.contains("File exists (mkdir /run/netns)"), "fast {fast}: {said}");
+    }
+    for (line, words) in [
+        ("link add name x type wireguard", "links of type `wireguard` are not known here"),
+        ("link set dev lo down", "`down` stands where `up` should"),
+        ("link add name x type bridge stp_state 1", "`stp_state` is not understood"),
+        ("tunnel add x", "`tunnel` is not understood"),
+        ("addr add 10.0.0.1/33 dev lo", "`10.0.0.1/33`"),
+        ("route add 10.0.0.0/8 via fd00::1", "a route has addresses of one IP version"),
+    ] {
+        let (success, said) = applied(&format!("[links of global]\nlink add name first type bridge mcast_snooping 0\n{line}"), true);
+        assert!(!success && said.contains(words) && said.contains(line), "{line}: {said}");
+    }
+}
+
+#[test]
+fn an_agent_that_does_not_start_leaves_it_to_iproute2_and_one_that_fails_does_not() {
+    let lab = check::lab("lab: x\nbridges: [b]\nnodes: {n: {links: {e: {bridge: b, port: p}}}}\n", "x").unwrap();
+    let End::Port { .. } = &lab.topology.nodes[0].links[0].end else { panic!("a port") };
+    let folder = folder();
+    for (name, body, fine) in [
+        ("missing", "", true),
+        ("foreign", "\x7fELF\x02\x01\x01", true),
+        ("older", "#!/bin/sh\necho unknown verb >&2\nexit 2\n", true),
+        ("broken", "#!/bin/sh\necho it is broken >&2\nexit 101\n", false),
+        ("refusing", "#!/bin/sh\necho 'links of global: no' >&2\nexit 4\n", false),
+    ] {
+        let agent = write(folder.path(), name, body);
+        make_executable(&agent);
+        let agent = if name == "missing" { folder.path().join("nowhere") } else { agent };
+        let script = write(folder.path(), "lab.sh", &script::compile(&lab, Client::Dhclient));
+        let instance = format!("{name}{}", std::process::id());
+        let output = command(User::Own, "bash").arg(&script).args(["--instance", &instance, "--agent"]).arg(&agent).output().unwrap();
+        let said = text(&output);
+        command(User::Own, "bash").arg(&script).args(["clean", &format!("x@{instance}")]).output().unwrap();
+        assert_eq!(output.status.success(), fine, "{name}: {said}");
+        let words = match name {
+            "broken" => "ended with status 101: it is broken",
+            "refusing" => r#""message":"links of global: no""#,
+            _ => r#""event":"log""#,
+        };
+        assert!(said.contains(words), "{name}: {said}");
+    }
+}
+
+fn make_executable(file: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
