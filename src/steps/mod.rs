@@ -5,6 +5,7 @@
 pub(crate) mod check;
 mod client;
 mod dhcp;
+mod http;
 pub mod lease;
 mod link;
 mod output;
@@ -144,6 +145,7 @@ kinds! {
     Wait: wait::Wait,
     Service: service::ServiceStep,
     Link: link::LinkStep,
+    Http: http::Http,
 }
 
 impl StepKind {

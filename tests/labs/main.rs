@@ -10,6 +10,7 @@ mod cli;
 mod dhcplb;
 mod docs;
 mod format;
+mod http;
 mod injection;
 mod negative;
 mod net;

@@ -1,0 +1,203 @@
+//! `http`: a request by curl, judged by status and body. TLS is checked against the certificate authorities of
+//! the machine, or against the one in the file `cacert`.
+
+use super::check::Checker;
+use super::output::with_output;
+use super::patience::{Patience, PatienceFile};
+use super::run::missing;
+use super::{Kind, StepOutput, Verdict, name};
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Gone, Mark, Sandbox, View};
+use crate::topology::model::Handle;
+use crate::yaml::decode::Reader;
+use crate::yaml::problem::At;
+use crate::yaml::values;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// What the line begins with by which curl tells the status.
+const STATUS: &str = "labrun-status ";
+/// curl's exit statuses when somebody was asked and did not answer properly (curl(1)): nobody listens, time is
+/// over, TLS fails, the answer is empty or breaks off, the certificate is wrong.
+const UNANSWERED: [i32; 7] = [7, 28, 35, 52, 56, 60, 124];
+
+/// An `http` step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Http {
+    /// From where.
+    node: Handle,
+    method: String,
+    url: String,
+    /// The certificate authority that the server must be known by.
+    cacert: Option<String>,
+    /// No answer at all is the pass.
+    fails: bool,
+    /// The status; any of 200 to 299 unless said otherwise.
+    status: Option<u16>,
+    /// The body, but for blank space at its ends.
+    body: Option<String>,
+    /// A pattern found in the body.
+    matches: Option<String>,
+    /// What the body, parsed as JSON, must contain.
+    json: Option<Value>,
+    patience: Patience,
+}
+
+/// What stands in the file.
+#[derive(Debug)]
+pub struct HttpFile {
+    node: At<String>,
+    method: Option<At<String>>,
+    url: At<String>,
+    cacert: Option<At<String>>,
+    fails: bool,
+    status: Option<u16>,
+    body: Option<String>,
+    matches: Option<String>,
+    json: Option<Value>,
+    patience: PatienceFile,
+}
+
+impl Kind for Http {
+    const NAME: &'static str = "http";
+    type File = HttpFile;
+
+    fn read(reader: Reader) -> Option<HttpFile> {
+        let expected = ["status", "body", "match", "json"];
+        let others = ["node", "method", "url", "cacert", "fails", "timeout", "within", "every"];
+        let fields = reader.fields(&[&others[..], &expected].concat());
+        let file = HttpFile {
+            node: name(&fields, "node"),
+            method: fields.get("method", |r| r.at(r.text())),
+            url: name(&fields, "url"),
+            cacert: fields.get("cacert", |r| r.at(r.text())),
+            fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
+            status: fields.get("status", |r| r.integer(100..=599) as u16),
+            body: fields.get("body", |r| r.text_or_number()),
+            matches: fields.get("match", |r| values::pattern(&r)),
+            json: fields.get("json", |r| r.json()),
+            patience: PatienceFile::read(&fields),
+        };
+        if let (true, [one, ..]) = (file.fails, fields.present(&expected).as_slice()) {
+            reader.wrong(format!("`fails: true` wants no answer, so there is no `{one}` of one"));
+        }
+        Some(file)
+    }
+
+    fn check(file: &HttpFile, checker: &Checker) -> Option<Http> {
+        let secure = file.url.starts_with("https://");
+        let host = file.url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+        if !file.url.is_empty() && (!(secure || file.url.starts_with("http://")) || host.is_empty()) {
+            checker.wrong(&file.url, format!("`{}`: expected a URL such as `http://10.0.0.1:8080/health`", file.url.value));
+        }
+        if file.url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            checker.wrong(&file.url, "a URL has no blanks: write `%20`");
+        }
+        if let Some(cacert) = file.cacert.as_ref().filter(|_| !secure) {
+            checker.wrong(cacert, "`cacert` is for `https://` only");
+        }
+        let method = file.method.as_ref().map_or("GET", |method| method.as_str());
+        if let Some(at) = file.method.as_ref().filter(|method| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase())) {
+            checker.wrong(at, format!("`{method}` is no method: `GET`, `HEAD`, `POST`, …"));
+        }
+        Some(Http {
+            node: checker.node(&file.node),
+            method: method.into(),
+            url: file.url.value.clone(),
+            cacert: file.cacert.as_ref().map(|cacert| cacert.value.clone()),
+            fails: file.fails,
+            status: file.status,
+            body: file.body.clone(),
+            matches: file.matches.clone(),
+            json: file.json.clone(),
+            patience: file.patience.or(TIMEOUT),
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
+        let seconds = self.limit().as_secs_f64().to_string();
+        let report = format!("%{{stderr}}\n{STATUS}%{{http_code}}\n");
+        // No settings of the user's, no proxy, no meaning of brackets, and in words what happens to the connection.
+        let mut words = vec!["curl", "--disable", "--noproxy", "*", "--globoff", "--silent", "--show-error", "--verbose"];
+        words.extend(["--max-time", &seconds, "--write-out", &report]);
+        // curl would wait for the body of an answer to HEAD.
+        if self.method == "HEAD" {
+            words.push("--head")
+        } else {
+            words.extend(["--request", &self.method])
+        }
+        words.extend(self.cacert.iter().flat_map(|cacert| ["--cacert", cacert]));
+        words.extend(["--url", &self.url]);
+        let program = sandbox.in_lab(sandbox.program(&self.node.0, &words), &self.node.0).folder(&sandbox.layout.folder);
+        Ok(sandbox.run(program.view(View::Whole).within(self.limit() + Duration::from_secs(1)))?.into())
+    }
+
+    fn judge(&self, seen: &StepOutput) -> Verdict {
+        let status = seen.stderr.lines().find_map(|line| line.strip_prefix(STATUS)?.parse::<u16>().ok()).unwrap_or_default();
+        let asked = format!("{} {}", self.method, self.url);
+        // The kernel itself had no way there: nothing was sent.
+        let unsent = seen.stderr.lines().find(|line| line.contains("Immediate connect fail"));
+        if self.fails {
+            return match (seen.exit, unsent) {
+                (0, _) => Err(vec![format!("{asked} was answered with status {status}, but was not to be")]),
+                (exit, None) if UNANSWERED.contains(&exit) => Ok("no answer, as wanted".into()),
+                _ => Err(with_output(vec![format!("{asked} could not even be asked, which proves nothing")], &told(&seen.stderr))),
+            };
+        }
+        let mut wrong = Vec::new();
+        match (seen.exit, self.status) {
+            (0, Some(wanted)) if status != wanted => wrong.push(format!("{asked} was answered with status {status}, not {wanted}")),
+            (0, None) if !(200..300).contains(&status) => wrong.push(format!("{asked} was answered with status {status}, not 200 to 299")),
+            (0, _) => {}
+            (127, _) => wrong.push("curl could not be run".into()),
+            (28 | 124, _) => wrong.push(format!("{asked} was not answered within {:?}", self.limit())),
+            (exit, _) => wrong.push(format!("{asked} was not answered: curl ended with exit status {exit}")),
+        }
+        if seen.exit != 0 {
+            return Err(with_output(wrong, &told(&seen.stderr)));
+        }
+        if let Some(wanted) = self.body.as_ref().filter(|wanted| wanted.trim() != seen.stdout.trim()) {
+            wrong.push(format!("the body is not `{}`", wanted.trim()));
+        }
+        if let Some(pattern) = &self.matches
+            && !regex_lite::RegexBuilder::new(pattern).multi_line(true).build().is_ok_and(|regex| regex.is_match(&seen.stdout))
+        {
+            wrong.push(format!("nothing in the body matches `{pattern}`"));
+        }
+        if let Some(wanted) = &self.json {
+            match serde_json::from_str::<Value>(&seen.stdout) {
+                Err(error) => wrong.push(format!("the body is not JSON: {error}")),
+                Ok(found) => wrong.extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}"))),
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(format!("{} {status}", self.method));
+        }
+        Err(with_output(wrong, &seen.stdout))
+    }
+
+    fn limit(&self) -> Duration {
+        self.patience.attempt()
+    }
+
+    fn patience(&self) -> Option<Patience> {
+        Some(self.patience)
+    }
+
+    fn commands(&self) -> Vec<(&'static str, &'static str)> {
+        vec![("curl", "curl")]
+    }
+
+    fn uses_folder(&self) -> bool {
+        self.cacert.is_some()
+    }
+}
+
+/// Of what curl says, what is about the connection and what went wrong.
+fn told(stderr: &str) -> String {
+    let telling = |line: &&str| line.starts_with("* ") || line.starts_with("curl: ");
+    stderr.lines().filter(telling).map(|line| line.trim_start_matches("* ")).collect::<Vec<_>>().join("\n")
+}
