@@ -164,7 +164,7 @@ fn a_failure_leaves_the_state_of_everything_and_a_retry_leaves_it_alone() {
                 // By that Wireshark knows it (the block type of pcapng).
                 ("capture.pcapng", "\n\r\r\n"),
                 ("capture.pcapng", "p-client"),
-                ("lab.sh", "lab_topology()"),
+                ("lab.sh", "lab_network()"),
                 ("lab.yaml", LAB.trim_start()),
                 ("failure.txt", "is outside the pool 10.0.0.30-10.0.0.40"),
                 ("result.json", r#""outcome": "fail""#),
@@ -419,7 +419,7 @@ tests:
             ("services/talker.log", "still here\n"),
             ("steps/1-run/stdout", "the first step\n"),
             ("failure.txt", "the lab is gone"),
-            ("lab.sh", "lab_topology()"),
+            ("lab.sh", "lab_network()"),
         ];
         assert_has(&files(&fixture.folder("t", 1)), &expected);
         assert_eq!(result["artifacts"], fixture.folder("t", 1).to_str().unwrap());
