@@ -101,6 +101,7 @@ impl Network {
             Command::Address { address, broadcast, link } => link::add_address(self.socket()?, *address, *broadcast, link),
             Command::Route(route) => link::add_route(self.socket()?, route),
             Command::Folders { parents, folders } => mounts::make(*parents, folders),
+            Command::Fifo(path) => mounts::fifo(path),
             Command::Mount(mount) => mounts::mount(mount),
             Command::HostName(name) => mounts::host_name(name),
         }

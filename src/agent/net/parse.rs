@@ -46,6 +46,7 @@ fn command(text: &str) -> Result<Command<'_>, String> {
         ("route", _) => words.expect("add").and_then(|()| route(&mut words)).map(Command::Route),
         ("mkdir", _) => return folders(text),
         ("mount", _) => return mount(text).map(Command::Mount),
+        ("mkfifo", _) => Ok(Command::Fifo(words.next()?)),
         ("hostname", _) => Ok(Command::HostName(words.next()?)),
         (other, _) => Err(unknown(other)),
     }?;
