@@ -114,7 +114,7 @@ impl Network {
             self.ready = true;
         }
         let file = path(name);
-        OpenOptions::new().read(true).create_new(true).mode(0).write(true).open(&file)?;
+        OpenOptions::new().read(true).create_new(true).mode(0o0).write(true).open(&file)?;
         let made = namespace(&file);
         move_into_link_name_space(self.global.as_fd(), Some(LinkNameSpaceType::Network))?;
         self.place.clear();
