@@ -138,7 +138,6 @@ prepare() {
     own_anew || return 4
   fi
   printf '%s\n' "$identity" >"$STATE/identity"
-  mkdir "$STATE"/{bin,service,log,tmp,client} && mkfifo "$STATE/control" || return 4
   subject_install || return 4
   subject_say
   BEGUN=1
@@ -147,9 +146,9 @@ prepare() {
   sandbox_start || return 4
 }
 
-# own: make the state folder, and note whose it is for now.
+# own: make the state folder with what is in it, and note whose it is for now.
 own() {
-  mkdir -m 755 "$STATE" && sign
+  mkdir -m 755 "$STATE" "$STATE"/{bin,service,log,tmp,client} && sign
 }
 
 # sign: note in $STATE that it is this process's for now.
@@ -176,7 +175,9 @@ leave() {
     emit kept "instance=$NAME"
   fi
   if [[ -e $STATE/kept && (-e $STATE/ready || -e $STATE/failed) ]] && alive "$STATE/supervisor"; then
-    rm -f "$STATE/owner" "$STATE/keep"
+    [[ ! -e $STATE/keep ]] || rm -f "$STATE/keep"
+    # Nobody's, without a process that removes the file.
+    : >"$STATE/owner"
   else
     sandbox_remove "$STATE" && [[ -n $BEGUN ]] && emit cleaned "instance=$NAME"
     root_remove

@@ -27,7 +27,7 @@ state_root() {
 # another labrun, whose last lab ended, has removed the empty folder just now.
 safe_root() {
   local error
-  error=$(mkdir -m 755 "$ROOT" 2>&1) || [[ $error == *'File exists' ]] || fail "$error"
+  [[ -d $ROOT ]] || error=$(mkdir -m 755 "$ROOT" 2>&1) || [[ $error == *'File exists' ]] || fail "$error"
   own_root
 }
 
@@ -75,10 +75,15 @@ probe_user_namespace() {
 
 # save_script: this program as it came, where a lab that is up finds it.
 save_script() {
+  local file=$STATE/lab.sh
   [[ -v LAB_PROGRAM ]] || LAB_PROGRAM=${BASH_EXECUTION_STRING-$(<"${BASH_SOURCE[0]}")}
-  [[ ! -e $STATE/lab.sh || $(<"$STATE/lab.sh") != "$LAB_PROGRAM" ]] || return 0
-  printf '%s\n' "$LAB_PROGRAM" >"$STATE/lab.sh.new"
-  mv "$STATE/lab.sh.new" "$STATE/lab.sh"
+  LAB_PROGRAM=${LAB_PROGRAM%$'\n'}
+  if [[ ! -e $file ]]; then
+    printf '%s\n' "$LAB_PROGRAM" >"$file"
+  elif [[ $(<"$file") != "$LAB_PROGRAM" ]]; then
+    # Somebody may be reading the old one.
+    printf '%s\n' "$LAB_PROGRAM" >"$file.new" && mv "$file.new" "$file"
+  fi
 }
 
 # sandbox_start: run `_init` as PID 1 of a new sandbox and hand its events on until it is ready or
@@ -154,6 +159,7 @@ sandbox_mounts() {
   local dir private=$STATE/private
   # Without -p: if somebody has cleaned up, the folder must not come into being again.
   REPLY="[mounts of global]
+mkfifo $STATE/control
 mount -t proc proc /proc
 ? mount -t sysfs sysfs /sys
 mkdir $private

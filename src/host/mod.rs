@@ -24,9 +24,9 @@ use crate::process;
 use anyhow::Result;
 use std::path::Path;
 
-/// Reads the script from its standard input, then becomes it, and lets it know its text. `head -c` takes
-/// exactly as much, so that the requests after the script stay in the pipe.
-const BOOTSTRAP: &str = r#"LAB_PROGRAM=$(head -c "$1") && shift && eval "$LAB_PROGRAM""#;
+/// Reads the script from its standard input, then becomes it, and lets it know its text. `read -N` takes exactly
+/// as much, so that the requests after the script stay in the pipe; it counts bytes only in this locale.
+const BOOTSTRAP: &str = r#"LC_ALL=C && IFS= read -rN "$1" LAB_PROGRAM && shift && eval "$LAB_PROGRAM""#;
 
 /// Where labs run.
 #[derive(Clone, Debug)]

@@ -389,3 +389,28 @@ fn make_executable(file: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+#[test]
+fn what_runs_as_pid_1_is_what_is_printed() {
+    let folder = folder();
+    let lab = write(folder.path(), "x.yaml", "lab: x\nnodes: {n: {}}\n").display().to_string();
+    let printed = command(User::Own, LABRUN).args(["--file", &lab, "script", "x"]).output().unwrap().stdout;
+    let script = write(folder.path(), "lab.sh", std::str::from_utf8(&printed).unwrap()).display().to_string();
+    for (way, how) in [
+        ("labrun", format!("{LABRUN} --host native --file {lab} setup x --instance")),
+        ("file", format!("bash {script} --instance")),
+        ("pipe", format!("cat {script} | bash -s -- --instance")),
+        ("substitution", format!("bash <(cat {script}) --instance")),
+        ("argument", format!("bash -c \"$(cat {script})\" labrun --instance")),
+    ] {
+        for user in users() {
+            let instance = format!("{way}{}", std::process::id());
+            let output = command(user, "bash").args(["-c", &format!("{how} {instance}")]).output().unwrap();
+            let show = format!("bash {script} exec x@{instance} global sh -c 'cat \"${{TMPDIR%/tmp}}/lab.sh\"'");
+            let saved = command(user, "bash").args(["-c", &show]).output().unwrap();
+            command(user, "bash").args([&script, "clean", &format!("x@{instance}")]).output().unwrap();
+            assert!(output.status.success(), "{way} as {user:?}: {}", text(&output));
+            assert!(saved.stdout == printed, "{way} as {user:?}: {}", text(&saved));
+        }
+    }
+}

@@ -101,6 +101,7 @@ impl Network {
             Command::Address { address, broadcast, link } => link::add_address(self.socket()?, *address, *broadcast, link),
             Command::Route(route) => link::add_route(self.socket()?, route),
             Command::Folders { parents, folders } => mounts::make(*parents, folders),
+            Command::Fifo(path) => mounts::fifo(path),
             Command::Mount(mount) => mounts::mount(mount),
             Command::HostName(name) => mounts::host_name(name),
         }
@@ -113,7 +114,7 @@ impl Network {
             self.ready = true;
         }
         let file = path(name);
-        OpenOptions::new().read(true).create_new(true).mode(0).write(true).open(&file)?;
+        OpenOptions::new().read(true).create_new(true).mode(0o0).write(true).open(&file)?;
         let made = namespace(&file);
         move_into_link_name_space(self.global.as_fd(), Some(LinkNameSpaceType::Network))?;
         self.place.clear();

@@ -38,6 +38,8 @@ pub enum Command<'a> {
     Route(Route<'a>),
     /// `mkdir [-p] FOLDER...`
     Folders { parents: bool, folders: Vec<&'a str> },
+    /// `mkfifo PATH`
+    Fifo(&'a str),
     /// `mount ...`
     Mount(Mount<'a>),
     /// `hostname NAME`

@@ -2,6 +2,7 @@
 
 use super::lines::Mount;
 use super::socket::reason;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::io::Errno;
 use rustix::mount::{self, MountFlags};
 use std::ffi::CString;
@@ -10,6 +11,10 @@ use std::fs;
 pub fn make(parents: bool, folders: &[&str]) -> Result<(), String> {
     let make = |folder: &&str| if parents { fs::create_dir_all(folder) } else { fs::create_dir(folder) };
     folders.iter().try_for_each(make).map_err(|error| reason(&error))
+}
+
+pub fn fifo(path: &str) -> Result<(), String> {
+    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0).map_err(|errno| reason(&errno.into()))
 }
 
 pub fn mount(what: &Mount) -> Result<(), String> {

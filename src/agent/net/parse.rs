@@ -46,6 +46,7 @@ fn command(text: &str) -> Result<Command<'_>, String> {
         ("route", _) => words.expect("add").and_then(|()| route(&mut words)).map(Command::Route),
         ("mkdir", _) => return folders(text),
         ("mount", _) => return mount(text).map(Command::Mount),
+        ("mkfifo", _) => Ok(Command::Fifo(words.next()?)),
         ("hostname", _) => Ok(Command::HostName(words.next()?)),
         (other, _) => Err(unknown(other)),
     }?;
@@ -217,5 +218,72 @@ fn mount(text: &str) -> Result<Mount<'_>, String> {
         ["-t", kind, "-o", list, source, target] => Ok(Mount::New { kind, options: list.split(',').collect(), source, target }),
         ["-o", list, target] if list.starts_with("remount,bind") => Ok(Mount::Again { options: list.split(',').skip(2).collect(), target }),
         _ => Err("this form of mount is not understood".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `line` asks for.
+    fn one(line: &str) -> Command<'_> {
+        super::command(line).unwrap_or_else(|why| panic!("{line}: {why}"))
+    }
+
+    #[test]
+    fn every_line_is_done_where_its_section_says() {
+        let text = "[settings of a b]\nsysctl ?net/ipv4/x 4096 87380\n\n[mounts of global]\n? hostname lab\n";
+        let sections = sections(text).unwrap();
+        assert_eq!((sections[0].what, sections[0].places.as_slice()), ("settings", &["a", "b"][..]));
+        let setting = Command::Sysctl { key: "net/ipv4/x", value: "4096 87380", if_there: true };
+        assert_eq!(sections[0].lines, [Line { text: "sysctl ?net/ipv4/x 4096 87380", may_fail: false, command: setting }]);
+        assert_eq!(sections[1].lines, [Line { text: "hostname lab", may_fail: true, command: Command::HostName("lab") }]);
+    }
+
+    #[test]
+    fn links_are_read_with_both_their_ends() {
+        let end = |name, mac, netns| End { name, mtu: None, mac, netns };
+        let mac = Some([2, 0, 0, 0, 0, 0x0c]);
+        let Command::Link(link) = one("link add name p mtu 1400 master br up type veth peer name e address 02:00:00:00:00:0c netns n")
+        else {
+            panic!("a link")
+        };
+        assert_eq!((&link.end, link.up, link.master), (&End { mtu: Some(1400), ..end("p", None, None) }, true, Some("br")));
+        assert_eq!(link.kind, Kind::Veth { peer: end("e", mac, Some("n")) });
+        let Command::Link(link) = one("link add link e name e.7 type vlan id 7") else { panic!("a link") };
+        assert_eq!((link.parent, link.kind), (Some("e"), Kind::Vlan { id: 7 }));
+        let Command::Link(link) = one("link add name br type bridge mcast_snooping 0") else { panic!("a link") };
+        assert_eq!(link.kind, Kind::Bridge { snooping: Some(false) });
+    }
+
+    #[test]
+    fn routes_and_addresses_are_read_with_all_their_fields() {
+        let Command::Route(route) = one("route add 10.0.0.0/8 via 192.0.2.1 dev e src 192.0.2.2 metric 5") else { panic!("a route") };
+        assert_eq!((route.to, route.via), ("10.0.0.0/8".parse().ok(), "192.0.2.1".parse().ok()));
+        assert_eq!((route.dev, route.src, route.metric), (Some("e"), "192.0.2.2".parse().ok(), Some(5)));
+        let Command::Route(route) = one("route add default dev e") else { panic!("a route") };
+        assert_eq!((route.to, route.dev), (None, Some("e")));
+        let address = "10.0.0.1/24".parse().unwrap();
+        assert_eq!(one("addr add 10.0.0.1/24 brd + dev e"), Command::Address { address, broadcast: true, link: "e" });
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (text, words) in [
+            ("link set dev e up", "`link set dev e up` comes before any `[WHAT of NODE...]`"),
+            ("[links]", "`[links]` does not say what is done, and where"),
+            ("[links of a]\nlink add name e", "links of a: something is missing at the end (`link add name e`)"),
+            ("[links of a]\nlink set dev e up now", "links of a: `now` is not understood"),
+            ("[links of a]\nlink add name e address 02:00 type bridge", "`02:00` is not a hardware address"),
+            ("[links of a]\nlink add type bridge", "a link needs a name"),
+            ("[links of a]\nlink add name e mtu many type bridge", "`many`: invalid digit"),
+            ("[settings of a]\nsysctl ../etc/passwd 1", "`../etc/passwd` is not a path below /proc/sys"),
+            ("[settings of a]\nsysctl net/ipv4/ip_forward", "a setting needs a key and a value"),
+            ("[mounts of a]\nmkdir here", "folders are named by whole paths"),
+            ("[mounts of a]\nmount /dev/sda /mnt", "this form of mount is not understood"),
+        ] {
+            let why = sections(text).unwrap_err();
+            assert!(why.contains(words), "{text}: {why}");
+        }
     }
 }
