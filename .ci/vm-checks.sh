@@ -32,12 +32,15 @@ first_boot() {
   grep -q 'waiting for another labrun' "$OUT.both" && [[ $(grep -c 'starting.* the VM' "$OUT.both") == 1 ]]
 }
 real_dhcplb() {
-  mkdir "$WORK/dhcplb"
-  tar -xzf ../shared/dhcplb/dhcplb-2ba7b9d.tar.gz -C "$WORK/dhcplb" --strip-components=1
+  local labs=(relay)
+  cp -r "$LABRUN_TEST_DHCPLB" "$WORK/dhcplb"
   # Emulated, the compiler would take ten times as long.
   (cd "$WORK/dhcplb" && CGO_ENABLED=0 go build -buildvcs=false -o "$WORK/home/dhcplb" .) || return
   chown -R "$TESTER" "$WORK/dhcplb"
-  FOLDER=$WORK/dhcplb labrun test relay server --host lima --subject "$WORK/home/dhcplb" --strict && expect 0 '4 passed, 0 failed'
+  # Without its range handler it cannot be the server.
+  ! grep -rqs '"range"' --include='*.go' "$WORK/dhcplb" || labs+=(server)
+  FOLDER=$WORK/dhcplb labrun test "${labs[@]}" --host lima --subject "$WORK/home/dhcplb" --strict &&
+    expect 0 "$((2 * ${#labs[@]})) passed, 0 failed"
 }
 synced() {
   local FOLDER=$WORK/project

@@ -27,8 +27,18 @@ set -e
 # As Debian and Ubuntu mount it.
 mount -t tmpfs -o mode=755,nosuid,nodev,noexec tmpfs /run
 for folder in /tmp /var/tmp; do
-  [[ $1 == $folder/* || $PWD == $folder/* ]] || mount -t tmpfs -o mode=1777 tmpfs $folder
+  mount -t tmpfs -o mode=1777 tmpfs /mnt
+  # What is tested may lie in it.
+  for path in "$1" "$PWD/"; do
+    [[ $path == $folder/*/* ]] || continue
+    name=${path#$folder/} name=${name%%/*}
+    [[ ! -e /mnt/$name ]] || continue
+    mkdir "/mnt/$name"
+    mount --bind "$folder/$name" "/mnt/$name"
+  done
+  mount --move /mnt $folder
 done
+cd "$PWD"
 mount -t sysfs sysfs /sys || :
 mkdir /run/lock /run/netns
 : >/run/host.pid >/tmp/host.file

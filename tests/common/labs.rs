@@ -3,9 +3,8 @@
 use crate::common::{User, folder, labrun, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -144,33 +143,36 @@ fn path() -> String {
     format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
-/// dhcplb, built from the sources beside the repository: `2ba7b9d` has the range handler that the lab
-/// `server` needs, `36d6ab8` has none. `None`, which is said, without the sources or Go.
-pub fn dhcplb(test: &str, version: &'static str) -> Option<PathBuf> {
-    static BUILT: [OnceLock<Option<PathBuf>>; 2] = [OnceLock::new(), OnceLock::new()];
-    let built = BUILT[usize::from(version == "36d6ab8")].get_or_init(|| build_dhcplb(version));
-    if built.is_none() {
-        eprintln!("SKIP {test}: dhcplb {version} cannot be built here");
-    }
-    built.clone()
+/// The real dhcplb, from the checkout that LABRUN_TEST_DHCPLB names.
+pub struct Dhcplb {
+    pub repository: PathBuf,
+    /// Built from it, where every user can run it.
+    pub program: PathBuf,
+    /// Whether it has the range handler, without which it cannot be the server of the lab `server`.
+    pub has_ranges: bool,
+    _folder: tempfile::TempDir,
 }
 
-fn build_dhcplb(version: &str) -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../shared/dhcplb/dhcplb-{version}.tar.gz"));
-    if !source.exists() || which::which("go").is_err() {
+/// `None`, which is said, without such a checkout or Go.
+pub fn dhcplb(test: &str) -> Option<Dhcplb> {
+    let Some(repository) = std::env::var_os("LABRUN_TEST_DHCPLB").filter(|value| !value.is_empty()).map(PathBuf::from) else {
+        eprintln!("SKIP {test}: LABRUN_TEST_DHCPLB names no checkout of dhcplb");
+        return None;
+    };
+    if !have(test, &["go"]) {
         return None;
     }
-    // In target/, for all test binaries and later runs; unpacked and built beside, and then renamed.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dhcplb-{version}"));
-    let program = folder.join("dhcplb");
-    if program.exists() {
-        return Some(program);
-    }
-    std::fs::create_dir_all(&folder).unwrap();
-    let unpacked = Command::new("tar").arg("-xzf").arg(&source).arg("-C").arg(&folder).arg("--strip-components=1").status().unwrap();
-    assert!(unpacked.success());
-    let output = Command::new("go").args(["build", "-o", "dhcplb.new", "."]).current_dir(&folder).output().unwrap();
+    let folder = folder();
+    let program = folder.path().join("dhcplb");
+    let mut build = Command::new("go");
+    // The repository may be somebody else's, which git refuses to tell of.
+    build.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".").current_dir(&repository);
+    let output = build.output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-    std::fs::rename(folder.join("dhcplb.new"), &program).unwrap();
-    Some(program)
+    let sources = std::fs::read_dir(&repository).unwrap().chain(std::fs::read_dir(repository.join("lib")).into_iter().flatten());
+    let has_ranges = sources
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "go"))
+        .any(|path| std::fs::read_to_string(path).unwrap().contains("\"range\""));
+    Some(Dhcplb { repository, program, has_ranges, _folder: folder })
 }

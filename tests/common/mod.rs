@@ -22,8 +22,13 @@ pub enum User {
 }
 
 /// Root and an ordinary user where the tests run as root, else only the user that runs them.
+/// LABRUN_TEST_ROOT=no leaves root out, for the tests with a second ordinary user.
 pub fn users() -> Vec<User> {
-    if is_root() { vec![User::Own, User::Ordinary] } else { vec![User::Own] }
+    match is_root() {
+        true if std::env::var_os("LABRUN_TEST_ROOT").is_some_and(|value| value == "no") => vec![User::Ordinary],
+        true => vec![User::Own, User::Ordinary],
+        false => vec![User::Own],
+    }
 }
 
 /// Whether the tests run as root.

@@ -4,8 +4,8 @@
 //! always. Where root runs the tests, one may log in as root or as LABRUN_TEST_USER, else only as the
 //! user that runs them.
 
-use super::host::Trace;
-use super::{User, folder, is_root, wait_for, write};
+use super::host::{Trace, is_private};
+use super::{User, command, folder, is_root, wait_for, write};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -50,6 +50,20 @@ impl Login {
     pub fn trace(&self) -> Trace {
         assert!(!self.files().exists(), "{} is there: `labrun clean` first", self.files().display());
         Trace::now(self.user)
+    }
+
+    /// Where builds stay.
+    pub fn cache(&self) -> PathBuf {
+        Path::new(run("getent", &["passwd", &self.name]).split(':').nth(5).unwrap()).join(".cache/labrun")
+    }
+
+    /// Homes are the real host's, where tests side by side would meet: what is built is this host's alone.
+    fn empty_cache(&self) {
+        let cache = self.cache();
+        let made = command(self.user, "mkdir").arg("-p").arg(&cache).status().unwrap();
+        let options = format!("mode=755,uid={}", self.uid);
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(cache).status().unwrap();
+        assert!(made.success() && mounted.success());
     }
 
     /// Nothing is left, of copies neither.
@@ -108,7 +122,9 @@ impl Sshd {
             folder.path(),
             "config",
             &format!(
-                "Host {MACHINE}\n  HostName 127.0.0.1\n  Port {port}\nHost *\n  IdentityFile {shown}/key\n  IdentitiesOnly yes\n  \
+                "# Its own choice is proof against quantum computers, and takes half of the time of all these tests.\n\
+                 KexAlgorithms curve25519-sha256\n\
+                 Host {MACHINE}\n  HostName 127.0.0.1\n  Port {port}\nHost *\n  IdentityFile {shown}/key\n  IdentitiesOnly yes\n  \
                  UserKnownHostsFile {shown}/known_hosts\n  GlobalKnownHostsFile /dev/null\n"
             ),
         );
@@ -134,6 +150,9 @@ impl Sshd {
             let login = format!("{}@{MACHINE}", login.name);
             let status = Command::new(path("bin/ssh")).args([&login, "true"]).stdin(Stdio::null()).status().unwrap();
             assert!(status.success(), "{login} may not log in: {}", fs::read_to_string(path("log")).unwrap());
+        }
+        if is_private() {
+            machine.logins().iter().for_each(Login::empty_cache);
         }
         machine
     }

@@ -7,7 +7,6 @@ use common::host::{self, finish_within, labrun, run_within};
 use common::{User, builds, folder, text, users, wait_for, write};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -262,62 +261,4 @@ fn the_program_is_the_named_one_then_that_on_path_then_the_stand_in() {
             assert!(!host::state_root(user).exists());
         }
     });
-}
-
-/// Not on a host of its own: Go may have to fetch what dhcplb depends on.
-#[test]
-fn dhcplb_is_built_and_tested_and_one_without_the_range_handler_fails_well() {
-    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
-    let sources = Path::new(&root).join("../shared/dhcplb");
-    if !sources.is_dir() || which::which("go").is_err() {
-        eprintln!(
-            "SKIP dhcplb_is_built_and_tested_and_one_without_the_range_handler_fails_well: no dhcplb sources beside the checkout, or no go"
-        );
-        return;
-    }
-    let folder = folder();
-    let cache = folder.path().join("cache");
-    for name in ["dhcplb-2ba7b9d", "dhcplb-36d6ab8"] {
-        let archive = sources.join(format!("{name}.tar.gz"));
-        fs::create_dir(folder.path().join(name)).unwrap();
-        let mut tar = Command::new("tar");
-        tar.args(["--strip-components=1", "-xzf"]).arg(&archive).arg("-C").arg(folder.path().join(name));
-        let status = tar.status().unwrap();
-        assert!(status.success(), "cannot unpack {}", archive.display());
-    }
-    let instance = format!("dhcplb-{}", std::process::id());
-    let test = |user: User, place: &Path, words: &[&str], code: i32| {
-        let mut command = labrun(user);
-        command.args(["test", "--instance", &instance]).args(words).current_dir(place).env("XDG_CACHE_HOME", &cache);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let output = finish_within(Duration::from_secs(300), child, &format!("{command:?}"));
-        let text = text(&output);
-        assert_eq!(output.status.code(), Some(code), "{command:?}: {text}");
-        text
-    };
-    let repository = |name: &str| folder.path().join(name);
-
-    // Inside the repository all labs that test it are run, strictly.
-    let text = test(User::Own, &repository("dhcplb-2ba7b9d"), &["--strict"], 0);
-    assert!(text.contains("testing dhcplb, built from its repository") && text.contains("4 passed, 0 failed"), "{text}");
-    let text = test(User::Own, &repository("dhcplb-36d6ab8"), &["relay"], 0);
-    assert!(text.contains("2 passed, 0 failed"), "{text}");
-    // It panics; that is the service's failure, with its own words, not the lab's.
-    let text = test(User::Own, &repository("dhcplb-36d6ab8"), &["server"], 4);
-    assert!(text.contains("built dhcplb earlier from the same content"), "{text}");
-    assert!(text.contains("service dhcp-v") && text.contains("died with exit status 2") && text.contains("| panic:"), "{text}");
-    assert!(text.contains("ERROR server-v4") && text.contains("ERROR server-v6"), "{text}");
-
-    // The same programs by their path, which an ordinary user can read.
-    let mut passed = 0;
-    for (number, entry) in fs::read_dir(cache.join("labrun")).unwrap().enumerate() {
-        let program = folder.path().join(format!("dhcplb-{number}"));
-        fs::copy(entry.unwrap().path().join("dhcplb"), &program).unwrap();
-        for user in users() {
-            let text = test(user, Path::new("/"), &["relay-v4", "--subject", program.to_str().unwrap()], 0);
-            assert!(text.contains(&format!("testing {}", program.display())), "{text}");
-            passed += 1;
-        }
-    }
-    assert_eq!(passed, 2 * users().len());
 }

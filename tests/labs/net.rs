@@ -3,14 +3,16 @@
 //! Both build every lab here, and what the kernel then has is compared: links, addresses, routes and bridges
 //! of each namespace, all settings, the mounts of the sandbox.
 
-mod common;
+use crate::common;
 
 use common::host::Random;
 use common::{User, command, folder, text, users, write};
+use labrun::compile::{plan, script};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
-use labrun::lab::model::{Client, End, Lab};
-use labrun::{plan, script};
+use labrun::lab::model::Lab;
+use labrun::steps::Client;
+use labrun::topology::model::End;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -41,11 +43,11 @@ fn the_kernel_has_the_same_of_every_built_in_lab() {
     for (name, text) in BUILT_IN {
         let mut lab = check::lab(text, name).unwrap();
         // The network is all that this is about.
-        lab.services.clear();
+        lab.topology.services.clear();
         lab.tests.clear();
-        (lab.subject, lab.commands) = (None, Vec::new());
-        if !lab.kernel.iter().all(|feature| kernel_has(feature)) {
-            eprintln!("SKIP {name}: this kernel lacks one of {:?}", lab.kernel);
+        (lab.topology.subject, lab.topology.commands) = (None, Vec::new());
+        if !lab.topology.kernel.iter().all(|feature| kernel_has(feature)) {
+            eprintln!("SKIP {name}: this kernel lacks one of {:?}", lab.topology.kernel);
             continue;
         }
         for user in users() {
@@ -189,7 +191,7 @@ impl Built {
     fn state(&self, lab: &Lab) -> State {
         let mut state = State::new();
         let global = [("global".to_string(), "global")];
-        let nodes = lab.nodes.iter().filter(|node| node.name != "global").map(|node| (node.name.clone(), node.name.as_str()));
+        let nodes = lab.topology.nodes.iter().filter(|node| node.name != "global").map(|node| (node.name.clone(), node.name.as_str()));
         for (title, node) in nodes.chain(global) {
             let said = self.run(&["exec", &self.instance, node, "sh", "-c", &format!("{}; {SETTINGS}", KINDS.join("; echo; echo @; "))]);
             let (tables, settings) = said.split_once(MARK).unwrap();
@@ -231,8 +233,8 @@ impl Drop for Built {
 
 /// The hardware addresses that the plan gives, all others are the kernel's choice.
 fn macs(lab: &Lab) -> Vec<String> {
-    let of_nodes = lab.nodes.iter().flat_map(|node| node.links.iter().map(|link| plan::mac(lab, node, link)));
-    of_nodes.chain(lab.bridges.iter().filter_map(|bridge| bridge.mac.clone())).collect()
+    let of_nodes = lab.topology.nodes.iter().flat_map(|node| node.links.iter().map(|link| link.mac.clone()));
+    of_nodes.chain(lab.topology.bridges.iter().filter_map(|bridge| bridge.mac.clone())).collect()
 }
 
 /// Takes out of `value` what no two labs have in common: numbers of links, timers, hardware addresses that
@@ -356,7 +358,7 @@ fn what_may_fail_is_told_and_what_is_not_understood_is_refused_before_anything_i
 #[test]
 fn an_agent_that_does_not_start_leaves_it_to_iproute2_and_one_that_fails_does_not() {
     let lab = check::lab("lab: x\nbridges: [b]\nnodes: {n: {links: {e: {bridge: b, port: p}}}}\n", "x").unwrap();
-    let End::Port { .. } = &lab.nodes[0].links[0].end else { panic!("a port") };
+    let End::Port { .. } = &lab.topology.nodes[0].links[0].end else { panic!("a port") };
     let folder = folder();
     for (name, body, fine) in [
         ("missing", "", true),

@@ -106,7 +106,8 @@ fn an_alias_bomb_is_refused_before_it_explodes() {
     let began = std::time::Instant::now();
     let found = mistakes(&text);
     assert!(found.contains("lab.yaml:"), "{found}");
-    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    // On a busy machine it may take a while; a billion times as long is what would fail.
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 #[test]
