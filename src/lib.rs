@@ -44,7 +44,7 @@ pub mod steps;
 #[cfg(feature = "cli")]
 pub mod text;
 #[cfg(feature = "cli")]
-mod topology;
+pub mod topology;
 #[cfg(feature = "cli")]
 pub mod verbs;
 #[cfg(feature = "cli")]

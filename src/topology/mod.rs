@@ -7,6 +7,6 @@ pub(crate) mod file;
 pub(crate) mod file_services;
 mod index;
 pub(crate) mod layout;
-pub(crate) mod model;
+pub mod model;
 pub(crate) mod places;
 mod vlan;

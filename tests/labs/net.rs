@@ -7,7 +7,7 @@ use crate::common;
 
 use common::host::Random;
 use common::{User, command, folder, text, users, write};
-use labrun::compile::{plan, script};
+use labrun::compile::script;
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
 use labrun::lab::model::Lab;
