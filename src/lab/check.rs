@@ -10,16 +10,16 @@ use crate::steps::check::Checker;
 use crate::topology::check as topology;
 use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::tree;
 
 /// Reads and checks a lab file; `file` is how messages call it.
 ///
 /// # Errors
 /// All of its mistakes, in the order of the file.
-pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Problem>> {
-    let root = tree::parse(text).map_err(|(place, message)| vec![Problem { place, path: String::new(), message }])?;
-    let problems = Problems::default();
+pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
+    let root = tree::parse(text).map_err(|(place, message)| vec![Diagnostic { place, path: String::new(), message }])?;
+    let problems = Diagnostics::default();
     let read = file::lab(Reader::new(&root, "", &problems));
     problems.name("lab", &read.lab);
     let topology = topology::topology(&read.lab, &read.topology, &problems);
@@ -32,7 +32,7 @@ pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Problem>> {
     }
 }
 
-fn test(lab: &str, file: &TestFile, topology: &Topology, problems: &Problems) -> Test {
+fn test(lab: &str, file: &TestFile, topology: &Topology, problems: &Diagnostics) -> Test {
     problems.name("test", &file.name);
     if file.steps.is_empty() {
         problems.wrong(&file.name, "a test without steps proves nothing");

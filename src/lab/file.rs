@@ -6,7 +6,7 @@ use crate::steps::StepFile;
 use crate::topology::file as topology;
 use crate::topology::file::TopologyFile;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 
 #[derive(Debug, Default)]
 pub struct LabFile {

@@ -5,7 +5,7 @@ use crate::lab::check;
 use crate::lab::model::Lab;
 use crate::lab::repository::{is_repository_of, is_root, repository};
 use crate::text::{quoted, suggest};
-use crate::yaml::problem::Problem;
+use crate::yaml::diagnostic::Diagnostic;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,8 @@ pub struct Chosen<'a> {
 }
 
 /// One line a mistake: `file:line:column: path: message`.
-pub fn show_problems(file: &str, problems: &[Problem]) -> String {
-    let line = |p: &Problem| {
+pub fn show_problems(file: &str, problems: &[Diagnostic]) -> String {
+    let line = |p: &Diagnostic| {
         let path = if p.path.is_empty() { String::new() } else { format!("{}: ", one_line(&p.path)) };
         format!("{file}:{}:{}: {path}{}", p.place.line, p.place.column, one_line(&p.message))
     };

@@ -6,15 +6,15 @@ use crate::rules::kind::Kind;
 use crate::rules::model::Rule;
 use crate::topology::model::{End, GLOBAL, Topology};
 use crate::topology::places::Location;
-use crate::yaml::problem::{At, Problems};
+use crate::yaml::diagnostic::{At, Diagnostics};
 
 /// The checked rules of a test.
-pub fn rules(check: &Problems, lab: &Topology, rules: &[RuleFile]) -> Vec<Rule> {
+pub fn rules(check: &Diagnostics, lab: &Topology, rules: &[RuleFile]) -> Vec<Rule> {
     rules.iter().map(|rule| Rules { check, lab }.rule(rule)).collect()
 }
 
 struct Rules<'a> {
-    check: &'a Problems,
+    check: &'a Diagnostics,
     lab: &'a Topology,
 }
 

@@ -1,7 +1,7 @@
 //! The path rules of a lab file as they are written.
 
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use crate::yaml::tree::{Place, Value};
 
 /// An entry of `path`.

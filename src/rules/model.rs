@@ -4,7 +4,7 @@ use crate::packet::protocol::Value;
 use crate::rules::kind::Kind;
 use crate::rules::value::Wanted;
 use crate::topology::places::Location;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 
 /// A rule: what holds of all packets that it is about.
 #[derive(Clone, Debug)]

@@ -1,12 +1,12 @@
 //! What a step refers to, looked up in the topology of its lab.
 
 use crate::topology::model::{GLOBAL, Handle, Node, Service, Topology};
-use crate::yaml::problem::{At, Problems};
+use crate::yaml::diagnostic::{At, Diagnostics};
 
 /// What a step refers to, looked up in the lab.
 pub struct Checker<'a> {
     /// The mistakes found so far.
-    pub problems: &'a Problems,
+    pub problems: &'a Diagnostics,
     /// The lab, but for its tests.
     pub topology: &'a Topology,
 }

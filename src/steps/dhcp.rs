@@ -13,7 +13,7 @@ use crate::packet::server_id::ServerId;
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::Handle;
 use crate::yaml::decode::{MAX_WAIT, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use crate::yaml::tree::Value as Yaml;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use super::{Kind, StepOutput, Verdict, action};
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::{End, Handle};
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

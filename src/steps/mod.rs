@@ -23,7 +23,7 @@ pub use patience::Patience;
 use crate::sandbox::{Gone, Sandbox};
 use crate::text::quoted;
 use crate::yaml::decode::{Fields, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use crate::yaml::tree::Value;
 use check::Checker;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! How patient a step is.
 
 use crate::yaml::decode::{Fields, MAX_WAIT};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

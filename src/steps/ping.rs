@@ -8,7 +8,7 @@ use super::{Kind, StepOutput, Verdict, name};
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::Handle;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;

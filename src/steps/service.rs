@@ -6,7 +6,7 @@ use super::{Kind, StepOutput, Verdict, action};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, SignalName};
 use crate::yaml::decode::{MAX_WAIT, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

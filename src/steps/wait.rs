@@ -7,7 +7,7 @@ use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
 use crate::topology::file_services::conditions;
 use crate::topology::model::{Condition, GLOBAL, Handle};
 use crate::yaml::decode::{MAX_WAIT, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use crate::topology::file::{BridgeFile, LinkFile, NodeFile, RouteFile, TopologyFile};
 use crate::topology::model::*;
 use crate::topology::vlan;
-use crate::yaml::problem::{At, Problems};
+use crate::yaml::diagnostic::{At, Diagnostics};
 use crate::yaml::{tree, values};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ pub const KERNEL_FEATURES: [&str; 14] =
     ["bridge", "dummy", "ifb", "ipvlan", "macvlan", "nat", "netem", "nftables", "tun", "veth", "vlan", "vrf", "vxlan", "wireguard"];
 
 /// The checked topology of the lab of this name. What is wrong with it is among `problems`; then it is of no use.
-pub fn topology(lab: &str, file: &TopologyFile, problems: &Problems) -> Topology {
+pub fn topology(lab: &str, file: &TopologyFile, problems: &Diagnostics) -> Topology {
     Check { lab, file, problems }.topology()
 }
 
@@ -22,7 +22,7 @@ pub fn topology(lab: &str, file: &TopologyFile, problems: &Problems) -> Topology
 pub(crate) struct Check<'a> {
     lab: &'a str,
     pub(crate) file: &'a TopologyFile,
-    pub(crate) problems: &'a Problems,
+    pub(crate) problems: &'a Diagnostics,
 }
 
 impl Check<'_> {

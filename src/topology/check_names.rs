@@ -2,7 +2,7 @@
 
 use crate::topology::check::Check;
 use crate::topology::model::*;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use crate::yaml::values;
 use ipnet::IpNet;
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 use crate::topology::file_services::{ServiceFile, service};
 use crate::topology::vlan::{VlanFile, vlans};
 use crate::yaml::decode::{Fields, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use crate::yaml::tree::Value;
 use crate::yaml::values;
 use ipnet::IpNet;

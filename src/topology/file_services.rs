@@ -4,7 +4,7 @@ use crate::text::quoted;
 use crate::topology::file::texts;
 use crate::topology::model::Condition;
 use crate::yaml::decode::{Fields, MAX_WAIT, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use crate::yaml::values;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::topology::check::Check;
 use crate::topology::file::{LinkFile, NodeFile};
 use crate::topology::model::Vlan;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::At;
 use crate::yaml::values;
 use ipnet::IpNet;
 

@@ -5,17 +5,17 @@ use crate::error::Failure;
 use crate::host::tcpdump;
 use crate::lab::find::{Chosen, show_problems};
 use crate::lab::model::Lab;
-use crate::yaml::problem::{At, Problem};
+use crate::yaml::diagnostic::{At, Diagnostic};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.
-pub fn problems(lab: &Lab) -> Vec<Problem> {
+pub fn problems(lab: &Lab) -> Vec<Diagnostic> {
     if which::which("tcpdump").is_err() {
         return Vec::new();
     }
     let filters = lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
     let problem = |at: &At<String>| {
         let message = format!("{:#}", tcpdump::compile(at).err()?);
-        Some(Problem { place: at.place, path: at.path.clone(), message })
+        Some(Diagnostic { place: at.place, path: at.path.clone(), message })
     };
     filters.filter_map(problem).collect()
 }

@@ -5,7 +5,7 @@
 //! with mistakes is ever used.
 
 use crate::text::{quoted, suggest};
-use crate::yaml::problem::{At, Problems};
+use crate::yaml::diagnostic::{At, Diagnostics};
 use crate::yaml::tree::{Node, Place, Value};
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ pub const MAX_WAIT: Duration = Duration::from_secs(3600);
 pub struct Reader<'a> {
     node: &'a Node,
     path: &'a str,
-    problems: &'a Problems,
+    problems: &'a Diagnostics,
 }
 
 impl<'a> Reader<'a> {
     /// Begins at `node`, which `path` leads to.
-    pub fn new(node: &'a Node, path: &'a str, problems: &'a Problems) -> Self {
+    pub fn new(node: &'a Node, path: &'a str, problems: &'a Diagnostics) -> Self {
         Reader { node, path, problems }
     }
 
@@ -234,7 +234,7 @@ pub struct Fields<'a> {
     pub place: Place,
     /// The path that leads to it.
     pub path: String,
-    problems: &'a Problems,
+    problems: &'a Diagnostics,
 }
 
 impl Fields<'_> {

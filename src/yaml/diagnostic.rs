@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 /// One mistake of a lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct Diagnostic {
     pub place: Place,
     /// The path of fields that leads there, such as `nodes.ns-client.links.v-cli.mtu`.
     pub path: String,
@@ -17,12 +17,12 @@ pub struct Problem {
 
 /// All mistakes found so far.
 #[derive(Debug, Default)]
-pub struct Problems(RefCell<Vec<Problem>>);
+pub struct Diagnostics(RefCell<Vec<Diagnostic>>);
 
-impl Problems {
+impl Diagnostics {
     /// Notes one.
     pub fn add(&self, place: Place, path: &str, message: impl Into<String>) {
-        self.0.borrow_mut().push(Problem { place, path: path.into(), message: message.into() });
+        self.0.borrow_mut().push(Diagnostic { place, path: path.into(), message: message.into() });
     }
 
     /// Notes one at `at`.
@@ -65,7 +65,7 @@ impl Problems {
     }
 
     /// The mistakes in the order of the file.
-    pub fn into_sorted(self) -> Vec<Problem> {
+    pub fn into_sorted(self) -> Vec<Diagnostic> {
         let mut all = self.0.into_inner();
         all.sort_by(|a, b| (a.place, &a.path, &a.message).cmp(&(b.place, &b.path, &b.message)));
         all.dedup();
