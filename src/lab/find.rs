@@ -50,12 +50,12 @@ pub struct Chosen<'a> {
 }
 
 /// One line a mistake: `file:line:column: path: message`.
-pub fn show_problems(file: &str, problems: &[Diagnostic]) -> String {
+pub fn show_diagnostics(file: &str, diagnostics: &[Diagnostic]) -> String {
     let line = |p: &Diagnostic| {
         let path = if p.path.is_empty() { String::new() } else { format!("{}: ", one_line(&p.path)) };
         format!("{file}:{}:{}: {path}{}", p.place.line, p.place.column, one_line(&p.message))
     };
-    problems.iter().map(line).collect::<Vec<_>>().join("\n")
+    diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// `text` with its line breaks and other control characters as escapes.
@@ -109,7 +109,7 @@ impl Labs {
                     self.labs.push((origin, lab));
                 }
             }
-            Err(problems) => self.broken.push(show_problems(shown, &problems)),
+            Err(diagnostics) => self.broken.push(show_diagnostics(shown, &diagnostics)),
         }
     }
 

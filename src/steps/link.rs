@@ -7,7 +7,7 @@ use super::{Kind, StepOutput, Verdict, action};
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::{End, Handle};
 use crate::yaml::decode::Reader;
-use crate::yaml::diagnostic::At;
+use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct LinkStep {
 #[derive(Debug)]
 pub struct LinkFile {
     up: bool,
-    link: At<String>,
+    link: Spanned<String>,
 }
 
 impl Kind for LinkStep {

@@ -8,7 +8,7 @@ use super::{Kind, StepOutput, Verdict, name};
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::Handle;
 use crate::yaml::decode::Reader;
-use crate::yaml::diagnostic::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -33,8 +33,8 @@ pub struct Ping {
 /// What stands in the file.
 #[derive(Debug)]
 pub struct PingFile {
-    node: At<String>,
-    to: At<Option<IpAddr>>,
+    node: Spanned<String>,
+    to: Spanned<Option<IpAddr>>,
     count: Option<i64>,
     fails: bool,
     patience: PatienceFile,

@@ -8,7 +8,7 @@ use super::{Kind, StepOutput, Verdict, name};
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::Handle;
 use crate::yaml::decode::Reader;
-use crate::yaml::diagnostic::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,10 +41,10 @@ pub struct Run {
 /// What stands in the file.
 #[derive(Debug)]
 pub struct RunFile {
-    node: At<String>,
-    command: At<String>,
+    node: Spanned<String>,
+    command: Spanned<String>,
     fails: bool,
-    exit: Option<At<i64>>,
+    exit: Option<Spanned<i64>>,
     stdout: Option<String>,
     matches: Option<String>,
     json: Option<Value>,

@@ -7,7 +7,7 @@ use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
 use crate::topology::file_services::conditions;
 use crate::topology::model::{Condition, GLOBAL, Handle};
 use crate::yaml::decode::{MAX_WAIT, Reader};
-use crate::yaml::diagnostic::At;
+use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -29,9 +29,9 @@ pub struct Wait {
 /// What stands in the file.
 #[derive(Debug)]
 pub struct WaitFile {
-    node: At<String>,
-    condition: At<Condition>,
-    service: Option<At<String>>,
+    node: Spanned<String>,
+    condition: Spanned<Condition>,
+    service: Option<Spanned<String>>,
     within: Option<Duration>,
 }
 

@@ -3,17 +3,17 @@
 
 use crate::error::Failure;
 use crate::host::tcpdump;
-use crate::lab::find::{Chosen, show_problems};
+use crate::lab::find::{Chosen, show_diagnostics};
 use crate::lab::model::Lab;
-use crate::yaml::diagnostic::{At, Diagnostic};
+use crate::yaml::diagnostic::{Diagnostic, Spanned};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.
-pub fn problems(lab: &Lab) -> Vec<Diagnostic> {
+pub fn diagnostics(lab: &Lab) -> Vec<Diagnostic> {
     if which::which("tcpdump").is_err() {
         return Vec::new();
     }
     let filters = lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
-    let problem = |at: &At<String>| {
+    let problem = |at: &Spanned<String>| {
         let message = format!("{:#}", tcpdump::compile(at).err()?);
         Some(Diagnostic { place: at.place, path: at.path.clone(), message })
     };
@@ -27,9 +27,9 @@ pub fn problems(lab: &Lab) -> Vec<Diagnostic> {
 pub fn intact(chosen: &[Chosen]) -> Result<(), Failure> {
     let wrong: Vec<String> = chosen
         .iter()
-        .map(|chosen| (chosen.lab, problems(chosen.lab)))
-        .filter(|(_, problems)| !problems.is_empty())
-        .map(|(lab, problems)| show_problems(&lab.file, &problems))
+        .map(|chosen| (chosen.lab, diagnostics(chosen.lab)))
+        .filter(|(_, diagnostics)| !diagnostics.is_empty())
+        .map(|(lab, diagnostics)| show_diagnostics(&lab.file, &diagnostics))
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(Failure::usage(wrong.join("\n"))) }
 }

@@ -5,7 +5,7 @@
 //! with mistakes is ever used.
 
 use crate::text::{quoted, suggest};
-use crate::yaml::diagnostic::{At, Diagnostics};
+use crate::yaml::diagnostic::{Diagnostics, Spanned};
 use crate::yaml::tree::{Node, Place, Value};
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ pub const MAX_WAIT: Duration = Duration::from_secs(3600);
 pub struct Reader<'a> {
     node: &'a Node,
     path: &'a str,
-    problems: &'a Diagnostics,
+    diagnostics: &'a Diagnostics,
 }
 
 impl<'a> Reader<'a> {
     /// Begins at `node`, which `path` leads to.
-    pub fn new(node: &'a Node, path: &'a str, problems: &'a Diagnostics) -> Self {
-        Reader { node, path, problems }
+    pub fn new(node: &'a Node, path: &'a str, diagnostics: &'a Diagnostics) -> Self {
+        Reader { node, path, diagnostics }
     }
 
     /// Where the value stands.
@@ -37,12 +37,12 @@ impl<'a> Reader<'a> {
 
     /// Notes a mistake at this value.
     pub fn wrong(&self, message: impl Into<String>) {
-        self.problems.add(self.node.place, self.path, message);
+        self.diagnostics.add(self.node.place, self.path, message);
     }
 
     /// `value` with this reader's place and path.
-    pub fn at<T>(&self, value: T) -> At<T> {
-        At { value, place: self.node.place, path: self.path.into() }
+    pub fn at<T>(&self, value: T) -> Spanned<T> {
+        Spanned { value, place: self.node.place, path: self.path.into() }
     }
 
     /// Text. Numbers and booleans must be quoted to be text, because YAML reads `010` and `1.10` as
@@ -150,9 +150,11 @@ impl<'a> Reader<'a> {
     pub fn list<T>(&self, mut read: impl FnMut(Reader) -> T) -> Vec<T> {
         match &self.node.value {
             Value::Null => Vec::new(),
-            Value::List(items) => {
-                items.iter().enumerate().map(|(i, item)| read(Reader::new(item, &format!("{}[{i}]", self.path), self.problems))).collect()
-            }
+            Value::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(i, item)| read(Reader::new(item, &format!("{}[{i}]", self.path), self.diagnostics)))
+                .collect(),
             other => {
                 self.wrong(format!("expected a list, found {}", other.kind()));
                 Vec::new()
@@ -169,13 +171,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The entries of a mapping whose keys are names that the author chose.
-    pub fn entries<T>(&self, mut read: impl FnMut(At<String>, Reader) -> T) -> Vec<T> {
+    pub fn entries<T>(&self, mut read: impl FnMut(Spanned<String>, Reader) -> T) -> Vec<T> {
         let Some(map) = self.map() else { return Vec::new() };
         map.iter()
             .map(|(key, place, node)| {
                 let path = join(self.path, key);
-                let name = At { value: key.clone(), place: *place, path: path.clone() };
-                read(name, Reader::new(node, &path, self.problems))
+                let name = Spanned { value: key.clone(), place: *place, path: path.clone() };
+                read(name, Reader::new(node, &path, self.diagnostics))
             })
             .collect()
     }
@@ -190,10 +192,10 @@ impl<'a> Reader<'a> {
                     Some(near) => message.push_str(&format!(", did you mean `{near}`?")),
                     None => message.push_str(&format!(", expected one of {}", quoted(known))),
                 }
-                self.problems.add(*place, &join(self.path, key), message);
+                self.diagnostics.add(*place, &join(self.path, key), message);
             }
         }
-        Fields { map, place: self.node.place, path: self.path.into(), problems: self.problems }
+        Fields { map, place: self.node.place, path: self.path.into(), diagnostics: self.diagnostics }
     }
 
     fn map(&self) -> Option<&'a [(String, Place, Node)]> {
@@ -202,11 +204,11 @@ impl<'a> Reader<'a> {
             Value::Map(map) => {
                 for (i, (key, place, _)) in map.iter().enumerate() {
                     if key.contains('\0') {
-                        self.problems.add(*place, self.path, "a name cannot hold a NUL");
+                        self.diagnostics.add(*place, self.path, "a name cannot hold a NUL");
                     }
                     if let Some((_, first, _)) = map[..i].iter().find(|(other, ..)| other == key) {
                         let message = format!("`{key}` stands here twice, first in line {}", first.line);
-                        self.problems.add(*place, &join(self.path, key), message);
+                        self.diagnostics.add(*place, &join(self.path, key), message);
                     }
                 }
                 Some(map)
@@ -234,21 +236,21 @@ pub struct Fields<'a> {
     pub place: Place,
     /// The path that leads to it.
     pub path: String,
-    problems: &'a Diagnostics,
+    diagnostics: &'a Diagnostics,
 }
 
 impl Fields<'_> {
     /// Reads the field `name` if it is there.
     pub fn get<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
         let (_, _, node) = self.map.iter().find(|(key, ..)| key == name)?;
-        Some(read(Reader::new(node, &join(&self.path, name), self.problems)))
+        Some(read(Reader::new(node, &join(&self.path, name), self.diagnostics)))
     }
 
     /// Reads the field `name`, which must be there.
     pub fn need<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
         let value = self.get(name, read);
         if value.is_none() {
-            self.problems.add(self.place, &self.path, format!("the field `{name}` is missing"));
+            self.diagnostics.add(self.place, &self.path, format!("the field `{name}` is missing"));
         }
         value
     }
@@ -260,17 +262,17 @@ impl Fields<'_> {
 
     /// Notes a mistake at the mapping itself.
     pub fn wrong(&self, message: impl Into<String>) {
-        self.problems.add(self.place, &self.path, message);
+        self.diagnostics.add(self.place, &self.path, message);
     }
 
     /// Notes a mistake at one of its values.
-    pub fn wrong_at<T>(&self, at: &At<T>, message: impl Into<String>) {
-        self.problems.add(at.place, &at.path, message);
+    pub fn wrong_at<T>(&self, at: &Spanned<T>, message: impl Into<String>) {
+        self.diagnostics.add(at.place, &at.path, message);
     }
 
     /// `value` at the mapping's place.
-    pub fn at<T>(&self, value: T) -> At<T> {
-        At { value, place: self.place, path: self.path.clone() }
+    pub fn at<T>(&self, value: T) -> Spanned<T> {
+        Spanned { value, place: self.place, path: self.path.clone() }
     }
 }
 

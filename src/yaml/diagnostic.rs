@@ -26,12 +26,12 @@ impl Diagnostics {
     }
 
     /// Notes one at `at`.
-    pub fn wrong<T>(&self, at: &At<T>, message: impl Into<String>) {
+    pub fn wrong<T>(&self, at: &Spanned<T>, message: impl Into<String>) {
         self.add(at.place, &at.path, message);
     }
 
     /// Notes that `name` refers to nothing, unless it is already known to be missing.
-    pub fn unknown<'n>(&self, what: &str, name: &At<String>, known: impl Iterator<Item = &'n str> + Clone) {
+    pub fn unknown<'n>(&self, what: &str, name: &Spanned<String>, known: impl Iterator<Item = &'n str> + Clone) {
         if name.value.is_empty() {
             return;
         }
@@ -49,7 +49,7 @@ impl Diagnostics {
     }
 
     /// Notes what keeps `name` from naming a `what`: a lab, service or test.
-    pub fn name(&self, what: &str, name: &At<String>) {
+    pub fn name(&self, what: &str, name: &Spanned<String>) {
         // A missing name is reported as a missing field.
         if name.place != Place::default()
             && !self.are_at(name.place)
@@ -75,22 +75,22 @@ impl Diagnostics {
 
 /// A value together with its place and path, which later checks need for their messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct At<T> {
+pub struct Spanned<T> {
     pub value: T,
     pub place: Place,
     pub path: String,
 }
 
-impl<T> std::ops::Deref for At<T> {
+impl<T> std::ops::Deref for Spanned<T> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.value
     }
 }
 
-impl<T> At<T> {
+impl<T> Spanned<T> {
     /// Another value at the same place.
-    pub fn with<U>(&self, value: U) -> At<U> {
-        At { value, place: self.place, path: self.path.clone() }
+    pub fn with<U>(&self, value: U) -> Spanned<U> {
+        Spanned { value, place: self.place, path: self.path.clone() }
     }
 }

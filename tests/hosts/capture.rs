@@ -503,6 +503,6 @@ fn only_nodes_that_there_are_can_be_captured_in() {
     );
     let nodes = script::captured_nodes(&lab);
     assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "odd = one"]);
-    let problems = check::lab(&LAB.replace("capture: [a, b]", "capture: [a, bb]"), "counted").unwrap_err();
-    assert!(format!("{problems:?}").contains("no node `bb`, did you mean `b`?"), "{problems:?}");
+    let diagnostics = check::lab(&LAB.replace("capture: [a, b]", "capture: [a, bb]"), "counted").unwrap_err();
+    assert!(format!("{diagnostics:?}").contains("no node `bb`, did you mean `b`?"), "{diagnostics:?}");
 }

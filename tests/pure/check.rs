@@ -2,11 +2,11 @@
 //! is likely, what was meant. The words are part of the interface, so they stand in snapshots.
 
 use labrun::lab::check;
-use labrun::lab::find::{BUILT_IN, show_problems};
+use labrun::lab::find::{BUILT_IN, show_diagnostics};
 
 /// The mistakes of `text`, one a line; empty if there are none.
 fn mistakes(text: &str) -> String {
-    check::lab(text, "lab.yaml").map_or_else(|problems| show_problems("lab.yaml", &problems), |_| String::new())
+    check::lab(text, "lab.yaml").map_or_else(|diagnostics| show_diagnostics("lab.yaml", &diagnostics), |_| String::new())
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn built_in(name: &str) -> Lab {
 }
 
 fn lab(text: &str) -> Lab {
-    check::lab(text, "x").unwrap_or_else(|problems| panic!("{problems:#?}"))
+    check::lab(text, "x").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"))
 }
 
 /// The lab's own part of its script, without the hash, which changes with every comment in scripts/.

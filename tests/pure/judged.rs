@@ -5,13 +5,13 @@ use crate::common::captures;
 
 use labrun::host::tcpdump;
 use labrun::lab::check;
-use labrun::lab::find::{BUILT_IN, show_problems};
+use labrun::lab::find::{BUILT_IN, show_diagnostics};
 use labrun::lab::model::Lab;
 use labrun::packet::capture::Capture;
 use labrun::rules::judge::{Filters, judge};
 
 fn lab(text: &str) -> Lab {
-    check::lab(text, "lab.yaml").unwrap_or_else(|problems| panic!("{}", show_problems("lab.yaml", &problems)))
+    check::lab(text, "lab.yaml").unwrap_or_else(|diagnostics| panic!("{}", show_diagnostics("lab.yaml", &diagnostics)))
 }
 
 fn text_of(name: &str) -> &'static str {
