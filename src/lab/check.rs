@@ -18,7 +18,7 @@ use crate::yaml::tree;
 /// # Errors
 /// All of its mistakes, in the order of the file.
 pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
-    let root = tree::parse(text).map_err(|(place, message)| vec![Diagnostic { place, path: String::new(), message }])?;
+    let root = tree::parse(text).map_err(|(position, message)| vec![Diagnostic { position, path: String::new(), message }])?;
     let diagnostics = Diagnostics::default();
     let read = file::lab(Reader::new(&root, "", &diagnostics));
     diagnostics.name("lab", &read.lab);
@@ -46,7 +46,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
     capture.extend(file.capture.iter().map(|node| node.value.clone()));
     let steps = file.steps.iter().filter_map(|step| {
         let kind = step.value.as_ref()?.check(&checker)?;
-        Some(Step { line: step.place.line, kind })
+        Some(Step { line: step.position.line, kind })
     });
     Test {
         name: format!("{lab}-{}", file.name.value),

@@ -53,7 +53,7 @@ pub struct Chosen<'a> {
 pub fn show_diagnostics(file: &str, diagnostics: &[Diagnostic]) -> String {
     let line = |p: &Diagnostic| {
         let path = if p.path.is_empty() { String::new() } else { format!("{}: ", one_line(&p.path)) };
-        format!("{file}:{}:{}: {path}{}", p.place.line, p.place.column, one_line(&p.message))
+        format!("{file}:{}:{}: {path}{}", p.position.line, p.position.column, one_line(&p.message))
     };
     diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
 }

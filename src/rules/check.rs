@@ -20,7 +20,7 @@ struct Rules<'a> {
 
 impl Rules<'_> {
     fn rule(&self, rule: &RuleFile) -> Rule {
-        let right = |text: &&Spanned<String>| !self.check.are_at(text.place);
+        let right = |text: &&Spanned<String>| !self.check.are_at(text.position);
         let packet = rule.packet.as_ref().filter(right);
         let packet = packet.and_then(|text| Kind::read(text).map_err(|message| self.check.wrong(text, message)).ok());
         if let Some(filter) = rule.filter.as_ref().filter(right).filter(|filter| filter.trim().is_empty()) {
@@ -46,7 +46,7 @@ impl Rules<'_> {
             list.iter().flat_map(|list| &list.value).filter_map(|at| self.location(at)).collect()
         };
         Rule {
-            line: rule.place.line,
+            line: rule.position.line,
             name,
             filter: rule.filter.clone(),
             at: locations(&rule.at),

@@ -32,7 +32,7 @@ pub(crate) fn check(check: &Diagnostics, kind: Option<&Kind>, name: &Spanned<Str
         check.wrong(name, "no value");
     }
     let kinds: Vec<ValueKind> = fields.iter().map(|field| field.value).collect();
-    let wanted = wanted.iter().filter(|at| !check.are_at(at.place));
+    let wanted = wanted.iter().filter(|at| !check.are_at(at.position));
     let wanted = wanted.filter_map(|at| Wanted::read(name, &kinds, at).map_err(|message| check.wrong(at, message)).ok());
     Some(FieldCheck { field: fields[0].name, wanted: wanted.collect() })
 }

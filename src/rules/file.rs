@@ -2,13 +2,13 @@
 
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
-use crate::yaml::tree::{Place, Value};
+use crate::yaml::tree::{Position, Value};
 
 /// An entry of `path`.
 #[derive(Debug)]
 pub struct RuleFile {
     /// Where it begins.
-    pub place: Place,
+    pub position: Position,
     /// The packets it is about, in words.
     pub packet: Option<Spanned<String>>,
     /// A tcpdump expression for them.
@@ -48,7 +48,7 @@ pub fn rule(reader: Reader) -> RuleFile {
         reader.wrong("which packets is the rule about? Say so with `packet`, `filter` or both");
     }
     RuleFile {
-        place: reader.place(),
+        position: reader.position(),
         packet: fields.get("packet", |r| r.at(r.text())),
         filter: fields.get("filter", |r| r.at(r.text())),
         at: fields.get("at", locations),

@@ -52,7 +52,7 @@ impl Checker<'_> {
 
     /// Notes a mistake if `at` is there, and there is nothing in it.
     pub fn not_empty(&self, at: &Spanned<String>, message: &str) {
-        if at.place.line > 0 && !self.diagnostics.are_at(at.place) && at.trim().is_empty() {
+        if at.position.line > 0 && !self.diagnostics.are_at(at.position) && at.trim().is_empty() {
             self.wrong(at, message);
         }
     }

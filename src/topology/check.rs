@@ -188,7 +188,7 @@ impl Check<'_> {
     }
 
     fn route(&self, node: &NodeFile, route: &RouteFile) -> Route {
-        let destination = (route.to.place != tree::Place::default()).then_some(&route.to.value).and_then(|to| to.as_ref());
+        let destination = (route.to.position != tree::Position::default()).then_some(&route.to.value).and_then(|to| to.as_ref());
         let mut networks: Vec<(&str, &IpNet)> = Vec::new();
         for link in &node.links {
             networks.extend(link.addresses.iter().filter_map(|a| Some((link.name.as_str(), a.value.as_ref()?))));

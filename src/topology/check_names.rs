@@ -31,7 +31,7 @@ impl Check<'_> {
             } else if let Some((first, other)) = seen.get(name.as_str()) {
                 let message = format!(
                     "`{}` is the name of {other} too (line {}); both stand in the lab's own namespace",
-                    name.value, first.place.line
+                    name.value, first.position.line
                 );
                 self.diagnostics.wrong(name, message);
             } else {
@@ -65,13 +65,13 @@ impl Check<'_> {
         for (domain, list, mac) in interfaces {
             for address in list {
                 let Some(net) = address.value else { continue };
-                if let Some(first) = addresses.insert((domain.clone(), net.addr()), address.place.line) {
+                if let Some(first) = addresses.insert((domain.clone(), net.addr()), address.position.line) {
                     self.diagnostics.wrong(address, format!("`{}` is taken in the same network already, in line {first}", net.addr()));
                 }
             }
             if let Some(mac) = mac
                 && !mac.is_empty()
-                && let Some(first) = macs.insert(mac, mac.place.line)
+                && let Some(first) = macs.insert(mac, mac.position.line)
             {
                 self.diagnostics.wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
             }

@@ -19,7 +19,7 @@ impl Check<'_> {
         let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, _, service) in &all {
             self.diagnostics.name("service", &service.name);
-            if let Some(first) = seen.insert(&service.name, service.name.place.line) {
+            if let Some(first) = seen.insert(&service.name, service.name.position.line) {
                 self.diagnostics.wrong(
                     &service.name,
                     format!("there is a service `{}` already, in line {first}: names are unique in a lab", service.name.value),
@@ -73,7 +73,7 @@ impl Check<'_> {
     }
 
     fn run(&self, run: &RunFile) -> Run {
-        let known = run.command.place == tree::Place::default() || self.diagnostics.are_at(run.command.place);
+        let known = run.command.position == tree::Position::default() || self.diagnostics.are_at(run.command.position);
         if !known && run.command.trim().is_empty() {
             self.diagnostics.wrong(&run.command, "an empty command");
         }
@@ -99,7 +99,7 @@ impl Check<'_> {
         }
         let within = run.ready.within.unwrap_or(READY_WITHIN);
         for condition in &run.ready.conditions {
-            if matches!(condition.value, Condition::Running(time) if time >= within) && !self.diagnostics.are_at(condition.place) {
+            if matches!(condition.value, Condition::Running(time) if time >= within) && !self.diagnostics.are_at(condition.position) {
                 self.diagnostics.wrong(condition, format!("can never be ready: that is not within {within:?}"));
             }
             if matches!(&condition.value, Condition::File(path) | Condition::Command(path) if path.trim().is_empty()) {

@@ -15,7 +15,7 @@ pub fn diagnostics(lab: &Lab) -> Vec<Diagnostic> {
     let filters = lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
     let problem = |at: &Spanned<String>| {
         let message = format!("{:#}", tcpdump::compile(at).err()?);
-        Some(Diagnostic { place: at.place, path: at.path.clone(), message })
+        Some(Diagnostic { position: at.position, path: at.path.clone(), message })
     };
     filters.filter_map(problem).collect()
 }

@@ -23,7 +23,7 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
             // To YAML a carriage return alone is a line break, too.
             let lines = text.replace("\r\n", "\n").replace('\r', "\n").lines().count() as u64 + 1;
             for problem in diagnostics {
-                prop_assert!((1..=lines).contains(&problem.place.line) && problem.place.column >= 1, "{problem:?} in {text:?}");
+                prop_assert!((1..=lines).contains(&problem.position.line) && problem.position.column >= 1, "{problem:?} in {text:?}");
             }
         }
     }
