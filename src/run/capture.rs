@@ -28,8 +28,8 @@ impl Session<'_> {
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
                     Ok(mut capture) => {
                         for packet in &mut capture.packets {
-                            if let Some(node) = self.lab.topology.nodes.iter().find(|node| node.handle.0 == packet.place.node) {
-                                packet.place.node.clone_from(&node.name);
+                            if let Some(node) = self.lab.topology.nodes.iter().find(|node| node.handle.0 == packet.interface.node) {
+                                packet.interface.node.clone_from(&node.name);
                             }
                         }
                         result.evidence.ladder = Some(Ladder::of(&self.lab.topology, &capture));
