@@ -10,7 +10,6 @@ pub(crate) mod lima;
 mod native;
 mod remote;
 mod ssh;
-pub mod tcpdump;
 pub(crate) mod transfer;
 
 pub use connection::{FOREVER, Process, Requests, Said, Stream};

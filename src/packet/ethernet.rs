@@ -11,9 +11,16 @@ pub static ETHERNET: Protocol = Protocol {
     fields: &[
         Field::new("source-mac", ValueKind::Mac, "as it is on that link"),
         Field::new("destination-mac", ValueKind::Mac, "as it is on that link"),
+        Field::new("vlan", ValueKind::Number, "the innermost, if there are several"),
     ],
     read: |headers| {
-        Some(Box::new(Ethernet { macs: headers.macs, ethertype: headers.ethertype, length: headers.length, payload: headers.payload }))
+        Some(Box::new(Ethernet {
+            macs: headers.macs,
+            vlan: headers.vlan,
+            ethertype: headers.ethertype,
+            length: headers.length,
+            payload: headers.payload,
+        }))
     },
     ..Protocol::NEW
 };
@@ -36,6 +43,7 @@ const ARP: u16 = 0x0806;
 #[derive(Debug)]
 struct Ethernet<'a> {
     macs: Option<(Mac, Mac)>,
+    vlan: Option<u16>,
     ethertype: u16,
     length: usize,
     payload: &'a [u8],
@@ -51,6 +59,7 @@ impl Layer for Ethernet<'_> {
         match name {
             "source-mac" => Some(Value::Mac(source.to_vec())),
             "destination-mac" => Some(Value::Mac(destination.to_vec())),
+            "vlan" => self.vlan.map(Value::number),
             _ => None,
         }
     }

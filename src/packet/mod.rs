@@ -22,10 +22,11 @@ pub mod protocol;
 pub mod server_id;
 pub mod summary;
 mod tcp;
+pub mod tcpdump;
 mod udp;
 
 use protocol::Protocol;
 
 /// All protocols that lab files can name, those that are carried before those that carry them.
-pub static PROTOCOLS: [&Protocol; 9] =
-    [&dhcp4::DHCP4, &dhcp6::DHCP6, &icmp::ICMP, &icmp6::ICMP6, &arp::ARP, &tcp::TCP, &udp::UDP, &ip::IP, &ip::IP6];
+pub static PROTOCOLS: &[&Protocol] =
+    &[&dhcp4::DHCP4, &dhcp6::DHCP6, &icmp::ICMP, &icmp6::ICMP6, &arp::ARP, &tcp::TCP, &udp::UDP, &ip::IP, &ip::IP6];

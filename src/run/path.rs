@@ -1,7 +1,7 @@
 //! The path rules of a test at its end: what is not kept fails it.
 
-use crate::host::tcpdump;
 use crate::lab::model::{Lab, Test};
+use crate::packet::tcpdump;
 use crate::record::result::{Outcome, TestResult};
 use crate::rules::judge::{Filters, Violation, judge};
 use anyhow::Result;

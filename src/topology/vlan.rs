@@ -93,8 +93,9 @@ tests: {v: {steps: [{dhcp: {node: a, link: t.20, family: 4}}]}}
         let made: Vec<String> =
             actions.iter().filter_map(|a| if let Action::Vlans(_, lines) = a { Some(lines[0].join(" ")) } else { None }).collect();
         assert_eq!(made, ["link add link t name t.10 type vlan id 10"; 2]);
-        let given = actions.iter().find_map(|a| if let Action::Addresses(_, lines) = a { Some(lines) } else { None });
-        let lines: Vec<String> = given.unwrap().iter().map(|line| line.join(" ")).collect();
+        let of_a = |a: &Action| matches!(a, Action::Addresses(node, _) if node.0 == "a");
+        let Some(Action::Addresses(_, lines)) = actions.iter().find(|a| of_a(a)) else { panic!("no addresses") };
+        let lines: Vec<String> = lines.iter().map(|line| line.join(" ")).collect();
         assert!(lines.contains(&"link set dev t.20 up".to_string()) && lines.contains(&"addr add 10.0.10.1/24 brd + dev t.20".to_string()));
     }
 

@@ -3,12 +3,12 @@
 use crate::cli::{CaptureArgs, Cli};
 use crate::compile::script;
 use crate::error::{Exit, Failure};
-use crate::host::{Files, tcpdump};
+use crate::host::Files;
 use crate::interrupt;
 use crate::packet::capture::Packet;
 use crate::packet::pcap::Reader;
 use crate::packet::summary::Summary;
-use crate::packet::{bpf, pcapng};
+use crate::packet::{bpf, pcapng, tcpdump};
 use crate::record::artifacts::FOLDER;
 use crate::text::count;
 use crate::verbs::running;

@@ -2,9 +2,9 @@
 //! found out by the verbs that may start programs, before any lab is.
 
 use crate::error::Failure;
-use crate::host::tcpdump;
 use crate::lab::find::{Chosen, show_diagnostics};
 use crate::lab::model::Lab;
+use crate::packet::tcpdump;
 use crate::yaml::diagnostic::{Diagnostic, Spanned};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.

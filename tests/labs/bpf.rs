@@ -5,10 +5,10 @@ use crate::common::captures;
 use crate::common::labs;
 
 use common::{folder, users};
-use labrun::host::tcpdump::compile;
 use labrun::packet::bpf::{Instruction, accepts};
 use labrun::packet::capture::Packet;
 use labrun::packet::pcapng;
+use labrun::packet::tcpdump::compile;
 use labs::{Lab, have};
 use proptest::prelude::*;
 use std::process::Command;

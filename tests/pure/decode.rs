@@ -168,7 +168,8 @@ fn vlan_tags_padding_and_extension_headers_are_seen_through() {
     tagged.extend(&plain[12..]);
     tagged.extend([0; 10]);
     assert_eq!(told_shortly(&tagged), "UDP 4 bytes");
-    assert_eq!(Frame::of(&tagged).field("destination-port"), Some(Value::Number(5353)));
+    let fields = ["destination-port", "vlan"].map(|name| Frame::of(&tagged).field(name));
+    assert_eq!(fields, [5353u64, 7].map(|number| Some(Value::Number(number))));
 
     // Hop-by-hop options, then a fragment header.
     let plain = udp(6, 5353, b"four");

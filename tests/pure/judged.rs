@@ -3,11 +3,11 @@
 
 use crate::common::captures;
 
-use labrun::host::tcpdump;
 use labrun::lab::check;
 use labrun::lab::find::{BUILT_IN, show_diagnostics};
 use labrun::lab::model::Lab;
 use labrun::packet::capture::Capture;
+use labrun::packet::tcpdump;
 use labrun::rules::judge::{Filters, judge};
 
 fn lab(text: &str) -> Lab {

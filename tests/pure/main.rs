@@ -7,6 +7,7 @@ mod runs;
 mod check;
 mod compile;
 mod decode;
+mod dhcp;
 mod graph;
 mod judged;
 mod ladder;
