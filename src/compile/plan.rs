@@ -11,20 +11,20 @@ use crate::topology::model::*;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Create these network namespaces.
-    Nodes(Vec<Handle>),
+    Nodes(Vec<NetnsName>),
     /// Write settings below /proc/sys, from within a namespace. A leading `?` means: if it exists.
-    Sysctls(Handle, Vec<(String, String)>),
+    Sysctls(NetnsName, Vec<(String, String)>),
     /// Run these `ip` commands in the lab's own namespace.
     Links(Vec<Vec<String>>),
     /// Run these `ip` commands, which make VLANs, in this namespace.
-    Vlans(Handle, Vec<Vec<String>>),
+    Vlans(NetnsName, Vec<Vec<String>>),
     /// Bring the bridges up by these `ip` commands.
     Bridges(Vec<Vec<String>>),
     /// Run these `ip` commands, which give the namespace its addresses and routes. They are run once more after
     /// a link was down.
-    Addresses(Handle, Vec<Vec<String>>),
+    Addresses(NetnsName, Vec<Vec<String>>),
     /// Load an nftables ruleset.
-    Rules(Handle, String),
+    Rules(NetnsName, String),
 }
 
 /// The ordered actions for one lab, up to its services.
@@ -38,7 +38,7 @@ pub struct Plan {
 
 /// Plans the wiring of `lab`.
 pub fn plan(lab: &Topology) -> Plan {
-    let global = Handle(GLOBAL.into());
+    let global = NetnsName(GLOBAL.into());
     let declared = lab.nodes.iter().find(|n| n.name == GLOBAL);
     let hosts: Vec<&Node> = lab.nodes.iter().filter(|n| n.name != GLOBAL).collect();
 
@@ -113,7 +113,7 @@ fn details(mtu: Option<i64>, mac: Option<&str>) -> String {
     mtu.map(|m| format!(" mtu {m}")).unwrap_or_default() + &mac
 }
 
-fn netns(handle: &Handle) -> String {
+fn netns(handle: &NetnsName) -> String {
     if handle.0 == GLOBAL { String::new() } else { format!(" netns {}", handle.0) }
 }
 

@@ -196,7 +196,7 @@ fn network(actions: &[Action]) -> String {
 }
 
 /// The namespace and the text of an action that gives addresses.
-fn addresses(action: &Action) -> Option<(Handle, String)> {
+fn addresses(action: &Action) -> Option<(NetnsName, String)> {
     match action {
         Action::Addresses(node, commands) => Some((node.clone(), lines(commands).join("\n"))),
         _ => None,

@@ -1,6 +1,6 @@
 //! What a step refers to, looked up in the topology of its lab.
 
-use crate::topology::model::{GLOBAL, Handle, Node, Service, Topology};
+use crate::topology::model::{GLOBAL, NetnsName, Node, Service, Topology};
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
 
 /// What a step refers to, looked up in the lab.
@@ -13,15 +13,15 @@ pub struct Checker<'a> {
 
 impl Checker<'_> {
     /// The namespace of the node that `name` means.
-    pub fn node(&self, name: &Spanned<String>) -> Handle {
+    pub fn node(&self, name: &Spanned<String>) -> NetnsName {
         if name.value == GLOBAL {
-            return Handle(GLOBAL.into());
+            return NetnsName(GLOBAL.into());
         }
         match self.find_node(name) {
             Some(node) => node.handle.clone(),
             None => {
                 self.unknown("node", name, self.topology.nodes.iter().map(|n| n.name.as_str()).chain([GLOBAL]));
-                Handle(String::new())
+                NetnsName(String::new())
             }
         }
     }

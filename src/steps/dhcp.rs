@@ -11,7 +11,7 @@ use crate::packet::server_id;
 use crate::packet::server_id::ServerId;
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::Handle;
+use crate::topology::model::NetnsName;
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Value as Yaml;
@@ -29,7 +29,7 @@ const MAX_LEASE: Duration = Duration::from_secs(366 * 24 * 3600);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dhcp {
     /// The client's namespace.
-    pub(super) node: Handle,
+    pub(super) node: NetnsName,
     /// Its link.
     pub(super) link: String,
     /// 4 or 6.

@@ -5,7 +5,7 @@ use super::output::with_output;
 use super::{Kind, StepOutput, Verdict, action};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::{End, Handle};
+use crate::topology::model::{End, NetnsName};
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct LinkStep {
     /// The node's name.
     node: String,
     /// Its namespace.
-    netns: Handle,
+    netns: NetnsName,
     /// The link.
     link: String,
     /// The bridge's end of the cable.

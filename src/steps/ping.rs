@@ -6,7 +6,7 @@ use super::patience::{Patience, PatienceFile};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::Handle;
+use crate::topology::model::NetnsName;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ping {
     /// From where.
-    node: Handle,
+    node: NetnsName,
     /// What.
     to: IpAddr,
     /// How many requests, all of which must be answered.

@@ -6,7 +6,7 @@ use super::patience::{Patience, PatienceFile};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::Handle;
+use crate::topology::model::NetnsName;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
@@ -22,7 +22,7 @@ const OVERTIME: i64 = 124;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// Where.
-    node: Handle,
+    node: NetnsName,
     /// What, a shell command.
     command: String,
     /// A failing command is the pass.

@@ -5,7 +5,7 @@ use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
 use crate::topology::file_services::conditions;
-use crate::topology::model::{Condition, GLOBAL, Handle};
+use crate::topology::model::{Condition, GLOBAL, NetnsName};
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wait {
     /// Where ports are looked for and commands run.
-    node: Handle,
+    node: NetnsName,
     /// For what.
     condition: Condition,
     /// In whose output, if for a line of it.

@@ -248,11 +248,11 @@ fn nets(addresses: &[Spanned<Option<IpNet>>]) -> Vec<IpNet> {
 
 /// Names that `ip -batch` could misread stand for themselves only in labrun; the kernel's name is
 /// another then.
-pub(crate) fn handle(name: &str, index: usize) -> Handle {
+pub(crate) fn handle(name: &str, index: usize) -> NetnsName {
     let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     // The underscore keeps it apart from every plain name.
-    Handle(if plain { name.into() } else { format!("_node-{index}") })
+    NetnsName(if plain { name.into() } else { format!("_node-{index}") })
 }
 
 /// `net.ipv4.conf.all.rp_filter` as a path; with a `/` in it, it is one already (sysctl(8)).
