@@ -80,7 +80,7 @@ impl Picture {
         // A cable by its two ends, which are found one after the other.
         let mut cables: Vec<((usize, &str), usize)> = Vec::new();
         for (index, node) in lab.topology.nodes.iter().enumerate() {
-            let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.handle).collect();
+            let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.netns).collect();
             let mut host = Host {
                 name: plain(&node.name),
                 subject: subject(lab, &services),

@@ -18,7 +18,7 @@ impl Checker<'_> {
             return NetnsName(GLOBAL.into());
         }
         match self.find_node(name) {
-            Some(node) => node.handle.clone(),
+            Some(node) => node.netns.clone(),
             None => {
                 self.unknown("node", name, self.topology.nodes.iter().map(|n| n.name.as_str()).chain([GLOBAL]));
                 NetnsName(String::new())

@@ -93,7 +93,7 @@ impl Check<'_> {
         }
         Node {
             name: node.name.value.clone(),
-            handle: handle(&node.name, index),
+            netns: netns_name(&node.name, index),
             links: node.links.iter().map(|link| self.link(node, link)).collect(),
             routes: node.routes.iter().map(|route| self.route(node, route)).collect(),
             sysctls: node.sysctls.iter().map(|(k, v)| (sysctl_path(k), v.clone())).collect(),
@@ -248,7 +248,7 @@ fn nets(addresses: &[Spanned<Option<IpNet>>]) -> Vec<IpNet> {
 
 /// Names that `ip -batch` could misread stand for themselves only in labrun; the kernel's name is
 /// another then.
-pub(crate) fn handle(name: &str, index: usize) -> NetnsName {
+pub(crate) fn netns_name(name: &str, index: usize) -> NetnsName {
     let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     // The underscore keeps it apart from every plain name.

@@ -1,7 +1,7 @@
 //! Checking the services of a lab: what they run, when they are ready, what they wait for.
 
 use crate::text::quoted;
-use crate::topology::check::{Check, handle};
+use crate::topology::check::{Check, netns_name};
 use crate::topology::file::NodeFile;
 use crate::topology::file_services::{RunFile, ServiceFile};
 use crate::topology::model::*;
@@ -39,7 +39,7 @@ impl Check<'_> {
         all.iter()
             .map(|(node, index, service)| Service {
                 name: service.name.value.clone(),
-                node: handle(&node.name, *index),
+                node: netns_name(&node.name, *index),
                 run: self.run(&service.run),
                 stand_in: service.stand_in.as_ref().map(|run| self.run(run)),
                 after: service.after.iter().map(|a| a.value.clone()).collect(),

@@ -62,7 +62,7 @@ pub struct Node {
     /// Its name in the lab file.
     pub name: String,
     /// Its namespace.
-    pub handle: NetnsName,
+    pub netns: NetnsName,
     /// Its interfaces.
     pub links: Vec<Link>,
     /// Its static routes.
