@@ -43,7 +43,7 @@ pub struct Labs {
 
 /// A lab and the indices of its tests that were chosen.
 #[derive(Clone, Debug)]
-pub struct Chosen<'a> {
+pub struct Selection<'a> {
     pub lab: &'a Lab,
     /// In the file's order.
     pub tests: Vec<usize>,
@@ -136,12 +136,12 @@ impl Labs {
     /// # Errors
     /// If a word means nothing, with the nearest name; if files that might hold it are broken, with
     /// their mistakes.
-    pub fn choose(&self, words: &[String]) -> Result<Vec<Chosen<'_>>> {
-        let mut chosen: Vec<Chosen> = Vec::new();
+    pub fn choose(&self, words: &[String]) -> Result<Vec<Selection<'_>>> {
+        let mut chosen: Vec<Selection> = Vec::new();
         let mut add = |lab: &'_ Lab, test: Option<usize>| {
             let lab = self.labs.iter().map(|(_, l)| l).find(|l| l.name == lab.name).expect("it is one of them");
             let index = chosen.iter().position(|c| c.lab.name == lab.name).unwrap_or_else(|| {
-                chosen.push(Chosen { lab, tests: Vec::new() });
+                chosen.push(Selection { lab, tests: Vec::new() });
                 chosen.len() - 1
             });
             let tests = &mut chosen[index].tests;

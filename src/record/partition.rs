@@ -7,7 +7,7 @@
 //! and the same durations.
 
 use crate::error::Failure;
-use crate::lab::find::Chosen;
+use crate::lab::find::Selection;
 use crate::record::durations::Durations;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -110,10 +110,10 @@ pub fn divide(loads: &[Load], parts: usize) -> Vec<usize> {
 }
 
 /// Leaves of `chosen` what belongs to `part`, and names the division.
-pub fn keep(chosen: &mut Vec<Chosen>, part: Part, durations: &Durations) -> String {
+pub fn keep(chosen: &mut Vec<Selection>, part: Part, durations: &Durations) -> String {
     let names = chosen.iter().flat_map(|c| c.tests.iter().map(|i| c.lab.tests[*i].name.as_str()));
     let unknown = durations.typical(names);
-    let of = |c: &Chosen, index: usize| Load {
+    let of = |c: &Selection, index: usize| Load {
         lab: c.lab.name.clone(),
         test: c.lab.tests[index].name.clone(),
         ms: durations.test(&c.lab.tests[index].name).unwrap_or(unknown),

@@ -1,7 +1,7 @@
 //! Collects what happens in a run, for the reports.
 
 use crate::graph;
-use crate::lab::find::Chosen;
+use crate::lab::find::Selection;
 use crate::lab::model::{Lab, Test};
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, SubjectInfo, TestResult};
@@ -31,7 +31,7 @@ pub struct Unrun {
 
 /// What is known of a run so far.
 pub struct Recorder<'a> {
-    chosen: &'a [Chosen<'a>],
+    chosen: &'a [Selection<'a>],
     /// Whether anybody will look at drawings.
     draws: bool,
     /// All labs of the whole run, in their order.
@@ -44,7 +44,7 @@ pub struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     /// For a run of `chosen`, which may be a part of the labs that `order` names; with drawings if it `draws`.
-    pub fn new(chosen: &'a [Chosen<'a>], order: Vec<String>, draws: bool) -> Recorder<'a> {
+    pub fn new(chosen: &'a [Selection<'a>], order: Vec<String>, draws: bool) -> Recorder<'a> {
         let (setups, subjects, results) = Default::default();
         Recorder { chosen, draws, order, started: SystemTime::now(), setups, subjects, results }
     }

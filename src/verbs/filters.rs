@@ -2,7 +2,7 @@
 //! found out by the verbs that may start programs, before any lab is.
 
 use crate::error::Failure;
-use crate::lab::find::{Chosen, show_diagnostics};
+use crate::lab::find::{Selection, show_diagnostics};
 use crate::lab::model::Lab;
 use crate::packet::tcpdump;
 use crate::yaml::diagnostic::{Diagnostic, Spanned};
@@ -24,7 +24,7 @@ pub fn diagnostics(lab: &Lab) -> Vec<Diagnostic> {
 ///
 /// # Errors
 /// All of the mistakes.
-pub fn intact(chosen: &[Chosen]) -> Result<(), Failure> {
+pub fn intact(chosen: &[Selection]) -> Result<(), Failure> {
     let wrong: Vec<String> = chosen
         .iter()
         .map(|chosen| (chosen.lab, diagnostics(chosen.lab)))

@@ -5,7 +5,7 @@ use crate::cli::{Cli, TestArgs};
 use crate::error::Failure;
 use crate::host::HostKind;
 use crate::interrupt;
-use crate::lab::find::{Chosen, Labs};
+use crate::lab::find::{Labs, Selection};
 use crate::lab::model::Test;
 use crate::record::artifacts::Artifacts;
 use crate::record::durations::Durations;
@@ -82,8 +82,8 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 }
 
 /// Leaves of `chosen` the tests of `part`, and of `subjects` what these labs know.
-fn divide(chosen: &mut Vec<Chosen>, part: Part, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
-    let programs = |chosen: &[Chosen]| -> Vec<String> {
+fn divide(chosen: &mut Vec<Selection>, part: Part, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
+    let programs = |chosen: &[Selection]| -> Vec<String> {
         chosen.iter().filter_map(|c| Some(c.lab.topology.subject.as_ref()?.program.clone())).collect()
     };
     let all = programs(chosen);
@@ -108,7 +108,7 @@ fn unrun(ended: &Result<()>) -> Unrun {
 /// Runs the tests of one host.
 fn run_group(
     kind: &HostKind,
-    chosen: &[Chosen],
+    chosen: &[Selection],
     labs: &Labs,
     args: &TestArgs,
     subjects: &[String],
@@ -143,7 +143,7 @@ fn run_group(
 /// What happened in a lab, by its name; nothing when its last message has been.
 type Told = (String, Option<RunEvent>);
 
-fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usize, mut hear: impl FnMut(&str, Option<RunEvent>)) {
+fn run_labs(chosen: &[Selection], options: &Options, subjects: &Subjects, jobs: usize, mut hear: impl FnMut(&str, Option<RunEvent>)) {
     let queue = Mutex::new(chosen.iter());
     let (sender, receiver) = channel::<Told>();
     std::thread::scope(|scope| {
@@ -169,7 +169,7 @@ fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usi
     });
 }
 
-fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sender<Told>) {
+fn run_lab(chosen: &Selection, options: &Options, subjects: &Subjects, sender: &Sender<Told>) {
     let tell = |message: RunEvent| {
         let _ = sender.send((chosen.lab.name.clone(), Some(message)));
     };
@@ -197,7 +197,7 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
 
 /// Runs `tests` in the lab; why it is down if it could not be set up, and the folder of its artifacts.
 fn session(
-    chosen: &Chosen,
+    chosen: &Selection,
     options: &Options,
     given: Option<&Given>,
     tests: &[&Test],
