@@ -2,7 +2,7 @@
 
 use crate::host::transfer::link::Copied;
 use crate::record::milliseconds;
-use crate::record::result::{SubjectInfo, TestResult};
+use crate::record::result::{ResolvedSubject, TestResult};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub enum RunEvent {
     Subject {
         lab: String,
         /// The program.
-        subject: SubjectInfo,
+        subject: ResolvedSubject,
     },
     /// A lab is being set up.
     Setup {

@@ -6,7 +6,7 @@
 use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
 use crate::record::partition::Part;
-use crate::record::result::{Outcome, SubjectInfo};
+use crate::record::result::{Outcome, ResolvedSubject};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ pub struct LabRun {
     /// The lab file as messages show it.
     pub file: String,
     /// The program under test.
-    pub subject: Option<SubjectInfo>,
+    pub subject: Option<ResolvedSubject>,
     /// How its set-up went.
     pub setup: Setup,
     /// Its topology as `<svg>`, if it can be drawn.
@@ -126,7 +126,7 @@ pub struct TestRun {
     /// Its line in which what did not hold is written.
     pub line: Option<u64>,
     /// The program under test.
-    pub subject: Option<SubjectInfo>,
+    pub subject: Option<ResolvedSubject>,
     /// The folder of what was kept of it.
     pub artifacts: Option<String>,
     /// The files in that folder, by their paths in it.

@@ -12,14 +12,14 @@ use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
 use crate::record::partition;
 use crate::record::partition::Part;
-use crate::record::recorder::{Recorder, Unrun};
+use crate::record::recorder::{NotRun, Recorder};
 use crate::record::result::{Outcome, TestResult};
 use crate::record::run::Parted;
 use crate::report::files;
 use crate::report::files::Target;
 use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
-use crate::run::session::{Down, Session};
+use crate::run::session::{Session, SetupError};
 use crate::run::subject::{Given, Subjects};
 use crate::verbs::{artifacts, filters, options, place, prepare};
 use anyhow::Result;
@@ -95,13 +95,13 @@ fn divide(chosen: &mut Vec<Selection>, part: Part, durations: &Durations, subjec
 }
 
 /// What becomes of tests that have no result.
-fn unrun(ended: &Result<()>) -> Unrun {
+fn unrun(ended: &Result<()>) -> NotRun {
     match ended {
         Err(error) if !interrupt::interrupted() => {
             let text = format!("{error:#}");
-            Unrun { outcome: Outcome::Error, detail: "labrun could not begin".into(), lines: text.lines().map(String::from).collect() }
+            NotRun { outcome: Outcome::Error, detail: "labrun could not begin".into(), lines: text.lines().map(String::from).collect() }
         }
-        _ => Unrun { outcome: Outcome::Skip, detail: "not run: labrun was interrupted".into(), lines: Vec::new() },
+        _ => NotRun { outcome: Outcome::Skip, detail: "not run: labrun was interrupted".into(), lines: Vec::new() },
     }
 }
 
@@ -189,9 +189,9 @@ fn run_lab(chosen: &Selection, options: &Options, subjects: &Subjects, sender: &
         return;
     }
     match session(chosen, options, given, &runnable, &tell) {
-        Ok(()) | Err((Down::Interrupted, _)) => {}
-        Err((Down::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
-        Err((Down::Failed(_), artifacts)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts),
+        Ok(()) | Err((SetupError::Interrupted, _)) => {}
+        Err((SetupError::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
+        Err((SetupError::Failed(_), artifacts)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts),
     }
 }
 
@@ -202,8 +202,8 @@ fn session(
     given: Option<&Given>,
     tests: &[&Test],
     tell: &dyn Fn(RunEvent),
-) -> Result<(), (Down, Option<PathBuf>)> {
-    let failed = |error: anyhow::Error| (Down::Failed(vec![format!("{error:#}")]), None);
+) -> Result<(), (SetupError, Option<PathBuf>)> {
+    let failed = |error: anyhow::Error| (SetupError::Failed(vec![format!("{error:#}")]), None);
     let mut session = Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
     if let Err(down) = session.up() {
         let artifacts = artifacts::save_setup(chosen.lab, options, &mut session, &down, tell);
