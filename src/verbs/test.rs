@@ -10,11 +10,11 @@ use crate::lab::model::Test;
 use crate::record::artifacts::Artifacts;
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
-use crate::record::partition;
-use crate::record::partition::Part;
 use crate::record::recorder::{NotRun, Recorder};
 use crate::record::result::{Outcome, TestResult};
 use crate::record::run::Parted;
+use crate::record::shard;
+use crate::record::shard::Shard;
 use crate::report::files;
 use crate::report::files::Target;
 use crate::report::{Reporter, deliver, github};
@@ -82,12 +82,12 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 }
 
 /// Leaves of `chosen` the tests of `part`, and of `subjects` what these labs know.
-fn divide(chosen: &mut Vec<Selection>, part: Part, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
+fn divide(chosen: &mut Vec<Selection>, part: Shard, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
     let programs = |chosen: &[Selection]| -> Vec<String> {
         chosen.iter().filter_map(|c| Some(c.lab.topology.subject.as_ref()?.program.clone())).collect()
     };
     let all = programs(chosen);
-    let plan = partition::keep(chosen, part, durations);
+    let plan = shard::keep(chosen, part, durations);
     let here = programs(chosen);
     let elsewhere = |program: &str| all.iter().any(|p| p == program) && !here.iter().any(|p| p == program);
     subjects.retain(|subject| !subject.split_once('=').is_some_and(|(program, _)| elsewhere(program)));
