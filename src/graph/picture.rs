@@ -151,7 +151,7 @@ impl Picture {
     }
 
     /// Whether `host` is the first on the network. Drawings that flow from left to right have it before the
-    /// network, and the others behind it.
+    /// network, and the others after it.
     pub fn is_first(&self, host: usize, net: usize) -> bool {
         self.nets[net].hosts.is_some_and(|(first, _)| first == host)
     }

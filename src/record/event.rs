@@ -71,7 +71,7 @@ pub enum RunEvent {
         instance: String,
         /// A node to enter.
         node: String,
-        /// What a command about it must say besides, behind a blank.
+        /// What a command about it must say besides, after a space.
         #[serde(skip)]
         at: String,
     },

@@ -54,7 +54,7 @@ pub struct TestResult {
     /// The folder of its artifacts, if they were kept.
     #[serde(serialize_with = "path")]
     pub artifacts: Option<PathBuf>,
-    /// What it left behind.
+    /// What it left.
     #[serde(skip)]
     pub evidence: Evidence,
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// If it is none, or that of another version.
 pub fn read(name: &str, text: &str) -> Result<Run> {
-    let wrong = |why: String| Failure::usage(format!("{name} is no JSON report of labrun: {why}"));
+    let wrong = |why: String| Failure::usage(format!("{name} is not a JSON report of labrun: {why}"));
     let document: serde_json::Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
     match document.get("format").and_then(serde_json::Value::as_u64) {
         Some(format) if format == u64::from(FORMAT) => {}

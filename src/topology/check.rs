@@ -151,7 +151,7 @@ impl Check<'_> {
             self.diagnostics.wrong(bridge, "the bridges stand in `global` already: give the bridge itself the addresses");
         }
         if link.port.is_none() {
-            self.diagnostics.wrong(&link.name, "the field `port` is missing: how shall the bridge's end of the cable be called?");
+            self.diagnostics.wrong(&link.name, "the field `port` is missing: what is the bridge's end of the cable called?");
         }
         let port = link.port.as_ref().map_or(String::new(), |p| p.value.clone());
         End::Port { bridge: bridge.value.clone(), port }

@@ -54,7 +54,7 @@ impl<'a> Places<'a> {
     }
 
     /// What `packet` does where it was seen. A bridge is no node, so at its port it is about to enter
-    /// the node behind that, or has just left it; anywhere else it is about the node it is seen in.
+    /// the node it leads to, or has just left it; anywhere else it is about the node it is seen in.
     /// `None` where nothing passes: at the loopback interface.
     pub fn passage(&self, packet: &Packet) -> Option<Passage<'a>> {
         if let Some(port) = self.port(&packet.interface) {

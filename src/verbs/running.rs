@@ -26,7 +26,7 @@ pub fn kind(cli: &Cli) -> Result<HostKind> {
     }
 }
 
-/// What the user's next command must say, behind a blank, to mean the host of `kind`.
+/// What the user's next command must say, after a space, to mean the host of `kind`.
 pub fn at(kind: &HostKind) -> String {
     let set = std::env::var("LABRUN_HOST").ok().and_then(|host| host.parse().ok());
     kind.at(set.or_else(|| HostKind::default_for(OS).ok()).as_ref())

@@ -156,7 +156,7 @@ fn a_single_wrong_value_is_a_single_mistake() {
         ("running: 100ms", "log: '(?i)up'", "`(?` is unknown to extended regular expressions"),
         ("running: 100ms", "udp: 65536", "65536 is out of range: 1 to 65535"),
         ("ready: {running: 100ms}", "ready: {}", "nothing says when the service is ready"),
-        ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.20-10.0.0.10", "is empty: its first address is behind its last"),
+        ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.20-10.0.0.10", "is empty: its first address is after its last"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.10-fd00::1", "mixes IPv4 and IPv6"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: fd00::1-fd00::2", "an impossible pool"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.10", "is not a pool such as"),
