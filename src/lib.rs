@@ -2,8 +2,9 @@
 //! them, and leaves nothing behind. ARCHITECTURE.md says what each module is for and how they stand
 //! on each other.
 
-// Without the feature `cli` this is what the agent is made of, and depends on little.
-
+// Without the feature `cli` this is what the agent is made of, and depends on little. Parts of it, such as the
+// reading of steps, only labrun calls.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 // Elsewhere nothing is left of it: main.rs says why.
 #![cfg(unix)]
 
@@ -15,8 +16,8 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod compile;
 pub mod error;
-#[cfg(feature = "cli")]
 pub mod event;
+#[cfg(feature = "cli")]
 mod fs;
 #[cfg(feature = "cli")]
 pub mod graph;
@@ -27,9 +28,11 @@ pub mod interrupt;
 #[cfg(feature = "cli")]
 pub mod lab;
 pub mod packet;
-mod process;
+mod pipe;
 #[cfg(feature = "cli")]
+mod process;
 pub mod quote;
+#[cfg(feature = "cli")]
 pub mod record;
 #[cfg(feature = "cli")]
 pub mod report;
@@ -39,13 +42,9 @@ pub mod rules;
 pub mod run;
 #[cfg(target_os = "linux")]
 mod sandbox;
-#[cfg(feature = "cli")]
 pub mod steps;
-#[cfg(feature = "cli")]
 pub mod text;
-#[cfg(feature = "cli")]
 pub mod topology;
 #[cfg(feature = "cli")]
 pub mod verbs;
-#[cfg(feature = "cli")]
 pub mod yaml;

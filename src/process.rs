@@ -3,9 +3,7 @@
 use crate::interrupt;
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle, cmd};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{BufRead, BufReader};
-use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -73,21 +71,6 @@ pub fn watch(words: &[String], line: &mut dyn FnMut(&str)) -> Result<i32> {
 /// If the program cannot be started.
 pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
     Ok(cmd(words[0], &words[1..]).stdin_bytes(input).stdout_capture().stderr_capture().unchecked().run()?)
-}
-
-/// Writes some of `bytes` to a pipe within `limit`; how many, none if nobody takes them so soon.
-///
-/// # Errors
-/// If nobody will.
-pub fn write_some(pipe: impl AsFd, bytes: &[u8], limit: Duration) -> std::io::Result<usize> {
-    // What a pipe takes at once without waiting, when it says that it takes anything (PIPE_BUF, pipe(7)).
-    const PIECE: usize = 512;
-    let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() };
-    let mut one = [PollFd::new(&pipe, PollFlags::OUT)];
-    if poll(&mut one, Some(&limit))? == 0 {
-        return Ok(0);
-    }
-    Ok(rustix::io::write(&pipe, &bytes[..bytes.len().min(if cfg!(target_os = "linux") { 4096 } else { PIECE })])?)
 }
 
 /// Runs `words` on this terminal; their exit status, as a shell would give it.

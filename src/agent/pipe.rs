@@ -2,7 +2,7 @@
 //! good: what labrun does not take is given up, and the end of the requests ends everything.
 
 use super::message::{CHUNK, Event, LONGEST, Request, Signed, Stream};
-use crate::process::write_some;
+use crate::pipe::write_some;
 use crate::sandbox::Stop;
 use anyhow::{Context, Result, bail};
 use rustix::event::{EventfdFlags, eventfd};

@@ -5,6 +5,7 @@ use crate::agent::message::{self, LONGEST, Request};
 use crate::event::{self, Event};
 use crate::host::Remote;
 use crate::interrupt;
+use crate::pipe::write_some;
 use crate::process;
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle};
@@ -49,7 +50,7 @@ impl Requests {
             // Not held for longer, because an interrupt closes it meanwhile.
             let mut pipe = self.0.lock().expect("not poisoned");
             let Some(pipe) = pipe.as_mut() else { return Err(ErrorKind::BrokenPipe.into()) };
-            let count = process::write_some(pipe, data, Duration::from_millis(50))?;
+            let count = write_some(pipe, data, Duration::from_millis(50))?;
             data = &data[count..];
             if count == 0 && Instant::now() > deadline {
                 return Err(ErrorKind::TimedOut.into());

@@ -10,6 +10,7 @@ pub mod bytes;
 pub mod capture;
 pub mod dhcp4;
 pub mod dhcp6;
+mod dns;
 pub mod ethernet;
 pub mod frame;
 mod headers;
@@ -22,6 +23,7 @@ pub mod protocol;
 pub mod server_id;
 pub mod summary;
 mod tcp;
+#[cfg(feature = "cli")]
 pub mod tcpdump;
 mod udp;
 
@@ -29,4 +31,4 @@ use protocol::Protocol;
 
 /// All protocols that lab files can name, those that are carried before those that carry them.
 pub static PROTOCOLS: &[&Protocol] =
-    &[&dhcp4::DHCP4, &dhcp6::DHCP6, &icmp::ICMP, &icmp6::ICMP6, &arp::ARP, &tcp::TCP, &udp::UDP, &ip::IP, &ip::IP6];
+    &[&dhcp4::DHCP4, &dhcp6::DHCP6, &dns::DNS, &icmp::ICMP, &icmp6::ICMP6, &arp::ARP, &tcp::TCP, &udp::UDP, &ip::IP, &ip::IP6];

@@ -7,6 +7,7 @@ use labrun::packet::frame::Frame;
 use labrun::packet::protocol::Value;
 use labrun::packet::summary::Summary;
 use labrun::packet::{PROTOCOLS, dhcp4, dhcp6};
+use labrun::rules::kind::Kind;
 use proptest::prelude::*;
 
 /// What a capture holds, a line a frame, but for what every kernel says at every link.
@@ -198,6 +199,46 @@ fn what_is_not_looked_into_has_its_name_or_number() {
     assert_eq!([told(12, &[0x88, 0x63]), told(12, &[0x88, 0xb5])], ["Ethernet PPPOE-DISCOVERY", "Ethernet TYPE 0x88b5"]);
 }
 
+#[test]
+fn dns_is_told_over_udp_tcp_and_in_multicast() {
+    let query = b"\x1f\x2e\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x03org\x00\x00\x01\x00\x01";
+    for (version, port) in [(4, 53), (6, 53), (4, 5353)] {
+        assert_eq!(told_shortly(&udp(version, port, query)), "DNS www.example.org A id 1f2e");
+    }
+    assert_eq!(told_shortly(&udp(4, 54, query)), "UDP 33 bytes");
+    // In a segment it has its length in front.
+    let segment = |length: u8| {
+        let mut frame = udp(4, 53, query);
+        (frame[17], frame[23]) = (frame[17] + 14, 6);
+        let header = [[0, 53, 0, 53], [0; 4], [0; 4], [0x50, 0x18, 0, 0], [0; 4]].concat();
+        frame.splice(34..42, [&header[..], &[0, length]].concat());
+        frame
+    };
+    assert_eq!(told_shortly(&segment(33)), "DNS www.example.org A id 1f2e");
+    assert!(Kind::read("tcp port 53").unwrap().is(&Frame::of(&segment(33))));
+    assert_eq!(told_shortly(&segment(34)), "TCP 35 bytes");
+}
+
+#[test]
+fn rules_ask_for_the_fields_of_dns() {
+    let rules = |fields: &str| {
+        let nodes = "a: {links: {e: {peer: b/e}}}, b: {links: {e: {peer: a/e}}}";
+        let test = format!("{{steps: [ping: {{node: a, to: 10.0.0.1}}], path: [{fields}]}}");
+        labrun::lab::check::lab(&format!("lab: x\nnodes: {{{nodes}}}\ntests: {{t: {test}}}\n"), "x")
+    };
+    let query = udp(4, 53, b"\x1f\x2e\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03WWW\x00\x00\x1c\x00\x01");
+    let frame = Frame::of(&query);
+    for (fields, holds) in [("{name: Www., type: AAAA, id: 7982}", true), ("{type: A}", false), ("{name: ww}", false)] {
+        let lab = rules(&format!("{{packet: dns query, fields: {fields}}}")).unwrap();
+        let checks = &lab.tests[0].path[0].fields;
+        let all = checks.iter().all(|check| frame.field(check.field).is_some_and(|found| check.holds(&found)));
+        assert_eq!(all, holds, "{fields}");
+    }
+    let wrong = |rule: &str| rules(rule).unwrap_err().into_iter().map(|problem| problem.message).collect::<String>();
+    assert_eq!(wrong("{packet: dns query, fields: {rcode: NOERROR}}"), "only answers have `rcode`: name one, such as `dns answer`");
+    assert_eq!(wrong("{packet: dns, fields: {type: AAA}}"), "there is no type `AAA`, did you mean `AAAA`?");
+}
+
 /// Everything that can be asked of a frame.
 fn all_of(frame: &Frame) {
     frame.identity();
@@ -216,7 +257,7 @@ fn all_of(frame: &Frame) {
 proptest! {
     #[test]
     fn no_bytes_are_too_odd(data in proptest::collection::vec(any::<u8>(), 0..200)) {
-        for frame in [data.clone(), udp(4, 67, &data), udp(6, 547, &data)] {
+        for frame in [data.clone(), udp(4, 67, &data), udp(6, 547, &data), udp(4, 53, &data)] {
             all_of(&Frame::of(&frame));
         }
     }
