@@ -23,7 +23,7 @@ pub fn command<S: AsRef<str>>(words: &[S]) -> String {
 
 /// `words` as one line for `ip -batch`, which splits at blanks, strips quotes and takes `#` for the
 /// begin of a comment. Names that would need more than that are refused by the checks
-/// (`values::link_name`) or have a handle (`model::Handle`).
+/// (`values::link_name`) or have a handle (`model::NetnsName`).
 pub fn ip_line(words: &[String]) -> String {
     debug_assert!(words.iter().all(|w| !w.is_empty() && !w.contains([' ', '\t', '\n', '\r', '#', '\'', '"', '\\'])), "{words:?}");
     words.join(" ")

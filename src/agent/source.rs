@@ -2,7 +2,7 @@
 //! kernel numbers the frames of a ring, so those before the first and after the last are told by their numbers.
 
 use super::ring::{self, Counts, Ring};
-use crate::packet::capture::{Packet, Place};
+use crate::packet::capture::{InterfaceId, Packet};
 use crate::sandbox::read_proc;
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -100,8 +100,8 @@ impl Source {
         self.ring.read(|number, link, frame| {
             if wanted.contains(&number) {
                 let (data, length) = frame.ethernet();
-                let place = Place { node: self.node.clone(), link: link.into() };
-                take(Packet { time: frame.time, place, sent: frame.sent, data, length });
+                let interface = InterfaceId { node: self.node.clone(), link: link.into() };
+                take(Packet { time: frame.time, interface, sent: frame.sent, data, length });
             }
         });
     }

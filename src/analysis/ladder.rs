@@ -6,7 +6,7 @@
 //! sending are one row.
 
 use crate::packet::bytes::hex;
-use crate::packet::capture::{Capture, Packet, Place};
+use crate::packet::capture::{Capture, InterfaceId, Packet};
 use crate::packet::frame::Frame;
 use crate::packet::protocol::Purpose;
 use crate::packet::summary::Summary;
@@ -84,14 +84,14 @@ struct Message<'a> {
     net: usize,
     from: usize,
     to: Vec<usize>,
-    places: Vec<&'a Place>,
+    places: Vec<&'a InterfaceId>,
     data: &'a [u8],
 }
 
 /// The lab as frames see it.
 struct Wiring {
     names: Vec<String>,
-    sites: HashMap<Place, Site>,
+    sites: HashMap<InterfaceId, Site>,
     /// Node by network and hardware address.
     macs: HashMap<(usize, String), usize>,
     /// The nodes at both ends of networks that are cables.
@@ -136,7 +136,7 @@ impl Ladder {
 }
 
 /// All places of `lab` where frames can be seen.
-pub fn places(lab: &Topology) -> HashSet<Place> {
+pub fn places(lab: &Topology) -> HashSet<InterfaceId> {
     Wiring::of(lab).sites.into_keys().collect()
 }
 
@@ -148,7 +148,7 @@ impl Wiring {
             names.push(GLOBAL.into());
         }
         let mut wiring = Wiring { names, sites: HashMap::new(), macs: HashMap::new(), cables: HashMap::new(), own: Vec::new() };
-        let place = |node: &str, link: &str| Place { node: node.into(), link: link.into() };
+        let place = |node: &str, link: &str| InterfaceId { node: node.into(), link: link.into() };
         // Bridges have the first numbers, cables those behind.
         for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty()) {
             wiring.own.push(net);
@@ -183,11 +183,11 @@ impl Wiring {
         let mut messages: Vec<Message> = Vec::new();
         let mut latest: HashMap<(usize, &[u8]), Vec<usize>> = HashMap::new();
         for packet in packets {
-            let Some(site) = self.sites.get(&packet.place) else { continue };
+            let Some(site) = self.sites.get(&packet.interface) else { continue };
             let leaves = packet.sent != site.port;
             let known = latest.entry((site.net, &packet.data)).or_default();
             let fits = |m: &Message| {
-                packet.time.saturating_sub(m.time) <= TOGETHER && !m.places.contains(&&packet.place) && (!leaves || m.from == site.node)
+                packet.time.saturating_sub(m.time) <= TOGETHER && !m.places.contains(&&packet.interface) && (!leaves || m.from == site.node)
             };
             let found = known.iter().rev().copied().find(|i| fits(&messages[*i]));
             let index = match found {
@@ -208,7 +208,7 @@ impl Wiring {
                 }
             };
             let message = &mut messages[index];
-            message.places.push(&packet.place);
+            message.places.push(&packet.interface);
             if !leaves && site.node != message.from && !message.to.contains(&site.node) {
                 message.to.push(site.node);
             }

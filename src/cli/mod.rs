@@ -9,7 +9,7 @@ pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, TestArgs};
 pub use vm::{VmArgs, VmVerb};
 
 use crate::host::HostKind;
-use crate::record::partition::Part;
+use crate::record::shard::Shard;
 use crate::report::Format;
 use crate::steps::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -106,7 +106,7 @@ pub enum Verb {
         tests: Vec<String>,
         /// List only part K of N, as `test` divides them
         #[arg(long, value_name = "K/N")]
-        partition: Option<Part>,
+        partition: Option<Shard>,
         /// With --format github-matrix: a job a part, of N, instead of a job a test
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "partition")]
         partitions: Option<u16>,

@@ -1,7 +1,7 @@
 //! How labs and tests are run, and what is told and kept of it.
 
 use crate::record::artifacts::{FOLDER, When};
-use crate::record::partition::Part;
+use crate::record::shard::Shard;
 use crate::report::files::Target;
 use crate::steps::Client;
 use clap::{Args, Subcommand};
@@ -21,7 +21,7 @@ pub struct TestArgs {
     /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
     /// every machine
     #[arg(long, value_name = "K/N")]
-    pub partition: Option<Part>,
+    pub partition: Option<Shard>,
     /// What is told of the run.
     #[command(flatten)]
     pub reports: ReportArgs,

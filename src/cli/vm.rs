@@ -10,7 +10,7 @@ pub enum VmVerb {
     Up {
         /// What it is made from.
         #[command(flatten)]
-        wishes: VmArgs,
+        config: VmArgs,
         /// Remove the one there is, with all that is in it
         #[arg(long)]
         recreate: bool,

@@ -11,20 +11,20 @@ use crate::topology::model::*;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Create these network namespaces.
-    Nodes(Vec<Handle>),
+    Nodes(Vec<NetnsName>),
     /// Write settings below /proc/sys, from within a namespace. A leading `?` means: if it exists.
-    Sysctls(Handle, Vec<(String, String)>),
+    Sysctls(NetnsName, Vec<(String, String)>),
     /// Run these `ip` commands in the lab's own namespace.
     Links(Vec<Vec<String>>),
     /// Run these `ip` commands, which make VLANs, in this namespace.
-    Vlans(Handle, Vec<Vec<String>>),
+    Vlans(NetnsName, Vec<Vec<String>>),
     /// Bring the bridges up by these `ip` commands.
     Bridges(Vec<Vec<String>>),
     /// Run these `ip` commands, which give the namespace its addresses and routes. They are run once more after
     /// a link was down.
-    Addresses(Handle, Vec<Vec<String>>),
+    Addresses(NetnsName, Vec<Vec<String>>),
     /// Load an nftables ruleset.
-    Rules(Handle, String),
+    Rules(NetnsName, String),
 }
 
 /// The ordered actions for one lab, up to its services.
@@ -38,26 +38,26 @@ pub struct Plan {
 
 /// Plans the wiring of `lab`.
 pub fn plan(lab: &Topology) -> Plan {
-    let global = Handle(GLOBAL.into());
+    let global = NetnsName(GLOBAL.into());
     let declared = lab.nodes.iter().find(|n| n.name == GLOBAL);
     let hosts: Vec<&Node> = lab.nodes.iter().filter(|n| n.name != GLOBAL).collect();
 
-    let mut actions = vec![Action::Nodes(hosts.iter().map(|n| n.handle.clone()).collect())];
+    let mut actions = vec![Action::Nodes(hosts.iter().map(|n| n.netns.clone()).collect())];
     let mut own = baseline(declared);
     if !own_has_ipv6(lab, declared) {
         // Bridges and ports would send router solicitations and MLD reports of their own into the lab.
         own.insert(0, ("?net/ipv6/conf/default/disable_ipv6".into(), "1".into()));
     }
     actions.push(Action::Sysctls(global.clone(), own));
-    actions.extend(hosts.iter().map(|node| Action::Sysctls(node.handle.clone(), baseline(Some(node)))));
+    actions.extend(hosts.iter().map(|node| Action::Sysctls(node.netns.clone(), baseline(Some(node)))));
     actions.push(Action::Links(links(lab)));
     let of_nodes = lab.nodes.iter().map(|node| (node, vlans(node))).filter(|(_, lines)| !lines.is_empty());
-    actions.extend(of_nodes.map(|(node, lines)| Action::Vlans(node.handle.clone(), lines)));
+    actions.extend(of_nodes.map(|(node, lines)| Action::Vlans(node.netns.clone(), lines)));
     // Settings of single links can only be written once they exist.
     let of_links = lab.nodes.iter().map(|node| (node, settings(node, true))).filter(|(_, settings)| !settings.is_empty());
-    actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.handle.clone(), settings)));
+    actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.netns.clone(), settings)));
 
-    actions.extend(hosts.iter().map(|node| Action::Addresses(node.handle.clone(), host_addresses(node))));
+    actions.extend(hosts.iter().map(|node| Action::Addresses(node.netns.clone(), host_addresses(node))));
     if !lab.bridges.is_empty() {
         actions.push(Action::Bridges(lab.bridges.iter().map(|bridge| up(&bridge.name)).collect()));
     }
@@ -65,7 +65,7 @@ pub fn plan(lab: &Topology) -> Plan {
     if !own.is_empty() {
         actions.push(Action::Addresses(global, own));
     }
-    actions.extend(lab.nodes.iter().filter_map(|node| Some(Action::Rules(node.handle.clone(), node.nft.clone()?))));
+    actions.extend(lab.nodes.iter().filter_map(|node| Some(Action::Rules(node.netns.clone(), node.nft.clone()?))));
     Plan { actions, ports: lab.ports().map(|port| port.name.into()).collect() }
 }
 
@@ -113,7 +113,7 @@ fn details(mtu: Option<i64>, mac: Option<&str>) -> String {
     mtu.map(|m| format!(" mtu {m}")).unwrap_or_default() + &mac
 }
 
-fn netns(handle: &Handle) -> String {
+fn netns(handle: &NetnsName) -> String {
     if handle.0 == GLOBAL { String::new() } else { format!(" netns {}", handle.0) }
 }
 
@@ -133,7 +133,7 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
                     lines.push(words(&format!(
                         "link add name {port}{far} master {bridge} up type veth peer name {}{near}{}",
                         link.name,
-                        netns(&node.handle)
+                        netns(&node.netns)
                     )));
                 }
                 // The end that comes first in the file makes both.
@@ -144,8 +144,8 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
                     lines.push(words(&format!(
                         "link add name {}{near}{} type veth peer name {name}{far}{}",
                         link.name,
-                        netns(&node.handle),
-                        netns(&peer.handle)
+                        netns(&node.netns),
+                        netns(&peer.netns)
                     )));
                 }
                 End::Peer { .. } => {}
@@ -171,7 +171,7 @@ fn own_addresses(lab: &Topology, declared: Option<&Node>) -> Vec<Vec<String>> {
 
 fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
-    if node.handle.0 != GLOBAL {
+    if node.netns.0 != GLOBAL {
         lines.push(up("lo"));
     }
     lines.extend(node.interfaces().map(up));

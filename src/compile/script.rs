@@ -129,7 +129,7 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
 fn handles(text: &mut String, lab: &Lab) {
     let mut lines = vec!["case $1 in".to_string(), format!("  {GLOBAL}) REPLY={GLOBAL} ;;")];
     for node in lab.topology.nodes.iter().filter(|n| n.name != GLOBAL) {
-        lines.push(format!("  {}) REPLY={} ;;", pattern(&node.name), shell(&node.handle.0)));
+        lines.push(format!("  {}) REPLY={} ;;", pattern(&node.name), shell(&node.netns.0)));
     }
     lines.extend(["  *) return 1 ;;".to_string(), "esac".into()]);
     function(text, "lab_handle", &lines);
@@ -154,7 +154,7 @@ pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
         services: topology.services.clone(),
         addresses: plan.actions.iter().filter_map(addresses).collect(),
         ports: lines(&up).join("\n"),
-        captured: captured_nodes(lab).iter().map(|node| node.handle.clone()).collect(),
+        captured: captured_nodes(lab).iter().map(|node| node.netns.clone()).collect(),
         commands: commands(lab, client, true),
         subject: topology
             .subject
@@ -196,7 +196,7 @@ fn network(actions: &[Action]) -> String {
 }
 
 /// The namespace and the text of an action that gives addresses.
-fn addresses(action: &Action) -> Option<(Handle, String)> {
+fn addresses(action: &Action) -> Option<(NetnsName, String)> {
     match action {
         Action::Addresses(node, commands) => Some((node.clone(), lines(commands).join("\n"))),
         _ => None,

@@ -19,7 +19,7 @@ pub fn describe(lab: &Lab) -> Value {
 }
 
 fn node(lab: &Lab, node: &Node) -> Value {
-    let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.handle).collect();
+    let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.netns).collect();
     json!({
         "name": node.name,
         "forward": node.forward,

@@ -54,7 +54,7 @@ fn label(host: &Host) -> String {
 }
 
 /// `text` with everything as a character's number that could mean something to Mermaid, Markdown or
-/// HTML. The colon is one of them: behind `style` it lets Mermaid take a number's last sign away.
+/// HTML. The colon is one of them: after `style` it lets Mermaid take a number's last sign away.
 fn safe(text: &str) -> String {
     let shown = |c: char| match c {
         // Unbroken, `fa:fa-car` would be an icon.

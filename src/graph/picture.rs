@@ -80,7 +80,7 @@ impl Picture {
         // A cable by its two ends, which are found one after the other.
         let mut cables: Vec<((usize, &str), usize)> = Vec::new();
         for (index, node) in lab.topology.nodes.iter().enumerate() {
-            let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.handle).collect();
+            let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.netns).collect();
             let mut host = Host {
                 name: plain(&node.name),
                 subject: subject(lab, &services),
@@ -151,7 +151,7 @@ impl Picture {
     }
 
     /// Whether `host` is the first on the network. Drawings that flow from left to right have it before the
-    /// network, and the others behind it.
+    /// network, and the others after it.
     pub fn is_first(&self, host: usize, net: usize) -> bool {
         self.nets[net].hosts.is_some_and(|(first, _)| first == host)
     }

@@ -32,7 +32,7 @@ impl HostKind {
         }
     }
 
-    /// What a command must say, behind a blank, to mean this host, where one that says nothing means
+    /// What a command must say, after a space, to mean this host, where one that says nothing means
     /// `unsaid`.
     pub fn at(&self, unsaid: Option<&HostKind>) -> String {
         match (self, unsaid) {

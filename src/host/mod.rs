@@ -19,7 +19,7 @@ pub use remote::Remote;
 pub use transfer::files::Files;
 
 use crate::host::lima::Vm;
-use crate::host::lima::template::Wishes;
+use crate::host::lima::template::VmConfig;
 use crate::process;
 use anyhow::Result;
 use std::path::Path;
@@ -45,7 +45,7 @@ impl Host {
     pub fn new(kind: &HostKind) -> Result<Host> {
         Ok(match kind {
             HostKind::Native | HostKind::Auto => Host::Native(Native::detect()?),
-            HostKind::Lima => Host::Remote(Remote::new(Vm::new(Wishes::default())?.machine())),
+            HostKind::Lima => Host::Remote(Remote::new(Vm::new(VmConfig::default())?.machine())),
             HostKind::Ssh(destination) => Host::Remote(Remote::new(destination.machine())),
         })
     }

@@ -1,6 +1,6 @@
 //! Another machine, through a command that carries pipes: ssh, or whatever gets into a machine.
 //!
-//! Only that command differs between kinds of machines. What is run behind it is bash with
+//! Only that command differs between kinds of machines. What it runs there is bash with
 //! `scripts/remote.sh`, which comes along as base64: it means the same to every login shell, and
 //! leaves standard input to the script and its requests.
 

@@ -4,7 +4,7 @@ use crate::host::remote::Machine;
 use std::fmt;
 use std::str::FromStr;
 
-/// What stands behind `ssh://`.
+/// What follows `ssh://`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     user: Option<String>,
@@ -26,22 +26,22 @@ impl FromStr for Destination {
         let (machine, port) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
             Some((address, "")) => (address, None),
             Some((address, port)) => {
-                (address, Some(port.strip_prefix(':').ok_or(format!("`{port}` is no `:port`: `ssh://[user@]machine[:port]`"))?))
+                (address, Some(port.strip_prefix(':').ok_or(format!("`{port}` is not a `:port`: `ssh://[user@]machine[:port]`"))?))
             }
             None => rest.split_once(':').map_or((rest, None), |(machine, port)| (machine, Some(port))),
         };
         let port = match port.map(str::parse) {
             None => None,
             Some(Ok(port)) if port > 0 => Some(port),
-            Some(_) => return Err(format!("`{}` is no port, 1 to 65535: `ssh://[user@]machine[:port]`", port.unwrap_or_default())),
+            Some(_) => return Err(format!("`{}` is not a port, 1 to 65535: `ssh://[user@]machine[:port]`", port.unwrap_or_default())),
         };
         // ssh would take a leading dash for an option, and its configuration may hand names to a shell.
         let name = |text: &str, more: &str| !text.starts_with('-') && text.chars().all(|c| c.is_alphanumeric() || more.contains(c));
         if machine.is_empty() || !name(machine, "-_.:%") {
-            return Err(format!("`{machine}` is no machine: `ssh://[user@]machine[:port]`"));
+            return Err(format!("`{machine}` is not a machine: `ssh://[user@]machine[:port]`"));
         }
         if let Some(user) = user.filter(|user| user.is_empty() || !name(user, "-_.+@\\")) {
-            return Err(format!("`{user}` is no user: `ssh://[user@]machine[:port]`"));
+            return Err(format!("`{user}` is not a user: `ssh://[user@]machine[:port]`"));
         }
         Ok(Destination { user: user.map(String::from), machine: machine.into(), port })
     }

@@ -10,21 +10,21 @@ use crate::steps::check::Checker;
 use crate::topology::check as topology;
 use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::tree;
 
 /// Reads and checks a lab file; `file` is how messages call it.
 ///
 /// # Errors
 /// All of its mistakes, in the order of the file.
-pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Problem>> {
-    let root = tree::parse(text).map_err(|(place, message)| vec![Problem { place, path: String::new(), message }])?;
-    let problems = Problems::default();
-    let read = file::lab(Reader::new(&root, "", &problems));
-    problems.name("lab", &read.lab);
-    let topology = topology::topology(&read.lab, &read.topology, &problems);
-    let tests = read.tests.iter().map(|file| test(&read.lab, file, &topology, &problems)).collect();
-    match problems.into_sorted() {
+pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
+    let root = tree::parse(text).map_err(|(position, message)| vec![Diagnostic { position, path: String::new(), message }])?;
+    let diagnostics = Diagnostics::default();
+    let read = file::lab(Reader::new(&root, "", &diagnostics));
+    diagnostics.name("lab", &read.lab);
+    let topology = topology::topology(&read.lab, &read.topology, &diagnostics);
+    let tests = read.tests.iter().map(|file| test(&read.lab, file, &topology, &diagnostics)).collect();
+    match diagnostics.into_sorted() {
         none if none.is_empty() => {
             Ok(Lab { name: read.lab.value, about: read.about.trim().to_string(), file: file.into(), source: text.into(), topology, tests })
         }
@@ -32,21 +32,21 @@ pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Problem>> {
     }
 }
 
-fn test(lab: &str, file: &TestFile, topology: &Topology, problems: &Problems) -> Test {
-    problems.name("test", &file.name);
+fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnostics) -> Test {
+    diagnostics.name("test", &file.name);
     if file.steps.is_empty() {
-        problems.wrong(&file.name, "a test without steps proves nothing");
+        diagnostics.wrong(&file.name, "a test without steps proves nothing");
     }
-    let checker = Checker { problems, topology };
+    let checker = Checker { diagnostics, topology };
     for node in &file.capture {
         checker.node(node);
     }
-    let path = rules::rules(problems, topology, &file.path);
+    let path = rules::rules(diagnostics, topology, &file.path);
     let mut capture = inside(topology, &path);
     capture.extend(file.capture.iter().map(|node| node.value.clone()));
     let steps = file.steps.iter().filter_map(|step| {
         let kind = step.value.as_ref()?.check(&checker)?;
-        Some(Step { line: step.place.line, kind })
+        Some(Step { line: step.position.line, kind })
     });
     Test {
         name: format!("{lab}-{}", file.name.value),

@@ -6,12 +6,12 @@ use crate::steps::StepFile;
 use crate::topology::file as topology;
 use crate::topology::file::TopologyFile;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 
 #[derive(Debug, Default)]
 pub struct LabFile {
     /// Its name.
-    pub lab: At<String>,
+    pub lab: Spanned<String>,
     /// A sentence about it.
     pub about: String,
     /// What it is wired from.
@@ -23,13 +23,13 @@ pub struct LabFile {
 #[derive(Debug)]
 pub struct TestFile {
     /// Its name; the test is called LAB-NAME.
-    pub name: At<String>,
+    pub name: Spanned<String>,
     /// A sentence about it.
     pub about: String,
     /// The nodes inside which it is captured, too.
-    pub capture: Vec<At<String>>,
+    pub capture: Vec<Spanned<String>>,
     /// What it does, in this order; `None` where nothing could be made of a step.
-    pub steps: Vec<At<Option<StepFile>>>,
+    pub steps: Vec<Spanned<Option<StepFile>>>,
     /// Which way its packets must have gone.
     pub path: Vec<RuleFile>,
 }
@@ -47,7 +47,7 @@ pub fn lab(reader: Reader) -> LabFile {
 }
 
 /// Reads an entry of `tests`.
-fn test(name: At<String>, reader: Reader) -> TestFile {
+fn test(name: Spanned<String>, reader: Reader) -> TestFile {
     let fields = reader.fields(&["about", "capture", "steps", "path"]);
     TestFile {
         name,

@@ -5,7 +5,7 @@ use crate::lab::check;
 use crate::lab::model::Lab;
 use crate::lab::repository::{is_repository_of, is_root, repository};
 use crate::text::{quoted, suggest};
-use crate::yaml::problem::Problem;
+use crate::yaml::diagnostic::Diagnostic;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
@@ -43,19 +43,19 @@ pub struct Labs {
 
 /// A lab and the indices of its tests that were chosen.
 #[derive(Clone, Debug)]
-pub struct Chosen<'a> {
+pub struct Selection<'a> {
     pub lab: &'a Lab,
     /// In the file's order.
     pub tests: Vec<usize>,
 }
 
 /// One line a mistake: `file:line:column: path: message`.
-pub fn show_problems(file: &str, problems: &[Problem]) -> String {
-    let line = |p: &Problem| {
+pub fn show_diagnostics(file: &str, diagnostics: &[Diagnostic]) -> String {
+    let line = |p: &Diagnostic| {
         let path = if p.path.is_empty() { String::new() } else { format!("{}: ", one_line(&p.path)) };
-        format!("{file}:{}:{}: {path}{}", p.place.line, p.place.column, one_line(&p.message))
+        format!("{file}:{}:{}: {path}{}", p.position.line, p.position.column, one_line(&p.message))
     };
-    problems.iter().map(line).collect::<Vec<_>>().join("\n")
+    diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// `text` with its line breaks and other control characters as escapes.
@@ -109,7 +109,7 @@ impl Labs {
                     self.labs.push((origin, lab));
                 }
             }
-            Err(problems) => self.broken.push(show_problems(shown, &problems)),
+            Err(diagnostics) => self.broken.push(show_diagnostics(shown, &diagnostics)),
         }
     }
 
@@ -136,12 +136,12 @@ impl Labs {
     /// # Errors
     /// If a word means nothing, with the nearest name; if files that might hold it are broken, with
     /// their mistakes.
-    pub fn choose(&self, words: &[String]) -> Result<Vec<Chosen<'_>>> {
-        let mut chosen: Vec<Chosen> = Vec::new();
+    pub fn choose(&self, words: &[String]) -> Result<Vec<Selection<'_>>> {
+        let mut chosen: Vec<Selection> = Vec::new();
         let mut add = |lab: &'_ Lab, test: Option<usize>| {
             let lab = self.labs.iter().map(|(_, l)| l).find(|l| l.name == lab.name).expect("it is one of them");
             let index = chosen.iter().position(|c| c.lab.name == lab.name).unwrap_or_else(|| {
-                chosen.push(Chosen { lab, tests: Vec::new() });
+                chosen.push(Selection { lab, tests: Vec::new() });
                 chosen.len() - 1
             });
             let tests = &mut chosen[index].tests;

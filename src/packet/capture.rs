@@ -33,7 +33,7 @@ pub struct Packet {
     /// Nanoseconds since 1970.
     pub time: u64,
     /// Where.
-    pub place: Place,
+    pub interface: InterfaceId,
     /// Whether the interface sent it. What a bridge's port sends goes to the node behind it.
     pub sent: bool,
     /// The frame from its Ethernet header on, VLAN tags included.
@@ -44,7 +44,7 @@ pub struct Packet {
 
 /// An interface.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct InterfaceId {
     /// The node it is in; [`GLOBAL`] where the bridges and their ports are.
     pub node: String,
     /// Its name.

@@ -1,7 +1,7 @@
 //! Reading captures, packet by packet: pcapng (draft-ietf-opsawg-pcapng) and classic pcap
 //! (draft-ietf-opsawg-pcap), of either order of bytes. Nothing in a file is trusted.
 
-use crate::packet::capture::{GLOBAL, Packet, Place};
+use crate::packet::capture::{GLOBAL, InterfaceId, Packet};
 use crate::packet::pcapng;
 use crate::packet::pcapng::{BYTE_ORDER, ETHERNET, LEFT_OUT, SENT, block, option};
 use anyhow::{Result, bail};
@@ -193,9 +193,9 @@ impl<R: Read> Reader<R> {
         let Some(interface) = interfaces.get(number as usize) else { bail!("a packet of interface {number}, which is not described") };
         let (nanoseconds, ticks_in_it) = interface.tick;
         let time = (u128::from(ticks) * nanoseconds / ticks_in_it) as i128 + i128::from(interface.offset) * 1_000_000_000;
-        let place = pcapng::place(interface.name.as_deref().unwrap_or(&format!("if{number}")));
+        let id = pcapng::interface_id(interface.name.as_deref().unwrap_or(&format!("if{number}")));
         let time = time.clamp(0, u64::MAX.into()) as u64;
-        let mut packet = packet(interface.link_type, time, Some(place), data, length)?;
+        let mut packet = packet(interface.link_type, time, Some(id), data, length)?;
         packet.sent |= flags & 3 == SENT;
         Ok(packet)
     }
@@ -253,12 +253,12 @@ impl<R: Read> Reader<R> {
 }
 
 /// A packet with its header made that of Ethernet, with empty addresses where it has none.
-fn packet(link_type: u16, time: u64, place: Option<Place>, data: Vec<u8>, length: u32) -> Result<Packet> {
+fn packet(link_type: u16, time: u64, interface: Option<InterfaceId>, data: Vec<u8>, length: u32) -> Result<Packet> {
     // The length of its own header, and in that the place of EtherType and direction.
     let (header, protocol, direction) = match link_type {
         ETHERNET => {
-            let place = place.unwrap_or_else(|| pcapng::place("any"));
-            return Ok(Packet { time, place, sent: false, data, length });
+            let interface = interface.unwrap_or_else(|| pcapng::interface_id("any"));
+            return Ok(Packet { time, interface, sent: false, data, length });
         }
         RAW => (0, None, None),
         COOKED => (16, data.get(14..16), data.get(1)),
@@ -267,11 +267,11 @@ fn packet(link_type: u16, time: u64, place: Option<Place>, data: Vec<u8>, length
     };
     // Only of this kind does a file say from which interface each packet is.
     let index = data.get(4..8).filter(|_| link_type == COOKED_2).map(|b| u32::from_be_bytes(b.try_into().expect("four bytes")));
-    let place = index.map(|index| Place { node: GLOBAL.into(), link: format!("if{index}") }).or(place);
+    let interface = index.map(|index| InterfaceId { node: GLOBAL.into(), link: format!("if{index}") }).or(interface);
     let sent = direction == Some(&OUTGOING);
     let rest = data.get(header..).unwrap_or_default();
     let protocol = protocol.unwrap_or(if rest.first().is_some_and(|b| b >> 4 == 6) { &[0x86, 0xdd] } else { &[0x08, 0x00] });
     let whole = [&[0; 12], protocol, rest].concat();
     let length = length.saturating_sub(header as u32).saturating_add(14);
-    Ok(Packet { time, place: place.unwrap_or_else(|| pcapng::place("any")), sent, data: whole, length })
+    Ok(Packet { time, interface: interface.unwrap_or_else(|| pcapng::interface_id("any")), sent, data: whole, length })
 }

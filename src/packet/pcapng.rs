@@ -3,7 +3,7 @@
 //! Each interface is one of the file's, by its name, with that of its node in front (`client/eth0`)
 //! unless it is in the lab's own namespace. What was lost is told by the statistics at the end.
 
-use crate::packet::capture::{Capture, GLOBAL, Packet, Place};
+use crate::packet::capture::{Capture, GLOBAL, InterfaceId, Packet};
 use anyhow::Result;
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -43,8 +43,8 @@ pub(crate) const LEFT_OUT: &str = "packets left out: ";
 /// Writes a capture as it comes.
 pub struct Writer<'a, W: Write> {
     out: W,
-    describe: &'a dyn Fn(&Place) -> String,
-    interfaces: HashMap<Place, u32>,
+    describe: &'a dyn Fn(&InterfaceId) -> String,
+    interfaces: HashMap<InterfaceId, u32>,
 }
 
 impl<'a, W: Write> Writer<'a, W> {
@@ -52,7 +52,7 @@ impl<'a, W: Write> Writer<'a, W> {
     ///
     /// # Errors
     /// Those of `out`, here and below.
-    pub fn new(mut out: W, describe: &'a dyn Fn(&Place) -> String) -> io::Result<Self> {
+    pub fn new(mut out: W, describe: &'a dyn Fn(&InterfaceId) -> String) -> io::Result<Self> {
         let mut body = Vec::from(BYTE_ORDER.to_le_bytes());
         // Version 1.0, of a length that is not told.
         body.extend([1, 0, 0, 0]);
@@ -68,7 +68,7 @@ impl<'a, W: Write> Writer<'a, W> {
     /// # Errors
     /// As above.
     pub fn packet(&mut self, packet: &Packet) -> io::Result<()> {
-        let interface = self.interface(&packet.place)?;
+        let interface = self.interface(&packet.interface)?;
         let mut body = Vec::with_capacity(packet.data.len() + 64);
         body.extend(interface.to_le_bytes());
         body.extend(((packet.time >> 32) as u32).to_le_bytes());
@@ -89,7 +89,7 @@ impl<'a, W: Write> Writer<'a, W> {
         if (lost, left_out) != (0, 0) {
             // Statistics are an interface's, so there must be one.
             if self.interfaces.is_empty() {
-                self.interface(&Place { node: GLOBAL.into(), link: "any".into() })?;
+                self.interface(&InterfaceId { node: GLOBAL.into(), link: "any".into() })?;
             }
             // Interface and time, which nobody needs.
             let mut body = vec![0; 12];
@@ -113,15 +113,15 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     /// The number of `place`, which is described when it is met first.
-    fn interface(&mut self, place: &Place) -> io::Result<u32> {
-        if let Some(number) = self.interfaces.get(place) {
+    fn interface(&mut self, interface: &InterfaceId) -> io::Result<u32> {
+        if let Some(number) = self.interfaces.get(interface) {
             return Ok(*number);
         }
         let mut body = Vec::from(u32::from(ETHERNET).to_le_bytes());
         // No limit to the length of packets.
         body.extend(0u32.to_le_bytes());
-        put_option(&mut body, option::INTERFACE_NAME, interface_name(place).as_bytes());
-        let description = (self.describe)(place);
+        put_option(&mut body, option::INTERFACE_NAME, interface_name(interface).as_bytes());
+        let description = (self.describe)(interface);
         if !description.is_empty() {
             put_option(&mut body, option::INTERFACE_DESCRIPTION, description.as_bytes());
         }
@@ -130,28 +130,28 @@ impl<'a, W: Write> Writer<'a, W> {
         put_end(&mut body);
         put_block(&mut self.out, block::INTERFACE, &body)?;
         let number = self.interfaces.len() as u32;
-        self.interfaces.insert(place.clone(), number);
+        self.interfaces.insert(interface.clone(), number);
         Ok(number)
     }
 }
 
 /// `v-br-cli`, or `client/eth0` for an interface of a node.
-pub fn interface_name(place: &Place) -> String {
-    if place.node == GLOBAL { place.link.clone() } else { format!("{}/{}", place.node, place.link) }
+pub fn interface_name(interface: &InterfaceId) -> String {
+    if interface.node == GLOBAL { interface.link.clone() } else { format!("{}/{}", interface.node, interface.link) }
 }
 
 /// The place that [`interface_name`] names.
-pub(crate) fn place(name: &str) -> Place {
+pub(crate) fn interface_id(name: &str) -> InterfaceId {
     // A link's name has no slash.
     let (node, link) = name.rsplit_once('/').unwrap_or((GLOBAL, name));
-    Place { node: node.into(), link: link.into() }
+    InterfaceId { node: node.into(), link: link.into() }
 }
 
 /// Writes `capture` to `out`; `describe` says to people where a place is, or nothing.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(out: impl Write, capture: &Capture, describe: &dyn Fn(&Place) -> String) -> io::Result<()> {
+pub fn write(out: impl Write, capture: &Capture, describe: &dyn Fn(&InterfaceId) -> String) -> io::Result<()> {
     let mut writer = Writer::new(out, describe)?;
     for packet in &capture.packets {
         writer.packet(packet)?;

@@ -2,7 +2,7 @@
 
 use crate::host::transfer::link::Copied;
 use crate::record::milliseconds;
-use crate::record::result::{SubjectInfo, TestResult};
+use crate::record::result::{ResolvedSubject, TestResult};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub enum RunEvent {
     Subject {
         lab: String,
         /// The program.
-        subject: SubjectInfo,
+        subject: ResolvedSubject,
     },
     /// A lab is being set up.
     Setup {
@@ -71,7 +71,7 @@ pub enum RunEvent {
         instance: String,
         /// A node to enter.
         node: String,
-        /// What a command about it must say besides, behind a blank.
+        /// What a command about it must say besides, after a space.
         #[serde(skip)]
         at: String,
     },

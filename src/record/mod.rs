@@ -3,10 +3,10 @@
 pub(crate) mod artifacts;
 pub mod durations;
 pub(crate) mod event;
-pub(crate) mod partition;
 pub(crate) mod recorder;
 pub mod result;
 pub mod run;
+pub(crate) mod shard;
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! Collects what happens in a run, for the reports.
 
 use crate::graph;
-use crate::lab::find::Chosen;
+use crate::lab::find::Selection;
 use crate::lab::model::{Lab, Test};
 use crate::record::event::RunEvent;
-use crate::record::result::{Outcome, SubjectInfo, TestResult};
+use crate::record::result::{Outcome, ResolvedSubject, TestResult};
 use crate::record::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ const FILES: usize = 100;
 
 /// What a test is taken for that has no result.
 #[derive(Clone, Debug)]
-pub struct Unrun {
+pub struct NotRun {
     /// How that counts.
     pub outcome: Outcome,
     /// Why it is so.
@@ -31,20 +31,20 @@ pub struct Unrun {
 
 /// What is known of a run so far.
 pub struct Recorder<'a> {
-    chosen: &'a [Chosen<'a>],
+    chosen: &'a [Selection<'a>],
     /// Whether anybody will look at drawings.
     draws: bool,
     /// All labs of the whole run, in their order.
     order: Vec<String>,
     started: SystemTime,
     setups: BTreeMap<String, Setup>,
-    subjects: BTreeMap<String, SubjectInfo>,
+    subjects: BTreeMap<String, ResolvedSubject>,
     results: BTreeMap<String, TestRun>,
 }
 
 impl<'a> Recorder<'a> {
     /// For a run of `chosen`, which may be a part of the labs that `order` names; with drawings if it `draws`.
-    pub fn new(chosen: &'a [Chosen<'a>], order: Vec<String>, draws: bool) -> Recorder<'a> {
+    pub fn new(chosen: &'a [Selection<'a>], order: Vec<String>, draws: bool) -> Recorder<'a> {
         let (setups, subjects, results) = Default::default();
         Recorder { chosen, draws, order, started: SystemTime::now(), setups, subjects, results }
     }
@@ -76,7 +76,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// The run, which took `time`.
-    pub fn finish(mut self, time: Duration, strict: bool, partition: Option<Parted>, unrun: &Unrun) -> Run {
+    pub fn finish(mut self, time: Duration, strict: bool, partition: Option<Parted>, unrun: &NotRun) -> Run {
         let interrupted = crate::interrupt::interrupted();
         let mut tests = Vec::new();
         for chosen in self.chosen {
@@ -84,7 +84,7 @@ impl<'a> Recorder<'a> {
                 let test = &chosen.lab.tests[*index];
                 tests.push(self.results.remove(&test.name).unwrap_or_else(|| {
                     let result = TestResult::new(chosen.lab, test, unrun.outcome);
-                    let Unrun { detail, lines, .. } = unrun.clone();
+                    let NotRun { detail, lines, .. } = unrun.clone();
                     test_run(chosen.lab, *index, &TestResult { detail, lines, ..result })
                 }));
             }

@@ -23,7 +23,7 @@ pub enum Outcome {
 
 /// Which program a lab tested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubjectInfo {
+pub struct ResolvedSubject {
     /// The name the lab calls it by.
     pub program: String,
     /// `given`, `built`, `path` or `stand-in`.
@@ -47,14 +47,14 @@ pub struct TestResult {
     /// What was wrong and what was seen.
     pub lines: Vec<String>,
     /// The program under test.
-    pub subject: Option<SubjectInfo>,
+    pub subject: Option<ResolvedSubject>,
     /// Where in the lab file what did not hold is written: the file, and the line in it.
     #[serde(skip)]
     pub place: Option<(String, u64)>,
     /// The folder of its artifacts, if they were kept.
     #[serde(serialize_with = "path")]
     pub artifacts: Option<PathBuf>,
-    /// What it left behind.
+    /// What it left.
     #[serde(skip)]
     pub evidence: Evidence,
 }

@@ -5,8 +5,8 @@
 
 use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
-use crate::record::partition::Part;
-use crate::record::result::{Outcome, SubjectInfo};
+use crate::record::result::{Outcome, ResolvedSubject};
+use crate::record::shard::Shard;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub struct Run {
     /// Which part of the tests it ran, if not all.
     pub partition: Option<Parted>,
     /// The parts that were not among those which this was joined from.
-    pub missing: Vec<Part>,
+    pub missing: Vec<Shard>,
     /// How many tests ended how.
     pub totals: Totals,
     pub labs: Vec<LabRun>,
@@ -41,7 +41,7 @@ pub struct Run {
 /// A part of a divided run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parted {
-    pub part: Part,
+    pub part: Shard,
     /// Names the division: parts of one run have the same.
     pub plan: String,
 }
@@ -69,7 +69,7 @@ pub struct LabRun {
     /// The lab file as messages show it.
     pub file: String,
     /// The program under test.
-    pub subject: Option<SubjectInfo>,
+    pub subject: Option<ResolvedSubject>,
     /// How its set-up went.
     pub setup: Setup,
     /// Its topology as `<svg>`, if it can be drawn.
@@ -126,7 +126,7 @@ pub struct TestRun {
     /// Its line in which what did not hold is written.
     pub line: Option<u64>,
     /// The program under test.
-    pub subject: Option<SubjectInfo>,
+    pub subject: Option<ResolvedSubject>,
     /// The folder of what was kept of it.
     pub artifacts: Option<String>,
     /// The files in that folder, by their paths in it.
@@ -207,7 +207,7 @@ impl Run {
 
     /// `the parts 2/4 and 3/4 are missing`.
     pub fn lack(&self) -> Option<String> {
-        let parts: Vec<String> = self.missing.iter().map(Part::to_string).collect();
+        let parts: Vec<String> = self.missing.iter().map(Shard::to_string).collect();
         match parts.as_slice() {
             [] => None,
             [one] => Some(format!("the part {one} is missing")),

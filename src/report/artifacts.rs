@@ -1,7 +1,7 @@
 //! The folder of a test that failed: everything somebody may ask for who was not there.
 //!
 //! It is `FOLDER/TEST/1`, and the next failure's is `FOLDER/TEST/2`: no run overwrites what another has
-//! left, be it a retry or one at the same time. File names are such that they can be uploaded, unpacked
+//! left, whether before this one or at the same time. File names are such that they can be uploaded, unpacked
 //! and looked at anywhere, so what a file system somewhere refuses is encoded, and nothing is hidden.
 
 use crate::analysis::Evidence;

@@ -162,7 +162,7 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
     )
 }
 
-/// Lines of which the first says what is wrong, and those behind `|` are a program's own.
+/// Lines of which the first says what is wrong, and those after `|` are a program's own.
 fn story(lines: &[String]) -> String {
     let line = |(index, line): (usize, &String)| match (index, line.starts_with('|')) {
         (0, false) => format!("<b>{}</b>", escape(line)),

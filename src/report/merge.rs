@@ -1,8 +1,8 @@
 //! Joins the JSON reports of the parts of a run.
 
 use crate::error::Failure;
-use crate::record::partition::Part;
 use crate::record::run::{FORMAT, Run};
+use crate::record::shard::Shard;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// If it is none, or that of another version.
 pub fn read(name: &str, text: &str) -> Result<Run> {
-    let wrong = |why: String| Failure::usage(format!("{name} is no JSON report of labrun: {why}"));
+    let wrong = |why: String| Failure::usage(format!("{name} is not a JSON report of labrun: {why}"));
     let document: serde_json::Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
     match document.get("format").and_then(serde_json::Value::as_u64) {
         Some(format) if format == u64::from(FORMAT) => {}
@@ -73,7 +73,7 @@ pub fn join(runs: Vec<(String, Run)>) -> Result<Run> {
 }
 
 /// The parts that none of `runs` is, where they are parts.
-fn missing(runs: &[(String, Run)]) -> Result<Vec<Part>> {
+fn missing(runs: &[(String, Run)]) -> Result<Vec<Shard>> {
     let parted: Vec<_> = runs.iter().filter_map(|(name, run)| run.partition.as_ref().map(|p| (name, p))).collect();
     let Some((first, model)) = parted.first() else { return Ok(Vec::new()) };
     if let Some((name, _)) = parted.iter().find(|(_, p)| p.part.of != model.part.of || p.plan != model.plan) {
@@ -85,5 +85,5 @@ fn missing(runs: &[(String, Run)]) -> Result<Vec<Part>> {
     }
     let there: BTreeSet<usize> = parted.iter().map(|(_, p)| p.part.number).collect();
     let of = model.part.of;
-    Ok((1..=of).filter(|number| !there.contains(number)).map(|number| Part { number, of }).collect())
+    Ok((1..=of).filter(|number| !there.contains(number)).map(|number| Shard { number, of }).collect())
 }

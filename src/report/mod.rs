@@ -19,7 +19,7 @@ pub use reporter::{Format, Reporter};
 
 use crate::quote::shell;
 use crate::record::event::RunEvent;
-use crate::record::result::{SubjectInfo, TestResult};
+use crate::record::result::{ResolvedSubject, TestResult};
 use std::io::IsTerminal;
 
 /// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and not
@@ -63,8 +63,8 @@ pub fn error_text(error: &anyhow::Error) -> String {
 }
 
 /// How the subject is named to people, and whether that is a warning.
-pub fn subject_line(lab: &str, subject: &SubjectInfo) -> (String, bool) {
-    let SubjectInfo { program, how, path } = subject;
+pub fn subject_line(lab: &str, subject: &ResolvedSubject) -> (String, bool) {
+    let ResolvedSubject { program, how, path } = subject;
     match how.as_str() {
         "stand-in" => (format!("{lab}: no {program} found, testing its stand-in {path} (see --subject)"), true),
         "path" => (format!("{lab}: testing {path} (found on PATH)"), false),

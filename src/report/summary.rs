@@ -115,7 +115,7 @@ fn shortened(lines: &[String]) -> Vec<String> {
     shown
 }
 
-/// A block of code, behind a fence that nothing in it can end.
+/// A block of code, in a fence that nothing in it can end.
 fn fence(language: &str, lines: &[String]) -> String {
     let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(3.max(longest + 1));

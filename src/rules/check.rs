@@ -6,21 +6,21 @@ use crate::rules::kind::Kind;
 use crate::rules::model::Rule;
 use crate::topology::model::{End, GLOBAL, Topology};
 use crate::topology::places::Location;
-use crate::yaml::problem::{At, Problems};
+use crate::yaml::diagnostic::{Diagnostics, Spanned};
 
 /// The checked rules of a test.
-pub fn rules(check: &Problems, lab: &Topology, rules: &[RuleFile]) -> Vec<Rule> {
+pub fn rules(check: &Diagnostics, lab: &Topology, rules: &[RuleFile]) -> Vec<Rule> {
     rules.iter().map(|rule| Rules { check, lab }.rule(rule)).collect()
 }
 
 struct Rules<'a> {
-    check: &'a Problems,
+    check: &'a Diagnostics,
     lab: &'a Topology,
 }
 
 impl Rules<'_> {
     fn rule(&self, rule: &RuleFile) -> Rule {
-        let right = |text: &&At<String>| !self.check.are_at(text.place);
+        let right = |text: &&Spanned<String>| !self.check.are_at(text.position);
         let packet = rule.packet.as_ref().filter(right);
         let packet = packet.and_then(|text| Kind::read(text).map_err(|message| self.check.wrong(text, message)).ok());
         if let Some(filter) = rule.filter.as_ref().filter(right).filter(|filter| filter.trim().is_empty()) {
@@ -36,16 +36,17 @@ impl Rules<'_> {
         {
             self.check.wrong(none, "`at-most: 0` wants no such packet, so there is nothing else to ask of one");
         }
-        let written = |text: &Option<At<String>>| text.as_ref().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        let written = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
         let name = match (written(&rule.packet), written(&rule.filter)) {
             (Some(packet), Some(filter)) => format!("{packet} matching `{filter}`"),
             (Some(packet), None) => packet,
             (None, filter) => format!("packet matching `{}`", filter.unwrap_or_default()),
         };
-        let locations =
-            |list: &Option<At<Vec<At<String>>>>| list.iter().flat_map(|list| &list.value).filter_map(|at| self.location(at)).collect();
+        let locations = |list: &Option<Spanned<Vec<Spanned<String>>>>| {
+            list.iter().flat_map(|list| &list.value).filter_map(|at| self.location(at)).collect()
+        };
         Rule {
-            line: rule.place.line,
+            line: rule.position.line,
             name,
             filter: rule.filter.clone(),
             at: locations(&rule.at),
@@ -58,7 +59,7 @@ impl Rules<'_> {
     }
 
     /// A node, a bridge, a port or NODE/LINK.
-    fn location(&self, at: &At<String>) -> Option<Location> {
+    fn location(&self, at: &Spanned<String>) -> Option<Location> {
         if let Some((node, link)) = at.rsplit_once('/') {
             return self.link(at, node, link);
         }
@@ -88,7 +89,7 @@ impl Rules<'_> {
         found.pop()
     }
 
-    fn link(&self, at: &At<String>, node: &str, link: &str) -> Option<Location> {
+    fn link(&self, at: &Spanned<String>, node: &str, link: &str) -> Option<Location> {
         let Some(found) = self.lab.nodes.iter().find(|n| n.name == node) else {
             self.check.unknown("node", &at.with(node.to_string()), self.lab.nodes.iter().map(|n| n.name.as_str()));
             return None;

@@ -2,12 +2,12 @@
 //! instead.
 
 use crate::packet::capture::Capture;
+use crate::packet::pcapng::interface_name;
 use crate::packet::protocol::{Purpose, Value};
 use crate::packet::summary::Summary;
 use crate::rules::model::{FieldCheck, Rule};
 use crate::rules::observations::{Observation, Observations};
 use crate::text::time;
-use crate::topology::places;
 use crate::topology::places::Location;
 use std::collections::BTreeSet;
 
@@ -92,7 +92,7 @@ pub(crate) fn not_crossed(observations: &Observations, rule: &Rule, got: (usize,
 pub(crate) fn too_often(observations: &Observations, rule: &Rule, most: u64, asked: u64, all: &[&Observation]) -> Vec<String> {
     let times = |count: u64| if count == 1 { "once".to_string() } else { format!("{count} times") };
     let asked = if asked > 1 { format!(" (to a client that asked {})", times(asked)) } else { String::new() };
-    let place = places::shown(&all[0].packet.place);
+    let place = interface_name(&all[0].packet.interface);
     let mut lines =
         vec![format!("{} must be seen at most {}, but was {} at {place}{asked}:", rule.name, times(most), times(all.len() as u64))];
     lines.extend(all.iter().take(SHOWN).map(|observation| packet(observations, observation)));
@@ -148,7 +148,7 @@ fn packet(observations: &Observations, observation: &Observation) -> String {
 
 /// From which node to which, and where that was seen. What a node has sent may have reached several.
 fn hop(observations: &Observations, observation: &Observation) -> String {
-    let place = places::shown(&observation.packet.place);
+    let place = interface_name(&observation.packet.interface);
     let Some(passage) = observation.passage else { return place };
     let same: Vec<&Observation> = observations.all.iter().filter(|other| other.message == observation.message).collect();
     let here = same.iter().position(|other| std::ptr::eq(*other, observation)).unwrap_or_default();
@@ -171,7 +171,7 @@ fn way(rule: &Rule, one: &Observation, seen: &[&Observation]) -> String {
     let mut hops: Vec<(String, Vec<String>)> = Vec::new();
     for observation in seen.iter().filter(|observation| observation.message == one.message) {
         let Some(passage) = observation.passage else { continue };
-        let name = if by_node { passage.node.to_string() } else { places::shown(&observation.packet.place) };
+        let name = if by_node { passage.node.to_string() } else { interface_name(&observation.packet.interface) };
         match hops.last_mut() {
             _ if !passage.enters => hops.push((name, Vec::new())),
             None => hops.push(("?".into(), vec![name])),

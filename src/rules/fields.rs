@@ -8,10 +8,10 @@ use crate::rules::kind::Kind;
 use crate::rules::model::FieldCheck;
 use crate::rules::value::Wanted;
 use crate::text::{quoted, suggest};
-use crate::yaml::problem::{At, Problems};
+use crate::yaml::diagnostic::{Diagnostics, Spanned};
 
 /// The checked `wanted` values of the field `name` of packets of `kind`, or of any if that is `None`.
-pub(crate) fn check(check: &Problems, kind: Option<&Kind>, name: &At<String>, wanted: &[At<ValueFile>]) -> Option<FieldCheck> {
+pub(crate) fn check(check: &Diagnostics, kind: Option<&Kind>, name: &Spanned<String>, wanted: &[Spanned<ValueFile>]) -> Option<FieldCheck> {
     let own: Vec<&Field> = protocols(kind).into_iter().flat_map(|protocol| protocol.fields).collect();
     let has = |field: &&Field| field.only.is_none_or(|(kinds, _)| kind.is_none_or(|kind| kind.words.iter().any(|w| kinds.contains(w))));
     let named = |field: &&Field| field.name == name.value;
@@ -32,7 +32,7 @@ pub(crate) fn check(check: &Problems, kind: Option<&Kind>, name: &At<String>, wa
         check.wrong(name, "no value");
     }
     let kinds: Vec<ValueKind> = fields.iter().map(|field| field.value).collect();
-    let wanted = wanted.iter().filter(|at| !check.are_at(at.place));
+    let wanted = wanted.iter().filter(|at| !check.are_at(at.position));
     let wanted = wanted.filter_map(|at| Wanted::read(name, &kinds, at).map_err(|message| check.wrong(at, message)).ok());
     Some(FieldCheck { field: fields[0].name, wanted: wanted.collect() })
 }
@@ -46,7 +46,7 @@ fn protocols(kind: Option<&Kind>) -> Vec<&'static Protocol> {
     named.into_iter().chain([&ETHERNET]).collect()
 }
 
-fn unknown<'f>(check: &Problems, name: &At<String>, known: impl Iterator<Item = &'f Field>) {
+fn unknown<'f>(check: &Diagnostics, name: &Spanned<String>, known: impl Iterator<Item = &'f Field>) {
     let mut names: Vec<&str> = Vec::new();
     for field in known {
         if !names.contains(&field.name) {

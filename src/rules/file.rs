@@ -1,28 +1,28 @@
 //! The path rules of a lab file as they are written.
 
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
-use crate::yaml::tree::{Place, Value};
+use crate::yaml::diagnostic::Spanned;
+use crate::yaml::tree::{Position, Value};
 
 /// An entry of `path`.
 #[derive(Debug)]
 pub struct RuleFile {
     /// Where it begins.
-    pub place: Place,
+    pub position: Position,
     /// The packets it is about, in words.
-    pub packet: Option<At<String>>,
+    pub packet: Option<Spanned<String>>,
     /// A tcpdump expression for them.
-    pub filter: Option<At<String>>,
+    pub filter: Option<Spanned<String>>,
     /// Where it looks at them.
-    pub at: Option<At<Vec<At<String>>>>,
+    pub at: Option<Spanned<Vec<Spanned<String>>>>,
     /// What they must cross, in this order.
-    pub crosses: Option<At<Vec<At<String>>>>,
+    pub crosses: Option<Spanned<Vec<Spanned<String>>>>,
     /// Where they must not be seen.
-    pub avoids: Option<At<Vec<At<String>>>>,
+    pub avoids: Option<Spanned<Vec<Spanned<String>>>>,
     /// How often they may be seen in one place.
-    pub at_most: Option<At<i64>>,
+    pub at_most: Option<Spanned<i64>>,
     /// What they must hold: by the field's name any of these values.
-    pub fields: Vec<(At<String>, Vec<At<ValueFile>>)>,
+    pub fields: Vec<(Spanned<String>, Vec<Spanned<ValueFile>>)>,
 }
 
 /// A value of `fields`.
@@ -48,7 +48,7 @@ pub fn rule(reader: Reader) -> RuleFile {
         reader.wrong("which packets is the rule about? Say so with `packet`, `filter` or both");
     }
     RuleFile {
-        place: reader.place(),
+        position: reader.position(),
         packet: fields.get("packet", |r| r.at(r.text())),
         filter: fields.get("filter", |r| r.at(r.text())),
         at: fields.get("at", locations),
@@ -59,7 +59,7 @@ pub fn rule(reader: Reader) -> RuleFile {
     }
 }
 
-fn value(reader: Reader) -> At<ValueFile> {
+fn value(reader: Reader) -> Spanned<ValueFile> {
     reader.at(match reader.value() {
         Value::Int(number) => ValueFile::Number(*number),
         _ => ValueFile::Text(reader.text()),

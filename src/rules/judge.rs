@@ -5,7 +5,7 @@
 
 use crate::packet::bpf;
 use crate::packet::bpf::Instruction;
-use crate::packet::capture::{Capture, Place};
+use crate::packet::capture::{Capture, InterfaceId};
 use crate::packet::protocol::{Exchange, Identity};
 use crate::rules::explain;
 use crate::rules::model::Rule;
@@ -151,9 +151,9 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
     /// Exchanges are counted each for itself, and a client that asks again may be answered again.
     fn at_most(&self, looked: &[&Observation]) -> Option<Vec<String>> {
         let most = self.rule.at_most?;
-        let mut counted: BTreeMap<(&Place, bool, Option<Exchange>), Vec<&Observation>> = BTreeMap::new();
+        let mut counted: BTreeMap<(&InterfaceId, bool, Option<Exchange>), Vec<&Observation>> = BTreeMap::new();
         for observation in looked {
-            let key = (&observation.packet.place, observation.packet.sent, observation.frame.exchange());
+            let key = (&observation.packet.interface, observation.packet.sent, observation.frame.exchange());
             counted.entry(key).or_default().push(observation);
         }
         let mut over: Vec<_> = counted
@@ -175,7 +175,8 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         };
         let questions: Vec<&Observation> = self.observations.all.iter().filter(asks).collect();
         let Some(first) = questions.first().map(|question| question.packet) else { return 1 };
-        questions.iter().filter(|question| question.packet.place == first.place && question.packet.sent == first.sent).count() as u64
+        questions.iter().filter(|question| question.packet.interface == first.interface && question.packet.sent == first.sent).count()
+            as u64
     }
 
     fn fields(&self, looked: &[&Observation]) -> Vec<Vec<String>> {

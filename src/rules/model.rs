@@ -4,7 +4,7 @@ use crate::packet::protocol::Value;
 use crate::rules::kind::Kind;
 use crate::rules::value::Wanted;
 use crate::topology::places::Location;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 
 /// A rule: what holds of all packets that it is about.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Rule {
     /// The packets it is about; any if `None`.
     pub packet: Option<Kind>,
     /// A tcpdump expression that holds of them, too.
-    pub filter: Option<At<String>>,
+    pub filter: Option<Spanned<String>>,
     /// The places that it looks at; all if empty.
     pub at: Vec<Location>,
     /// What every message crosses, in this order.

@@ -44,6 +44,6 @@ impl<'a> Observations<'a> {
 
     /// Whether `observation` is at one of `locations`.
     pub fn is_at(&self, observation: &Observation, locations: &[Location]) -> bool {
-        locations.iter().any(|location| self.places.is_at(&observation.packet.place, location))
+        locations.iter().any(|location| self.places.is_at(&observation.packet.interface, location))
     }
 }

@@ -1,7 +1,7 @@
 //! The traces of a message that was sent more than once: by a client that asks again, or by a server that
 //! answers both directly and through a relay agent.
 
-use crate::packet::capture::Place;
+use crate::packet::capture::InterfaceId;
 use crate::rules::observations::Observation;
 use std::collections::{HashMap, VecDeque};
 
@@ -14,13 +14,13 @@ pub fn traces<'s, 'a>(observations: &[&'s Observation<'a>]) -> Vec<Vec<&'s Obser
     let mut traces: Vec<Vec<&Observation>> = Vec::new();
     let mut entered: HashMap<&str, Entered> = HashMap::new();
     // What has left a node, in which trace, and where it has arrived.
-    let mut left: Vec<(&Observation, usize, Vec<&Place>)> = Vec::new();
+    let mut left: Vec<(&Observation, usize, Vec<&InterfaceId>)> = Vec::new();
     let mut latest = 0;
     for observation in observations {
         let Some(passage) = observation.passage else { continue };
         let trace = if passage.enters {
-            let place = &observation.packet.place;
-            let same = |(other, _, arrived): &&mut (&Observation, usize, Vec<&Place>)| {
+            let place = &observation.packet.interface;
+            let same = |(other, _, arrived): &&mut (&Observation, usize, Vec<&InterfaceId>)| {
                 other.packet.data == observation.packet.data && !arrived.contains(&place)
             };
             left.iter_mut().find(same).map_or(latest, |(_, trace, arrived)| {

@@ -115,7 +115,7 @@ fn address(text: &str, version: u8) -> Result<Wanted, String> {
     }
     if let Ok(net) = text.parse::<IpNet>() {
         if net.addr() != net.network() {
-            return Err(format!("`{text}` has bits behind its prefix, did you mean `{}`?", net.trunc()));
+            return Err(format!("`{text}` has bits after its prefix, did you mean `{}`?", net.trunc()));
         }
         return of_version(net.addr(), Wanted::Net(net));
     }

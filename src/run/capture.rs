@@ -13,7 +13,7 @@ impl Session<'_> {
     pub(crate) fn begin(&mut self, test: &Test) {
         // Inside, nodes are known by their namespaces only.
         let nodes = self.lab.topology.nodes.iter().filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
-        let handles: Vec<&str> = std::iter::once(GLOBAL).chain(nodes.map(|node| node.handle.0.as_str())).collect();
+        let handles: Vec<&str> = std::iter::once(GLOBAL).chain(nodes.map(|node| node.netns.0.as_str())).collect();
         self.process.ask(&Request::Begin { nodes: handles.into_iter().map(String::from).collect() });
         while !matches!(self.agent(), Some(Event::Begun | Event::NoCapture { .. } | Event::Lost) | None) {}
     }
@@ -28,8 +28,8 @@ impl Session<'_> {
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
                     Ok(mut capture) => {
                         for packet in &mut capture.packets {
-                            if let Some(node) = self.lab.topology.nodes.iter().find(|node| node.handle.0 == packet.place.node) {
-                                packet.place.node.clone_from(&node.name);
+                            if let Some(node) = self.lab.topology.nodes.iter().find(|node| node.netns.0 == packet.interface.node) {
+                                packet.interface.node.clone_from(&node.name);
                             }
                         }
                         result.evidence.ladder = Some(Ladder::of(&self.lab.topology, &capture));

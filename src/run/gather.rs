@@ -43,7 +43,7 @@ impl Gathered {
     pub fn take(&mut self, lab: &Lab) -> Vec<(String, Vec<u8>)> {
         let name = |path: String| {
             let parts: Vec<&str> = path.splitn(3, '/').collect();
-            match (parts.as_slice(), lab.topology.nodes.iter().find(|node| parts.get(1) == Some(&node.handle.0.as_str()))) {
+            match (parts.as_slice(), lab.topology.nodes.iter().find(|node| parts.get(1) == Some(&node.netns.0.as_str()))) {
                 (["nodes", _, file], Some(node)) => format!("nodes/{}/{file}", node.name),
                 _ => path,
             }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug)]
 pub struct Options {
     pub host: Host,
-    /// What a command must say, behind a blank, to mean that host.
+    /// What a command must say, after a space, to mean that host.
     pub at: String,
     /// Working folder of the steps: the user's repository.
     pub folder: PathBuf,

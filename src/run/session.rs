@@ -8,7 +8,7 @@ use crate::interrupt;
 use crate::lab::model::{Lab, Test};
 use crate::record::artifacts::When;
 use crate::record::event::RunEvent;
-use crate::record::result::{Outcome, SubjectInfo, TestResult};
+use crate::record::result::{Outcome, ResolvedSubject, TestResult};
 use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
@@ -25,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 
 /// Why a lab is not up.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Down {
+pub enum SetupError {
     /// This machine lacks something, named here.
     Skip(String),
     /// Set-up failed.
@@ -41,7 +41,7 @@ pub struct Session<'a> {
     pub(crate) process: Process,
     pub(crate) tell: &'a dyn Fn(RunEvent),
     pub(crate) instance: String,
-    subject: Option<SubjectInfo>,
+    subject: Option<ResolvedSubject>,
     /// Whether an agent serves the lab once it is up.
     served: bool,
     /// Lines about services that failed, collected until somebody asks.
@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// Why it is not.
-    pub fn up(&mut self) -> Result<(), Down> {
+    pub fn up(&mut self) -> Result<(), SetupError> {
         let began = Instant::now();
         let mut missing = Vec::new();
         let mut refused = false;
@@ -129,16 +129,16 @@ impl<'a> Session<'a> {
             }
         }
         if interrupt::interrupted() {
-            return Err(Down::Interrupted);
+            return Err(SetupError::Interrupted);
         }
         if let Err(error) = self.options.host.check() {
-            return Err(Down::Failed(vec![error.to_string()]));
+            return Err(SetupError::Failed(vec![error.to_string()]));
         }
         if !missing.is_empty() {
-            return Err(Down::Skip(describe_missing(&missing, &self.options.host).join("; ")));
+            return Err(SetupError::Skip(describe_missing(&missing, &self.options.host).join("; ")));
         }
         if refused {
-            return Err(Down::Skip("this kernel refuses user namespaces to ordinary users: run labrun as root".into()));
+            return Err(SetupError::Skip("this kernel refuses user namespaces to ordinary users: run labrun as root".into()));
         }
         let mut lines = std::mem::take(&mut self.trouble);
         lines.append(&mut self.process.noise);
@@ -146,7 +146,7 @@ impl<'a> Session<'a> {
             lines.push("the set-up ended without a word".into());
         }
         (self.tell)(RunEvent::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
-        Err(Down::Failed(lines))
+        Err(SetupError::Failed(lines))
     }
 
     /// Tells the agent what the lab is like. It is there from now on, if this is a session.
@@ -194,7 +194,7 @@ impl<'a> Session<'a> {
     fn heard(&mut self, event: &Event) {
         match event {
             Event::Subject { program, how, path } => {
-                let subject = SubjectInfo { program: program.clone(), how: how.clone(), path: path.clone() };
+                let subject = ResolvedSubject { program: program.clone(), how: how.clone(), path: path.clone() };
                 (self.tell)(RunEvent::Subject { lab: self.lab.name.clone(), subject: subject.clone() });
                 self.subject = Some(subject);
             }
@@ -263,10 +263,10 @@ impl<'a> Session<'a> {
     }
 
     /// Reports a lab that was up and is no more.
-    pub fn lost(&mut self) -> Down {
+    pub fn lost(&mut self) -> SetupError {
         let lines = vec!["the lab is gone: its supervisor was killed, or somebody cleaned it".to_string()];
         (self.tell)(RunEvent::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
-        Down::Failed(lines)
+        SetupError::Failed(lines)
     }
 
     /// Ends the session and waits for the clean-up; the runtime's exit status.

@@ -1,27 +1,27 @@
 //! What a step refers to, looked up in the topology of its lab.
 
-use crate::topology::model::{GLOBAL, Handle, Node, Service, Topology};
-use crate::yaml::problem::{At, Problems};
+use crate::topology::model::{GLOBAL, NetnsName, Node, Service, Topology};
+use crate::yaml::diagnostic::{Diagnostics, Spanned};
 
 /// What a step refers to, looked up in the lab.
 pub struct Checker<'a> {
     /// The mistakes found so far.
-    pub problems: &'a Problems,
+    pub diagnostics: &'a Diagnostics,
     /// The lab, but for its tests.
     pub topology: &'a Topology,
 }
 
 impl Checker<'_> {
     /// The namespace of the node that `name` means.
-    pub fn node(&self, name: &At<String>) -> Handle {
+    pub fn node(&self, name: &Spanned<String>) -> NetnsName {
         if name.value == GLOBAL {
-            return Handle(GLOBAL.into());
+            return NetnsName(GLOBAL.into());
         }
         match self.find_node(name) {
-            Some(node) => node.handle.clone(),
+            Some(node) => node.netns.clone(),
             None => {
                 self.unknown("node", name, self.topology.nodes.iter().map(|n| n.name.as_str()).chain([GLOBAL]));
-                Handle(String::new())
+                NetnsName(String::new())
             }
         }
     }
@@ -32,7 +32,7 @@ impl Checker<'_> {
     }
 
     /// The service that `name` means.
-    pub fn service(&self, name: &At<String>) -> Option<&Service> {
+    pub fn service(&self, name: &Spanned<String>) -> Option<&Service> {
         let found = self.topology.services.iter().find(|service| service.name == name.value);
         if found.is_none() {
             self.unknown("service", name, self.topology.services.iter().map(|s| s.name.as_str()));
@@ -41,18 +41,18 @@ impl Checker<'_> {
     }
 
     /// Notes that `name` is none of the `known`.
-    pub fn unknown<'n>(&self, what: &str, name: &At<String>, known: impl Iterator<Item = &'n str> + Clone) {
-        self.problems.unknown(what, name, known);
+    pub fn unknown<'n>(&self, what: &str, name: &Spanned<String>, known: impl Iterator<Item = &'n str> + Clone) {
+        self.diagnostics.unknown(what, name, known);
     }
 
     /// Notes a mistake.
-    pub fn wrong<T>(&self, at: &At<T>, message: impl Into<String>) {
-        self.problems.wrong(at, message);
+    pub fn wrong<T>(&self, at: &Spanned<T>, message: impl Into<String>) {
+        self.diagnostics.wrong(at, message);
     }
 
     /// Notes a mistake if `at` is there, and there is nothing in it.
-    pub fn not_empty(&self, at: &At<String>, message: &str) {
-        if at.place.line > 0 && !self.problems.are_at(at.place) && at.trim().is_empty() {
+    pub fn not_empty(&self, at: &Spanned<String>, message: &str) {
+        if at.position.line > 0 && !self.diagnostics.are_at(at.position) && at.trim().is_empty() {
             self.wrong(at, message);
         }
     }

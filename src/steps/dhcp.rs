@@ -11,9 +11,9 @@ use crate::packet::server_id;
 use crate::packet::server_id::ServerId;
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::Handle;
+use crate::topology::model::NetnsName;
 use crate::yaml::decode::{MAX_WAIT, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Value as Yaml;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ const MAX_LEASE: Duration = Duration::from_secs(366 * 24 * 3600);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dhcp {
     /// The client's namespace.
-    pub(super) node: Handle,
+    pub(super) node: NetnsName,
     /// Its link.
     pub(super) link: String,
     /// 4 or 6.
@@ -71,10 +71,10 @@ pub struct Expect {
 /// What stands in the file.
 #[derive(Debug)]
 pub struct DhcpFile {
-    node: At<String>,
-    link: At<String>,
+    node: Spanned<String>,
+    link: Spanned<String>,
     family: i64,
-    client: Option<At<String>>,
+    client: Option<Spanned<String>>,
     within: Option<Duration>,
     fails: bool,
     expect: ExpectFile,
@@ -83,13 +83,13 @@ pub struct DhcpFile {
 /// `expect`.
 #[derive(Debug, Default)]
 pub struct ExpectFile {
-    pool: Option<At<Option<(IpAddr, IpAddr)>>>,
-    prefix: Option<At<i64>>,
-    router: Option<At<Option<IpAddr>>>,
-    dns: Option<Vec<At<Option<IpAddr>>>>,
-    lease: Option<At<Duration>>,
+    pool: Option<Spanned<Option<(IpAddr, IpAddr)>>>,
+    prefix: Option<Spanned<i64>>,
+    router: Option<Spanned<Option<IpAddr>>>,
+    dns: Option<Vec<Spanned<Option<IpAddr>>>>,
+    lease: Option<Spanned<Duration>>,
     /// IPv4: the server identifier; IPv6: the server's DUID or the hardware address in it.
-    server: Option<At<String>>,
+    server: Option<Spanned<String>>,
 }
 
 impl Kind for Dhcp {
@@ -223,7 +223,7 @@ impl ExpectFile {
 
     fn check(&self, family: u8, checker: &Checker) -> Expect {
         let right = |address: &IpAddr| address.is_ipv4() == (family == 4);
-        if let Some(pool @ At { value: Some((first, _)), .. }) = &self.pool
+        if let Some(pool @ Spanned { value: Some((first, _)), .. }) = &self.pool
             && !right(first)
         {
             checker.wrong(pool, format!("an impossible pool: the step takes an IPv{family} lease"));
@@ -252,7 +252,7 @@ impl ExpectFile {
     }
 }
 
-fn server(at: &At<String>, family: u8, checker: &Checker) -> Option<ServerId> {
+fn server(at: &Spanned<String>, family: u8, checker: &Checker) -> Option<ServerId> {
     if family == 4 {
         if let Ok(address @ IpAddr::V4(_)) = at.parse::<IpAddr>() {
             return Some(ServerId::Address(address));

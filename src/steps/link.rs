@@ -5,9 +5,9 @@ use super::output::with_output;
 use super::{Kind, StepOutput, Verdict, action};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::{End, Handle};
+use crate::topology::model::{End, NetnsName};
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub struct LinkStep {
     /// The node's name.
     node: String,
     /// Its namespace.
-    netns: Handle,
+    netns: NetnsName,
     /// The link.
     link: String,
     /// The bridge's end of the cable.
@@ -29,7 +29,7 @@ pub struct LinkStep {
 #[derive(Debug)]
 pub struct LinkFile {
     up: bool,
-    link: At<String>,
+    link: Spanned<String>,
 }
 
 impl Kind for LinkStep {

@@ -24,7 +24,7 @@ pub use patience::Patience;
 use crate::sandbox::{Gone, Sandbox};
 use crate::text::quoted;
 use crate::yaml::decode::{Fields, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Value;
 use check::Checker;
 use serde::{Deserialize, Serialize};
@@ -190,7 +190,7 @@ pub(crate) fn read(reader: Reader) -> Option<StepFile> {
 }
 
 /// The one of `actions` that is there, and what it is to be done to.
-fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(&'n str, At<String>)> {
+fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(&'n str, Spanned<String>)> {
     match fields.present(actions).as_slice() {
         [one] => fields.get(one, |r| (*one, r.at(r.text()))),
         _ => {
@@ -201,6 +201,6 @@ fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(
 }
 
 /// A field that must be there and names something.
-fn name(fields: &Fields, field: &str) -> At<String> {
+fn name(fields: &Fields, field: &str) -> Spanned<String> {
     fields.need(field, |r| r.at(r.text())).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! How patient a step is.
 
 use crate::yaml::decode::{Fields, MAX_WAIT};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ impl Patience {
 #[derive(Debug, Default)]
 pub struct PatienceFile {
     timeout: Option<Duration>,
-    within: Option<At<Duration>>,
-    every: Option<At<Duration>>,
+    within: Option<Spanned<Duration>>,
+    every: Option<Spanned<Duration>>,
 }
 
 impl PatienceFile {

@@ -6,9 +6,9 @@ use super::patience::{Patience, PatienceFile};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::Handle;
+use crate::topology::model::NetnsName;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ping {
     /// From where.
-    node: Handle,
+    node: NetnsName,
     /// What.
     to: IpAddr,
     /// How many requests, all of which must be answered.
@@ -33,8 +33,8 @@ pub struct Ping {
 /// What stands in the file.
 #[derive(Debug)]
 pub struct PingFile {
-    node: At<String>,
-    to: At<Option<IpAddr>>,
+    node: Spanned<String>,
+    to: Spanned<Option<IpAddr>>,
     count: Option<i64>,
     fails: bool,
     patience: PatienceFile,

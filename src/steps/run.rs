@@ -6,9 +6,9 @@ use super::patience::{Patience, PatienceFile};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::Handle;
+use crate::topology::model::NetnsName;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,7 +22,7 @@ const OVERTIME: i64 = 124;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// Where.
-    node: Handle,
+    node: NetnsName,
     /// What, a shell command.
     command: String,
     /// A failing command is the pass.
@@ -41,10 +41,10 @@ pub struct Run {
 /// What stands in the file.
 #[derive(Debug)]
 pub struct RunFile {
-    node: At<String>,
-    command: At<String>,
+    node: Spanned<String>,
+    command: Spanned<String>,
     fails: bool,
-    exit: Option<At<i64>>,
+    exit: Option<Spanned<i64>>,
     stdout: Option<String>,
     matches: Option<String>,
     json: Option<Value>,

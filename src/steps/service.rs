@@ -6,7 +6,7 @@ use super::{Kind, StepOutput, Verdict, action};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, SignalName};
 use crate::yaml::decode::{MAX_WAIT, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ const ACTIONS: [(&str, Action); 4] =
 #[derive(Debug)]
 pub struct ServiceFile {
     action: Action,
-    service: At<String>,
+    service: Spanned<String>,
     within: Option<Duration>,
 }
 

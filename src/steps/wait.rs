@@ -5,9 +5,9 @@ use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
 use crate::topology::file_services::conditions;
-use crate::topology::model::{Condition, GLOBAL, Handle};
+use crate::topology::model::{Condition, GLOBAL, NetnsName};
 use crate::yaml::decode::{MAX_WAIT, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wait {
     /// Where ports are looked for and commands run.
-    node: Handle,
+    node: NetnsName,
     /// For what.
     condition: Condition,
     /// In whose output, if for a line of it.
@@ -29,9 +29,9 @@ pub struct Wait {
 /// What stands in the file.
 #[derive(Debug)]
 pub struct WaitFile {
-    node: At<String>,
-    condition: At<Condition>,
-    service: Option<At<String>>,
+    node: Spanned<String>,
+    condition: Spanned<Condition>,
+    service: Option<Spanned<String>>,
     within: Option<Duration>,
 }
 

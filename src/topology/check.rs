@@ -3,7 +3,7 @@
 use crate::topology::file::{BridgeFile, LinkFile, NodeFile, RouteFile, TopologyFile};
 use crate::topology::model::*;
 use crate::topology::vlan;
-use crate::yaml::problem::{At, Problems};
+use crate::yaml::diagnostic::{Diagnostics, Spanned};
 use crate::yaml::{tree, values};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
@@ -13,16 +13,16 @@ use std::net::IpAddr;
 pub const KERNEL_FEATURES: [&str; 14] =
     ["bridge", "dummy", "ifb", "ipvlan", "macvlan", "nat", "netem", "nftables", "tun", "veth", "vlan", "vrf", "vxlan", "wireguard"];
 
-/// The checked topology of the lab of this name. What is wrong with it is among `problems`; then it is of no use.
-pub fn topology(lab: &str, file: &TopologyFile, problems: &Problems) -> Topology {
-    Check { lab, file, problems }.topology()
+/// The checked topology of the lab of this name. What is wrong with it is among `diagnostics`; then it is of no use.
+pub fn topology(lab: &str, file: &TopologyFile, diagnostics: &Diagnostics) -> Topology {
+    Check { lab, file, diagnostics }.topology()
 }
 
 /// The topology being checked.
 pub(crate) struct Check<'a> {
     lab: &'a str,
     pub(crate) file: &'a TopologyFile,
-    pub(crate) problems: &'a Problems,
+    pub(crate) diagnostics: &'a Diagnostics,
 }
 
 impl Check<'_> {
@@ -43,7 +43,7 @@ impl Check<'_> {
     fn commands(&self) -> Vec<(String, String)> {
         for (command, _) in &self.file.commands {
             if let Err(message) = values::command(command) {
-                self.problems.wrong(command, message);
+                self.diagnostics.wrong(command, message);
             }
         }
         self.file.commands.iter().map(|(command, package)| (command.value.clone(), package.clone())).collect()
@@ -52,7 +52,7 @@ impl Check<'_> {
     fn kernel(&self) -> Vec<String> {
         for feature in &self.file.kernel {
             if !KERNEL_FEATURES.contains(&feature.as_str()) {
-                self.problems.unknown("kernel feature", feature, KERNEL_FEATURES.into_iter());
+                self.diagnostics.unknown("kernel feature", feature, KERNEL_FEATURES.into_iter());
             }
         }
         let mut kernel: Vec<String> = self.file.kernel.iter().map(|f| f.value.clone()).collect();
@@ -65,7 +65,7 @@ impl Check<'_> {
 
     fn subject(&self) -> Option<Subject> {
         let subject = self.file.subject.as_ref()?;
-        self.problems.name("program", &subject.program);
+        self.diagnostics.name("program", &subject.program);
         Some(Subject {
             program: subject.program.value.clone(),
             stand_in: subject.stand_in.as_ref().map(|(p, package)| (p.value.clone(), package.clone())),
@@ -81,7 +81,7 @@ impl Check<'_> {
 
     fn node(&self, index: usize, node: &NodeFile) -> Node {
         if let Err(message) = values::node_name(&node.name) {
-            self.problems.wrong(&node.name, message);
+            self.diagnostics.wrong(&node.name, message);
         }
         for (key, value) in &node.sysctls {
             self.sysctl(key, value);
@@ -89,11 +89,11 @@ impl Check<'_> {
         if let Some(nft) = &node.nft
             && nft.trim().is_empty()
         {
-            self.problems.wrong(nft, "an empty ruleset");
+            self.diagnostics.wrong(nft, "an empty ruleset");
         }
         Node {
             name: node.name.value.clone(),
-            handle: handle(&node.name, index),
+            netns: netns_name(&node.name, index),
             links: node.links.iter().map(|link| self.link(node, link)).collect(),
             routes: node.routes.iter().map(|route| self.route(node, route)).collect(),
             sysctls: node.sysctls.iter().map(|(k, v)| (sysctl_path(k), v.clone())).collect(),
@@ -102,16 +102,16 @@ impl Check<'_> {
         }
     }
 
-    fn sysctl(&self, key: &At<String>, value: &str) {
+    fn sysctl(&self, key: &Spanned<String>, value: &str) {
         let good = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
         let path = sysctl_path(key);
         if !path.starts_with("net/") {
-            self.problems.wrong(key, format!("`{}`: only `net.` settings belong to a node, the others to the whole machine", key.value));
+            self.diagnostics.wrong(key, format!("`{}`: only `net.` settings belong to a node, the others to the whole machine", key.value));
         } else if !key.chars().all(good) || path.split('/').any(|part| part.is_empty() || part == "..") {
-            self.problems.wrong(key, format!("`{}` is not a setting such as `net.ipv4.ip_forward`", key.value));
+            self.diagnostics.wrong(key, format!("`{}` is not a setting such as `net.ipv4.ip_forward`", key.value));
         }
         if value.contains('\n') {
-            self.problems.wrong(key, "the value of a setting is one line");
+            self.diagnostics.wrong(key, "the value of a setting is one line");
         }
     }
 
@@ -143,44 +143,44 @@ impl Check<'_> {
         format!("02:{}", bytes.join(":"))
     }
 
-    fn port(&self, node: &NodeFile, link: &LinkFile, bridge: &At<String>) -> End {
+    fn port(&self, node: &NodeFile, link: &LinkFile, bridge: &Spanned<String>) -> End {
         if !self.file.bridges.iter().any(|b| b.name.value == bridge.value) {
-            self.problems.unknown("bridge", bridge, self.file.bridges.iter().map(|b| b.name.as_str()));
+            self.diagnostics.unknown("bridge", bridge, self.file.bridges.iter().map(|b| b.name.as_str()));
         }
         if node.name.value == GLOBAL {
-            self.problems.wrong(bridge, "the bridges stand in `global` already: give the bridge itself the addresses");
+            self.diagnostics.wrong(bridge, "the bridges stand in `global` already: give the bridge itself the addresses");
         }
         if link.port.is_none() {
-            self.problems.wrong(&link.name, "the field `port` is missing: how shall the bridge's end of the cable be called?");
+            self.diagnostics.wrong(&link.name, "the field `port` is missing: what is the bridge's end of the cable called?");
         }
         let port = link.port.as_ref().map_or(String::new(), |p| p.value.clone());
         End::Port { bridge: bridge.value.clone(), port }
     }
 
-    fn peer(&self, node: &NodeFile, link: &LinkFile, peer: &At<String>) -> End {
+    fn peer(&self, node: &NodeFile, link: &LinkFile, peer: &Spanned<String>) -> End {
         let broken = End::Peer { node: 0, link: String::new() };
         if let Some(port) = &link.port {
-            self.problems.wrong(port, "a `peer` has no `port`: the other end is a link of the other node");
+            self.diagnostics.wrong(port, "a `peer` has no `port`: the other end is a link of the other node");
         }
         let Some((other, far)) = peer.rsplit_once('/') else {
-            self.problems.wrong(peer, format!("`{}`: expected NODE/LINK, such as `router/eth0`", peer.value));
+            self.diagnostics.wrong(peer, format!("`{}`: expected NODE/LINK, such as `router/eth0`", peer.value));
             return broken;
         };
         let Some(index) = self.file.nodes.iter().position(|n| n.name.value == other) else {
-            self.problems.unknown("node", &peer.with(other.to_string()), self.file.nodes.iter().map(|n| n.name.as_str()));
+            self.diagnostics.unknown("node", &peer.with(other.to_string()), self.file.nodes.iter().map(|n| n.name.as_str()));
             return broken;
         };
         let other_node = &self.file.nodes[index];
         let back = format!("{}/{}", node.name.value, link.name.value);
         match other_node.links.iter().find(|l| l.name.value == far) {
-            _ if back == peer.value => self.problems.wrong(peer, "a link cannot be its own peer"),
-            None => self.problems.unknown(
+            _ if back == peer.value => self.diagnostics.wrong(peer, "a link cannot be its own peer"),
+            None => self.diagnostics.unknown(
                 &format!("link of `{other}`"),
                 &peer.with(far.to_string()),
                 other_node.links.iter().map(|l| l.name.as_str()),
             ),
             Some(far_link) if far_link.peer.as_ref().is_none_or(|p| p.value != back) => {
-                self.problems.wrong(peer, format!("the other end must say so too: `{far}` of `{other}` wants `peer: {back}`"));
+                self.diagnostics.wrong(peer, format!("the other end must say so too: `{far}` of `{other}` wants `peer: {back}`"));
             }
             Some(_) => {}
         }
@@ -188,7 +188,7 @@ impl Check<'_> {
     }
 
     fn route(&self, node: &NodeFile, route: &RouteFile) -> Route {
-        let destination = (route.to.place != tree::Place::default()).then_some(&route.to.value).and_then(|to| to.as_ref());
+        let destination = (route.to.position != tree::Position::default()).then_some(&route.to.value).and_then(|to| to.as_ref());
         let mut networks: Vec<(&str, &IpNet)> = Vec::new();
         for link in &node.links {
             networks.extend(link.addresses.iter().filter_map(|a| Some((link.name.as_str(), a.value.as_ref()?))));
@@ -206,21 +206,21 @@ impl Check<'_> {
             let bridges = self.file.bridges.iter().map(|b| b.name.as_str()).filter(|_| node.name.value == GLOBAL);
             let known: Vec<&str> = links.into_iter().chain(bridges).chain(["lo"]).collect();
             if !known.contains(&dev.as_str()) {
-                self.problems.unknown(&format!("link of `{}`", node.name.value), dev, known.iter().copied());
+                self.diagnostics.unknown(&format!("link of `{}`", node.name.value), dev, known.iter().copied());
             }
         }
-        if let Some(At { value: Some(via), .. }) = &route.via {
+        if let Some(Spanned { value: Some(via), .. }) = &route.via {
             let at = route.via.as_ref().expect("just matched");
             if destination.is_some_and(|net| net.addr().is_ipv4() != via.is_ipv4()) {
-                self.problems.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
+                self.diagnostics.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
             } else if is_link_local(via) && route.dev.is_none() {
-                self.problems.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
+                self.diagnostics.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
             } else if node.links.iter().flat_map(LinkFile::all_addresses).any(|a| a.value.is_none()) {
                 // Which networks it is in can be told when its addresses are right.
             } else if !is_link_local(via) && !networks.iter().any(|(_, net)| net.contains(via)) && route.dev.is_none() {
-                self.problems.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));
+                self.diagnostics.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));
             } else if networks.iter().any(|(_, net)| net.addr() == *via) {
-                self.problems.wrong(at, format!("the next hop `{via}` is the node itself"));
+                self.diagnostics.wrong(at, format!("the next hop `{via}` is the node itself"));
             }
         }
         Route {
@@ -242,17 +242,17 @@ fn bridge(bridge: &BridgeFile) -> Bridge {
     }
 }
 
-fn nets(addresses: &[At<Option<IpNet>>]) -> Vec<IpNet> {
+fn nets(addresses: &[Spanned<Option<IpNet>>]) -> Vec<IpNet> {
     addresses.iter().filter_map(|a| a.value).collect()
 }
 
 /// Names that `ip -batch` could misread stand for themselves only in labrun; the kernel's name is
 /// another then.
-pub(crate) fn handle(name: &str, index: usize) -> Handle {
+pub(crate) fn netns_name(name: &str, index: usize) -> NetnsName {
     let plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     // The underscore keeps it apart from every plain name.
-    Handle(if plain { name.into() } else { format!("_node-{index}") })
+    NetnsName(if plain { name.into() } else { format!("_node-{index}") })
 }
 
 /// `net.ipv4.conf.all.rp_filter` as a path; with a `/` in it, it is one already (sysctl(8)).

@@ -2,7 +2,7 @@
 
 use crate::topology::check::Check;
 use crate::topology::model::*;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 impl Check<'_> {
     /// Interface names must be fit for the kernel and unique in their namespace.
     pub(crate) fn interface_names(&self) {
-        let mut own: Vec<(&At<String>, &str)> = self.file.bridges.iter().map(|b| (&b.name, "a bridge")).collect();
+        let mut own: Vec<(&Spanned<String>, &str)> = self.file.bridges.iter().map(|b| (&b.name, "a bridge")).collect();
         for node in &self.file.nodes {
             self.vlan_names(node);
             for link in &node.links {
@@ -20,20 +20,20 @@ impl Check<'_> {
                     own.push((&link.name, "a link of `global`"));
                     own.extend(link.vlans.iter().map(|vlan| (&vlan.name, "a VLAN of `global`")));
                 } else if let Err(message) = values::link_name(&link.name) {
-                    self.problems.wrong(&link.name, message);
+                    self.diagnostics.wrong(&link.name, message);
                 }
             }
         }
-        let mut seen: BTreeMap<&str, (&At<String>, &str)> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, (&Spanned<String>, &str)> = BTreeMap::new();
         for (name, what) in own {
             if let Err(message) = values::link_name(name) {
-                self.problems.wrong(name, message);
+                self.diagnostics.wrong(name, message);
             } else if let Some((first, other)) = seen.get(name.as_str()) {
                 let message = format!(
                     "`{}` is the name of {other} too (line {}); both stand in the lab's own namespace",
-                    name.value, first.place.line
+                    name.value, first.position.line
                 );
-                self.problems.wrong(name, message);
+                self.diagnostics.wrong(name, message);
             } else {
                 seen.insert(name, (name, what));
             }
@@ -45,7 +45,7 @@ impl Check<'_> {
         let mut addresses: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
         let mut macs: BTreeMap<&str, u64> = BTreeMap::new();
         // The broadcast domain, the addresses and the hardware address of every interface.
-        type Interface<'a> = (String, &'a [At<Option<IpNet>>], Option<&'a At<String>>);
+        type Interface<'a> = (String, &'a [Spanned<Option<IpNet>>], Option<&'a Spanned<String>>);
         let mut interfaces: Vec<Interface> = Vec::new();
         for bridge in &self.file.bridges {
             interfaces.push((bridge.name.value.clone(), &bridge.addresses, bridge.mac.as_ref()));
@@ -65,15 +65,15 @@ impl Check<'_> {
         for (domain, list, mac) in interfaces {
             for address in list {
                 let Some(net) = address.value else { continue };
-                if let Some(first) = addresses.insert((domain.clone(), net.addr()), address.place.line) {
-                    self.problems.wrong(address, format!("`{}` is taken in the same network already, in line {first}", net.addr()));
+                if let Some(first) = addresses.insert((domain.clone(), net.addr()), address.position.line) {
+                    self.diagnostics.wrong(address, format!("`{}` is taken in the same network already, in line {first}", net.addr()));
                 }
             }
             if let Some(mac) = mac
                 && !mac.is_empty()
-                && let Some(first) = macs.insert(mac, mac.place.line)
+                && let Some(first) = macs.insert(mac, mac.position.line)
             {
-                self.problems.wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
+                self.diagnostics.wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
             }
         }
     }

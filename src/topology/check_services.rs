@@ -1,7 +1,7 @@
 //! Checking the services of a lab: what they run, when they are ready, what they wait for.
 
 use crate::text::quoted;
-use crate::topology::check::{Check, handle};
+use crate::topology::check::{Check, netns_name};
 use crate::topology::file::NodeFile;
 use crate::topology::file_services::{RunFile, ServiceFile};
 use crate::topology::model::*;
@@ -18,20 +18,20 @@ impl Check<'_> {
             self.file.nodes.iter().enumerate().flat_map(|(i, n)| n.services.iter().map(move |s| (n, i, s))).collect();
         let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, _, service) in &all {
-            self.problems.name("service", &service.name);
-            if let Some(first) = seen.insert(&service.name, service.name.place.line) {
-                self.problems.wrong(
+            self.diagnostics.name("service", &service.name);
+            if let Some(first) = seen.insert(&service.name, service.name.position.line) {
+                self.diagnostics.wrong(
                     &service.name,
                     format!("there is a service `{}` already, in line {first}: names are unique in a lab", service.name.value),
                 );
             }
             for other in &service.after {
                 if !all.iter().any(|(_, _, s)| s.name.value == other.value) {
-                    self.problems.unknown("service", other, all.iter().map(|(_, _, s)| s.name.as_str()));
+                    self.diagnostics.unknown("service", other, all.iter().map(|(_, _, s)| s.name.as_str()));
                 }
             }
             if service.stand_in.is_some() && self.file.subject.as_ref().is_none_or(|s| s.stand_in.is_none()) {
-                self.problems
+                self.diagnostics
                     .wrong(&service.name, "`stand-in` takes the place of a `subject` that has a `stand-in`, which this lab has not");
             }
         }
@@ -39,7 +39,7 @@ impl Check<'_> {
         all.iter()
             .map(|(node, index, service)| Service {
                 name: service.name.value.clone(),
-                node: handle(&node.name, *index),
+                node: netns_name(&node.name, *index),
                 run: self.run(&service.run),
                 stand_in: service.stand_in.as_ref().map(|run| self.run(run)),
                 after: service.after.iter().map(|a| a.value.clone()).collect(),
@@ -65,7 +65,7 @@ impl Check<'_> {
         for (_, _, service) in all.iter().filter(|(_, _, s)| !startable.contains(s.name.as_str())) {
             let waits: Vec<&str> = service.after.iter().map(|a| a.as_str()).collect();
             let at = service.after.first().expect("it waits for something");
-            self.problems.wrong(
+            self.diagnostics.wrong(
                 at,
                 format!("`{}` can never start: it waits for {}, which in the end waits for it", service.name.value, quoted(&waits)),
             );
@@ -73,37 +73,37 @@ impl Check<'_> {
     }
 
     fn run(&self, run: &RunFile) -> Run {
-        let known = run.command.place == tree::Place::default() || self.problems.are_at(run.command.place);
+        let known = run.command.position == tree::Position::default() || self.diagnostics.are_at(run.command.position);
         if !known && run.command.trim().is_empty() {
-            self.problems.wrong(&run.command, "an empty command");
+            self.diagnostics.wrong(&run.command, "an empty command");
         }
         for (path, _) in &run.files {
             let outside = path.starts_with('/') && !path.starts_with("/etc/") && !path.starts_with("/run/");
             if outside || path.is_empty() || path.ends_with('/') || path.split('/').any(|part| part == ".." || part == ".") {
                 let message =
                     format!("`{}`: a path below the service's folder, or below /etc or /run, which are the lab's own", path.value);
-                self.problems.wrong(path, message);
+                self.diagnostics.wrong(path, message);
             }
         }
         for (name, _) in &run.environment {
             let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
             if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(good) {
-                self.problems.wrong(name, format!("`{}` cannot name an environment variable", name.value.escape_debug()));
+                self.diagnostics.wrong(name, format!("`{}` cannot name an environment variable", name.value.escape_debug()));
             }
         }
         let exits = run.ready.conditions.iter().find(|c| matches!(c.value, Condition::Exit(_)));
         if let Some(exit) = exits
             && run.ready.conditions.len() > 1
         {
-            self.problems.wrong(exit, "a service that is ready when it has ended cannot be waited for by anything else");
+            self.diagnostics.wrong(exit, "a service that is ready when it has ended cannot be waited for by anything else");
         }
         let within = run.ready.within.unwrap_or(READY_WITHIN);
         for condition in &run.ready.conditions {
-            if matches!(condition.value, Condition::Running(time) if time >= within) && !self.problems.are_at(condition.place) {
-                self.problems.wrong(condition, format!("can never be ready: that is not within {within:?}"));
+            if matches!(condition.value, Condition::Running(time) if time >= within) && !self.diagnostics.are_at(condition.position) {
+                self.diagnostics.wrong(condition, format!("can never be ready: that is not within {within:?}"));
             }
             if matches!(&condition.value, Condition::File(path) | Condition::Command(path) if path.trim().is_empty()) {
-                self.problems.wrong(condition, "empty: nothing to wait for");
+                self.diagnostics.wrong(condition, "empty: nothing to wait for");
             }
         }
         Run {

@@ -6,7 +6,7 @@
 use crate::topology::file_services::{ServiceFile, service};
 use crate::topology::vlan::{VlanFile, vlans};
 use crate::yaml::decode::{Fields, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Value;
 use crate::yaml::values;
 use ipnet::IpNet;
@@ -16,9 +16,9 @@ use std::net::IpAddr;
 #[derive(Debug, Default)]
 pub struct TopologyFile {
     /// Commands that its services and steps run, each with the Debian package that has it.
-    pub commands: Vec<(At<String>, String)>,
+    pub commands: Vec<(Spanned<String>, String)>,
     /// Kernel features.
-    pub kernel: Vec<At<String>>,
+    pub kernel: Vec<Spanned<String>>,
     /// The program under test.
     pub subject: Option<SubjectFile>,
     /// Bridges, in the lab's own namespace.
@@ -31,9 +31,9 @@ pub struct TopologyFile {
 #[derive(Debug, Default)]
 pub struct SubjectFile {
     /// The name the lab's commands call it by.
-    pub program: At<String>,
+    pub program: Spanned<String>,
     /// Packaged daemon that can take its place, and its Debian package.
-    pub stand_in: Option<(At<String>, String)>,
+    pub stand_in: Option<(Spanned<String>, String)>,
     /// Go module paths by which its repository is known.
     pub go_modules: Vec<String>,
     /// Files by which its repository is known; all must be there.
@@ -46,30 +46,30 @@ pub struct SubjectFile {
 #[derive(Debug, Default)]
 pub struct BridgeFile {
     /// Interface name.
-    pub name: At<String>,
+    pub name: Spanned<String>,
     /// Addresses of the bridge itself.
-    pub addresses: Vec<At<Option<IpNet>>>,
+    pub addresses: Vec<Spanned<Option<IpNet>>>,
     /// In bytes.
     pub mtu: Option<i64>,
     /// Hardware address.
-    pub mac: Option<At<String>>,
+    pub mac: Option<Spanned<String>>,
 }
 
 /// An entry of `nodes`.
 #[derive(Debug, Default)]
 pub struct NodeFile {
     /// Its name; `global` is the lab's own namespace.
-    pub name: At<String>,
+    pub name: Spanned<String>,
     /// Its network interfaces.
     pub links: Vec<LinkFile>,
     /// Its static routes.
     pub routes: Vec<RouteFile>,
     /// Kernel settings as in sysctl.conf(5).
-    pub sysctls: Vec<(At<String>, String)>,
+    pub sysctls: Vec<(Spanned<String>, String)>,
     /// Forward packets between links, IPv4 and IPv6.
     pub forward: bool,
     /// An nftables ruleset as in nft(8).
-    pub nft: Option<At<String>>,
+    pub nft: Option<Spanned<String>>,
     /// Its daemons.
     pub services: Vec<ServiceFile>,
 }
@@ -78,18 +78,18 @@ pub struct NodeFile {
 #[derive(Debug, Default)]
 pub struct LinkFile {
     /// Interface name.
-    pub name: At<String>,
+    pub name: Spanned<String>,
     /// The bridge it is plugged into.
-    pub bridge: Option<At<String>>,
+    pub bridge: Option<Spanned<String>>,
     /// The name of the bridge's end of the cable.
-    pub port: Option<At<String>>,
+    pub port: Option<Spanned<String>>,
     /// `NODE/LINK` at the other end.
-    pub peer: Option<At<String>>,
-    pub addresses: Vec<At<Option<IpNet>>>,
+    pub peer: Option<Spanned<String>>,
+    pub addresses: Vec<Spanned<Option<IpNet>>>,
     /// In bytes.
     pub mtu: Option<i64>,
     /// Hardware address.
-    pub mac: Option<At<String>>,
+    pub mac: Option<Spanned<String>>,
     pub vlans: Vec<VlanFile>,
 }
 
@@ -97,13 +97,13 @@ pub struct LinkFile {
 #[derive(Debug, Default)]
 pub struct RouteFile {
     /// Destination; `None` is the default route.
-    pub to: At<Option<IpNet>>,
+    pub to: Spanned<Option<IpNet>>,
     /// Next hop.
-    pub via: Option<At<Option<IpAddr>>>,
+    pub via: Option<Spanned<Option<IpAddr>>>,
     /// Outgoing link.
-    pub dev: Option<At<String>>,
+    pub dev: Option<Spanned<String>>,
     /// Preferred source address.
-    pub src: Option<At<Option<IpAddr>>>,
+    pub src: Option<Spanned<Option<IpAddr>>>,
     pub metric: Option<i64>,
 }
 
@@ -127,7 +127,7 @@ pub fn topology(fields: &Fields) -> TopologyFile {
 }
 
 /// A mapping from names to texts.
-pub(crate) fn texts(reader: Reader) -> Vec<(At<String>, String)> {
+pub(crate) fn texts(reader: Reader) -> Vec<(Spanned<String>, String)> {
     reader.entries(|name, r| (name, r.text_or_number()))
 }
 
@@ -163,7 +163,7 @@ fn bridges(reader: Reader) -> Vec<BridgeFile> {
     })
 }
 
-type Interface = (Vec<At<Option<IpNet>>>, Option<i64>, Option<At<String>>);
+type Interface = (Vec<Spanned<Option<IpNet>>>, Option<i64>, Option<Spanned<String>>);
 
 /// What bridges and links have in common.
 fn interface(fields: &Fields) -> Interface {
@@ -175,7 +175,7 @@ fn interface(fields: &Fields) -> Interface {
     )
 }
 
-fn node(name: At<String>, reader: Reader) -> NodeFile {
+fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
     let fields = reader.fields(&["links", "routes", "sysctls", "forward", "nft", "services"]);
     NodeFile {
         name,
@@ -188,7 +188,7 @@ fn node(name: At<String>, reader: Reader) -> NodeFile {
     }
 }
 
-fn link(name: At<String>, reader: Reader) -> LinkFile {
+fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
     let fields = reader.fields(&["bridge", "port", "peer", "addresses", "mtu", "mac", "vlans"]);
     match fields.present(&["bridge", "peer"]).as_slice() {
         [] => reader.wrong("a link needs a `bridge` or a `peer` at its other end"),

@@ -4,7 +4,7 @@ use crate::text::quoted;
 use crate::topology::file::texts;
 use crate::topology::model::Condition;
 use crate::yaml::decode::{Fields, MAX_WAIT, Reader};
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct ServiceFile {
     /// Its name, unique in the lab.
-    pub name: At<String>,
+    pub name: Spanned<String>,
     pub run: RunFile,
     /// How the packaged daemon runs that takes the subject's place.
     pub stand_in: Option<RunFile>,
     /// Services that must be ready before it starts.
-    pub after: Vec<At<String>>,
+    pub after: Vec<Spanned<String>>,
 }
 
 /// What a service runs.
 #[derive(Debug, Default)]
 pub struct RunFile {
     /// A shell command.
-    pub command: At<String>,
+    pub command: Spanned<String>,
     /// Files, by path, written before it starts.
-    pub files: Vec<(At<String>, String)>,
-    pub environment: Vec<(At<String>, String)>,
+    pub files: Vec<(Spanned<String>, String)>,
+    pub environment: Vec<(Spanned<String>, String)>,
     /// When it is ready.
     pub ready: ReadyFile,
 }
@@ -35,7 +35,7 @@ pub struct RunFile {
 /// `ready`: all of the conditions must hold.
 #[derive(Debug, Default)]
 pub struct ReadyFile {
-    pub conditions: Vec<At<Condition>>,
+    pub conditions: Vec<Spanned<Condition>>,
     /// How long they may take.
     pub within: Option<Duration>,
 }
@@ -43,7 +43,7 @@ pub struct ReadyFile {
 const RUN_FIELDS: [&str; 4] = ["command", "files", "environment", "ready"];
 
 /// Reads an entry of `services`.
-pub fn service(name: At<String>, reader: Reader) -> ServiceFile {
+pub fn service(name: Spanned<String>, reader: Reader) -> ServiceFile {
     let known: Vec<&str> = RUN_FIELDS.into_iter().chain(["after", "stand-in"]).collect();
     let fields = reader.fields(&known);
     ServiceFile {
@@ -76,7 +76,7 @@ fn ready(reader: Reader) -> ReadyFile {
 }
 
 /// The conditions of `ready` and of a `wait` step.
-pub fn conditions(fields: &Fields) -> Vec<At<Condition>> {
+pub fn conditions(fields: &Fields) -> Vec<Spanned<Condition>> {
     let port = |r: Reader| r.integer(1..=65535) as u16;
     let mut all = Vec::new();
     all.extend(fields.get("udp", |r| r.one_or_more(|r| r.at(Condition::Udp(port(r))))).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! What follows from the wiring, worked out in one place.
 
-use crate::packet::capture::Place;
+use crate::packet::capture::InterfaceId;
 use crate::topology::model::{End, GLOBAL, Link, Node, Topology};
 
 /// A bridge's end of a cable.
@@ -35,7 +35,7 @@ impl Topology {
 
     /// What an interface is to people: which node a bridge's port leads to, which bridge a link. Empty
     /// where nothing is plugged in.
-    pub fn describe(&self, place: &Place) -> String {
+    pub fn describe(&self, place: &InterfaceId) -> String {
         if place.node == GLOBAL
             && let Some(port) = self.ports().find(|port| port.name == place.link)
         {

@@ -1,6 +1,6 @@
 //! What a program in the sandbox must know of the lab.
 
-use crate::topology::model::{Handle, Service};
+use crate::topology::model::{NetnsName, Service};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -11,11 +11,11 @@ pub struct Layout {
     pub lab: String,
     pub services: Vec<Service>,
     /// For each network namespace the `ip -batch` text that gives it its addresses and routes.
-    pub addresses: Vec<(Handle, String)>,
+    pub addresses: Vec<(NetnsName, String)>,
     /// The `ip -batch` text that puts all cables back.
     pub ports: String,
     /// The network namespaces that some test is captured in, besides the lab's own.
-    pub captured: Vec<Handle>,
+    pub captured: Vec<NetnsName>,
     /// The commands it needs, each with its Debian package.
     pub commands: Vec<(String, String)>,
     /// The name of its program under test, and that of the stand-in.

@@ -54,7 +54,7 @@ pub struct Bridge {
 /// The name by which ip-netns(8) knows a node; `global` is the lab's own namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Handle(pub String);
+pub struct NetnsName(pub String);
 
 /// A host.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub struct Node {
     /// Its name in the lab file.
     pub name: String,
     /// Its namespace.
-    pub handle: Handle,
+    pub netns: NetnsName,
     /// Its interfaces.
     pub links: Vec<Link>,
     /// Its static routes.
@@ -144,7 +144,7 @@ pub struct Route {
 pub struct Service {
     pub name: String,
     /// Its node's namespace.
-    pub node: Handle,
+    pub node: NetnsName,
     pub run: Run,
     /// How the packaged daemon runs that takes the subject's place.
     pub stand_in: Option<Run>,

@@ -1,6 +1,6 @@
 //! Which node a packet enters or leaves where it is seen.
 
-use crate::packet::capture::{Packet, Place};
+use crate::packet::capture::{InterfaceId, Packet};
 use crate::topology::index::Port;
 use crate::topology::model::{GLOBAL, Topology};
 use std::collections::{BTreeSet, HashMap};
@@ -49,23 +49,23 @@ impl<'a> Places<'a> {
         Places { ports, nodes: topology.nodes.iter().map(|node| node.name.as_str()).chain([GLOBAL]).collect() }
     }
 
-    fn port(&self, place: &Place) -> Option<Port<'a>> {
+    fn port(&self, place: &InterfaceId) -> Option<Port<'a>> {
         self.ports.get(place.link.as_str()).copied().filter(|_| place.node == GLOBAL)
     }
 
     /// What `packet` does where it was seen. A bridge is no node, so at its port it is about to enter
-    /// the node behind that, or has just left it; anywhere else it is about the node it is seen in.
+    /// the node it leads to, or has just left it; anywhere else it is about the node it is seen in.
     /// `None` where nothing passes: at the loopback interface.
     pub fn passage(&self, packet: &Packet) -> Option<Passage<'a>> {
-        if let Some(port) = self.port(&packet.place) {
+        if let Some(port) = self.port(&packet.interface) {
             return Some(Passage { node: &port.node.name, enters: packet.sent });
         }
-        let node = self.nodes.get(packet.place.node.as_str()).filter(|_| packet.place.link != "lo")?;
+        let node = self.nodes.get(packet.interface.node.as_str()).filter(|_| packet.interface.link != "lo")?;
         Some(Passage { node, enters: !packet.sent })
     }
 
     /// Whether what is seen at `place` is seen at `location`.
-    pub fn is_at(&self, place: &Place, location: &Location) -> bool {
+    pub fn is_at(&self, place: &InterfaceId, location: &Location) -> bool {
         let port = self.port(place);
         match location {
             Location::Node(name) => port.map_or(place.node == *name && place.link != "lo", |port| port.node.name == *name),
@@ -74,9 +74,4 @@ impl<'a> Places<'a> {
             Location::Link(node, link) => place.node == *node && place.link == *link,
         }
     }
-}
-
-/// What people call `place`: ports and bridges have names of their own.
-pub fn shown(place: &Place) -> String {
-    if place.node == GLOBAL { place.link.clone() } else { format!("{}/{}", place.node, place.link) }
 }

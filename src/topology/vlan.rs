@@ -6,7 +6,7 @@ use crate::topology::check::Check;
 use crate::topology::file::{LinkFile, NodeFile};
 use crate::topology::model::Vlan;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use ipnet::IpNet;
 
@@ -19,8 +19,8 @@ pub struct VlanFile {
     /// 1 to 4094; 0 if what was written is none.
     pub id: u16,
     /// Its interface, at the place of the number.
-    pub name: At<String>,
-    pub addresses: Vec<At<Option<IpNet>>>,
+    pub name: Spanned<String>,
+    pub addresses: Vec<Spanned<Option<IpNet>>>,
 }
 
 /// Reads `vlans` of the link `link`: a mapping from numbers to addresses.
@@ -40,7 +40,7 @@ pub fn vlans(link: &str, reader: Reader) -> Vec<VlanFile> {
 
 impl LinkFile {
     /// Its own addresses and those of its VLANs.
-    pub(crate) fn all_addresses(&self) -> impl Iterator<Item = &At<Option<IpNet>>> {
+    pub(crate) fn all_addresses(&self) -> impl Iterator<Item = &Spanned<Option<IpNet>>> {
         self.addresses.iter().chain(self.vlans.iter().flat_map(|vlan| &vlan.addresses))
     }
 }
@@ -63,9 +63,9 @@ impl Check<'_> {
     pub(crate) fn vlan_names(&self, node: &NodeFile) {
         for vlan in node.links.iter().flat_map(|link| &link.vlans).filter(|vlan| vlan.id > 0) {
             if let Err(message) = values::link_name(&vlan.name) {
-                self.problems.wrong(&vlan.name, message);
+                self.diagnostics.wrong(&vlan.name, message);
             } else if node.interfaces().filter(|name| *name == vlan.name.as_str()).count() > 1 {
-                self.problems
+                self.diagnostics
                     .wrong(&vlan.name, format!("the interface of this VLAN is called `{}`, as another of this node", vlan.name.value));
             }
         }

@@ -6,7 +6,7 @@ use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::report::artifacts;
 use crate::run::options::Options;
-use crate::run::session::{Down, Session};
+use crate::run::session::{Session, SetupError};
 use std::path::PathBuf;
 
 /// Saves the artifacts of `result` if they are kept.
@@ -20,8 +20,8 @@ pub fn save(lab: &Lab, options: &Options, result: &mut TestResult, tell: &dyn Fn
 }
 
 /// Saves the artifacts of a lab that could not be set up; their folder.
-pub fn save_setup(lab: &Lab, options: &Options, session: &mut Session, down: &Down, tell: &dyn Fn(RunEvent)) -> Option<PathBuf> {
-    let Down::Failed(lines) = down else { return None };
+pub fn save_setup(lab: &Lab, options: &Options, session: &mut Session, down: &SetupError, tell: &dyn Fn(RunEvent)) -> Option<PathBuf> {
+    let SetupError::Failed(lines) = down else { return None };
     if !options.artifacts.keeps(Outcome::Error) {
         return None;
     }

@@ -53,7 +53,7 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let (mut packets, mut began) = (0, None);
     // When the lab goes down, this ends in the middle of a packet.
     while let Ok(Some(mut packet)) = reader.packet() {
-        packet.place.node.clone_from(&args.node);
+        packet.interface.node.clone_from(&args.node);
         if filter.as_ref().is_some_and(|program| !bpf::accepts(program, &packet.data, packet.length)) {
             continue;
         }
@@ -84,7 +84,7 @@ pub fn line(packet: &Packet, began: u64) -> String {
     let Summary { protocol, label, detail, source, destination } = Summary::of(&packet.data);
     let seconds = packet.time.saturating_sub(began) as f64 / 1e9;
     let direction = if packet.sent { "sent" } else { "got" };
-    let place = pcapng::interface_name(&packet.place);
+    let place = pcapng::interface_name(&packet.interface);
     let what = [protocol.title, &label, &detail].join(" ");
     format!("{seconds:>11.6}  {place:<15} {direction:<4}  {source} > {destination}  {}", what.trim().replace("  ", " "))
 }

@@ -2,20 +2,20 @@
 //! found out by the verbs that may start programs, before any lab is.
 
 use crate::error::Failure;
-use crate::lab::find::{Chosen, show_problems};
+use crate::lab::find::{Selection, show_diagnostics};
 use crate::lab::model::Lab;
 use crate::packet::tcpdump;
-use crate::yaml::problem::{At, Problem};
+use crate::yaml::diagnostic::{Diagnostic, Spanned};
 
 /// The mistakes in the filters of `lab`; none where there is no tcpdump to tell.
-pub fn problems(lab: &Lab) -> Vec<Problem> {
+pub fn diagnostics(lab: &Lab) -> Vec<Diagnostic> {
     if which::which("tcpdump").is_err() {
         return Vec::new();
     }
     let filters = lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
-    let problem = |at: &At<String>| {
+    let problem = |at: &Spanned<String>| {
         let message = format!("{:#}", tcpdump::compile(at).err()?);
-        Some(Problem { place: at.place, path: at.path.clone(), message })
+        Some(Diagnostic { position: at.position, path: at.path.clone(), message })
     };
     filters.filter_map(problem).collect()
 }
@@ -24,12 +24,12 @@ pub fn problems(lab: &Lab) -> Vec<Problem> {
 ///
 /// # Errors
 /// All of the mistakes.
-pub fn intact(chosen: &[Chosen]) -> Result<(), Failure> {
+pub fn intact(chosen: &[Selection]) -> Result<(), Failure> {
     let wrong: Vec<String> = chosen
         .iter()
-        .map(|chosen| (chosen.lab, problems(chosen.lab)))
-        .filter(|(_, problems)| !problems.is_empty())
-        .map(|(lab, problems)| show_problems(&lab.file, &problems))
+        .map(|chosen| (chosen.lab, diagnostics(chosen.lab)))
+        .filter(|(_, diagnostics)| !diagnostics.is_empty())
+        .map(|(lab, diagnostics)| show_diagnostics(&lab.file, &diagnostics))
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(Failure::usage(wrong.join("\n"))) }
 }

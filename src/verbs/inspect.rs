@@ -5,7 +5,7 @@ use crate::compile::script as compiler;
 use crate::error::{Exit, Failure};
 use crate::graph;
 use crate::lab::check;
-use crate::lab::find::{Labs, show_problems};
+use crate::lab::find::{Labs, show_diagnostics};
 use crate::report::outln;
 use crate::report::{Format, colours, columns};
 use crate::steps::Client;
@@ -23,7 +23,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
         let shown = path.display().to_string();
         let text = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
         let text = String::from_utf8(text).map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
-        let lab = check::lab(&text, &shown).and_then(|lab| match filters::problems(&lab) {
+        let lab = check::lab(&text, &shown).and_then(|lab| match filters::diagnostics(&lab) {
             none if none.is_empty() => Ok(lab),
             some => Err(some),
         });
@@ -35,8 +35,8 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
                 lab.topology.services.len(),
                 lab.tests.len()
             ),
-            Err(problems) => {
-                outln!("{}", show_problems(&shown, &problems));
+            Err(diagnostics) => {
+                outln!("{}", show_diagnostics(&shown, &diagnostics));
                 exit = Exit::Usage;
             }
         }

@@ -2,10 +2,10 @@
 
 use crate::cli::Cli;
 use crate::error::{Exit, Failure};
-use crate::lab::find::{Chosen, Labs, Origin};
+use crate::lab::find::{Labs, Origin, Selection};
 use crate::record::durations::Durations;
-use crate::record::partition;
-use crate::record::partition::Part;
+use crate::record::shard;
+use crate::record::shard::Shard;
 use crate::report::Format;
 use crate::report::outln;
 use anyhow::Result;
@@ -19,17 +19,17 @@ const JOBS: usize = 256;
 ///
 /// # Errors
 /// If lab files are broken: their mistakes, after the list of the others.
-pub fn list(cli: &Cli, words: &[String], format: Format, part: Option<Part>, durations: Option<&Path>) -> Result<u8> {
+pub fn list(cli: &Cli, words: &[String], format: Format, part: Option<Shard>, durations: Option<&Path>) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = if words.is_empty() && part.is_none() {
-        let all = labs.labs.iter().map(|(_, lab)| Chosen { lab, tests: (0..lab.tests.len()).collect() });
+        let all = labs.labs.iter().map(|(_, lab)| Selection { lab, tests: (0..lab.tests.len()).collect() });
         all.collect()
     } else {
         choose(&labs, words, part, durations)?
     };
     let names = chosen.iter().flat_map(|c| c.tests.iter().map(|i| c.lab.tests[*i].name.chars().count() + 2).chain([c.lab.name.len()]));
     let width = names.max().unwrap_or_default().max(2);
-    for Chosen { lab, tests } in &chosen {
+    for Selection { lab, tests } in &chosen {
         let built_in = labs.labs.iter().any(|(origin, l)| l.name == lab.name && *origin == Origin::BuiltIn);
         let from = if built_in { "built in" } else { &lab.file };
         let tests = tests.iter().map(|index| &lab.tests[*index]);
@@ -52,12 +52,12 @@ pub fn list(cli: &Cli, words: &[String], format: Format, part: Option<Part>, dur
 ///
 /// # Errors
 /// If there are no tests, or more than GitHub makes jobs of.
-pub fn matrix(cli: &Cli, words: &[String], part: Option<Part>, parts: Option<u16>, durations: Option<&Path>) -> Result<u8> {
+pub fn matrix(cli: &Cli, words: &[String], part: Option<Shard>, parts: Option<u16>, durations: Option<&Path>) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = choose(&labs, words, part, durations)?;
-    let job = |c: &Chosen, index: &usize| json!({"lab": c.lab.name, "test": c.lab.tests[*index].name});
+    let job = |c: &Selection, index: &usize| json!({"lab": c.lab.name, "test": c.lab.tests[*index].name});
     let jobs: Vec<_> = match parts.map(usize::from) {
-        Some(of) => (1..=of).map(|number| json!({"partition": Part { number, of }})).collect(),
+        Some(of) => (1..=of).map(|number| json!({"partition": Shard { number, of }})).collect(),
         None => chosen.iter().flat_map(|c| c.tests.iter().map(|index| job(c, index))).collect(),
     };
     if jobs.len() > JOBS {
@@ -68,7 +68,7 @@ pub fn matrix(cli: &Cli, words: &[String], part: Option<Part>, parts: Option<u16
 }
 
 /// The tests that `labrun test` would run with the same words.
-fn choose<'a>(labs: &'a Labs, words: &[String], part: Option<Part>, durations: Option<&Path>) -> Result<Vec<Chosen<'a>>> {
+fn choose<'a>(labs: &'a Labs, words: &[String], part: Option<Shard>, durations: Option<&Path>) -> Result<Vec<Selection<'a>>> {
     let mut chosen = labs.choose(words)?;
     chosen.retain(|c| !c.tests.is_empty());
     if chosen.is_empty() {
@@ -77,7 +77,7 @@ fn choose<'a>(labs: &'a Labs, words: &[String], part: Option<Part>, durations: O
     if let Some(part) = part {
         let (durations, warning) = Durations::known(durations);
         warning.iter().for_each(|text| eprintln!("labrun: {text}"));
-        partition::keep(&mut chosen, part, &durations);
+        shard::keep(&mut chosen, part, &durations);
     }
     Ok(chosen)
 }

@@ -7,7 +7,7 @@ use crate::compile::script;
 use crate::event::Event;
 use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
-use crate::host::lima::template::Wishes;
+use crate::host::lima::template::VmConfig;
 use crate::host::{Host, HostKind};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
@@ -37,7 +37,7 @@ pub fn groups<T: Clone>(cli: &Cli, all: &[T], client: Client, lab: impl Fn(&T) -
 /// The kind of host for each of `labs`.
 fn places(cli: &Cli, labs: &[&Lab], client: Client) -> Result<Vec<HostKind>> {
     let kind = kind(cli)?;
-    if kind != HostKind::Auto || !Vm::new(Wishes::default())?.is_configured() {
+    if kind != HostKind::Auto || !Vm::new(VmConfig::default())?.is_configured() {
         return Ok(vec![kind; labs.len()]);
     }
     let Ok(native) = new(&HostKind::Native) else { return Ok(vec![HostKind::Lima; labs.len()]) };
@@ -74,5 +74,5 @@ pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> 
         let subject = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref()).find(|s| s.program == program);
         !named.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
     };
-    Vm::new(Wishes::default())?.prepare(&needs(chosen, client, &given, &builds), &Progress::new())
+    Vm::new(VmConfig::default())?.prepare(&needs(chosen, client, &given, &builds), &Progress::new())
 }

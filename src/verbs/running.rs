@@ -7,7 +7,7 @@ use crate::event;
 use crate::event::Event;
 use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
-use crate::host::lima::template::Wishes;
+use crate::host::lima::template::VmConfig;
 use crate::host::{Host, HostKind};
 use crate::record::event::RunEvent;
 use crate::report::outln;
@@ -26,7 +26,7 @@ pub fn kind(cli: &Cli) -> Result<HostKind> {
     }
 }
 
-/// What the user's next command must say, behind a blank, to mean the host of `kind`.
+/// What the user's next command must say, after a space, to mean the host of `kind`.
 pub fn at(kind: &HostKind) -> String {
     let set = std::env::var("LABRUN_HOST").ok().and_then(|host| host.parse().ok());
     kind.at(set.or_else(|| HostKind::default_for(OS).ok()).as_ref())
@@ -36,7 +36,7 @@ pub fn at(kind: &HostKind) -> String {
 pub fn host(cli: &Cli) -> Result<Host> {
     let kind = kind(cli)?;
     if kind == HostKind::Lima {
-        Vm::new(Wishes::default())?.up(&Progress::new())?;
+        Vm::new(VmConfig::default())?.up(&Progress::new())?;
     }
     new(&kind)
 }
@@ -50,7 +50,7 @@ pub fn new(kind: &HostKind) -> Result<Host> {
 /// the reason, if that is a VM that does not run: it is not started to be asked what is up in it.
 pub fn hosts(cli: &Cli) -> Result<(Vec<Host>, String)> {
     let kind = kind(cli)?;
-    let vm = Vm::new(Wishes::default())?;
+    let vm = Vm::new(VmConfig::default())?;
     Ok(match kind {
         HostKind::Lima => match vm.idle()? {
             Some(reason) => (Vec::new(), format!("no lab is up: {reason}")),

@@ -10,7 +10,7 @@ use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::report::{Format, Reporter, commands};
 use crate::run::options::Options;
-use crate::run::session::{Down, Session};
+use crate::run::session::{Session, SetupError};
 use crate::verbs::{options, place, prepare};
 use anyhow::Result;
 use std::sync::Mutex;
@@ -47,7 +47,7 @@ fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&L
         // An interrupt counts until the lab is left up; after that, `clean` is the way to end it.
         let up = match session.up() {
             Ok(()) if session.settle() => Ok(()),
-            Ok(()) if interrupt::interrupted() => Err(Down::Interrupted),
+            Ok(()) if interrupt::interrupted() => Err(SetupError::Interrupted),
             Ok(()) => Err(session.lost()),
             Err(down) => Err(down),
         };
@@ -58,9 +58,9 @@ fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&L
                 next(cli, &options, lab).iter().for_each(|text| tell(RunEvent::Note { text: format!("   next: {text}") }));
             }
             Ok(()) => {}
-            Err(Down::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),
-            Err(Down::Failed(_)) => return Ok(Exit::Setup),
-            Err(Down::Interrupted) => return Ok(Exit::Interrupted),
+            Err(SetupError::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),
+            Err(SetupError::Failed(_)) => return Ok(Exit::Setup),
+            Err(SetupError::Interrupted) => return Ok(Exit::Interrupted),
         }
     }
     Ok(Exit::Passed)

@@ -6,7 +6,7 @@ use crate::cli::{Cli, ShowArgs};
 use crate::error::{Exit, Failure};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
-use crate::packet::capture::{Capture, Place};
+use crate::packet::capture::{Capture, InterfaceId};
 use crate::packet::pcapng;
 use crate::record::artifacts::FOLDER;
 use crate::report::outln;
@@ -97,7 +97,7 @@ fn of_name<'a>(labs: &'a Labs, path: &Path) -> Option<&'a Lab> {
 
 /// The lab that has most in common with where the packets were seen, if any has anything.
 fn nearest<'a>(labs: &'a Labs, capture: &Capture) -> Option<&'a Lab> {
-    let seen: BTreeSet<&Place> = capture.packets.iter().map(|packet| &packet.place).collect();
+    let seen: BTreeSet<&InterfaceId> = capture.packets.iter().map(|packet| &packet.interface).collect();
     let likeness = |lab: &Lab| {
         let known = ladder::places(&lab.topology);
         let common = seen.iter().filter(|place| known.contains(place)).count();

@@ -5,21 +5,21 @@ use crate::cli::{Cli, TestArgs};
 use crate::error::Failure;
 use crate::host::HostKind;
 use crate::interrupt;
-use crate::lab::find::{Chosen, Labs};
+use crate::lab::find::{Labs, Selection};
 use crate::lab::model::Test;
 use crate::record::artifacts::Artifacts;
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
-use crate::record::partition;
-use crate::record::partition::Part;
-use crate::record::recorder::{Recorder, Unrun};
+use crate::record::recorder::{NotRun, Recorder};
 use crate::record::result::{Outcome, TestResult};
 use crate::record::run::Parted;
+use crate::record::shard;
+use crate::record::shard::Shard;
 use crate::report::files;
 use crate::report::files::Target;
 use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
-use crate::run::session::{Down, Session};
+use crate::run::session::{Session, SetupError};
 use crate::run::subject::{Given, Subjects};
 use crate::verbs::{artifacts, filters, options, place, prepare};
 use anyhow::Result;
@@ -82,12 +82,12 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 }
 
 /// Leaves of `chosen` the tests of `part`, and of `subjects` what these labs know.
-fn divide(chosen: &mut Vec<Chosen>, part: Part, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
-    let programs = |chosen: &[Chosen]| -> Vec<String> {
+fn divide(chosen: &mut Vec<Selection>, part: Shard, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
+    let programs = |chosen: &[Selection]| -> Vec<String> {
         chosen.iter().filter_map(|c| Some(c.lab.topology.subject.as_ref()?.program.clone())).collect()
     };
     let all = programs(chosen);
-    let plan = partition::keep(chosen, part, durations);
+    let plan = shard::keep(chosen, part, durations);
     let here = programs(chosen);
     let elsewhere = |program: &str| all.iter().any(|p| p == program) && !here.iter().any(|p| p == program);
     subjects.retain(|subject| !subject.split_once('=').is_some_and(|(program, _)| elsewhere(program)));
@@ -95,20 +95,20 @@ fn divide(chosen: &mut Vec<Chosen>, part: Part, durations: &Durations, subjects:
 }
 
 /// What becomes of tests that have no result.
-fn unrun(ended: &Result<()>) -> Unrun {
+fn unrun(ended: &Result<()>) -> NotRun {
     match ended {
         Err(error) if !interrupt::interrupted() => {
             let text = format!("{error:#}");
-            Unrun { outcome: Outcome::Error, detail: "labrun could not begin".into(), lines: text.lines().map(String::from).collect() }
+            NotRun { outcome: Outcome::Error, detail: "labrun could not begin".into(), lines: text.lines().map(String::from).collect() }
         }
-        _ => Unrun { outcome: Outcome::Skip, detail: "not run: labrun was interrupted".into(), lines: Vec::new() },
+        _ => NotRun { outcome: Outcome::Skip, detail: "not run: labrun was interrupted".into(), lines: Vec::new() },
     }
 }
 
 /// Runs the tests of one host.
 fn run_group(
     kind: &HostKind,
-    chosen: &[Chosen],
+    chosen: &[Selection],
     labs: &Labs,
     args: &TestArgs,
     subjects: &[String],
@@ -143,7 +143,7 @@ fn run_group(
 /// What happened in a lab, by its name; nothing when its last message has been.
 type Told = (String, Option<RunEvent>);
 
-fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usize, mut hear: impl FnMut(&str, Option<RunEvent>)) {
+fn run_labs(chosen: &[Selection], options: &Options, subjects: &Subjects, jobs: usize, mut hear: impl FnMut(&str, Option<RunEvent>)) {
     let queue = Mutex::new(chosen.iter());
     let (sender, receiver) = channel::<Told>();
     std::thread::scope(|scope| {
@@ -169,7 +169,7 @@ fn run_labs(chosen: &[Chosen], options: &Options, subjects: &Subjects, jobs: usi
     });
 }
 
-fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sender<Told>) {
+fn run_lab(chosen: &Selection, options: &Options, subjects: &Subjects, sender: &Sender<Told>) {
     let tell = |message: RunEvent| {
         let _ = sender.send((chosen.lab.name.clone(), Some(message)));
     };
@@ -189,21 +189,21 @@ fn run_lab(chosen: &Chosen, options: &Options, subjects: &Subjects, sender: &Sen
         return;
     }
     match session(chosen, options, given, &runnable, &tell) {
-        Ok(()) | Err((Down::Interrupted, _)) => {}
-        Err((Down::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
-        Err((Down::Failed(_), artifacts)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts),
+        Ok(()) | Err((SetupError::Interrupted, _)) => {}
+        Err((SetupError::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
+        Err((SetupError::Failed(_), artifacts)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts),
     }
 }
 
 /// Runs `tests` in the lab; why it is down if it could not be set up, and the folder of its artifacts.
 fn session(
-    chosen: &Chosen,
+    chosen: &Selection,
     options: &Options,
     given: Option<&Given>,
     tests: &[&Test],
     tell: &dyn Fn(RunEvent),
-) -> Result<(), (Down, Option<PathBuf>)> {
-    let failed = |error: anyhow::Error| (Down::Failed(vec![format!("{error:#}")]), None);
+) -> Result<(), (SetupError, Option<PathBuf>)> {
+    let failed = |error: anyhow::Error| (SetupError::Failed(vec![format!("{error:#}")]), None);
     let mut session = Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
     if let Err(down) = session.up() {
         let artifacts = artifacts::save_setup(chosen.lab, options, &mut session, &down, tell);

@@ -6,7 +6,7 @@ use crate::host::Remote;
 use crate::host::lima::Vm;
 use crate::host::lima::limactl::Instance;
 use crate::host::lima::progress::Progress;
-use crate::host::lima::template::Wishes;
+use crate::host::lima::template::VmConfig;
 use crate::report::Format;
 use crate::report::outln;
 use crate::text::count;
@@ -20,8 +20,8 @@ use serde_json::json;
 pub fn vm(cli: &Cli, verb: &VmVerb) -> Result<u8> {
     let progress = Progress::new();
     match verb {
-        VmVerb::Up { wishes, recreate } => {
-            let vm = Vm::new(self::wishes(wishes))?;
+        VmVerb::Up { config, recreate } => {
+            let vm = Vm::new(self::config(config))?;
             if *recreate {
                 vm.delete(&progress)?;
             }
@@ -29,7 +29,7 @@ pub fn vm(cli: &Cli, verb: &VmVerb) -> Result<u8> {
             outln!("the VM `{}` is up", vm.name);
         }
         VmVerb::Status => {
-            let vm = Vm::new(Wishes::default())?;
+            let vm = Vm::new(VmConfig::default())?;
             let instance = vm.look()?;
             match cli.format {
                 Format::Json => outln!("{}", status_json(&vm.name, instance.as_ref())),
@@ -37,20 +37,20 @@ pub fn vm(cli: &Cli, verb: &VmVerb) -> Result<u8> {
             }
         }
         VmVerb::Shell { command } => {
-            let vm = Vm::new(Wishes::default())?;
+            let vm = Vm::new(VmConfig::default())?;
             vm.up(&progress)?;
             let command = if command.is_empty() { &["bash".to_string(), "-l".into()][..] } else { command };
             let status = Remote::new(vm.machine()).tool(command)?;
             return Ok(u8::try_from(status).unwrap_or(255));
         }
         VmVerb::Stop => {
-            let vm = Vm::new(Wishes::default())?;
+            let vm = Vm::new(VmConfig::default())?;
             if !vm.stop(&progress)? {
                 outln!("the VM `{}` is not up", vm.name);
             }
         }
         VmVerb::Delete => {
-            let vm = Vm::new(Wishes::default())?;
+            let vm = Vm::new(VmConfig::default())?;
             if !vm.delete(&progress)? {
                 outln!("there is no VM `{}`", vm.name);
             }
@@ -59,9 +59,9 @@ pub fn vm(cli: &Cli, verb: &VmVerb) -> Result<u8> {
     Ok(Exit::Passed as u8)
 }
 
-fn wishes(args: &VmArgs) -> Wishes {
+fn config(args: &VmArgs) -> VmConfig {
     let VmArgs { vm_template, vm_image, cpus, memory, disk } = args.clone();
-    Wishes { template: vm_template, image: vm_image, cpus, memory, disk }
+    VmConfig { template: vm_template, image: vm_image, cpus, memory, disk }
 }
 
 fn state(instance: Option<&Instance>) -> &'static str {

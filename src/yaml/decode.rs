@@ -5,8 +5,8 @@
 //! with mistakes is ever used.
 
 use crate::text::{quoted, suggest};
-use crate::yaml::problem::{At, Problems};
-use crate::yaml::tree::{Node, Place, Value};
+use crate::yaml::diagnostic::{Diagnostics, Spanned};
+use crate::yaml::tree::{Node, Position, Value};
 use std::time::Duration;
 
 /// The longest that anything may be waited for.
@@ -17,18 +17,18 @@ pub const MAX_WAIT: Duration = Duration::from_secs(3600);
 pub struct Reader<'a> {
     node: &'a Node,
     path: &'a str,
-    problems: &'a Problems,
+    diagnostics: &'a Diagnostics,
 }
 
 impl<'a> Reader<'a> {
     /// Begins at `node`, which `path` leads to.
-    pub fn new(node: &'a Node, path: &'a str, problems: &'a Problems) -> Self {
-        Reader { node, path, problems }
+    pub fn new(node: &'a Node, path: &'a str, diagnostics: &'a Diagnostics) -> Self {
+        Reader { node, path, diagnostics }
     }
 
     /// Where the value stands.
-    pub fn place(&self) -> Place {
-        self.node.place
+    pub fn position(&self) -> Position {
+        self.node.position
     }
 
     pub fn value(&self) -> &'a Value {
@@ -37,12 +37,12 @@ impl<'a> Reader<'a> {
 
     /// Notes a mistake at this value.
     pub fn wrong(&self, message: impl Into<String>) {
-        self.problems.add(self.node.place, self.path, message);
+        self.diagnostics.add(self.node.position, self.path, message);
     }
 
     /// `value` with this reader's place and path.
-    pub fn at<T>(&self, value: T) -> At<T> {
-        At { value, place: self.node.place, path: self.path.into() }
+    pub fn at<T>(&self, value: T) -> Spanned<T> {
+        Spanned { value, position: self.node.position, path: self.path.into() }
     }
 
     /// Text. Numbers and booleans must be quoted to be text, because YAML reads `010` and `1.10` as
@@ -150,9 +150,11 @@ impl<'a> Reader<'a> {
     pub fn list<T>(&self, mut read: impl FnMut(Reader) -> T) -> Vec<T> {
         match &self.node.value {
             Value::Null => Vec::new(),
-            Value::List(items) => {
-                items.iter().enumerate().map(|(i, item)| read(Reader::new(item, &format!("{}[{i}]", self.path), self.problems))).collect()
-            }
+            Value::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(i, item)| read(Reader::new(item, &format!("{}[{i}]", self.path), self.diagnostics)))
+                .collect(),
             other => {
                 self.wrong(format!("expected a list, found {}", other.kind()));
                 Vec::new()
@@ -169,13 +171,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The entries of a mapping whose keys are names that the author chose.
-    pub fn entries<T>(&self, mut read: impl FnMut(At<String>, Reader) -> T) -> Vec<T> {
+    pub fn entries<T>(&self, mut read: impl FnMut(Spanned<String>, Reader) -> T) -> Vec<T> {
         let Some(map) = self.map() else { return Vec::new() };
         map.iter()
-            .map(|(key, place, node)| {
+            .map(|(key, position, node)| {
                 let path = join(self.path, key);
-                let name = At { value: key.clone(), place: *place, path: path.clone() };
-                read(name, Reader::new(node, &path, self.problems))
+                let name = Spanned { value: key.clone(), position: *position, path: path.clone() };
+                read(name, Reader::new(node, &path, self.diagnostics))
             })
             .collect()
     }
@@ -183,30 +185,30 @@ impl<'a> Reader<'a> {
     /// The fields of a mapping whose keys are fixed: `known` lists them all.
     pub fn fields(&self, known: &[&str]) -> Fields<'a> {
         let map = self.map().unwrap_or(&[]);
-        for (key, place, _) in map {
+        for (key, position, _) in map {
             if !known.contains(&key.as_str()) {
                 let mut message = format!("unknown field `{key}`");
                 match suggest(key, known.iter().copied()) {
                     Some(near) => message.push_str(&format!(", did you mean `{near}`?")),
                     None => message.push_str(&format!(", expected one of {}", quoted(known))),
                 }
-                self.problems.add(*place, &join(self.path, key), message);
+                self.diagnostics.add(*position, &join(self.path, key), message);
             }
         }
-        Fields { map, place: self.node.place, path: self.path.into(), problems: self.problems }
+        Fields { map, position: self.node.position, path: self.path.into(), diagnostics: self.diagnostics }
     }
 
-    fn map(&self) -> Option<&'a [(String, Place, Node)]> {
+    fn map(&self) -> Option<&'a [(String, Position, Node)]> {
         match &self.node.value {
             Value::Null => None,
             Value::Map(map) => {
-                for (i, (key, place, _)) in map.iter().enumerate() {
+                for (i, (key, position, _)) in map.iter().enumerate() {
                     if key.contains('\0') {
-                        self.problems.add(*place, self.path, "a name cannot hold a NUL");
+                        self.diagnostics.add(*position, self.path, "a name cannot hold a NUL");
                     }
                     if let Some((_, first, _)) = map[..i].iter().find(|(other, ..)| other == key) {
                         let message = format!("`{key}` stands here twice, first in line {}", first.line);
-                        self.problems.add(*place, &join(self.path, key), message);
+                        self.diagnostics.add(*position, &join(self.path, key), message);
                     }
                 }
                 Some(map)
@@ -229,26 +231,26 @@ impl<'a> Reader<'a> {
 
 /// The fields of one mapping.
 pub struct Fields<'a> {
-    map: &'a [(String, Place, Node)],
+    map: &'a [(String, Position, Node)],
     /// Where the mapping begins.
-    pub place: Place,
+    pub position: Position,
     /// The path that leads to it.
     pub path: String,
-    problems: &'a Problems,
+    diagnostics: &'a Diagnostics,
 }
 
 impl Fields<'_> {
     /// Reads the field `name` if it is there.
     pub fn get<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
         let (_, _, node) = self.map.iter().find(|(key, ..)| key == name)?;
-        Some(read(Reader::new(node, &join(&self.path, name), self.problems)))
+        Some(read(Reader::new(node, &join(&self.path, name), self.diagnostics)))
     }
 
     /// Reads the field `name`, which must be there.
     pub fn need<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
         let value = self.get(name, read);
         if value.is_none() {
-            self.problems.add(self.place, &self.path, format!("the field `{name}` is missing"));
+            self.diagnostics.add(self.position, &self.path, format!("the field `{name}` is missing"));
         }
         value
     }
@@ -260,17 +262,17 @@ impl Fields<'_> {
 
     /// Notes a mistake at the mapping itself.
     pub fn wrong(&self, message: impl Into<String>) {
-        self.problems.add(self.place, &self.path, message);
+        self.diagnostics.add(self.position, &self.path, message);
     }
 
     /// Notes a mistake at one of its values.
-    pub fn wrong_at<T>(&self, at: &At<T>, message: impl Into<String>) {
-        self.problems.add(at.place, &at.path, message);
+    pub fn wrong_at<T>(&self, at: &Spanned<T>, message: impl Into<String>) {
+        self.diagnostics.add(at.position, &at.path, message);
     }
 
     /// `value` at the mapping's place.
-    pub fn at<T>(&self, value: T) -> At<T> {
-        At { value, place: self.place, path: self.path.clone() }
+    pub fn at<T>(&self, value: T) -> Spanned<T> {
+        Spanned { value, position: self.position, path: self.path.clone() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading YAML with a place for every value, and every mistake of a file at once.
 
 pub mod decode;
-pub(crate) mod problem;
+pub(crate) mod diagnostic;
 pub(crate) mod tree;
 pub(crate) mod values;

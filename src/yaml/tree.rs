@@ -9,7 +9,7 @@ use std::fmt;
 
 /// A place in the lab file, both counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Position {
     pub line: u64,
     /// Column, in characters.
     pub column: u64,
@@ -19,7 +19,7 @@ pub struct Place {
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Where it begins.
-    pub place: Place,
+    pub position: Position,
     pub value: Value,
 }
 
@@ -37,7 +37,7 @@ pub enum Value {
     Text(String),
     List(Vec<Node>),
     /// A mapping, in the file's order; keys may repeat.
-    Map(Vec<(String, Place, Node)>),
+    Map(Vec<(String, Position, Node)>),
 }
 
 impl Value {
@@ -59,7 +59,7 @@ impl Value {
 ///
 /// # Errors
 /// The place and the words of a syntax error.
-pub fn parse(text: &str) -> Result<Node, (Place, String)> {
+pub fn parse(text: &str) -> Result<Node, (Position, String)> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
@@ -71,7 +71,7 @@ pub fn parse(text: &str) -> Result<Node, (Place, String)> {
     match serde_saphyr::from_str_with_options::<Spanned<Value>>(text, options) {
         Ok(root) => Ok(node(root)),
         Err(error) => {
-            let place = error.location().map(place).unwrap_or(Place { line: 1, column: 1 });
+            let position = error.location().map(position).unwrap_or(Position { line: 1, column: 1 });
             // The library puts "line N column M:" in front, which the caller prints its own way.
             let words = error.without_snippet().to_string();
             let words = words.trim_start_matches("error: ");
@@ -86,17 +86,17 @@ pub fn parse(text: &str) -> Result<Node, (Place, String)> {
                 _ if words.starts_with("budget breached") => "nested too deeply or too large for a lab file",
                 other => other,
             };
-            Err((place, words.to_string()))
+            Err((position, words.to_string()))
         }
     }
 }
 
-fn place(location: serde_saphyr::Location) -> Place {
-    Place { line: location.line(), column: location.column() }
+fn position(location: serde_saphyr::Location) -> Position {
+    Position { line: location.line(), column: location.column() }
 }
 
 fn node(spanned: Spanned<Value>) -> Node {
-    Node { place: place(spanned.referenced), value: spanned.value }
+    Node { position: position(spanned.referenced), value: spanned.value }
 }
 
 struct ValueVisitor;
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some((key, value)) = entries.next_entry::<Spanned<String>, Spanned<Value>>()? {
-            map.push((key.value, place(key.referenced), node(value)));
+            map.push((key.value, position(key.referenced), node(value)));
         }
         Ok(Value::Map(map))
     }

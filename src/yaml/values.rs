@@ -14,14 +14,14 @@ pub fn address(text: &str) -> Result<IpAddr, String> {
     })
 }
 
-/// A network, or `None` for `default`. Bits behind the prefix must be zero, as the kernel demands.
+/// A network, or `None` for `default`. Bits after the prefix must be zero, as the kernel demands.
 pub fn destination(text: &str) -> Result<Option<IpNet>, String> {
     if text == "default" {
         return Ok(None);
     }
     let net = net(text)?;
     if net.addr() != net.network() {
-        return Err(format!("`{text}` has bits behind its prefix, did you mean `{}`?", net.trunc()));
+        return Err(format!("`{text}` has bits after its prefix, did you mean `{}`?", net.trunc()));
     }
     Ok(Some(net))
 }
@@ -84,7 +84,7 @@ pub fn pool(text: &str) -> Result<Option<(IpAddr, IpAddr)>, String> {
         return Err(format!("`{text}` mixes IPv4 and IPv6"));
     }
     if first > last {
-        return Err(format!("`{text}` is empty: its first address is behind its last"));
+        return Err(format!("`{text}` is empty: its first address is after its last"));
     }
     Ok(Some((first, last)))
 }

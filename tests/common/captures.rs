@@ -1,7 +1,7 @@
 //! Captures of real runs, recorded with tcpdump on every port (in `vpn-routed` inside every node):
 //! a line a frame with the microseconds since the first, NODE/LINK, the direction and the bytes.
 
-use labrun::packet::capture::{Capture, Packet, Place};
+use labrun::packet::capture::{Capture, InterfaceId, Packet};
 use std::path::Path;
 
 /// All of them, by name.
@@ -27,7 +27,7 @@ fn packet(line: &str) -> Packet {
     let data: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
     Packet {
         time: time.parse::<u64>().unwrap() * 1000,
-        place: Place { node: node.into(), link: link.into() },
+        interface: InterfaceId { node: node.into(), link: link.into() },
         sent: direction == "sent",
         length: data.len() as u32,
         data,

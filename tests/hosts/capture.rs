@@ -177,7 +177,7 @@ fn numbers(capture: &Capture, test: &str) -> BTreeMap<(String, String, bool), Ve
         if let Some(text) = datagram(packet)
             && let Some(number) = text.strip_prefix(test).and_then(|rest| rest.trim().parse().ok())
         {
-            seen.entry((packet.place.node.clone(), packet.place.link.clone(), packet.sent)).or_default().push(number);
+            seen.entry((packet.interface.node.clone(), packet.interface.link.clone(), packet.sent)).or_default().push(number);
         }
     }
     seen
@@ -218,7 +218,7 @@ fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
                 let capture = pcapng::read(&session.test("none", "")).unwrap();
                 assert!(numbers(&capture, "burst").is_empty(), "{capture:?}");
                 let capture = pcapng::read(&session.test("burst", "")).unwrap();
-                assert!(capture.packets.iter().all(|packet| packet.place.node == "global"));
+                assert!(capture.packets.iter().all(|packet| packet.interface.node == "global"));
                 assert_eq!(numbers(&capture, "burst")[&key("global", "p-b", true)], all);
             }
             session.end();
@@ -319,7 +319,7 @@ fn frames_are_as_they_were_sent() {
             // The kernel takes VLAN tags out of what it receives.
             let capture = pcapng::read(&session.test("tagged", "")).unwrap();
             let tagged = b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x81\0\0\x07\x88\xb5tagged";
-            let seen: Vec<_> = capture.packets.iter().filter(|packet| packet.data == tagged).map(|packet| &packet.place.link).collect();
+            let seen: Vec<_> = capture.packets.iter().filter(|packet| packet.data == tagged).map(|packet| &packet.interface.link).collect();
             assert!(seen.contains(&&"p-a".to_string()) && seen.contains(&&"p-b".to_string()), "{capture:?}");
             assert!(capture.packets.iter().all(|packet| packet.length as usize == packet.data.len()), "{capture:?}");
 
@@ -503,6 +503,6 @@ fn only_nodes_that_there_are_can_be_captured_in() {
     );
     let nodes = script::captured_nodes(&lab);
     assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "odd = one"]);
-    let problems = check::lab(&LAB.replace("capture: [a, b]", "capture: [a, bb]"), "counted").unwrap_err();
-    assert!(format!("{problems:?}").contains("no node `bb`, did you mean `b`?"), "{problems:?}");
+    let diagnostics = check::lab(&LAB.replace("capture: [a, b]", "capture: [a, bb]"), "counted").unwrap_err();
+    assert!(format!("{diagnostics:?}").contains("no node `bb`, did you mean `b`?"), "{diagnostics:?}");
 }

@@ -62,7 +62,7 @@ fn the_kernel_has_the_same_of_any_lab() {
     let vlans = kernel_has("vlan");
     for _ in 0..6 {
         let text = any_lab(&mut random, vlans);
-        let lab = check::lab(&text, "any").unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
+        let lab = check::lab(&text, "any").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
         for user in users() {
             assert_same(user, &lab);
         }

@@ -2,11 +2,11 @@
 //! is likely, what was meant. The words are part of the interface, so they stand in snapshots.
 
 use labrun::lab::check;
-use labrun::lab::find::{BUILT_IN, show_problems};
+use labrun::lab::find::{BUILT_IN, show_diagnostics};
 
 /// The mistakes of `text`, one a line; empty if there are none.
 fn mistakes(text: &str) -> String {
-    check::lab(text, "lab.yaml").map_or_else(|problems| show_problems("lab.yaml", &problems), |_| String::new())
+    check::lab(text, "lab.yaml").map_or_else(|diagnostics| show_diagnostics("lab.yaml", &diagnostics), |_| String::new())
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_single_wrong_value_is_a_single_mistake() {
         ("running: 100ms", "log: '(?i)up'", "`(?` is unknown to extended regular expressions"),
         ("running: 100ms", "udp: 65536", "65536 is out of range: 1 to 65535"),
         ("ready: {running: 100ms}", "ready: {}", "nothing says when the service is ready"),
-        ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.20-10.0.0.10", "is empty: its first address is behind its last"),
+        ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.20-10.0.0.10", "is empty: its first address is after its last"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.10-fd00::1", "mixes IPv4 and IPv6"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: fd00::1-fd00::2", "an impossible pool"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.10", "is not a pool such as"),

@@ -16,7 +16,7 @@ fn built_in(name: &str) -> Lab {
 }
 
 fn lab(text: &str) -> Lab {
-    check::lab(text, "x").unwrap_or_else(|problems| panic!("{problems:#?}"))
+    check::lab(text, "x").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"))
 }
 
 /// The lab's own part of its script, without the hash, which changes with every comment in scripts/.
@@ -132,7 +132,7 @@ fn hardware_addresses_are_the_same_in_every_run_and_differ_from_each_other() {
 #[test]
 fn names_that_a_shell_or_ip_could_misread_get_a_handle_that_no_other_node_has() {
     let lab = lab("lab: x\nnodes: {\"a b\": {}, node-0: {}, _node-0: {}, \"-n\": {}, esac: {}, \"$(id)\": {}, \"ü\": {}, global: {}}\n");
-    let mut handles: Vec<&str> = lab.topology.nodes.iter().map(|n| n.handle.0.as_str()).collect();
+    let mut handles: Vec<&str> = lab.topology.nodes.iter().map(|n| n.netns.0.as_str()).collect();
     assert!(
         handles.iter().all(|h| h.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !h.starts_with('-')),
         "{handles:?}"

@@ -17,7 +17,7 @@ fn told(name: &str) -> String {
         let direction = if packet.sent { ">" } else { "<" };
         format!(
             "{:>12} {direction} {} {} {} | {} -> {}\n",
-            packet.place.link, summary.protocol.title, summary.label, summary.detail, summary.source, summary.destination
+            packet.interface.link, summary.protocol.title, summary.label, summary.detail, summary.source, summary.destination
         )
     });
     told.collect()

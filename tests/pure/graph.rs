@@ -57,7 +57,7 @@ fn lab(nodes: usize, bridges: usize, plugged: impl Fn(usize, usize) -> bool) -> 
             ));
         }
     }
-    check::lab(&file, "x").unwrap_or_else(|problems| panic!("{problems:#?}"))
+    check::lab(&file, "x").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"))
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn the_program_under_test_is_found_by_its_name_as_a_word() {
     for (command, is) in
         [("exec foo -v", true), ("/usr/bin/foo", true), ("exec food", false), ("exec a-foo", false), ("cat foo.conf", false)]
     {
-        let lab = check::lab(&text(command), "x").unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let lab = check::lab(&text(command), "x").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"));
         assert_eq!(graph::terminal(&lab, 80).contains("under test: foo"), is, "{command}");
         assert_eq!(graph::json(&lab)["nodes"][0]["subject"], is, "{command}");
     }

@@ -4,14 +4,14 @@
 use crate::common::captures;
 
 use labrun::lab::check;
-use labrun::lab::find::{BUILT_IN, show_problems};
+use labrun::lab::find::{BUILT_IN, show_diagnostics};
 use labrun::lab::model::Lab;
 use labrun::packet::capture::Capture;
 use labrun::packet::tcpdump;
 use labrun::rules::judge::{Filters, judge};
 
 fn lab(text: &str) -> Lab {
-    check::lab(text, "lab.yaml").unwrap_or_else(|problems| panic!("{}", show_problems("lab.yaml", &problems)))
+    check::lab(text, "lab.yaml").unwrap_or_else(|diagnostics| panic!("{}", show_diagnostics("lab.yaml", &diagnostics)))
 }
 
 fn text_of(name: &str) -> &'static str {
@@ -212,7 +212,7 @@ fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_
     let rule = "{packet: dhcp4 discover, crosses: [ns-client, ns-relay, ns-dhcplb, ns-server]}";
     assert_eq!(said(&with_rules("relay", rule), 0, &capture), "");
     // Where the balancer swallows both, that is told of the one that got so far.
-    capture.packets.retain(|packet| packet.place.link != "v-br-srv" && (packet.place.link != "v-br-lb" || packet.sent));
+    capture.packets.retain(|packet| packet.interface.link != "v-br-srv" && (packet.interface.link != "v-br-lb" || packet.sent));
     assert!(said(&with_rules("relay", rule), 0, &capture).contains("but one got no further than ns-dhcplb:"));
 }
 
@@ -223,8 +223,8 @@ fn an_answer_that_also_takes_a_short_cut_is_found_out() {
     let bare = |packet: &&labrun::packet::capture::Packet| labrun::packet::summary::Summary::of(&packet.data).label == "REPLY";
     let mut direct: Vec<_> = capture.packets.iter().filter(bare).cloned().collect();
     // From the server's own interface in the client's network.
-    assert_eq!(direct.iter().map(|packet| packet.place.link.as_str()).collect::<Vec<_>>(), ["v-br-rly-int", "v-br-cli"]);
-    direct[0].place.link = "v-br-srv-int".into();
+    assert_eq!(direct.iter().map(|packet| packet.interface.link.as_str()).collect::<Vec<_>>(), ["v-br-rly-int", "v-br-cli"]);
+    direct[0].interface.link = "v-br-srv-int".into();
     for packet in &mut direct {
         packet.time += end;
         packet.data[6..12].copy_from_slice(&[2, 0, 0, 0, 2, 4]);

@@ -6,7 +6,7 @@ use labrun::analysis::ladder::{Extent, Ladder, Row};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
 use labrun::lab::model::Lab;
-use labrun::packet::capture::{Capture, Packet, Place};
+use labrun::packet::capture::{Capture, InterfaceId, Packet};
 use labrun::text::width;
 use proptest::prelude::*;
 
@@ -79,8 +79,8 @@ fn frame(from: u8, to: u8, ethertype: u16, number: u8) -> Vec<u8> {
 /// `time` in microseconds; `place` as NODE/LINK.
 fn seen(time: u64, place: &str, sent: bool, data: Vec<u8>) -> Packet {
     let (node, link) = place.split_once('/').unwrap();
-    let place = Place { node: node.into(), link: link.into() };
-    Packet { time: 1_700_000_000_000_000_000 + time * 1000, place, sent, length: data.len() as u32, data }
+    let interface = InterfaceId { node: node.into(), link: link.into() };
+    Packet { time: 1_700_000_000_000_000_000 + time * 1000, interface, sent, length: data.len() as u32, data }
 }
 
 fn of(packets: Vec<Packet>) -> Ladder {

@@ -1,6 +1,6 @@
 //! Captures survive being written and read, and nothing that stands in a file can upset the reader.
 
-use labrun::packet::capture::{Capture, Packet, Place};
+use labrun::packet::capture::{Capture, InterfaceId, Packet};
 use labrun::packet::pcapng;
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ fn packets() -> impl Strategy<Value = Packet> {
     (any::<u64>(), place, any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0u32..9000).prop_map(
         |(time, (node, link), sent, data, more)| {
             let length = data.len() as u32 + more;
-            Packet { time, place: Place { node, link }, sent, data, length }
+            Packet { time, interface: InterfaceId { node, link }, sent, data, length }
         },
     )
 }
@@ -70,8 +70,8 @@ fn classic_files_of_every_kind_are_read() {
     for big_endian in [false, true] {
         for (magic, time) in [(0xa1b2_c3d4, 1_700_000_000_000_005_000), (0xa1b2_3c4d, 1_700_000_000_000_000_005)] {
             let capture = pcapng::read(&classic(big_endian, magic, 1, &frame)).unwrap();
-            let place = Place { node: "global".into(), link: "any".into() };
-            assert_eq!(capture.packets, [Packet { time, place, sent: false, data: frame.to_vec(), length: 1000 }]);
+            let interface = InterfaceId { node: "global".into(), link: "any".into() };
+            assert_eq!(capture.packets, [Packet { time, interface, sent: false, data: frame.to_vec(), length: 1000 }]);
         }
     }
 }
@@ -91,7 +91,7 @@ fn packets_without_an_ethernet_header_get_one() {
 
     // SLL2: IPv6, received by interface 3.
     let packet = read(276, &[0x86, 0xdd, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x60]);
-    assert_eq!((packet.data, packet.sent, packet.place.link.as_str()), (ethernet([0x86, 0xdd], &[0x60]), false, "if3"));
+    assert_eq!((packet.data, packet.sent, packet.interface.link.as_str()), (ethernet([0x86, 0xdd], &[0x60]), false, "if3"));
 
     let error = pcapng::read(&classic(false, 0xa1b2_c3d4, 105, &[])).unwrap_err().to_string();
     assert_eq!(error, "packets of link type 105, where Ethernet was expected");
@@ -116,7 +116,7 @@ fn times_and_orders_of_bytes_of_others_are_understood() {
     let file =
         [&section, &micro, &binary, &unknown, &packet(0, [0, 9]), &packet(1, [0x04, 0]), &simple, &section, &binary, &packet(0, [0x08, 0])];
     let capture = pcapng::read(&file.map(|bytes| bytes.as_slice()).concat()).unwrap();
-    let seen: Vec<_> = capture.packets.iter().map(|p| (p.time, p.place.link.as_str(), p.sent, p.data.as_slice())).collect();
+    let seen: Vec<_> = capture.packets.iter().map(|p| (p.time, p.interface.link.as_str(), p.sent, p.data.as_slice())).collect();
     assert_eq!(
         seen,
         [

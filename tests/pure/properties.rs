@@ -18,12 +18,12 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
             plan::plan(&lab.topology);
             prop_assert!(script::compile(&lab, Client::Dhclient).ends_with("main \"$@\"\n"));
         }
-        Err(problems) => {
-            prop_assert!(!problems.is_empty());
+        Err(diagnostics) => {
+            prop_assert!(!diagnostics.is_empty());
             // To YAML a carriage return alone is a line break, too.
             let lines = text.replace("\r\n", "\n").replace('\r', "\n").lines().count() as u64 + 1;
-            for problem in problems {
-                prop_assert!((1..=lines).contains(&problem.place.line) && problem.place.column >= 1, "{problem:?} in {text:?}");
+            for problem in diagnostics {
+                prop_assert!((1..=lines).contains(&problem.position.line) && problem.position.column >= 1, "{problem:?} in {text:?}");
             }
         }
     }

@@ -29,7 +29,7 @@ fn the_path_rules_of_the_reference_are_right() {
     let nodes =
         [links("client", &["b1"]), links("relay", &["b1", "b2"]), links("balancer", &["b2"]), links("server", &["b1", "b2"])].concat();
     let lab = format!("lab: x\nbridges: [b1, b2]\nnodes:\n{nodes}tests:\n  t:\n    steps: [ping: {{node: client, to: 10.0.0.1}}]\n{rules}");
-    let lab = labrun::lab::check::lab(&lab, "x").unwrap_or_else(|problems| panic!("{problems:#?}\n{lab}"));
+    let lab = labrun::lab::check::lab(&lab, "x").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{lab}"));
     assert_eq!(lab.tests[0].path.len(), 4);
 }
 

@@ -1,7 +1,7 @@
 //! Runs made by hand, for what is made of them.
 
 use labrun::analysis::ladder::{Ladder, Row};
-use labrun::record::result::{Outcome, SubjectInfo};
+use labrun::record::result::{Outcome, ResolvedSubject};
 use labrun::record::run::{FORMAT, LabRun, Log, Run, Setup, SetupState, TestRun, Totals};
 
 /// A run with an outcome of every kind.
@@ -138,8 +138,8 @@ pub fn test(lab: &str, order: usize, name: &str, outcome: Outcome) -> TestRun {
     }
 }
 
-fn stand_in() -> SubjectInfo {
-    SubjectInfo { program: "dhcplb".into(), how: "stand-in".into(), path: "dhcrelay".into() }
+fn stand_in() -> ResolvedSubject {
+    ResolvedSubject { program: "dhcplb".into(), how: "stand-in".into(), path: "dhcrelay".into() }
 }
 
 fn ladder() -> Ladder {

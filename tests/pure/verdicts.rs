@@ -9,7 +9,7 @@ fn verdict(step: &str, seen: &StepOutput) -> Verdict {
     let text = format!(
         "lab: x\nbridges: [br0]\nnodes:\n  a:\n    links: {{eth0: {{bridge: br0, port: p}}}}\n    services: {{s: {{command: x, ready: {{udp: 1}}}}}}\ntests: {{t: {{steps: [{step}]}}}}\n"
     );
-    let lab = check::lab(&text, "x").unwrap_or_else(|problems| panic!("{step}: {problems:?}"));
+    let lab = check::lab(&text, "x").unwrap_or_else(|diagnostics| panic!("{step}: {diagnostics:?}"));
     let kind: &StepKind = &lab.tests[0].steps[0].kind;
     kind.with_client(Client::Dhclient).judge(seen)
 }

@@ -14,7 +14,7 @@ pub struct Version(pub u32, pub u32);
 /// The oldest version that labrun works with: the first that has all options it uses.
 pub const OLDEST: Version = Version(1, 0);
 
-/// Reads `limactl --version`: `limactl version 1.2.2`, also with a `v` or a commit behind it. What
+/// Reads `limactl --version`: `limactl version 1.2.2`, also with a `v` or a commit after it. What
 /// has no number in it was built from a checkout, and is taken for the newest.
 pub fn version(text: &str) -> Version {
     let word = text.split_whitespace().last().unwrap_or_default().trim_start_matches('v');

@@ -20,14 +20,14 @@ use limactl::Instance;
 use progress::Progress;
 use state::{Action, next};
 use std::path::PathBuf;
-use template::Wishes;
+use template::VmConfig;
 use up::Lock;
 
 #[derive(Clone, Debug)]
 pub struct Vm {
     /// Its name among Lima's instances.
     pub name: String,
-    wishes: Wishes,
+    config: VmConfig,
 }
 
 impl Vm {
@@ -36,7 +36,7 @@ impl Vm {
     ///
     /// # Errors
     /// If the name is none that Lima could use.
-    pub fn new(wishes: Wishes) -> Result<Vm> {
+    pub fn new(config: VmConfig) -> Result<Vm> {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let name = set("LABRUN_VM").unwrap_or_else(|| "labrun".into());
         let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -44,9 +44,9 @@ impl Vm {
             let shown = name.escape_debug();
             return Err(Failure::usage(format!("LABRUN_VM: `{shown}` cannot name a VM: letters, digits, `-`, `_` and `.`")).into());
         }
-        let template = wishes.template.or_else(|| set("LABRUN_VM_TEMPLATE").map(PathBuf::from));
-        let image = wishes.image.or_else(|| set("LABRUN_VM_IMAGE"));
-        Ok(Vm { name, wishes: Wishes { template, image, ..wishes } })
+        let template = config.template.or_else(|| set("LABRUN_VM_TEMPLATE").map(PathBuf::from));
+        let image = config.image.or_else(|| set("LABRUN_VM_IMAGE"));
+        Ok(Vm { name, config: VmConfig { template, image, ..config } })
     }
 
     /// Whether the user has or wants this VM, found out without running anything.
@@ -54,7 +54,7 @@ impl Vm {
         let home =
             std::env::var_os("LIMA_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".lima")));
         let exists = home.is_some_and(|home| home.join(&self.name).join("lima.yaml").exists());
-        !native::is_root() && which::which("limactl").is_ok() && (exists || self.wishes.template.is_some() || self.wishes.image.is_some())
+        !native::is_root() && which::which("limactl").is_ok() && (exists || self.config.template.is_some() || self.config.image.is_some())
     }
 
     /// The machine, for whoever runs something in it.

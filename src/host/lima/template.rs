@@ -12,7 +12,7 @@ pub const OWN: &str = include_str!("../../../vm/labrun.yaml");
 
 /// What the user wants the VM to be.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wishes {
+pub struct VmConfig {
     /// Another template than labrun's own.
     pub template: Option<PathBuf>,
     /// Another disk image than the template's: a path or a URL.
@@ -25,7 +25,7 @@ pub struct Wishes {
     pub disk: Option<f32>,
 }
 
-impl Wishes {
+impl VmConfig {
     /// The template's text.
     ///
     /// # Errors
@@ -118,37 +118,37 @@ mod tests {
 
     #[test]
     fn arguments_for_every_system() {
-        let own = Wishes::default();
+        let own = VmConfig::default();
         let words = own.arguments("labrun", "own-1", "macos", "aarch64");
         assert_eq!(words, ["create", "--name=labrun", "--set=.env.LABRUN_TEMPLATE = \"own-1\"", "--vm-type=vz"]);
         assert_eq!(own.arguments("labrun", "own-1", "linux", "x86_64")[3], "--vm-type=qemu");
-        let sized = Wishes { template: Some("t.yaml".into()), cpus: Some(4), memory: Some(2.5), disk: Some(10.0), ..own };
+        let sized = VmConfig { template: Some("t.yaml".into()), cpus: Some(4), memory: Some(2.5), disk: Some(10.0), ..own };
         assert_eq!(sized.arguments("n", "file-1", "linux", "x86_64")[3..], ["--cpus=4", "--memory=2.5", "--disk=10"]);
     }
 
     /// The value of --set is a program, of yq.
     #[test]
     fn no_image_name_can_end_its_string() {
-        let wishes = Wishes { image: Some("/a\" | .cpus = 9 #".into()), ..Wishes::default() };
-        let words = wishes.arguments("n", "file-1", "linux", "x86_64");
+        let config = VmConfig { image: Some("/a\" | .cpus = 9 #".into()), ..VmConfig::default() };
+        let words = config.arguments("n", "file-1", "linux", "x86_64");
         assert!(words[2].ends_with(r#".images = [{"location": "/a\" | .cpus = 9 #", "arch": "x86_64"}]"#), "{}", words[2]);
     }
 
     #[test]
     fn a_changed_template_is_noticed_but_not_held_against_who_did_not_ask() {
-        let own = Wishes::default();
+        let own = VmConfig::default();
         let mark = own.mark(OWN);
         assert!(own.differences(&mark, &instance(&mark)).is_empty());
         assert_eq!(own.differences(&mark, &instance("own-0")), ["its template has changed since it was made"]);
         assert!(own.differences(&mark, &instance("file-0")).is_empty());
-        let file = Wishes { template: Some("t.yaml".into()), ..own };
+        let file = VmConfig { template: Some("t.yaml".into()), ..own };
         assert_eq!(file.differences(&file.mark("x"), &instance("file-0")).len(), 1);
     }
 
     #[test]
     fn sizes_are_compared_only_if_asked_for() {
-        let wishes = Wishes { cpus: Some(4), memory: Some(4.0), disk: Some(30.0), ..Wishes::default() };
-        let all = wishes.differences("own-1", &instance("own-1"));
+        let config = VmConfig { cpus: Some(4), memory: Some(4.0), disk: Some(30.0), ..VmConfig::default() };
+        let all = config.differences("own-1", &instance("own-1"));
         assert_eq!(all, ["it has 2 processors, not 4", "it has 20 GiB of disk, not 30"]);
     }
 

@@ -117,8 +117,8 @@ impl Vm {
 
     fn tell_differences(&self, facts: &Facts, progress: &Progress) -> Result<()> {
         let Some(instance) = &facts.instance else { return Ok(()) };
-        let mark = self.wishes.mark(&self.wishes.text()?);
-        let differences = self.wishes.differences(&mark, instance);
+        let mark = self.config.mark(&self.config.text()?);
+        let differences = self.config.differences(&mark, instance);
         if !differences.is_empty() {
             let all = differences.join(", ");
             progress.note(&format!("the VM `{}` is used as it is, but {all}: `labrun vm up --recreate` makes it anew", self.name));
@@ -127,10 +127,10 @@ impl Vm {
     }
 
     fn create(&self, progress: &Progress) -> Result<()> {
-        let text = self.wishes.text()?;
+        let text = self.config.text()?;
         let path = template::file(&history::folder()?, &self.name);
         std::fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
-        let mut words = self.wishes.arguments(&self.name, &self.wishes.mark(&text), OS, ARCH);
+        let mut words = self.config.arguments(&self.name, &self.config.mark(&text), OS, ARCH);
         words.push(path.to_string_lossy().into_owned());
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         self.timed(progress, Work::Create, &words)

@@ -103,7 +103,7 @@ pub fn changes<'a>(here: &'a [Entry], there: &'a [Entry]) -> (Vec<&'a Entry>, Ve
 }
 
 /// `paths`, each ended by a NUL, as `xargs -0` takes them. None begins with a dash that could be an
-/// option: they are always given behind `--`.
+/// option: they are always given after `--`.
 pub fn names<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<u8> {
     paths.into_iter().flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0])).collect()
 }

@@ -7,7 +7,7 @@
 //! and the same durations.
 
 use crate::error::Failure;
-use crate::lab::find::Chosen;
+use crate::lab::find::Selection;
 use crate::record::durations::Durations;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-/// Part `number` of `of`, counted from 1.
+/// Shard `number` of `of`, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Part {
+pub struct Shard {
     /// Which, from 1 to `of`.
     pub number: usize,
     /// How many there are.
@@ -29,39 +29,39 @@ pub struct Part {
 /// More parts than anybody has machines are a mistake.
 const MOST: usize = 10_000;
 
-impl FromStr for Part {
+impl FromStr for Shard {
     type Err = Failure;
 
-    fn from_str(text: &str) -> Result<Part, Failure> {
-        let wrong = |why: &str| Failure::usage(format!("`{text}` is no part: {why}"));
+    fn from_str(text: &str) -> Result<Shard, Failure> {
+        let wrong = |why: &str| Failure::usage(format!("`{text}` is not a part: {why}"));
         let (number, of) = text.split_once('/').ok_or_else(|| wrong("`K/N` is wanted, as in `2/4`"))?;
         let parse = |text: &str| text.parse::<usize>().map_err(|_| wrong("`K/N` is wanted, as in `2/4`"));
-        let part = Part { number: parse(number)?, of: parse(of)? };
+        let part = Shard { number: parse(number)?, of: parse(of)? };
         match part {
-            Part { of: 0, .. } => Err(wrong("there must be at least one")),
-            Part { number: 0, .. } => Err(wrong("the first is 1")),
-            Part { of, .. } if of > MOST => Err(wrong(&format!("there may be {MOST} at most"))),
-            Part { number, of } if number > of => Err(wrong(&format!("there are only {of}"))),
+            Shard { of: 0, .. } => Err(wrong("there must be at least one")),
+            Shard { number: 0, .. } => Err(wrong("the first is 1")),
+            Shard { of, .. } if of > MOST => Err(wrong(&format!("there may be {MOST} at most"))),
+            Shard { number, of } if number > of => Err(wrong(&format!("there are only {of}"))),
             part => Ok(part),
         }
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{}/{}", self.number, self.of)
     }
 }
 
-impl TryFrom<String> for Part {
+impl TryFrom<String> for Shard {
     type Error = Failure;
-    fn try_from(text: String) -> Result<Part, Failure> {
+    fn try_from(text: String) -> Result<Shard, Failure> {
         text.parse()
     }
 }
 
-impl From<Part> for String {
-    fn from(part: Part) -> String {
+impl From<Shard> for String {
+    fn from(part: Shard) -> String {
         part.to_string()
     }
 }
@@ -110,10 +110,10 @@ pub fn divide(loads: &[Load], parts: usize) -> Vec<usize> {
 }
 
 /// Leaves of `chosen` what belongs to `part`, and names the division.
-pub fn keep(chosen: &mut Vec<Chosen>, part: Part, durations: &Durations) -> String {
+pub fn keep(chosen: &mut Vec<Selection>, part: Shard, durations: &Durations) -> String {
     let names = chosen.iter().flat_map(|c| c.tests.iter().map(|i| c.lab.tests[*i].name.as_str()));
     let unknown = durations.typical(names);
-    let of = |c: &Chosen, index: usize| Load {
+    let of = |c: &Selection, index: usize| Load {
         lab: c.lab.name.clone(),
         test: c.lab.tests[index].name.clone(),
         ms: durations.test(&c.lab.tests[index].name).unwrap_or(unknown),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_part_is_refused_with_a_reason() {
+    fn what_is_not_a_part_is_refused_with_a_reason() {
         for (text, why) in [
             ("2", "`K/N`"),
             ("a/b", "`K/N`"),
@@ -173,10 +173,10 @@ mod tests {
             ("-1/4", "`K/N`"),
             ("1/99999999", "most"),
         ] {
-            let error = text.parse::<Part>().unwrap_err().to_string();
+            let error = text.parse::<Shard>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
-        assert_eq!("2/4".parse::<Part>().unwrap(), Part { number: 2, of: 4 });
+        assert_eq!("2/4".parse::<Shard>().unwrap(), Shard { number: 2, of: 4 });
     }
 
     proptest! {

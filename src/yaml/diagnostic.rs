@@ -1,14 +1,14 @@
 //! The mistakes of a lab file, each with its place, and values that know theirs.
 
 use crate::text::{quoted, suggest};
-use crate::yaml::tree::Place;
+use crate::yaml::tree::Position;
 use crate::yaml::values;
 use std::cell::RefCell;
 
 /// One mistake of a lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    pub place: Place,
+pub struct Diagnostic {
+    pub position: Position,
     /// The path of fields that leads there, such as `nodes.ns-client.links.v-cli.mtu`.
     pub path: String,
     /// What is wrong and, where we can tell, what would be right.
@@ -17,21 +17,21 @@ pub struct Problem {
 
 /// All mistakes found so far.
 #[derive(Debug, Default)]
-pub struct Problems(RefCell<Vec<Problem>>);
+pub struct Diagnostics(RefCell<Vec<Diagnostic>>);
 
-impl Problems {
+impl Diagnostics {
     /// Notes one.
-    pub fn add(&self, place: Place, path: &str, message: impl Into<String>) {
-        self.0.borrow_mut().push(Problem { place, path: path.into(), message: message.into() });
+    pub fn add(&self, position: Position, path: &str, message: impl Into<String>) {
+        self.0.borrow_mut().push(Diagnostic { position, path: path.into(), message: message.into() });
     }
 
     /// Notes one at `at`.
-    pub fn wrong<T>(&self, at: &At<T>, message: impl Into<String>) {
-        self.add(at.place, &at.path, message);
+    pub fn wrong<T>(&self, at: &Spanned<T>, message: impl Into<String>) {
+        self.add(at.position, &at.path, message);
     }
 
     /// Notes that `name` refers to nothing, unless it is already known to be missing.
-    pub fn unknown<'n>(&self, what: &str, name: &At<String>, known: impl Iterator<Item = &'n str> + Clone) {
+    pub fn unknown<'n>(&self, what: &str, name: &Spanned<String>, known: impl Iterator<Item = &'n str> + Clone) {
         if name.value.is_empty() {
             return;
         }
@@ -49,10 +49,10 @@ impl Problems {
     }
 
     /// Notes what keeps `name` from naming a `what`: a lab, service or test.
-    pub fn name(&self, what: &str, name: &At<String>) {
+    pub fn name(&self, what: &str, name: &Spanned<String>) {
         // A missing name is reported as a missing field.
-        if name.place != Place::default()
-            && !self.are_at(name.place)
+        if name.position != Position::default()
+            && !self.are_at(name.position)
             && let Err(message) = values::plain_name(what, name)
         {
             self.wrong(name, message);
@@ -60,14 +60,14 @@ impl Problems {
     }
 
     /// Whether one was noted at `place`: what is built on a wrong value is not wrong by itself.
-    pub fn are_at(&self, place: Place) -> bool {
-        self.0.borrow().iter().any(|problem| problem.place == place)
+    pub fn are_at(&self, position: Position) -> bool {
+        self.0.borrow().iter().any(|problem| problem.position == position)
     }
 
     /// The mistakes in the order of the file.
-    pub fn into_sorted(self) -> Vec<Problem> {
+    pub fn into_sorted(self) -> Vec<Diagnostic> {
         let mut all = self.0.into_inner();
-        all.sort_by(|a, b| (a.place, &a.path, &a.message).cmp(&(b.place, &b.path, &b.message)));
+        all.sort_by(|a, b| (a.position, &a.path, &a.message).cmp(&(b.position, &b.path, &b.message)));
         all.dedup();
         all
     }
@@ -75,22 +75,22 @@ impl Problems {
 
 /// A value together with its place and path, which later checks need for their messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct At<T> {
+pub struct Spanned<T> {
     pub value: T,
-    pub place: Place,
+    pub position: Position,
     pub path: String,
 }
 
-impl<T> std::ops::Deref for At<T> {
+impl<T> std::ops::Deref for Spanned<T> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.value
     }
 }
 
-impl<T> At<T> {
+impl<T> Spanned<T> {
     /// Another value at the same place.
-    pub fn with<U>(&self, value: U) -> At<U> {
-        At { value, place: self.place, path: self.path.clone() }
+    pub fn with<U>(&self, value: U) -> Spanned<U> {
+        Spanned { value, position: self.position, path: self.path.clone() }
     }
 }
