@@ -8,9 +8,9 @@ use super::run::missing;
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, View};
-use crate::topology::model::Handle;
+use crate::topology::model::NetnsName;
 use crate::yaml::decode::Reader;
-use crate::yaml::problem::At;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,7 +27,7 @@ const UNANSWERED: [i32; 7] = [7, 28, 35, 52, 56, 60, 124];
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Http {
     /// From where.
-    node: Handle,
+    node: NetnsName,
     method: String,
     url: String,
     /// The certificate authority that the server must be known by.
@@ -48,10 +48,10 @@ pub struct Http {
 /// What stands in the file.
 #[derive(Debug)]
 pub struct HttpFile {
-    node: At<String>,
-    method: Option<At<String>>,
-    url: At<String>,
-    cacert: Option<At<String>>,
+    node: Spanned<String>,
+    method: Option<Spanned<String>>,
+    url: Spanned<String>,
+    cacert: Option<Spanned<String>>,
     fails: bool,
     status: Option<u16>,
     body: Option<String>,
