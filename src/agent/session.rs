@@ -29,11 +29,18 @@ const FOREVER: Duration = Duration::from_secs(1 << 31);
 /// If it cannot be entered, or labrun says something that makes no sense.
 pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
     let door = Door::find(supervisor)?;
+    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
     // Before there is a second thread.
     door.enter()?;
     let mut input = BufReader::new(io::stdin());
     let (nonce, layout, gathers) = match request(&mut input)? {
-        Some(Request::Hello { nonce, layout, gather }) => (nonce, *layout, gather),
+        Some(Request::Hello { nonce, mut layout, gather }) => {
+            // Where labrun names none, it is the one that a login has begun in.
+            if layout.folder.as_os_str().is_empty() {
+                layout.folder = here;
+            }
+            (nonce, *layout, gather)
+        }
         Some(_) => bail!("labrun begins without a word of the lab"),
         None => return Ok(()),
     };

@@ -184,6 +184,9 @@ impl Sandbox {
         if !is_there(&name, path.as_ref()) {
             return Err(Output::failed(127, format!("{name}: not found\n")));
         }
+        if let Some(folder) = program.folder.as_ref().filter(|folder| !folder.is_dir()) {
+            return Err(Output::failed(126, format!("{name}: the lab does not see the folder {}\n", folder.display())));
+        }
         let netns: Vec<OsString> = ["ip", "netns", "exec", &program.node].into_iter().map(OsString::from).collect();
         let whole = program.view == View::Whole && program.node != GLOBAL && !self.plain;
         if whole {

@@ -196,12 +196,19 @@ fn key(node: &str, link: &str, sent: bool) -> (String, String, bool) {
 
 const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
 
+/// Every user, with labrun and with the static agent that it brings to other machines, if it has one.
+fn agents() -> Vec<(User, String)> {
+    let brought = common::agent(std::env::consts::ARCH).map(|path| path.to_str().unwrap().to_string());
+    let agents: Vec<String> = [LABRUN.to_string()].into_iter().chain(brought).collect();
+    users().into_iter().flat_map(|user| agents.clone().into_iter().map(move |agent| (user, agent))).collect()
+}
+
 #[test]
 fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
     host::private("every_packet_is_captured_once_at_every_interface_and_none_of_another_test", || {
-        for user in users() {
+        for (user, agent) in agents() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), &agent);
             for _ in 0..5 {
                 let capture = pcapng::read(&session.test("burst", "a b")).unwrap();
                 let seen = numbers(&capture, "burst");
@@ -234,9 +241,9 @@ fn now() -> u64 {
 #[test]
 fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
     host::private("a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow", || {
-        for user in users() {
+        for (user, agent) in agents() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), &agent);
             session.step("flow");
             wait_for("the flow", || {
                 session.begin("");
@@ -272,9 +279,9 @@ fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
 #[test]
 fn a_burst_of_many_is_counted_to_the_last() {
     host::private("a_burst_of_many_is_counted_to_the_last", || {
-        for user in users() {
+        for (user, agent) in agents() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), &agent);
             let capture = pcapng::read(&session.test("many", "")).unwrap();
             let seen = numbers(&capture, "many");
             let counted = seen[&key("global", "p-a", false)].len() + seen[&key("global", "p-b", true)].len();
@@ -290,9 +297,9 @@ fn a_burst_of_many_is_counted_to_the_last() {
 #[test]
 fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
     host::private("a_capture_has_a_size_and_counts_what_it_leaves_out", || {
-        for user in users() {
+        for (user, agent) in agents() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), &agent);
             let file = session.test("big", "");
             let capture = pcapng::read(&file).unwrap();
             assert!(capture.left_out > 0 && !capture.packets.is_empty(), "{} left out", capture.left_out);
@@ -308,9 +315,9 @@ fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
 #[test]
 fn frames_are_as_they_were_sent() {
     host::private("frames_are_as_they_were_sent", || {
-        for user in users() {
+        for (user, agent) in agents() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), &agent);
             // A segment that nobody has split yet is longer than any frame on a wire, and whole.
             let capture = pcapng::read(&session.test("bulk", "")).unwrap();
             let longest = capture.packets.iter().max_by_key(|packet| packet.length).unwrap();
@@ -336,9 +343,9 @@ fn frames_are_as_they_were_sent() {
 #[test]
 fn tcpdump_and_wireshark_read_the_file() {
     host::private("tcpdump_and_wireshark_read_the_file", || {
-        for user in users() {
+        for (user, agent) in agents() {
             let folder = folder();
-            let mut session = Session::start(user, folder.path(), LABRUN);
+            let mut session = Session::start(user, folder.path(), &agent);
             let file = session.test("burst", "b");
             session.end();
             let path = folder.path().join("burst.pcap");
