@@ -50,7 +50,7 @@ fn the_json_report_is_the_run() {
     for (text, words) in [
         (odd.as_str(), "the ladder of relay-v4 names a node"),
         ("{}", "names no `format`"),
-        ("[", "no JSON report"),
+        ("[", "not a JSON report"),
         (newer.as_str(), "format 2"),
         ("{\"format\": 1}", "missing field"),
     ] {
