@@ -208,18 +208,18 @@ session() {
   prepare session
   status=$?
   if ((!status)); then
-    agent
+    agent up
     status=$?
     ((!status)) || emit error "message=the agent ended with exit status $status"
   fi
   leave "$status"
 }
 
-# agent [failed]: labrun's own program, which enters the sandbox, with this shell's input and output.
+# agent up|failed: labrun's own program, which enters the sandbox, with this shell's input and output.
 agent() {
   local pid
   read -r pid _ <"$STATE/supervisor"
-  setsid --wait "$AGENT" _agent "$pid" "$STATE" "$@"
+  setsid --wait "$AGENT" _agent "$pid" "$STATE" "$1"
 }
 
 # clean [NAME...]: end these instances or all, and see that nothing of them is left.

@@ -112,6 +112,19 @@ pub const STYLE: &str = "svg:root{color:#1f2328;color-scheme:light dark}\
 .lr .d{opacity:.65}.lr .s{font-size:11px}.lr .w{fill:#fff}.lr .u{fill:#b45309}\
 @media(prefers-color-scheme:dark){svg:root.lr .u{fill:#fbbf24}}";
 
+/// Columns that [`time`] takes.
+pub const TIME: usize = 9;
+
+/// `12.3 ms` or `12.34 s`, right-aligned.
+pub fn time(microseconds: u64) -> String {
+    let text = match microseconds {
+        0..10_000_000 => format!("{:.1} ms", microseconds as f64 / 1e3),
+        10_000_000..10_000_000_000 => format!("{:.2} s", microseconds as f64 / 1e6),
+        _ => cut(&format!("{} s", microseconds / 1_000_000), TIME),
+    };
+    format!("{text:>TIME$}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,17 +142,4 @@ mod tests {
         assert_eq!((fit("网络", 3, '-').as_str(), fit("a", 3, '-').as_str(), fit("abc", 0, '-').as_str()), ("网…", "a--", ""));
         assert_eq!(fit("网络", 2, '-'), "…-");
     }
-}
-
-/// Columns that [`time`] takes.
-pub const TIME: usize = 9;
-
-/// `12.3 ms` or `12.34 s`, right-aligned.
-pub fn time(microseconds: u64) -> String {
-    let text = match microseconds {
-        0..10_000_000 => format!("{:.1} ms", microseconds as f64 / 1e3),
-        10_000_000..10_000_000_000 => format!("{:.2} s", microseconds as f64 / 1e6),
-        _ => cut(&format!("{} s", microseconds / 1_000_000), TIME),
-    };
-    format!("{text:>TIME$}")
 }

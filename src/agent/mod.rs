@@ -70,13 +70,13 @@ fn run(words: &[String]) -> Result<u8> {
     }
 }
 
-/// `_agent SUPERVISOR STATE [failed]`: see [`session`].
+/// `_agent SUPERVISOR STATE up|failed`: see [`session`].
 #[cfg(target_os = "linux")]
 fn agent(words: &[String]) -> Result<u8> {
     let (supervisor, state, failed) = match words {
-        [supervisor, state] => (supervisor, state, false),
+        [supervisor, state, up] if up == "up" => (supervisor, state, false),
         [supervisor, state, failed] if failed == "failed" => (supervisor, state, true),
-        _ => return Err(Failure::usage("_agent: SUPERVISOR STATE [failed] is wanted").into()),
+        _ => return Err(Failure::usage("_agent: SUPERVISOR STATE up|failed is wanted").into()),
     };
     let supervisor = supervisor.parse().map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is no process")))?;
     session::run(supervisor, state.into(), failed).map(|()| 0)

@@ -15,7 +15,7 @@ pub fn enter(file: &File) -> io::Result<()> {
 /// The network namespace that this thread is in; `machine` is a /proc that it is in, too.
 pub fn current(machine: &OwnedFd) -> Result<File> {
     let opened = openat(machine, "thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    Ok(opened.map(File::from).context("cannot open this thread's network namespace")?)
+    opened.map(File::from).context("cannot open this thread's network namespace")
 }
 
 /// The text of a file below `machine`, a /proc.

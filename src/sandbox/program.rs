@@ -251,7 +251,7 @@ impl Running {
             Err(_) => 255,
         };
         self.read();
-        let [(_, stdout), (_, stderr)] = std::mem::replace(&mut self.pipes, [(None, Tail::default()), (None, Tail::default())]);
+        let [(_, stdout), (_, stderr)] = std::mem::take(&mut self.pipes);
         let exit = if self.told > 0 { OVERTIME } else { status };
         Some(Output { exit, stdout: stdout.take(), stderr: stderr.take() })
     }
