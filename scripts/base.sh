@@ -62,7 +62,7 @@ start_time() {
   local stat
   REPLY=
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-  # Fields are counted from behind the command name, which may itself hold blanks and brackets.
+  # Fields are counted from after the command name, which may itself hold blanks and brackets.
   read -ra stat <<<"${stat##*) }"
   # A zombie is dead: nothing of it runs any more.
   [[ ${stat[0]} != [ZX] ]] || return 1

@@ -6,7 +6,7 @@
 #
 # Requests are read from standard input, each a line, some followed by chunks:
 #   folder ID NAME            copy: the answer is how what was copied before looks now (stat -c '%f %s %.9Y
-#                             %n'), each behind a NUL, and an empty one; then come, in chunks, the names of
+#                             %n'), each after a NUL, and an empty one; then come, in chunks, the names of
 #                             what has gone, the new manifest, and a tar archive
 #   built BUILD PROGRAM       whether BUILD is in the cache
 #   put BUILD PROGRAM         put the program that follows in chunks into the cache

@@ -11,7 +11,7 @@
 #   missing           report what this machine lacks for the lab
 #
 #   --instance NAME   another instance of the lab than the unnamed one
-#   --subject PATH    the program under test;  --subject-how WORD  how it was come by
+#   --subject PATH    the program under test;  --subject-how WORD  where it is from
 #   --strict          no stand-in
 #   --keep            leave a lab up whose set-up failed
 #   --agent PATH      labrun's own program, which does what is done in a lab that is up

@@ -238,7 +238,7 @@ sandbox_kill() {
 sandbox_remove() {
   local gone=$ROOT/.gone-${1##*/}-$$-${EPOCHREALTIME/./}
   [[ -d $1 ]] || return 0
-  # Killed first: what still runs could make its folder anew behind the rename's back. A supervisor
+  # Killed first: what still runs could make its folder anew after the rename. A supervisor
   # that has not written its identity yet fails to after the rename, and ends.
   sandbox_kill "$1" || return
   case ${1##*/} in

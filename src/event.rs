@@ -136,7 +136,7 @@ pub struct Instance {
     pub condition: String,
     /// Its state folder.
     pub state: String,
-    /// How its subject was come by, empty without one.
+    /// Where its subject is from, empty without one.
     pub how: String,
     /// The subject's path.
     pub path: String,

@@ -54,7 +54,7 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// `struct tpacket3_hdr`, with a `struct sockaddr_ll` behind it.
+    /// `struct tpacket3_hdr`, with a `struct sockaddr_ll` after it.
     fn at(block: &'a [u8], at: usize) -> Option<Frame<'a>> {
         let word = |offset| u32_at(block, at + offset);
         let half = |offset| u16_at(block, at + offset);

@@ -149,7 +149,7 @@ impl Wiring {
         }
         let mut wiring = Wiring { names, sites: HashMap::new(), macs: HashMap::new(), cables: HashMap::new(), own: Vec::new() };
         let place = |node: &str, link: &str| InterfaceId { node: node.into(), link: link.into() };
-        // Bridges have the first numbers, cables those behind.
+        // Bridges have the first numbers, cables those after.
         for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty()) {
             wiring.own.push(net);
             wiring.sites.insert(place(GLOBAL, &bridge.name), Site { node: global, net, port: false });

@@ -33,7 +33,7 @@ fn instruction(line: &str) -> Option<Instruction> {
 }
 
 /// Whether `program` accepts the frame that begins with `data` and was `length` long. A program that
-/// reads behind the frame's end rejects it, as in the kernel, and so does one that is broken.
+/// reads past the frame's end rejects it, as in the kernel, and so does one that is broken.
 pub fn accepts(program: &[Instruction], data: &[u8], length: u32) -> bool {
     run(program, data, length).is_some_and(|bytes| bytes > 0)
 }

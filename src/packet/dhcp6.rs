@@ -173,8 +173,8 @@ fn options(mut data: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let (code, length) = (number(data, 0)?, number(data, 2)?);
         let rest = &data[4..];
-        let (value, behind) = rest.split_at(rest.len().min(length.into()));
-        data = behind;
+        let (value, more) = rest.split_at(rest.len().min(length.into()));
+        data = more;
         Some((code, value))
     })
 }

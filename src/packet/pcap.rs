@@ -99,7 +99,7 @@ impl<R: Read> Reader<R> {
         packet(link_type, time, None, data, length).map(Some)
     }
 
-    /// The header of a section, behind its type: here the order of bytes is found out.
+    /// The header of a section, after its type: here the order of bytes is found out.
     fn section(&mut self) -> Result<()> {
         let header = self.exactly(8)?;
         self.big_endian = match u32::from_le_bytes(header[4..].try_into().expect("four bytes")) {
@@ -115,7 +115,7 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// A block behind its type, and the packet in it.
+    /// A block after its type, and the packet in it.
     fn block(&mut self, kind: u32) -> Result<Option<Packet>> {
         let length = self.exactly(4)?;
         let length = self.u32(&length, 0)? as usize;

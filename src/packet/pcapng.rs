@@ -30,7 +30,7 @@ pub(crate) mod option {
     pub const STATISTICS_DROPPED_BY_SYSTEM: u16 = 7;
 }
 
-/// What a section's header has behind its length, in the order of bytes that the section is in.
+/// What a section's header has after its length, in the order of bytes that the section is in.
 pub(crate) const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 /// LINKTYPE_ETHERNET (tcpdump.org/linktypes.html).
 pub(crate) const ETHERNET: u16 = 1;

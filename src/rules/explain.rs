@@ -152,12 +152,12 @@ fn hop(observations: &Observations, observation: &Observation) -> String {
     let Some(passage) = observation.passage else { return place };
     let same: Vec<&Observation> = observations.all.iter().filter(|other| other.message == observation.message).collect();
     let here = same.iter().position(|other| std::ptr::eq(*other, observation)).unwrap_or_default();
-    let (before, behind) = same.split_at(here + 1);
+    let (before, after) = same.split_at(here + 1);
     let (from, to) = if passage.enters {
         let from = before.iter().filter_map(|other| other.passage).rfind(|passage| !passage.enters);
         (from.map_or("?", |from| from.node), passage.node.to_string())
     } else {
-        let entered = behind.iter().filter_map(|other| other.passage).take_while(|passage| passage.enters);
+        let entered = after.iter().filter_map(|other| other.passage).take_while(|passage| passage.enters);
         let mut to: Vec<&str> = entered.map(|passage| passage.node).collect();
         to.dedup();
         (passage.node, if to.is_empty() { "?".into() } else { to.join(" and ") })

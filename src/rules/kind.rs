@@ -54,7 +54,7 @@ impl Kind {
         }
         match words.next() {
             None => Ok(kind),
-            Some(word) => Err(format!("`{word}` is one word too many behind `{}`", text[..text.rfind(word).unwrap_or(0)].trim())),
+            Some(word) => Err(format!("`{word}` is one word too many after `{}`", text[..text.rfind(word).unwrap_or(0)].trim())),
         }
     }
 
@@ -115,9 +115,9 @@ impl<'a> Words<'a> {
             other => return Err(unknown("condition on ports", other, &PORT_WORDS)),
         };
         if first != "port" && self.next() != Some("port") {
-            return Err(format!("behind `{first}` goes `port`, as in `{first} port 80`"));
+            return Err(format!("`port` goes after `{first}`, as in `{first} port 80`"));
         }
-        let Some(number) = self.next() else { return Err("behind `port` goes its number, as in `port 80`".into()) };
+        let Some(number) = self.next() else { return Err("its number goes after `port`, as in `port 80`".into()) };
         match number.parse() {
             Ok(port @ 1..) => Ok(Some(make(port))),
             _ => Err(format!("`{number}` is no port: 1 to 65535")),

@@ -1,4 +1,4 @@
-//! A test's packets: from before its first to behind its last step.
+//! A test's packets: from before its first to after its last step.
 
 use crate::agent::message::{Event, Request, Stream};
 use crate::analysis::ladder::Ladder;

@@ -1,4 +1,4 @@
-//! One test in a lab that is up: its steps, and the lab put back behind them.
+//! One test in a lab that is up: its steps, and the lab put back after them.
 
 use crate::agent::message::{Event, Request, Stream};
 use crate::interrupt;
