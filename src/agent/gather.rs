@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 /// How long all commands may take, and how many run at once.
 const LIMIT: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 8;
+/// How long one of them may take.
+const LOOK: Duration = Duration::from_secs(2);
 /// How many bytes are sent in all, of a file of the state, of a log, of a service's file; and how many of these.
 const ALL: u64 = 16 << 20;
 const STATE: u64 = 1 << 20;
@@ -79,7 +81,7 @@ pub fn state(sandbox: &Sandbox) -> Result<(), Gone> {
         let everywhere = *file != "bridges";
         for node in nodes.iter().filter(|node| everywhere || *node == GLOBAL) {
             asked.push((folder.join("nodes").join(node).join(format!("{file}.txt")), words.iter().map(|word| word.to_string()).collect()));
-            programs.push(sandbox.program(node, words));
+            programs.push(sandbox.program(node, words).within(LOOK));
         }
     }
     let outputs = within(sandbox, programs)?;
@@ -166,7 +168,7 @@ fn versions(sandbox: &Sandbox) -> Result<String, Gone> {
         text.push_str(&format!("{:<12} {what}\n", "subject"));
     }
     let commands = &sandbox.layout.commands;
-    let asks = commands.iter().map(|(_, package)| sandbox.program(GLOBAL, &["dpkg-query", "-W", "-f", "${Version}", package]));
+    let asks = commands.iter().map(|(_, package)| sandbox.program(GLOBAL, &["dpkg-query", "-W", "-f", "${Version}", package]).within(LOOK));
     let versions = within(sandbox, asks.collect())?;
     for ((command, package), version) in commands.iter().zip(versions) {
         let path = which(command).map_or("(there is none)".into(), |path| path.to_string_lossy().into_owned());
@@ -175,7 +177,7 @@ fn versions(sandbox: &Sandbox) -> Result<String, Gone> {
             false => format!("{package} {version}"),
             // Not from a package: its own first line will have to do.
             true => {
-                let output = sandbox.run(sandbox.program(GLOBAL, &[command, "--version"]))?;
+                let output = sandbox.run(sandbox.program(GLOBAL, &[command, "--version"]).within(LOOK))?;
                 let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
                 said.lines().next().unwrap_or_default().chars().take(200).collect()
             }

@@ -54,7 +54,7 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
     let of = |service: &crate::topology::model::Service| (service.name.clone(), state.join("log").join(format!("{}.log", service.name)));
     logs::follow(layout.services.iter().map(of).collect(), speaker.clone(), started);
     // From here on no thread can be started.
-    let sandbox = door.inside(stop, state, nonce, layout)?;
+    let sandbox = door.inside(stop, state, &nonce, layout)?;
     let mut session = Session { sandbox, speaker, capturer, follow, mark: Mark::default() };
     let result = if failed { session.gather() } else { session.serve(&requests) };
     if result == Err(Gone::Lost) {

@@ -8,6 +8,9 @@ use crate::record::result::TestResult;
 use crate::run::session::Session;
 use crate::topology::model::GLOBAL;
 
+/// How many bytes a capture may have; the agent sends fewer.
+const MOST: usize = 64 << 20;
+
 impl Session<'_> {
     /// Begins `test`: from here on, all that it causes is captured.
     pub(crate) fn begin(&mut self, test: &Test) {
@@ -24,7 +27,9 @@ impl Session<'_> {
         self.process.ask(&Request::Captured);
         loop {
             match self.agent() {
-                Some(Event::Output { stream: Stream::Capture, data, .. }) => file.extend(data),
+                Some(Event::Output { stream: Stream::Capture, data, .. }) => {
+                    file.extend(&data[..data.len().min(MOST.saturating_sub(file.len()))]);
+                }
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
                     Ok(mut capture) => {
                         for packet in &mut capture.packets {

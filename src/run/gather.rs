@@ -7,6 +7,9 @@ use crate::run::session::Session;
 use crate::steps::StepOutput;
 use std::collections::BTreeMap;
 
+/// How many bytes are kept of a test, in all files.
+const MOST: usize = 64 << 20;
+
 /// Outputs and states, by their paths in the test's folder of artifacts.
 #[derive(Debug, Default)]
 pub struct Gathered {
@@ -16,7 +19,10 @@ pub struct Gathered {
 impl Gathered {
     /// Adds to a file that the agent reports.
     pub fn file(&mut self, name: &str, bytes: &[u8]) {
-        self.files.entry(name.into()).or_default().extend(bytes);
+        // The agent sends no more than this; whatever else does is cut.
+        let kept = self.files.values().map(Vec::len).sum::<usize>();
+        let file = self.files.entry(name.into()).or_default();
+        file.extend(&bytes[..bytes.len().min(MOST.saturating_sub(kept))]);
     }
 
     /// Keeps what the last attempt of the step with this index saw.

@@ -3,7 +3,7 @@
 use crate::agent::message::{Event as AgentEvent, Request, Stream};
 use crate::compile::script;
 use crate::event::Event;
-use crate::host::{FOREVER, Process, Said};
+use crate::host::{Process, Said};
 use crate::interrupt;
 use crate::lab::model::{Lab, Test};
 use crate::record::artifacts::When;
@@ -13,6 +13,7 @@ use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
 use crate::run::subject::Given;
+use crate::topology::model::Service;
 use anyhow::Result;
 use std::fs::File;
 use std::io::Read;
@@ -63,7 +64,7 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let mut process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         // One service after the other may take all of its time.
-        process.bear(SETUP + lab.topology.services.iter().map(|service| service.run.within).sum());
+        process.bear(SETUP + lab.topology.services.iter().map(Service::within).sum());
         let instance = options.instance_of(lab);
         Ok(Session {
             lab,
@@ -169,17 +170,15 @@ impl<'a> Session<'a> {
     /// The next event of the agent, `None` when there is no agent any more.
     pub(crate) fn agent(&mut self) -> Option<AgentEvent> {
         self.process.bear(SILENCE);
-        let event = loop {
+        loop {
             match self.said() {
                 Some(Said::Agent(AgentEvent::Alive)) => {}
-                Some(Said::Agent(event)) => break Some(event),
+                Some(Said::Agent(event)) => return Some(event),
                 // The script only speaks again when the agent has ended.
                 Some(Said::Script(_)) => {}
-                None => break None,
+                None => return None,
             }
-        };
-        self.process.bear(FOREVER);
-        event
+        }
     }
 
     fn said(&mut self) -> Option<Said> {

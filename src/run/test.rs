@@ -153,7 +153,10 @@ impl Session<'_> {
         let mut outputs: BTreeMap<Stream, Vec<u8>> = BTreeMap::new();
         while Instant::now() < deadline {
             match self.agent() {
-                Some(Event::Output { stream, data, .. }) => outputs.entry(stream).or_default().extend(data),
+                Some(Event::Output { stream, data, .. }) => {
+                    let output = outputs.entry(stream).or_default();
+                    output.extend(&data[..data.len().min(MOST.saturating_sub(output.len()))]);
+                }
                 Some(Event::Step { exit }) => {
                     let mut text = |stream| String::from_utf8_lossy(&outputs.remove(&stream).unwrap_or_default()).into_owned();
                     let (stdout, stderr) = (text(Stream::Stdout), text(Stream::Stderr));
@@ -175,6 +178,8 @@ impl Session<'_> {
     }
 }
 
+/// How many bytes of an output are kept; the agent sends fewer.
+const MOST: usize = 1 << 20;
 /// How much longer than its own limit a step may take to be told of.
 const GRACE: Duration = Duration::from_secs(30);
 

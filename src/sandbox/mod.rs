@@ -25,6 +25,7 @@ use crate::topology::model::GLOBAL;
 use anyhow::{Context, Result};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -111,21 +112,14 @@ impl Door {
     ///
     /// # Errors
     /// If the kernel refuses.
-    pub fn inside(self, stop: Stop, state: PathBuf, nonce: String, layout: Layout) -> Result<Sandbox> {
+    pub fn inside(self, stop: Stop, state: PathBuf, nonce: &str, layout: Layout) -> Result<Sandbox> {
         netns::enter(&self.pid).context("cannot enter the lab's PID namespace")?;
         let global = netns::current(&self.machine)?;
         let plain = state.join("plain-nsenter").exists();
-        Ok(Sandbox {
-            supervisor: self.supervisor,
-            machine: self.machine,
-            global,
-            stop,
-            state,
-            nonce,
-            plain,
-            layout,
-            troubles: RefCell::default(),
-        })
+        // What runs in the lab sees the mark, so it must not tell the nonce.
+        let mark = Sha256::digest(nonce)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let troubles = RefCell::default();
+        Ok(Sandbox { supervisor: self.supervisor, machine: self.machine, global, stop, state, mark, plain, layout, troubles })
     }
 }
 
@@ -139,7 +133,7 @@ pub struct Sandbox {
     /// The instance's state folder.
     pub state: PathBuf,
     /// What marks the processes that this session starts.
-    nonce: String,
+    mark: String,
     /// Nodes are entered without a view of their own of /sys, where that cannot be mounted.
     plain: bool,
     /// What labrun has said of the lab.

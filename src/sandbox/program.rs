@@ -44,14 +44,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// `words` in `node`, with a view of its network only, for two seconds.
+    /// `words` in `node`, with a view of its network only, for ten seconds.
     pub fn new(node: &str, words: &[&str]) -> Program {
         Program {
             node: node.into(),
             words: words.iter().map(OsString::from).collect(),
             view: View::Network,
             folder: None,
-            within: Duration::from_secs(2),
+            within: Duration::from_secs(10),
             environment: BTreeMap::new(),
             bare: false,
         }
@@ -197,7 +197,7 @@ impl Sandbox {
         if program.bare {
             command.env_clear();
         }
-        command.envs(&program.environment).env("LABRUN_STEP", &self.nonce);
+        command.envs(&program.environment).env("LABRUN_STEP", &self.mark);
         if let Some(folder) = &program.folder {
             command.current_dir(folder);
         }

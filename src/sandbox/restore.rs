@@ -165,19 +165,24 @@ impl Sandbox {
         let deadline = Instant::now() + Duration::from_secs(5);
         self.until(deadline, || {
             let all = processes();
-            let strays: Vec<_> = all.iter().filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.nonce)).collect();
+            let strays: Vec<_> = all.iter().filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark)).collect();
             strays.iter().for_each(|stray| stray.signal(Signal::KILL));
             Ok(strays.is_empty())
         })
         .map(drop)
     }
 
-    /// Ends them, whatever becomes of the session: what is on its way to being killed is not waited for.
+    /// The same at the end of the session, which no longer waits for anything else.
     pub fn end_session(&self) {
-        for process in processes() {
-            if process.has_variable("LABRUN_STEP", &self.nonce) {
-                process.signal(Signal::KILL);
+        let deadline = Instant::now() + Duration::from_secs(1);
+        loop {
+            let all = processes();
+            let mut strays = all.iter().filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark)).peekable();
+            if strays.peek().is_none() || Instant::now() > deadline {
+                return;
             }
+            strays.for_each(|stray| stray.signal(Signal::KILL));
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 

@@ -5,6 +5,7 @@ use super::output::with_output;
 use super::{Kind, StepOutput, Verdict, action};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, SignalName};
+use crate::topology::model::Service;
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,7 @@ impl Kind for ServiceStep {
     }
 
     fn check(file: &ServiceFile, checker: &Checker) -> Option<ServiceStep> {
-        let ready = checker.service(&file.service).map_or(WITHIN, |service| service.run.within);
+        let ready = checker.service(&file.service).map_or(WITHIN, Service::within);
         Some(ServiceStep { action: file.action, service: file.service.value.clone(), within: file.within.unwrap_or(WITHIN), ready })
     }
 

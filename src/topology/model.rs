@@ -152,6 +152,14 @@ pub struct Service {
     pub after: Vec<String>,
 }
 
+impl Service {
+    /// How long it may take to be ready, whatever runs.
+    pub fn within(&self) -> Duration {
+        let stand_in = self.stand_in.as_ref().map_or(Duration::ZERO, |run| run.within);
+        self.run.within.max(stand_in)
+    }
+}
+
 /// What a service runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
 use crate::host::lima::template::VmConfig;
-use crate::host::{Host, HostKind};
+use crate::host::{FOREVER, Host, HostKind};
 use crate::record::event::RunEvent;
 use crate::report::outln;
 use crate::report::{Format, Reporter};
@@ -224,6 +224,9 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     words.extend(follow.then(|| "-f".to_string()));
     words.extend(services.iter().cloned());
     let mut process = host.run(&script::runtime(), &words, Path::new("."))?;
+    if follow {
+        process.bear(FOREVER);
+    }
     let mut reporter = Reporter::new(cli.format);
     let mut failed = None;
     while let Some(event) = process.event() {
