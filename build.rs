@@ -11,11 +11,14 @@ fn main() {
     if let Some(folder) = env::var_os("LABRUN_AGENTS") {
         for processor in ["x86_64", "aarch64"] {
             let path = Path::new(&folder).join(format!("labrun-agent-{processor}"));
-            let path = path.canonicalize().unwrap_or_else(|error| panic!("LABRUN_AGENTS: {}: {error}", path.display()));
+            let path = path
+                .canonicalize()
+                .unwrap_or_else(|error| panic!("LABRUN_AGENTS: {}: {error}", path.display()));
             println!("cargo::rerun-if-changed={}", path.display());
             list += &format!("include_bytes!({path:?}),");
         }
     }
     let out = env::var_os("OUT_DIR").expect("cargo sets it");
-    fs::write(Path::new(&out).join("agents.rs"), format!("&[{list}]")).expect("cargo's folder can be written to");
+    fs::write(Path::new(&out).join("agents.rs"), format!("&[{list}]"))
+        .expect("cargo's folder can be written to");
 }

@@ -21,7 +21,8 @@ mod linux {
     use std::os::fd::{AsRawFd, FromRawFd};
 
     pub fn main() {
-        let numbers: Vec<u32> = std::env::args().skip(1).map(|word| word.parse().expect("NODES [LINKS]")).collect();
+        let numbers: Vec<u32> =
+            std::env::args().skip(1).map(|word| word.parse().expect("NODES [LINKS]")).collect();
         let nodes = numbers[0];
         let links = numbers.get(1).copied().unwrap_or(nodes);
         let all = libc::rlimit { rlim_cur: u64::from(nodes) + 64, rlim_max: u64::from(nodes) + 64 };
@@ -102,7 +103,9 @@ mod linux {
     fn request(socket: &mut File, kind: u16, body: &[u8]) {
         let mut message = ((body.len() + 16) as u32).to_ne_bytes().to_vec();
         message.extend(kind.to_ne_bytes());
-        message.extend(((libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE) as u16).to_ne_bytes());
+        message.extend(
+            ((libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE) as u16).to_ne_bytes(),
+        );
         message.extend([0; 8]);
         message.extend(body);
         socket.write_all(&message).unwrap();
@@ -114,7 +117,13 @@ mod linux {
 
     fn socket() -> File {
         // SAFETY: the descriptor is new and nobody else's.
-        unsafe { File::from_raw_fd(check(libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::NETLINK_ROUTE))) }
+        unsafe {
+            File::from_raw_fd(check(libc::socket(
+                libc::AF_NETLINK,
+                libc::SOCK_RAW | libc::SOCK_CLOEXEC,
+                libc::NETLINK_ROUTE,
+            )))
+        }
     }
 
     fn index(name: &str) -> u32 {

@@ -24,7 +24,9 @@ pub fn writable(path: &Path) -> Result<()> {
 /// If that cannot be done.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let done = match destination(path)? {
-        Destination::Stream => File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes)),
+        Destination::Stream => {
+            File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes))
+        }
         Destination::File { target, folder } => temporary(&target, &folder).and_then(|mut file| {
             file.write_all(bytes)?;
             file.persist(&target).map_err(|error| error.error)?;
@@ -50,13 +52,22 @@ fn destination(path: &Path) -> Result<Destination> {
         Ok(found) if !found.is_file() => return Ok(Destination::Stream),
         _ => {}
     }
-    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let folder = target
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+        .to_path_buf();
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     Ok(Destination::File { target, folder })
 }
 
-/// A new file in `folder`, gone unless it is given its name. It may be read by whoever the umask allows.
+/// A new file in `folder`, gone unless it is given its name. It may be read by whoever the umask
+/// allows.
 fn temporary(target: &Path, folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mode = fs::metadata(target).map_or(0o666, |found| found.permissions().mode() & 0o777);
-    tempfile::Builder::new().prefix(".labrun-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)
+    tempfile::Builder::new()
+        .prefix(".labrun-")
+        .permissions(fs::Permissions::from_mode(mode))
+        .tempfile_in(folder)
 }

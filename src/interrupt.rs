@@ -16,7 +16,9 @@ pub fn install() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| {
         if INTERRUPTS.fetch_add(1, Ordering::SeqCst) > 0 {
             // Whoever asks twice does not want to wait; `labrun clean` does the rest.
-            eprintln!("labrun: interrupted twice, not waiting for the clean-up: run `labrun clean`");
+            eprintln!(
+                "labrun: interrupted twice, not waiting for the clean-up: run `labrun clean`"
+            );
             std::process::exit(130);
         }
         call_handlers();

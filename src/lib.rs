@@ -2,8 +2,8 @@
 //! them, and leaves nothing behind. ARCHITECTURE.md says what each module is for and how they stand
 //! on each other.
 
-// Without the feature `cli` this is what the agent is made of, and depends on little. Parts of it, such as the
-// reading of steps, only labrun calls.
+// Without the feature `cli` this is what the agent is made of, and depends on little. Parts of it,
+// such as the reading of steps, only labrun calls.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 // Elsewhere nothing is left of it: main.rs says why.
 #![cfg(unix)]

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 /// Exit code 3, as everywhere: this machine cannot run it.
 #[cfg(not(unix))]
 fn main() -> ExitCode {
-    eprintln!("labrun: labs need Linux, and labrun a Unix to reach one from: run it on Linux or macOS, or inside WSL 2");
+    eprintln!(
+        "labrun: labs need Linux, and labrun a Unix to reach one from: run it on Linux or macOS, or inside WSL 2"
+    );
     ExitCode::from(3)
 }
 

@@ -5,7 +5,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// What a pipe takes at once without waiting, when it says that it takes anything (PIPE_BUF, pipe(7)).
+/// What a pipe takes at once without waiting, when it says that it takes anything (PIPE_BUF,
+/// pipe(7)).
 const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 /// Writes some of `bytes` to a pipe within `limit`; how many, none if nobody takes them so soon.

@@ -30,7 +30,11 @@ pub fn capture(words: &[String]) -> Result<Captured> {
         .run()
         .with_context(|| format!("cannot run {}", words[0]))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Captured { status: output.status.code().unwrap_or(255), stdout: text(&output.stdout), stderr: text(&output.stderr) })
+    Ok(Captured {
+        status: output.status.code().unwrap_or(255),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    })
 }
 
 /// Runs `words` and hands over every line that they print, from both outputs, as it comes; the exit
@@ -39,8 +43,10 @@ pub fn capture(words: &[String]) -> Result<Captured> {
 /// # Errors
 /// If the program cannot be started.
 pub fn watch(words: &[String], line: &mut dyn FnMut(&str)) -> Result<i32> {
-    let handle =
-        apart(cmd(&words[0], &words[1..]).stdin_null()).stderr_to_stdout().reader().with_context(|| format!("cannot run {}", words[0]))?;
+    let handle = apart(cmd(&words[0], &words[1..]).stdin_null())
+        .stderr_to_stdout()
+        .reader()
+        .with_context(|| format!("cannot run {}", words[0]))?;
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -65,12 +71,18 @@ pub fn watch(words: &[String], line: &mut dyn FnMut(&str)) -> Result<i32> {
     Ok(status(&handle).unwrap_or(255))
 }
 
-/// Runs `words` to their end with `input` as their standard input; what they printed and how they ended.
+/// Runs `words` to their end with `input` as their standard input; what they printed and how they
+/// ended.
 ///
 /// # Errors
 /// If the program cannot be started.
 pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
-    Ok(cmd(words[0], &words[1..]).stdin_bytes(input).stdout_capture().stderr_capture().unchecked().run()?)
+    Ok(cmd(words[0], &words[1..])
+        .stdin_bytes(input)
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked()
+        .run()?)
 }
 
 /// Runs `words` on this terminal; their exit status, as a shell would give it.
@@ -78,12 +90,16 @@ pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
 /// # Errors
 /// If the program cannot be started.
 pub fn in_terminal(words: &[String]) -> Result<i32> {
-    let status = cmd(&words[0], &words[1..]).unchecked().run().with_context(|| format!("cannot run {}", words[0]))?.status;
+    let status = cmd(&words[0], &words[1..])
+        .unchecked()
+        .run()
+        .with_context(|| format!("cannot run {}", words[0]))?
+        .status;
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
 }
 
-/// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which then ends
-/// what it runs in good order. Its exit status is no error.
+/// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which
+/// then ends what it runs in good order. Its exit status is no error.
 pub fn apart(command: Expression) -> Expression {
     command.unchecked().before_spawn(|command| {
         command.process_group(0);
@@ -119,13 +135,21 @@ mod tests {
         let seen = capture(&shell("echo out; echo error >&2; exit 7")).unwrap();
         assert_eq!(seen, Captured { status: 7, stdout: "out\n".into(), stderr: "error\n".into() });
         assert_eq!(capture(&shell("kill -9 $$")).unwrap().status, 255);
-        assert!(capture(&["/nonexistent/program".to_string()]).unwrap_err().to_string().contains("/nonexistent/program"));
+        assert!(
+            capture(&["/nonexistent/program".to_string()])
+                .unwrap_err()
+                .to_string()
+                .contains("/nonexistent/program")
+        );
     }
 
     #[test]
     fn lines_come_from_both_outputs() {
         let mut lines = Vec::new();
-        let status = watch(&shell("echo one; echo two >&2; printf three; exit 3"), &mut |line| lines.push(line.to_string())).unwrap();
+        let status = watch(&shell("echo one; echo two >&2; printf three; exit 3"), &mut |line| {
+            lines.push(line.to_string())
+        })
+        .unwrap();
         assert_eq!((lines.join(" "), status), ("one two three".into(), 3));
     }
 }

@@ -10,8 +10,8 @@ pub fn shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// `text` as a pattern of a `case` that matches just that. Unlike a word it is always quoted: a bare
-/// `esac` would end the `case`.
+/// `text` as a pattern of a `case` that matches just that. Unlike a word it is always quoted: a
+/// bare `esac` would end the `case`.
 pub fn pattern(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -25,7 +25,12 @@ pub fn command<S: AsRef<str>>(words: &[S]) -> String {
 /// begin of a comment. Names that would need more than that are refused by the checks
 /// (`values::link_name`) or have a handle (`model::NetnsName`).
 pub fn ip_line(words: &[String]) -> String {
-    debug_assert!(words.iter().all(|w| !w.is_empty() && !w.contains([' ', '\t', '\n', '\r', '#', '\'', '"', '\\'])), "{words:?}");
+    debug_assert!(
+        words
+            .iter()
+            .all(|w| !w.is_empty() && !w.contains([' ', '\t', '\n', '\r', '#', '\'', '"', '\\'])),
+        "{words:?}"
+    );
     words.join(" ")
 }
 
@@ -36,7 +41,10 @@ mod tests {
 
     #[test]
     fn words_that_need_no_quotes_stay_readable() {
-        assert_eq!(command(&["ip", "addr", "add", "fd00::1/64", "dev", "v-cli"]), "ip addr add fd00::1/64 dev v-cli");
+        assert_eq!(
+            command(&["ip", "addr", "add", "fd00::1/64", "dev", "v-cli"]),
+            "ip addr add fd00::1/64 dev v-cli"
+        );
         assert_eq!(shell(""), "''");
         assert_eq!(shell("it's"), r"'it'\''s'");
     }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 use unicode_width::UnicodeWidthChar;
 
-/// `text` on one line, with what is invisible or would change the text around it as escapes. Names of
-/// nodes may hold anything: line breaks, escape sequences, marks that turn the writing direction.
+/// `text` on one line, with what is invisible or would change the text around it as escapes. Names
+/// of nodes may hold anything: line breaks, escape sequences, marks that turn the writing
+/// direction.
 pub fn plain(text: &str) -> String {
-    let shown = |c: char| if "'\"\\".contains(c) { c.to_string() } else { c.escape_debug().to_string() };
+    let shown =
+        |c: char| if "'\"\\".contains(c) { c.to_string() } else { c.escape_debug().to_string() };
     text.chars().map(shown).collect()
 }
 
@@ -52,7 +54,8 @@ pub fn xml(text: &str) -> String {
     escaped
 }
 
-/// `text` with each character in the colour that `code` says (ECMA-48, 8.3.117), none if that is empty.
+/// `text` with each character in the colour that `code` says (ECMA-48, 8.3.117), none if that is
+/// empty.
 pub fn paint(text: &str, code: impl Fn(char) -> &'static str) -> String {
     let mut painted = String::new();
     let mut now = "";
@@ -87,7 +90,9 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(word.chars().count()) / 4)
+        .filter(|(distance, candidate)| {
+            *distance <= 1 + candidate.chars().count().min(word.chars().count()) / 4
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -102,8 +107,8 @@ pub fn length(text: &str) -> usize {
     (width(text) * 37).div_ceil(5)
 }
 
-/// The style of every SVG drawing of labrun's. In a page it takes the page's colour of text, alone it
-/// follows the viewer's choice of light or dark.
+/// The style of every SVG drawing of labrun's. In a page it takes the page's colour of text, alone
+/// it follows the viewer's choice of light or dark.
 pub const STYLE: &str = "svg:root{color:#1f2328;color-scheme:light dark}\
 @media(prefers-color-scheme:dark){svg:root{color:#e6edf3;background:#0d1117}}\
 .lr{font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
@@ -131,15 +136,24 @@ mod tests {
 
     #[test]
     fn nothing_invisible_is_left() {
-        assert_eq!(plain("a\nb\x1b[1m\u{202e}\u{200b}é'\"\\"), "a\\nb\\u{1b}[1m\\u{202e}\\u{200b}é'\"\\");
+        assert_eq!(
+            plain("a\nb\x1b[1m\u{202e}\u{200b}é'\"\\"),
+            "a\\nb\\u{1b}[1m\\u{202e}\\u{200b}é'\"\\"
+        );
         assert_eq!(xml("<a href=\"x\">&\0"), "&lt;a href=&quot;x&quot;&gt;&amp;\\0");
     }
 
     #[test]
     fn wide_characters_count_twice_and_are_never_cut_in_half() {
         assert_eq!((width("ab"), width("网络"), width("é")), (2, 4, 1));
-        assert_eq!((cut("网络设备", 5).as_str(), cut("网络设备", 4).as_str(), cut("网络", 4).as_str()), ("网络…", "网…", "网络"));
-        assert_eq!((fit("网络", 3, '-').as_str(), fit("a", 3, '-').as_str(), fit("abc", 0, '-').as_str()), ("网…", "a--", ""));
+        assert_eq!(
+            (cut("网络设备", 5).as_str(), cut("网络设备", 4).as_str(), cut("网络", 4).as_str()),
+            ("网络…", "网…", "网络")
+        );
+        assert_eq!(
+            (fit("网络", 3, '-').as_str(), fit("a", 3, '-').as_str(), fit("abc", 0, '-').as_str()),
+            ("网…", "a--", "")
+        );
         assert_eq!(fit("网络", 2, '-'), "…-");
     }
 }

@@ -1,5 +1,5 @@
-//! The packets of a session's tests. The same process runs the steps, so what a test caused is what was seen
-//! between the two moments that it names.
+//! The packets of a session's tests. The same process runs the steps, so what a test caused is what
+//! was seen between the two moments that it names.
 
 use super::ring;
 use super::source::{Source, drain, settle};
@@ -42,8 +42,8 @@ pub struct Captured {
 }
 
 impl Capturer {
-    /// Begins to open rings in `namespaces`, each a name and where it is unless it is this one. `machine` is a
-    /// /proc that this process is in.
+    /// Begins to open rings in `namespaces`, each a name and where it is unless it is this one.
+    /// `machine` is a /proc that this process is in.
     pub fn start(namespaces: Vec<(String, Option<String>)>, machine: OwnedFd) -> Capturer {
         let shared = Arc::new((Mutex::new(State::Opening), Condvar::new()));
         let theirs = shared.clone();
@@ -93,10 +93,14 @@ impl Capturer {
         })
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Vec<Source>, &mut Recording) -> Result<T>) -> Result<T> {
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&mut Vec<Source>, &mut Recording) -> Result<T>,
+    ) -> Result<T> {
         let (state, opened) = &*self.shared;
         let state = state.lock().expect("not poisoned");
-        let waited = opened.wait_timeout_while(state, OPENED, |state| matches!(state, State::Opening));
+        let waited =
+            opened.wait_timeout_while(state, OPENED, |state| matches!(state, State::Opening));
         let (mut state, _) = waited.expect("not poisoned");
         match &mut *state {
             State::Open(sources, recording) => act(sources, recording),
@@ -110,7 +114,9 @@ impl Capturer {
 fn record(namespaces: &[(String, Option<String>)], shared: &(Mutex<State>, Condvar)) {
     let (state, opened) = shared;
     let sources = Source::open_all(namespaces).and_then(|sources| {
-        let descriptors = sources.iter().map(|source| source.descriptor().try_clone_to_owned().context("no descriptor is left"));
+        let descriptors = sources.iter().map(|source| {
+            source.descriptor().try_clone_to_owned().context("no descriptor is left")
+        });
         Ok((descriptors.collect::<Result<Vec<OwnedFd>>>()?, sources))
     });
     let descriptors = match sources {
@@ -127,7 +133,9 @@ fn record(namespaces: &[(String, Option<String>)], shared: &(Mutex<State>, Condv
     let polled: Vec<BorrowedFd> = descriptors.iter().map(AsFd::as_fd).collect();
     while !polled.is_empty() && ring::wait(&polled, None).is_ok() {
         if let State::Open(sources, recording) = &mut *state.lock().expect("not poisoned") {
-            sources.iter_mut().for_each(|source| source.read(|packet| recording.packets.push(packet)));
+            sources
+                .iter_mut()
+                .for_each(|source| source.read(|packet| recording.packets.push(packet)));
             recording.settle();
         }
     }

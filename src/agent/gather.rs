@@ -1,9 +1,9 @@
-//! What those look at who ask why a test failed: the state of every node, the services' output and files, the
-//! processes, the versions of the programs.
+//! What those look at who ask why a test failed: the state of every node, the services' output and
+//! files, the processes, the versions of the programs.
 //!
-//! It is read while the state is still that of the failure, into the folder `gathered` of the lab's state, and
-//! then sent; what is not of the sandbox can be sent when that is gone. Nothing in here may fail or hang a test:
-//! a tool that is not there or does not end is a line in its file.
+//! It is read while the state is still that of the failure, into the folder `gathered` of the lab's
+//! state, and then sent; what is not of the sandbox can be sent when that is gone. Nothing in here
+//! may fail or hang a test: a tool that is not there or does not end is a line in its file.
 
 use super::message::Stream;
 use super::pipe::Speaker;
@@ -22,7 +22,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 8;
 /// How long one of them may take.
 const LOOK: Duration = Duration::from_secs(2);
-/// How many bytes are sent in all, of a file of the state, of a log, of a service's file; and how many of these.
+/// How many bytes are sent in all, of a file of the state, of a log, of a service's file; and how
+/// many of these.
 const ALL: u64 = 16 << 20;
 const STATE: u64 = 1 << 20;
 const LOG: u64 = 4 << 20;
@@ -36,7 +37,10 @@ const LOOKS: [(&str, &[&str]); 10] = [
     ("routes", &["ip", "-4", "route", "show", "table", "all"]),
     ("routes", &["ip", "-6", "route", "show", "table", "all"]),
     ("neighbours", &["ip", "-s", "neighbour", "show"]),
-    ("sockets", &["ss", "--tcp", "--udp", "--raw", "--packet", "--all", "--numeric", "--processes"]),
+    (
+        "sockets",
+        &["ss", "--tcp", "--udp", "--raw", "--packet", "--all", "--numeric", "--processes"],
+    ),
     ("nft", &["nft", "list", "ruleset"]),
     ("rules", &["ip", "-4", "rule", "show"]),
     ("rules", &["ip", "-6", "rule", "show"]),
@@ -57,8 +61,11 @@ const SETTINGS: [&str; 11] = [
     "/proc/sys/net/ipv6/conf",
 ];
 /// What is asked where the bridges are.
-const BRIDGES: [(&str, &[&str]); 3] =
-    [("bridges", &["bridge", "-d", "link", "show"]), ("bridges", &["bridge", "fdb", "show"]), ("bridges", &["bridge", "vlan", "show"])];
+const BRIDGES: [(&str, &[&str]); 3] = [
+    ("bridges", &["bridge", "-d", "link", "show"]),
+    ("bridges", &["bridge", "fdb", "show"]),
+    ("bridges", &["bridge", "vlan", "show"]),
+];
 
 /// Reads the state of the sandbox.
 ///
@@ -73,14 +80,23 @@ pub fn state(sandbox: &Sandbox) -> Result<(), Gone> {
     // First, before what follows is most of it.
     let _ = fs::write(folder.join("processes.txt"), process_table());
     let mut nodes: Vec<String> = vec![GLOBAL.into()];
-    nodes.extend(fs::read_dir("/run/netns").into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    nodes.extend(
+        fs::read_dir("/run/netns")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned()),
+    );
     let mut asked: Vec<(PathBuf, Vec<String>)> = Vec::new();
     let mut programs = Vec::new();
     // The same of every node before the next, so that none goes short when the time is over.
     for (file, words) in LOOKS.iter().chain(&BRIDGES) {
         let everywhere = *file != "bridges";
         for node in nodes.iter().filter(|node| everywhere || *node == GLOBAL) {
-            asked.push((folder.join("nodes").join(node).join(format!("{file}.txt")), words.iter().map(|word| word.to_string()).collect()));
+            asked.push((
+                folder.join("nodes").join(node).join(format!("{file}.txt")),
+                words.iter().map(|word| word.to_string()).collect(),
+            ));
             programs.push(sandbox.program(node, words).within(LOOK));
         }
     }
@@ -116,7 +132,9 @@ fn add(path: &Path, words: &[String], output: Option<Output>) -> io::Result<()> 
     writeln!(file, "$ {}", words.join(" "))?;
     match output {
         None => writeln!(file, "(left out: the commands before it took too long)")?,
-        Some(output) if output.exit == 127 => writeln!(file, "(there is no {} on this machine)", words[0])?,
+        Some(output) if output.exit == 127 => {
+            writeln!(file, "(there is no {} on this machine)", words[0])?
+        }
         Some(output) => {
             file.write_all(&output.stdout)?;
             file.write_all(&output.stderr)?;
@@ -139,12 +157,18 @@ fn process_table() -> String {
     nodes.extend(inode("/proc/1/ns/net").map(|inode| (inode, GLOBAL.to_string())));
     let mut text = format!("{:>7} {:>7} S {:<20} command\n", "pid", "parent", "node");
     for process in processes() {
-        let node = inode(&format!("/proc/{}/ns/net", process.pid)).and_then(|inode| nodes.get(&inode)).map_or("-", String::as_str);
+        let node = inode(&format!("/proc/{}/ns/net", process.pid))
+            .and_then(|inode| nodes.get(&inode))
+            .map_or("-", String::as_str);
         let words = process.words().join(" ");
         // A zombie has no words, only a name.
         let words = if words.is_empty() { format!("[{}]", process.name) } else { words };
-        let words: String = words.chars().take(2000).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        text.push_str(&format!("{:>7} {:>7} {} {node:<20} {words}\n", process.pid, process.parent, process.state));
+        let words: String =
+            words.chars().take(2000).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        text.push_str(&format!(
+            "{:>7} {:>7} {} {node:<20} {words}\n",
+            process.pid, process.parent, process.state
+        ));
     }
     text
 }
@@ -153,32 +177,53 @@ fn process_table() -> String {
 fn versions(sandbox: &Sandbox) -> Result<String, Gone> {
     let name = rustix::system::uname();
     let word = |word: &std::ffi::CStr| word.to_string_lossy().into_owned();
-    let kernel = [word(name.sysname()), word(name.release()), word(name.version()), word(name.machine())].join(" ");
+    let kernel =
+        [word(name.sysname()), word(name.release()), word(name.version()), word(name.machine())]
+            .join(" ");
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let system = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or_default().trim_matches('"');
+    let system = release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
+        .unwrap_or_default()
+        .trim_matches('"');
     let mut text = format!("{:<12} {kernel}\n{:<12} {system}\n", "kernel", "system");
     let subject = fs::read_to_string(sandbox.state.join("subject")).unwrap_or_default();
-    if let (Some((how, path)), Some((program, stand_in))) =
-        (subject.trim_end().split_once('\n').or(Some((subject.trim_end(), ""))).filter(|(how, _)| !how.is_empty()), &sandbox.layout.subject)
-    {
+    if let (Some((how, path)), Some((program, stand_in))) = (
+        subject
+            .trim_end()
+            .split_once('\n')
+            .or(Some((subject.trim_end(), "")))
+            .filter(|(how, _)| !how.is_empty()),
+        &sandbox.layout.subject,
+    ) {
         let what = match how {
             "stand-in" => format!("{program}: not there, its stand-in {stand_in} runs"),
-            _ => format!("{program}, {how}, {path}, sha256 {}", sha256(&sandbox.state.join("bin").join(program))),
+            _ => format!(
+                "{program}, {how}, {path}, sha256 {}",
+                sha256(&sandbox.state.join("bin").join(program))
+            ),
         };
         text.push_str(&format!("{:<12} {what}\n", "subject"));
     }
     let commands = &sandbox.layout.commands;
-    let asks = commands.iter().map(|(_, package)| sandbox.program(GLOBAL, &["dpkg-query", "-W", "-f", "${Version}", package]).within(LOOK));
+    let asks = commands.iter().map(|(_, package)| {
+        sandbox.program(GLOBAL, &["dpkg-query", "-W", "-f", "${Version}", package]).within(LOOK)
+    });
     let versions = within(sandbox, asks.collect())?;
     for ((command, package), version) in commands.iter().zip(versions) {
-        let path = which(command).map_or("(there is none)".into(), |path| path.to_string_lossy().into_owned());
-        let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default();
+        let path = which(command)
+            .map_or("(there is none)".into(), |path| path.to_string_lossy().into_owned());
+        let version = version
+            .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string())
+            .unwrap_or_default();
         let known = match version.is_empty() {
             false => format!("{package} {version}"),
             // Not from a package: its own first line will have to do.
             true => {
-                let output = sandbox.run(sandbox.program(GLOBAL, &[command, "--version"]).within(LOOK))?;
-                let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+                let output =
+                    sandbox.run(sandbox.program(GLOBAL, &[command, "--version"]).within(LOOK))?;
+                let said = String::from_utf8_lossy(&output.stdout).into_owned()
+                    + &String::from_utf8_lossy(&output.stderr);
                 said.lines().next().unwrap_or_default().chars().take(200).collect()
             }
         };
@@ -188,7 +233,9 @@ fn versions(sandbox: &Sandbox) -> Result<String, Gone> {
 }
 
 fn which(command: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(command)).find(|path| path.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(command))
+        .find(|path| path.is_file())
 }
 
 fn sha256(path: &Path) -> String {
@@ -207,7 +254,11 @@ pub fn send(sandbox: &Sandbox, speaker: &Speaker) {
         if let Ok((size, bytes)) = end_of(path, limit) {
             left -= bytes.len() as u64;
             let cut = size - bytes.len() as u64;
-            let bytes = if cut > 0 { [format!("({cut} bytes before this are left out)\n").into_bytes(), bytes].concat() } else { bytes };
+            let bytes = if cut > 0 {
+                [format!("({cut} bytes before this are left out)\n").into_bytes(), bytes].concat()
+            } else {
+                bytes
+            };
             speaker.output(Stream::File, name, &bytes);
         }
     };
@@ -223,7 +274,11 @@ pub fn send(sandbox: &Sandbox, speaker: &Speaker) {
             continue;
         }
         send(&log, &format!("services/{name}.log"), LOG);
-        speaker.output(Stream::File, &format!("services/{name}.status"), status(sandbox, name).as_bytes());
+        speaker.output(
+            Stream::File,
+            &format!("services/{name}.status"),
+            status(sandbox, name).as_bytes(),
+        );
     }
     // Their configuration and what they remember, a server's leases above all.
     let folder = sandbox.state.join("service");

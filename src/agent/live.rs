@@ -1,6 +1,6 @@
-//! `labrun capture`: all that one network namespace sees, to standard output as pcapng, until the end of the
-//! input. It runs inside a lab as any command of the user's does, because it needs no package there and one
-//! mapped uid is enough for it.
+//! `labrun capture`: all that one network namespace sees, to standard output as pcapng, until the
+//! end of the input. It runs inside a lab as any command of the user's does, because it needs no
+//! package there and one mapped uid is enough for it.
 
 use super::ring;
 use super::source::{Source, drain};
@@ -18,11 +18,15 @@ pub fn run() -> Result<()> {
     // Neither buffered nor locked: what is read is known to poll(2).
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut sources = Source::open_all(&[("here".into(), None)])?;
-    let mut writer = pcapng::Writer::new(io::BufWriter::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)), &|_| String::new())?;
+    let mut writer = pcapng::Writer::new(
+        io::BufWriter::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
+        &|_| String::new(),
+    )?;
     sources[0].begin()?;
     let mut written = writer.flush();
     while written.is_ok() {
-        let over = ring::wait(&[input.as_fd(), sources[0].descriptor()], None)?[0] && input.read(&mut [0; 4096])? == 0;
+        let over = ring::wait(&[input.as_fd(), sources[0].descriptor()], None)?[0]
+            && input.read(&mut [0; 4096])? == 0;
         let mut packets = Vec::new();
         if over {
             let lost = sources[0].end()?;
@@ -32,7 +36,10 @@ pub fn run() -> Result<()> {
             break;
         }
         sources[0].read(|packet| packets.push(packet));
-        written = packets.iter().try_for_each(|packet| writer.packet(packet)).and_then(|()| writer.flush());
+        written = packets
+            .iter()
+            .try_for_each(|packet| writer.packet(packet))
+            .and_then(|()| writer.flush());
     }
     match written {
         // Whoever was reading has seen enough.

@@ -10,17 +10,19 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
-/// How many lines of a service a failure shows: the last, and the first that sound like the trouble, which a
-/// stack trace would push out.
+/// How many lines of a service a failure shows: the last, and the first that sound like the
+/// trouble, which a stack trace would push out.
 const LAST: usize = 5;
 const TROUBLE: usize = 5;
 const TELLING: [&str; 7] = ["panic", "fatal", "error", "fail", "refuse", "denied", "cannot"];
-/// How often logs that are followed are looked at, how much is taken at a time, and how long a line may be.
+/// How often logs that are followed are looked at, how much is taken at a time, and how long a line
+/// may be.
 const LOOK: Duration = Duration::from_millis(50);
 const PIECE: u64 = 64 << 10;
 const LONGEST: usize = 1500;
 
-/// Says what each service has printed since `mark`. One that died is reported when the lab is put back.
+/// Says what each service has printed since `mark`. One that died is reported when the lab is put
+/// back.
 ///
 /// # Errors
 /// If the session or the sandbox ended.
@@ -53,12 +55,14 @@ fn telling(lines: &[String]) -> Vec<&String> {
     kept
 }
 
-/// From a thread of its own that begins when `started` says so: says what comes to `logs`, each a service and
-/// its file.
+/// From a thread of its own that begins when `started` says so: says what comes to `logs`, each a
+/// service and its file.
 pub fn follow(logs: Vec<(String, PathBuf)>, speaker: Speaker, started: Receiver<()>) {
     thread::spawn(move || {
-        let mut followed: Vec<Followed> =
-            logs.into_iter().map(|(service, path)| Followed { service, path, at: 0, rest: Vec::new() }).collect();
+        let mut followed: Vec<Followed> = logs
+            .into_iter()
+            .map(|(service, path)| Followed { service, path, at: 0, rest: Vec::new() })
+            .collect();
         // An error is the end of the session.
         if started.recv().is_ok() {
             loop {
@@ -81,12 +85,23 @@ impl Followed {
     fn news(&mut self, speaker: &Speaker) {
         let Ok(mut file) = File::open(&self.path) else { return };
         let mut news = Vec::new();
-        let read = file.seek(SeekFrom::Start(self.at)).and_then(|_| file.take(PIECE).read_to_end(&mut news));
+        let read = file
+            .seek(SeekFrom::Start(self.at))
+            .and_then(|_| file.take(PIECE).read_to_end(&mut news));
         self.at += read.unwrap_or_default() as u64;
         self.rest.extend(news);
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n').or((self.rest.len() > LONGEST).then_some(LONGEST)) {
+        while let Some(end) = self
+            .rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .or((self.rest.len() > LONGEST).then_some(LONGEST))
+        {
             let line: Vec<u8> = self.rest.drain(..=end.min(self.rest.len() - 1)).collect();
-            let line: String = String::from_utf8_lossy(&line).trim_end_matches('\n').chars().take(LONGEST).collect();
+            let line: String = String::from_utf8_lossy(&line)
+                .trim_end_matches('\n')
+                .chars()
+                .take(LONGEST)
+                .collect();
             speaker.say(Event::Log { service: self.service.clone(), line });
         }
     }
@@ -98,9 +113,14 @@ mod tests {
 
     #[test]
     fn the_last_lines_and_the_first_that_sound_like_trouble() {
-        let lines: Vec<String> = (0..20).map(|n| if n % 2 == 0 && n < 14 { format!("{n} Error") } else { n.to_string() }).collect();
+        let lines: Vec<String> = (0..20)
+            .map(|n| if n % 2 == 0 && n < 14 { format!("{n} Error") } else { n.to_string() })
+            .collect();
         let told: Vec<&str> = telling(&lines).into_iter().map(String::as_str).collect();
-        assert_eq!(told, ["0 Error", "2 Error", "4 Error", "6 Error", "8 Error", "15", "16", "17", "18", "19"]);
+        assert_eq!(
+            told,
+            ["0 Error", "2 Error", "4 Error", "6 Error", "8 Error", "15", "16", "17", "18", "19"]
+        );
         assert_eq!(telling(&lines[..3]).len(), 3);
     }
 }

@@ -1,9 +1,9 @@
-//! What labrun and its agent say to each other: one JSON object a line, of bounded length, labrun's on the
-//! agent's standard input, the agent's on its standard output.
+//! What labrun and its agent say to each other: one JSON object a line, of bounded length, labrun's
+//! on the agent's standard input, the agent's on its standard output.
 //!
-//! Each of the agent's bears the nonce that labrun chose for the session. Nothing else in a lab knows it, or
-//! can get at the pipe: the agent is in no PID namespace that the lab could look into, and nothing that it
-//! starts inherits a descriptor.
+//! Each of the agent's bears the nonce that labrun chose for the session. Nothing else in a lab
+//! knows it, or can get at the pipe: the agent is in no PID namespace that the lab could look into,
+//! and nothing that it starts inherits a descriptor.
 
 use crate::event::Service;
 use crate::steps::StepKind;
@@ -174,9 +174,17 @@ mod tests {
 
     #[test]
     fn only_what_bears_the_nonce_counts() {
-        let line = |nonce: &str| serde_json::to_string(&Signed { nonce: nonce.into(), event: Event::Step { exit: 0 } }).unwrap();
+        let line = |nonce: &str| {
+            serde_json::to_string(&Signed { nonce: nonce.into(), event: Event::Step { exit: 0 } })
+                .unwrap()
+        };
         assert_eq!(parse(&line("a1"), "a1"), Some(Event::Step { exit: 0 }));
-        for (forged, nonce) in [(line("a2"), "a1"), (line(""), ""), (r#"{"event":"step","exit":0}"#.into(), "a1"), ("{".into(), "a1")] {
+        for (forged, nonce) in [
+            (line("a2"), "a1"),
+            (line(""), ""),
+            (r#"{"event":"step","exit":0}"#.into(), "a1"),
+            ("{".into(), "a1"),
+        ] {
             assert_eq!(parse(&forged, nonce), None, "{forged}");
         }
     }
@@ -185,7 +193,8 @@ mod tests {
     fn bytes_travel_whole() {
         let data: Vec<u8> = (0..=255).collect();
         let event = Event::Output { stream: Stream::File, name: "a\nb".into(), data };
-        let line = serde_json::to_string(&Signed { nonce: "n".into(), event: event.clone() }).unwrap();
+        let line =
+            serde_json::to_string(&Signed { nonce: "n".into(), event: event.clone() }).unwrap();
         assert!(!line.contains('\n'));
         assert_eq!(parse(&line, "n"), Some(event));
     }

@@ -1,5 +1,5 @@
-//! What runs inside a lab that is up: verbs that no user sees. On a machine that labrun is a program for,
-//! labrun itself has them; to others it brings `labrun-agent`, which has nothing else.
+//! What runs inside a lab that is up: verbs that no user sees. On a machine that labrun is a
+//! program for, labrun itself has them; to others it brings `labrun-agent`, which has nothing else.
 
 pub mod message;
 
@@ -48,7 +48,8 @@ pub fn knows(word: &OsString) -> bool {
 
 /// Does what `words` say, the arguments of the program; its exit status, as labrun's.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let words: Vec<String> = words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> =
+        words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match run(&words) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
@@ -59,14 +60,18 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(words: &[String]) -> Result<u8> {
-    let (verb, rest) = words.split_first().map_or(("", &[][..]), |(verb, rest)| (verb.as_str(), rest));
+    let (verb, rest) =
+        words.split_first().map_or(("", &[][..]), |(verb, rest)| (verb.as_str(), rest));
     if verb == "--version" {
         println!("labrun-agent {}", env!("CARGO_PKG_VERSION"));
         return Ok(0);
     }
     match VERBS.iter().find(|(known, _)| *known == verb) {
         Some((_, run)) => run(rest),
-        None => Err(Failure::usage("this is what labrun runs inside a lab, and nothing to be run by hand").into()),
+        None => Err(Failure::usage(
+            "this is what labrun runs inside a lab, and nothing to be run by hand",
+        )
+        .into()),
     }
 }
 
@@ -78,6 +83,8 @@ fn agent(words: &[String]) -> Result<u8> {
         [supervisor, state, failed] if failed == "failed" => (supervisor, state, true),
         _ => return Err(Failure::usage("_agent: SUPERVISOR STATE up|failed is wanted").into()),
     };
-    let supervisor = supervisor.parse().map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is no process")))?;
+    let supervisor = supervisor
+        .parse()
+        .map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is no process")))?;
     session::run(supervisor, state.into(), failed).map(|()| 0)
 }

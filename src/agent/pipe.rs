@@ -1,5 +1,6 @@
-//! The two pipes to labrun: requests come from a thread, events go through one writer. Neither waits for
-//! good: what labrun does not take is given up, and the end of the requests ends everything.
+//! The two pipes to labrun: requests come from a thread, events go through one writer. Neither
+//! waits for good: what labrun does not take is given up, and the end of the requests ends
+//! everything.
 
 use super::message::{CHUNK, Event, LONGEST, Request, Signed, Stream};
 use crate::pipe::write_some;
@@ -28,28 +29,39 @@ pub fn request(input: &mut impl BufRead) -> Result<Option<Request>> {
     input.take(LONGEST as u64 + 1).read_until(b'\n', &mut line)?;
     match line.last() {
         None => Ok(None),
-        Some(b'\n') => serde_json::from_slice(&line).map(Some).context("labrun asks for something unknown"),
+        Some(b'\n') => {
+            serde_json::from_slice(&line).map(Some).context("labrun asks for something unknown")
+        }
         // The end in the middle of a line.
         Some(_) if line.len() <= LONGEST => Ok(None),
         Some(_) => bail!("labrun asks for too much at once"),
     }
 }
 
-/// The requests that are still to come; when there are some, the descriptor can be read. When they end, so
-/// does every wait. Leaving the lab of `state` up is done at once, because the end often comes right after it.
+/// The requests that are still to come; when there are some, the descriptor can be read. When they
+/// end, so does every wait. Leaving the lab of `state` up is done at once, because the end often
+/// comes right after it.
 ///
 /// # Errors
 /// If there is no descriptor left.
-pub fn requests(mut input: BufReader<io::Stdin>, stop: Stop, speaker: Speaker, state: PathBuf) -> Result<(Receiver<Request>, OwnedFd)> {
+pub fn requests(
+    mut input: BufReader<io::Stdin>,
+    stop: Stop,
+    speaker: Speaker,
+    state: PathBuf,
+) -> Result<(Receiver<Request>, OwnedFd)> {
     let (sender, receiver) = sync_channel(16);
-    let news = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK | EventfdFlags::SEMAPHORE)?;
+    let news =
+        eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK | EventfdFlags::SEMAPHORE)?;
     let ring = news.try_clone()?;
     std::thread::spawn(move || {
         loop {
             match request(&mut input) {
                 Ok(Some(Request::Keep)) => _ = std::fs::write(state.join("keep"), ""),
                 Ok(Some(request)) => {
-                    if sender.send(request).is_err() || rustix::io::write(&ring, &1u64.to_ne_bytes()).is_err() {
+                    if sender.send(request).is_err()
+                        || rustix::io::write(&ring, &1u64.to_ne_bytes()).is_err()
+                    {
                         break;
                     }
                 }
@@ -82,11 +94,17 @@ struct Shared {
 impl Speaker {
     /// Signs with `nonce`, and stops everything if nobody listens.
     pub fn new(nonce: String, stop: Stop) -> Speaker {
-        Speaker(Arc::new(Shared { nonce, turn: Mutex::new(()), stop, epoch: Instant::now(), busy: AtomicU64::new(0) }))
+        Speaker(Arc::new(Shared {
+            nonce,
+            turn: Mutex::new(()),
+            stop,
+            epoch: Instant::now(),
+            busy: AtomicU64::new(0),
+        }))
     }
 
-    /// From a thread of its own: says every second that the agent is at work, as long as what goes on is within
-    /// its time. Without that labrun knows that something hangs.
+    /// From a thread of its own: says every second that the agent is at work, as long as what goes
+    /// on is within its time. Without that labrun knows that something hangs.
     pub fn beat(&self) {
         let speaker = self.clone();
         std::thread::spawn(move || {
@@ -117,7 +135,8 @@ impl Speaker {
         }
     }
 
-    /// Writes `data` as outputs of `stream`, at least one if there is a `name`: that a file is empty is worth knowing.
+    /// Writes `data` as outputs of `stream`, at least one if there is a `name`: that a file is
+    /// empty is worth knowing.
     pub fn output(&self, stream: Stream, name: &str, data: &[u8]) {
         if data.is_empty() && !name.is_empty() {
             self.say(Event::Output { stream, name: name.into(), data: Vec::new() });

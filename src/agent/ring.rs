@@ -1,9 +1,9 @@
-//! The kernel's packet ring (packet(7), Documentation/networking/packet_mmap.rst): every frame that any
-//! interface of a network namespace sends or receives, in memory that the kernel and we share.
+//! The kernel's packet ring (packet(7), Documentation/networking/packet_mmap.rst): every frame that
+//! any interface of a network namespace sends or receives, in memory that the kernel and we share.
 //!
-//! Version 3 of the ring, because its frames may be as long as they are: a segment of 64 KiB that the
-//! kernel has not split yet stays whole. The kernel fills blocks of many frames and hands each over when
-//! it is full or [`RETIRE`] old.
+//! Version 3 of the ring, because its frames may be as long as they are: a segment of 64 KiB that
+//! the kernel has not split yet stays whole. The kernel fills blocks of many frames and hands each
+//! over when it is full or [`RETIRE`] old.
 //!
 //! This is the one module with unsafe code: there is no other way to a ring than to map it.
 
@@ -21,8 +21,8 @@ use std::time::Duration;
 
 /// A frame must fit into a block, and 64 KiB is the longest that is usual.
 const BLOCK: usize = 128 * 1024;
-/// Enough for half a second in which we get no CPU while a frame comes every now and then, and for tens
-/// of thousands of small frames in a burst.
+/// Enough for half a second in which we get no CPU while a frame comes every now and then, and for
+/// tens of thousands of small frames in a burst.
 const BLOCKS: usize = 128;
 /// How long a frame may wait in a block that does not fill up.
 const RETIRE: Duration = Duration::from_millis(4);
@@ -58,7 +58,8 @@ impl Ring {
         // No protocol yet, so that nothing comes before the ring is there.
         // SAFETY: no memory is passed; the descriptor is new and nobody else's.
         let socket = unsafe {
-            let socket = check(libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0))?;
+            let socket =
+                check(libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0))?;
             OwnedFd::from_raw_fd(socket)
         };
         set(&socket, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V3 as libc::c_int))?;
@@ -74,11 +75,26 @@ impl Ring {
         };
         set(&socket, libc::PACKET_RX_RING, &request)?;
         // SAFETY: a new mapping of a ring that is exactly that long; it is unmapped in `drop` only.
-        let blocks =
-            unsafe { libc::mmap(null_mut(), BLOCK * BLOCKS, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, socket.as_raw_fd(), 0) };
+        let blocks = unsafe {
+            libc::mmap(
+                null_mut(),
+                BLOCK * BLOCKS,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                socket.as_raw_fd(),
+                0,
+            )
+        };
         let blocks = if blocks == libc::MAP_FAILED { None } else { NonNull::new(blocks.cast()) };
         let Some(blocks) = blocks else { return Err(io::Error::last_os_error()) };
-        let ring = Ring { socket, blocks, next: 0, counts: Counts::default(), read: 0, names: HashMap::new() };
+        let ring = Ring {
+            socket,
+            blocks,
+            next: 0,
+            counts: Counts::default(),
+            read: 0,
+            names: HashMap::new(),
+        };
         ring.bind()?;
         Ok(ring)
     }
@@ -90,7 +106,11 @@ impl Ring {
             let mut address: libc::sockaddr_ll = zeroed();
             address.sll_family = libc::AF_PACKET as u16;
             address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-            check(libc::bind(self.socket.as_raw_fd(), (&raw const address).cast(), size_of::<libc::sockaddr_ll>() as u32))?;
+            check(libc::bind(
+                self.socket.as_raw_fd(),
+                (&raw const address).cast(),
+                size_of::<libc::sockaddr_ll>() as u32,
+            ))?;
         }
         Ok(())
     }
@@ -105,7 +125,13 @@ impl Ring {
             let mut news: libc::tpacket_stats_v3 = zeroed();
             let mut size = size_of::<libc::tpacket_stats_v3>() as u32;
             let socket = self.socket.as_raw_fd();
-            check(libc::getsockopt(socket, libc::SOL_PACKET, libc::PACKET_STATISTICS, (&raw mut news).cast(), &mut size))?;
+            check(libc::getsockopt(
+                socket,
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut news).cast(),
+                &mut size,
+            ))?;
             news
         };
         // The kernel starts anew with every look, and counts what it dropped among the packets.
@@ -119,24 +145,29 @@ impl Ring {
         self.read
     }
 
-    /// Hands over every frame of the blocks that the kernel is done with, each with its number, which
-    /// counts from 0 as [`Counts::frames`] does, and the name of its interface.
+    /// Hands over every frame of the blocks that the kernel is done with, each with its number,
+    /// which counts from 0 as [`Counts::frames`] does, and the name of its interface.
     pub fn read(&mut self, mut take: impl FnMut(u64, &str, Frame)) {
         // Once around at most: somebody else wants to be served, too.
         for _ in 0..BLOCKS {
             // SAFETY: `next` is below BLOCKS, and a block begins with its `tpacket_block_desc`.
             let block = unsafe { self.blocks.add(self.next * BLOCK) };
             let status = HEADER.status_of_block;
-            // SAFETY: the status is an aligned word of the block, which kernel and we change atomically.
+            // SAFETY: the status is an aligned word of the block, which kernel and we change
+            // atomically.
             let status = unsafe { AtomicU32::from_ptr(block.add(status).as_ptr().cast()) };
             if status.load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
                 break;
             }
-            // SAFETY: with that bit set, the kernel leaves the block to us until the bit is cleared below.
+            // SAFETY: with that bit set, the kernel leaves the block to us until the bit is cleared
+            // below.
             let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), BLOCK) };
             for frame in Frame::all(bytes) {
                 // Looked up now, because the interface may have gone a moment later.
-                let name = self.names.entry(frame.interface).or_insert_with(|| interface(&self.socket, frame.interface));
+                let name = self
+                    .names
+                    .entry(frame.interface)
+                    .or_insert_with(|| interface(&self.socket, frame.interface));
                 take(self.read, name, frame);
                 self.read += 1;
             }
@@ -173,27 +204,35 @@ pub fn enter(namespace: &File) -> io::Result<()> {
 /// # Errors
 /// If the kernel refuses.
 pub fn wait(descriptors: &[BorrowedFd], limit: Option<Duration>) -> io::Result<Vec<bool>> {
-    let mut polled: Vec<libc::pollfd> =
-        descriptors.iter().map(|d| libc::pollfd { fd: d.as_raw_fd(), events: libc::POLLIN, revents: 0 }).collect();
+    let mut polled: Vec<libc::pollfd> = descriptors
+        .iter()
+        .map(|d| libc::pollfd { fd: d.as_raw_fd(), events: libc::POLLIN, revents: 0 })
+        .collect();
     let limit = limit.map_or(-1, |limit| limit.as_millis() as libc::c_int);
     // SAFETY: the kernel reads and writes as many entries as there are.
     match unsafe { check(libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, limit)) } {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(vec![false; descriptors.len()]),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Ok(vec![false; descriptors.len()])
+        }
         Err(error) => Err(error),
         Ok(_) => Ok(polled.iter().map(|p| p.revents != 0).collect()),
     }
 }
 
-/// The name of the interface with this index in the socket's own namespace, wherever this thread is.
+/// The name of the interface with this index in the socket's own namespace, wherever this thread
+/// is.
 fn interface(socket: &OwnedFd, index: i32) -> String {
     // SAFETY: all zeroes are a valid request, and the kernel ends the name within its 16 bytes.
     let name = unsafe {
         let mut request: libc::ifreq = zeroed();
         request.ifr_ifru.ifru_ifindex = index;
-        check(libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFNAME as _, &raw mut request)).map(|_| request.ifr_name)
+        check(libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFNAME as _, &raw mut request))
+            .map(|_| request.ifr_name)
     };
     match name {
-        Ok(name) => String::from_utf8_lossy(&name.map(|c| c.to_ne_bytes()[0])).trim_end_matches('\0').to_string(),
+        Ok(name) => String::from_utf8_lossy(&name.map(|c| c.to_ne_bytes()[0]))
+            .trim_end_matches('\0')
+            .to_string(),
         Err(_) => format!("if{index}"),
     }
 }
@@ -205,6 +244,13 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
 fn set<T>(socket: &OwnedFd, option: libc::c_int, value: &T) -> io::Result<()> {
     // SAFETY: the kernel reads as many bytes as the value has; what it makes of them it checks.
     unsafe {
-        check(libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, (&raw const *value).cast(), size_of::<T>() as u32)).map(drop)
+        check(libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            option,
+            (&raw const *value).cast(),
+            size_of::<T>() as u32,
+        ))
+        .map(drop)
     }
 }

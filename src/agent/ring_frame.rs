@@ -32,7 +32,8 @@ pub struct Frame<'a> {
     pub interface: i32,
     /// Whether the interface sent it.
     pub sent: bool,
-    /// The VLAN tag, EtherType and tag control information, which the kernel keeps beside the frame.
+    /// The VLAN tag, EtherType and tag control information, which the kernel keeps beside the
+    /// frame.
     tag: Option<(u16, u16)>,
     /// EtherType of what is in the frame.
     protocol: u16,
@@ -74,14 +75,20 @@ impl<'a> Frame<'a> {
         let begin = if ethernet { link } else { network.min(end) };
         let seconds = u64::from(word(offset_of!(libc::tpacket3_hdr, tp_sec))?);
         Some(Frame {
-            time: seconds * 1_000_000_000 + u64::from(word(offset_of!(libc::tpacket3_hdr, tp_nsec))?),
+            time: seconds * 1_000_000_000
+                + u64::from(word(offset_of!(libc::tpacket3_hdr, tp_nsec))?),
             interface: u32_at(block, address + offset_of!(libc::sockaddr_ll, sll_ifindex))? as i32,
-            sent: *block.get(address + offset_of!(libc::sockaddr_ll, sll_pkttype))? == libc::PACKET_OUTGOING,
+            sent: *block.get(address + offset_of!(libc::sockaddr_ll, sll_pkttype))?
+                == libc::PACKET_OUTGOING,
             tag: (status & libc::TP_STATUS_VLAN_VALID != 0).then_some((tpid, tci)),
-            protocol: u16::from_be(u16_at(block, address + offset_of!(libc::sockaddr_ll, sll_protocol))?),
+            protocol: u16::from_be(u16_at(
+                block,
+                address + offset_of!(libc::sockaddr_ll, sll_protocol),
+            )?),
             ethernet,
             bytes: block.get(at + begin..at + end)?,
-            length: word(offset_of!(libc::tpacket3_hdr, tp_len))?.saturating_sub((begin - link) as u32),
+            length: word(offset_of!(libc::tpacket3_hdr, tp_len))?
+                .saturating_sub((begin - link) as u32),
         })
     }
 
@@ -121,13 +128,23 @@ mod tests {
     use super::*;
 
     fn frame(bytes: &[u8], ethernet: bool, tag: Option<(u16, u16)>) -> Frame<'_> {
-        Frame { time: 0, interface: 1, sent: false, tag, protocol: 0x0800, ethernet, bytes, length: bytes.len() as u32 }
+        Frame {
+            time: 0,
+            interface: 1,
+            sent: false,
+            tag,
+            protocol: 0x0800,
+            ethernet,
+            bytes,
+            length: bytes.len() as u32,
+        }
     }
 
     #[test]
     fn a_tag_that_the_kernel_took_out_is_put_back() {
         let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x08, 0x00, 0x45];
-        let whole = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x81, 0x00, 0x00, 0x07, 0x08, 0x00, 0x45];
+        let whole =
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x81, 0x00, 0x00, 0x07, 0x08, 0x00, 0x45];
         assert_eq!(frame(&bytes, true, Some((VLAN, 7))).ethernet(), (whole.to_vec(), 19));
         assert_eq!(frame(&bytes, true, None).ethernet(), (bytes.to_vec(), 15));
     }
@@ -135,7 +152,10 @@ mod tests {
     #[test]
     fn a_frame_without_an_ethernet_header_gets_one() {
         let (data, length) = frame(&[0x45, 0], false, None).ethernet();
-        assert_eq!((&data[..12], &data[12..], length), (&[0; 12][..], &[0x08, 0x00, 0x45, 0][..], 16));
+        assert_eq!(
+            (&data[..12], &data[12..], length),
+            (&[0; 12][..], &[0x08, 0x00, 0x45, 0][..], 16)
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A session with a lab that is up: labrun asks, the agent does, one thing after the other. The end of the
-//! requests ends it, in the middle of a step too.
+//! A session with a lab that is up: labrun asks, the agent does, one thing after the other. The end
+//! of the requests ends it, in the middle of a step too.
 
 use super::capture::{Captured, Capturer};
 use super::message::{Event, Request, Stream};
@@ -22,8 +22,8 @@ const WORK: Duration = Duration::from_secs(60);
 /// Longer than any session.
 const FOREVER: Duration = Duration::from_secs(1 << 31);
 
-/// Serves the lab whose state folder is `state` and whose PID 1 the machine knows as `supervisor`. With
-/// `failed` its set-up has failed, and only its state is wanted.
+/// Serves the lab whose state folder is `state` and whose PID 1 the machine knows as `supervisor`.
+/// With `failed` its set-up has failed, and only its state is wanted.
 ///
 /// # Errors
 /// If it cannot be entered, or labrun says something that makes no sense.
@@ -49,9 +49,13 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
     let requests = requests(input, stop.clone(), speaker.clone(), state.clone())?;
     speaker.busy(WORK);
     speaker.beat();
-    let capturer = (!failed).then(|| Ok::<_, anyhow::Error>(Capturer::start(namespaces(&layout), door.machine()?))).transpose()?;
+    let capturer = (!failed)
+        .then(|| Ok::<_, anyhow::Error>(Capturer::start(namespaces(&layout), door.machine()?)))
+        .transpose()?;
     let (follow, started) = channel();
-    let of = |service: &crate::topology::model::Service| (service.name.clone(), state.join("log").join(format!("{}.log", service.name)));
+    let of = |service: &crate::topology::model::Service| {
+        (service.name.clone(), state.join("log").join(format!("{}.log", service.name)))
+    };
     logs::follow(layout.services.iter().map(of).collect(), speaker.clone(), started);
     // From here on no thread can be started.
     let sandbox = door.inside(stop, state, &nonce, layout)?;
@@ -70,7 +74,8 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
 }
 
 fn namespaces(layout: &Layout) -> Vec<(String, Option<String>)> {
-    let nodes = layout.captured.iter().map(|node| (node.0.clone(), Some(format!("/run/netns/{}", node.0))));
+    let nodes =
+        layout.captured.iter().map(|node| (node.0.clone(), Some(format!("/run/netns/{}", node.0))));
     [(GLOBAL.to_string(), None)].into_iter().chain(nodes).collect()
 }
 
@@ -99,16 +104,28 @@ impl Session {
     fn answer(&mut self, request: Request) -> Result<(), Gone> {
         let say = |event| self.speaker.say(event);
         match request {
-            Request::Hello { .. } => say(Event::Error { message: "labrun says hello twice".into() }),
+            Request::Hello { .. } => {
+                say(Event::Error { message: "labrun says hello twice".into() })
+            }
             Request::Begin { nodes } => {
                 // First, so that nothing of what follows is missed.
-                match self.capturer.as_ref().context("the lab was not set up").and_then(|capturer| capturer.begin(&nodes)) {
+                match self
+                    .capturer
+                    .as_ref()
+                    .context("the lab was not set up")
+                    .and_then(|capturer| capturer.begin(&nodes))
+                {
                     Ok(()) => say(Event::Begun),
                     Err(error) => say(Event::NoCapture { reason: format!("{error:#}") }),
                 }
                 self.mark = self.sandbox.mark();
             }
-            Request::Captured => match self.capturer.as_ref().context("the lab was not set up").and_then(Capturer::end) {
+            Request::Captured => match self
+                .capturer
+                .as_ref()
+                .context("the lab was not set up")
+                .and_then(Capturer::end)
+            {
                 Ok(Captured { file, packets, lost, left_out }) => {
                     self.speaker.output(Stream::Capture, "", &file);
                     say(Event::Captured { packets, lost, left_out });
@@ -156,13 +173,18 @@ impl Session {
         Ok(())
     }
 
-    /// After a test, puts the lab back as set-up left it, so that the next test finds it whole. What died though
-    /// no step stopped it is reported: that is the test's result, too, and a reason to gather the state before it
-    /// is gone. Whether all services came back.
+    /// After a test, puts the lab back as set-up left it, so that the next test finds it whole.
+    /// What died though no step stopped it is reported: that is the test's result, too, and a
+    /// reason to gather the state before it is gone. Whether all services came back.
     fn restore(&self, gather: bool) -> Result<bool, Gone> {
         let mut dead = Vec::new();
         for service in &self.sandbox.layout.services {
-            let ends = self.sandbox.run_of(service).ready.iter().any(|condition| matches!(condition, Condition::Exit(_)));
+            let ends = self
+                .sandbox
+                .run_of(service)
+                .ready
+                .iter()
+                .any(|condition| matches!(condition, Condition::Exit(_)));
             if let Some(status) = self.sandbox.dead(&service.name)?.filter(|_| !ends) {
                 dead.push((service.name.as_str(), status, self.sandbox.was_stopped(&service.name)));
             }
@@ -174,7 +196,10 @@ impl Session {
         }
         self.sandbox.restore()?;
         for (name, status, stopped) in dead {
-            let within = self.sandbox.service(name).map_or(WORK, |service| self.sandbox.run_of(service).within);
+            let within = self
+                .sandbox
+                .service(name)
+                .map_or(WORK, |service| self.sandbox.run_of(service).within);
             self.speaker.busy(within + WORK);
             if !stopped {
                 self.sandbox.trouble(name, ServiceFailure::Died(status));
@@ -193,7 +218,14 @@ impl Session {
         for trouble in self.sandbox.troubles() {
             let log = trouble.log.to_string_lossy().into_owned();
             let (name, state) = (trouble.service.clone(), "died".into());
-            let mut service = Service { name, state, node: trouble.node, command: trouble.command, log, ..Service::default() };
+            let mut service = Service {
+                name,
+                state,
+                node: trouble.node,
+                command: trouble.command,
+                log,
+                ..Service::default()
+            };
             match trouble.failure {
                 ServiceFailure::Died(status) => service.status = Some(status),
                 ServiceFailure::Late(waiting) => {

@@ -1,5 +1,6 @@
-//! What the interfaces of one network namespace see, from one moment to another. Both moments are exact: the
-//! kernel numbers the frames of a ring, so those before the first and after the last are told by their numbers.
+//! What the interfaces of one network namespace see, from one moment to another. Both moments are
+//! exact: the kernel numbers the frames of a ring, so those before the first and after the last are
+//! told by their numbers.
 
 use super::ring::{self, Counts, Ring};
 use crate::packet::capture::{InterfaceId, Packet};
@@ -27,16 +28,23 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a ring in each of `namespaces`: a name, and where it is unless it is the one that this thread is in.
+    /// Opens a ring in each of `namespaces`: a name, and where it is unless it is the one that this
+    /// thread is in.
     ///
     /// # Errors
     /// If the kernel refuses.
     pub fn open_all(namespaces: &[(String, Option<String>)]) -> Result<Vec<Source>> {
-        // The kernel takes its time over each ring, so all are opened at once; a thread of its own may also
-        // move to another namespace without this one.
+        // The kernel takes its time over each ring, so all are opened at once; a thread of its own
+        // may also move to another namespace without this one.
         std::thread::scope(|scope| {
-            let opening: Vec<_> = namespaces.iter().map(|(node, path)| scope.spawn(|| Source::open(node, path.as_deref()))).collect();
-            opening.into_iter().map(|thread| thread.join().expect("opening does not panic")).collect()
+            let opening: Vec<_> = namespaces
+                .iter()
+                .map(|(node, path)| scope.spawn(|| Source::open(node, path.as_deref())))
+                .collect();
+            opening
+                .into_iter()
+                .map(|thread| thread.join().expect("opening does not panic"))
+                .collect()
         })
     }
 
@@ -119,18 +127,21 @@ pub fn drain(sources: &mut [Source], mut take: impl FnMut(Packet)) -> io::Result
         if left == 0 || Instant::now() > deadline {
             return Ok(left);
         }
-        let waiting: Vec<BorrowedFd> = sources.iter().filter(|source| source.left() > 0).map(Source::descriptor).collect();
+        let waiting: Vec<BorrowedFd> =
+            sources.iter().filter(|source| source.left() > 0).map(Source::descriptor).collect();
         ring::wait(&waiting, Some(Duration::from_millis(20)))?;
     }
 }
 
-/// Waits until no frame is on its way between two interfaces: a kernel that is busy lets them wait in a
-/// queue of each processor (the twelfth field of softnet_stat), where nobody has seen them yet. `machine` is
-/// a /proc that this thread is in.
+/// Waits until no frame is on its way between two interfaces: a kernel that is busy lets them wait
+/// in a queue of each processor (the twelfth field of softnet_stat), where nobody has seen them
+/// yet. `machine` is a /proc that this thread is in.
 pub fn settle(machine: &OwnedFd) {
     let deadline = Instant::now() + SETTLE;
     let queues = || read_proc(machine, "thread-self/net/softnet_stat");
-    let waiting = |line: &str| line.split_whitespace().nth(11).is_some_and(|field| field.bytes().any(|b| b != b'0'));
+    let waiting = |line: &str| {
+        line.split_whitespace().nth(11).is_some_and(|field| field.bytes().any(|b| b != b'0'))
+    };
     while queues().is_ok_and(|text| text.lines().any(waiting)) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_micros(200));
     }

@@ -1,9 +1,9 @@
 //! The exchange of a test as a ladder: a column a node, a row a message.
 //!
-//! A capture has sightings of frames, a ladder has messages: what a node sends to a bridge is seen at
-//! its own port and at the port of every node that it reaches, and inside these nodes once more if
-//! they were captured, too. All sightings of the same bytes in the same network that belong to one
-//! sending are one row.
+//! A capture has sightings of frames, a ladder has messages: what a node sends to a bridge is seen
+//! at its own port and at the port of every node that it reaches, and inside these nodes once more
+//! if they were captured, too. All sightings of the same bytes in the same network that belong to
+//! one sending are one row.
 
 use crate::packet::bytes::hex;
 use crate::packet::capture::{Capture, InterfaceId, Packet};
@@ -63,8 +63,8 @@ pub struct Row {
     pub detail: String,
 }
 
-/// Two sightings of the same bytes that are further apart, in nanoseconds, are two messages. Within a
-/// lab a frame needs microseconds; nobody repeats one that soon.
+/// Two sightings of the same bytes that are further apart, in nanoseconds, are two messages. Within
+/// a lab a frame needs microseconds; nobody repeats one that soon.
 const TOGETHER: u64 = 50_000_000;
 
 /// Where an interface is plugged in.
@@ -102,16 +102,19 @@ struct Wiring {
 
 impl Ladder {
     /// The ladder of what `capture` has seen in `lab`. Address resolution and the like are left out
-    /// unless there is nothing else; what a kernel says of its own accord, and when it likes, always is.
+    /// unless there is nothing else; what a kernel says of its own accord, and when it likes,
+    /// always is.
     pub fn of(lab: &Topology, capture: &Capture) -> Ladder {
         let wiring = Wiring::of(lab);
         let messages = wiring.messages(&capture.packets);
         let all = messages.len();
-        let (noise, mut kept): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| purpose(m) != Purpose::Exchange);
+        let (noise, mut kept): (Vec<Message>, Vec<Message>) =
+            messages.into_iter().partition(|m| purpose(m) != Purpose::Exchange);
         if kept.is_empty() {
             kept = noise.into_iter().filter(|m| purpose(m) != Purpose::Housekeeping).collect();
         }
-        let mut nodes: Vec<usize> = kept.iter().flat_map(|m| m.to.iter().copied().chain([m.from])).collect();
+        let mut nodes: Vec<usize> =
+            kept.iter().flat_map(|m| m.to.iter().copied().chain([m.from])).collect();
         nodes.sort_unstable();
         nodes.dedup();
         let column = |node: &usize| nodes.binary_search(node).expect("just collected");
@@ -120,7 +123,13 @@ impl Ladder {
             let (label, detail) = Summary::of(m.data).arrow();
             let mut to: Vec<usize> = m.to.iter().map(column).collect();
             to.sort_unstable();
-            Row { at: m.time.saturating_sub(begin) / 1000, from: column(&m.from), to, label: plain(&label), detail: plain(detail.trim()) }
+            Row {
+                at: m.time.saturating_sub(begin) / 1000,
+                from: column(&m.from),
+                to,
+                label: plain(&label),
+                detail: plain(detail.trim()),
+            }
         };
         Ladder {
             left_out: all - kept.len(),
@@ -129,9 +138,12 @@ impl Ladder {
         }
     }
 
-    /// Whether all its rows lead from one of its nodes to others; one that was read may do anything.
+    /// Whether all its rows lead from one of its nodes to others; one that was read may do
+    /// anything.
     pub fn is_sound(&self) -> bool {
-        self.rows.iter().all(|row| row.to.iter().chain([&row.from]).all(|node| *node < self.nodes.len()))
+        self.rows
+            .iter()
+            .all(|row| row.to.iter().chain([&row.from]).all(|node| *node < self.nodes.len()))
     }
 }
 
@@ -147,20 +159,32 @@ impl Wiring {
         if global == names.len() {
             names.push(GLOBAL.into());
         }
-        let mut wiring = Wiring { names, sites: HashMap::new(), macs: HashMap::new(), cables: HashMap::new(), own: Vec::new() };
+        let mut wiring = Wiring {
+            names,
+            sites: HashMap::new(),
+            macs: HashMap::new(),
+            cables: HashMap::new(),
+            own: Vec::new(),
+        };
         let place = |node: &str, link: &str| InterfaceId { node: node.into(), link: link.into() };
         // Bridges have the first numbers, cables those after.
-        for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty()) {
+        for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty())
+        {
             wiring.own.push(net);
-            wiring.sites.insert(place(GLOBAL, &bridge.name), Site { node: global, net, port: false });
+            wiring
+                .sites
+                .insert(place(GLOBAL, &bridge.name), Site { node: global, net, port: false });
         }
         let mut cables: HashMap<(usize, &str), usize> = HashMap::new();
         for (index, node) in lab.nodes.iter().enumerate() {
             for link in &node.links {
                 let net = match &link.end {
                     End::Port { bridge, port } => {
-                        let net = lab.bridges.iter().position(|b| b.name == *bridge).unwrap_or_default();
-                        wiring.sites.insert(place(GLOBAL, port), Site { node: index, net, port: true });
+                        let net =
+                            lab.bridges.iter().position(|b| b.name == *bridge).unwrap_or_default();
+                        wiring
+                            .sites
+                            .insert(place(GLOBAL, port), Site { node: index, net, port: true });
                         net
                     }
                     End::Peer { node: far, link: far_link } => {
@@ -171,7 +195,9 @@ impl Wiring {
                         net
                     }
                 };
-                wiring.sites.insert(place(&node.name, &link.name), Site { node: index, net, port: false });
+                wiring
+                    .sites
+                    .insert(place(&node.name, &link.name), Site { node: index, net, port: false });
                 wiring.macs.insert((net, link.mac.clone()), index);
             }
         }
@@ -187,13 +213,16 @@ impl Wiring {
             let leaves = packet.sent != site.port;
             let known = latest.entry((site.net, &packet.data)).or_default();
             let fits = |m: &Message| {
-                packet.time.saturating_sub(m.time) <= TOGETHER && !m.places.contains(&&packet.interface) && (!leaves || m.from == site.node)
+                packet.time.saturating_sub(m.time) <= TOGETHER
+                    && !m.places.contains(&&packet.interface)
+                    && (!leaves || m.from == site.node)
             };
             let found = known.iter().rev().copied().find(|i| fits(&messages[*i]));
             let index = match found {
                 Some(index) => index,
                 None => {
-                    let sender = if leaves { Some(site.node) } else { self.sender(site, &packet.data) };
+                    let sender =
+                        if leaves { Some(site.node) } else { self.sender(site, &packet.data) };
                     let Some(from) = sender else { continue };
                     known.push(messages.len());
                     messages.push(Message {
@@ -225,16 +254,21 @@ impl Wiring {
             return ends.iter().copied().find(|node| *node != site.node);
         }
         let known = self.macs.get(&(site.net, hex(data.get(6..12)?))).copied();
-        known.or_else(|| self.own.contains(&site.net).then_some(self.names.iter().position(|n| n == GLOBAL)?))
+        known.or_else(|| {
+            self.own.contains(&site.net).then_some(self.names.iter().position(|n| n == GLOBAL)?)
+        })
     }
 
-    /// Whom a frame has reached that nobody was seen to get: the other end of a cable, or the lab's own
-    /// namespace, if it has an address on the bridge.
+    /// Whom a frame has reached that nobody was seen to get: the other end of a cable, or the lab's
+    /// own namespace, if it has an address on the bridge.
     fn unseen(&self, message: &Message) -> Option<usize> {
         if let Some(ends) = self.cables.get(&message.net) {
             return ends.iter().copied().find(|node| *node != message.from);
         }
-        let for_other = message.data.get(0..6).is_some_and(|mac| self.macs.contains_key(&(message.net, hex(mac))));
+        let for_other = message
+            .data
+            .get(0..6)
+            .is_some_and(|mac| self.macs.contains_key(&(message.net, hex(mac))));
         let global = self.names.iter().position(|n| n == GLOBAL)?;
         (self.own.contains(&message.net) && message.from != global && !for_other).then_some(global)
     }

@@ -26,22 +26,39 @@ impl Ladder {
         let mut y = HEAD + ROW;
         for (index, row) in self.rows.iter().enumerate() {
             if index == hidden.start && !hidden.is_empty() {
-                let _ = writeln!(body, "<text class=\"d\" x=\"{}\" y=\"{y}\">… {} more</text>", LEFT + gap / 2 + 8, hidden.len());
+                let _ = writeln!(
+                    body,
+                    "<text class=\"d\" x=\"{}\" y=\"{y}\">… {} more</text>",
+                    LEFT + gap / 2 + 8,
+                    hidden.len()
+                );
                 y += ROW;
             }
             if !hidden.contains(&index) {
                 self.arrow(&mut body, row, gap, y);
-                let _ = writeln!(body, "<text class=\"m s d\" x=\"{detail}\" y=\"{}\">{}</text>", y + 4, xml(&row.detail));
+                let _ = writeln!(
+                    body,
+                    "<text class=\"m s d\" x=\"{detail}\" y=\"{}\">{}</text>",
+                    y + 4,
+                    xml(&row.detail)
+                );
                 y += ROW;
             }
         }
         let end = y - ROW / 2;
         let rest = self.left_out_words().or(self.rows.is_empty().then(|| "no messages".into()));
         if let Some(words) = &rest {
-            let _ = writeln!(body, "<text class=\"s d\" x=\"{MARGIN}\" y=\"{}\">{}</text>", y + 4, xml(words));
+            let _ = writeln!(
+                body,
+                "<text class=\"s d\" x=\"{MARGIN}\" y=\"{}\">{}</text>",
+                y + 4,
+                xml(words)
+            );
             y += ROW;
         }
-        let width = (detail + details).max(last + gap / 2).max(rest.map_or(0, |words| length(&words))) + MARGIN;
+        let width =
+            (detail + details).max(last + gap / 2).max(rest.map_or(0, |words| length(&words)))
+                + MARGIN;
         let height = y - ROW / 2 + MARGIN;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
@@ -74,16 +91,28 @@ impl Ladder {
     fn arrow(&self, body: &mut String, row: &Row, gap: usize, y: usize) {
         let column = |node: usize| LEFT + gap / 2 + node * gap;
         let from = column(row.from);
-        let _ =
-            writeln!(body, "<text class=\"m s d\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", LEFT - 8, y + 4, time(row.at).trim());
+        let _ = writeln!(
+            body,
+            "<text class=\"m s d\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            LEFT - 8,
+            y + 4,
+            time(row.at).trim()
+        );
         // Nobody got it: the arrow ends in between, to the left if there is nobody on the right.
         let lost = row.to.iter().all(|to| *to == row.from);
-        let to_the_left = if lost { row.from > 0 && row.from + 1 == self.nodes.len() } else { row.to.iter().all(|to| *to <= row.from) };
+        let to_the_left = if lost {
+            row.from > 0 && row.from + 1 == self.nodes.len()
+        } else {
+            row.to.iter().all(|to| *to <= row.from)
+        };
         let ends: Vec<usize> = match lost {
             true => vec![if to_the_left { from - gap * 2 / 3 } else { from + gap * 2 / 3 }],
             false => row.to.iter().filter(|to| **to != row.from).map(|to| column(*to)).collect(),
         };
-        let (first, last) = (ends.iter().min().map_or(from, |x| from.min(*x)), ends.iter().max().map_or(from, |x| from.max(*x)));
+        let (first, last) = (
+            ends.iter().min().map_or(from, |x| from.min(*x)),
+            ends.iter().max().map_or(from, |x| from.max(*x)),
+        );
         let colour = if lost { "#dc2626" } else { "#0e7490" };
         let _ = write!(
             body,
@@ -91,13 +120,27 @@ impl Ladder {
         );
         for end in &ends {
             let _ = match (lost, *end > from) {
-                (true, _) => write!(body, "<path d=\"M{} {}l10 10m0 -10l-10 10\" stroke=\"{colour}\" stroke-width=\"2\"/>", end - 5, y - 5),
-                (_, true) => write!(body, "<path d=\"M{} {y}l-9 -5v10z\" fill=\"{colour}\"/>", end - 1),
-                (_, false) => write!(body, "<path d=\"M{} {y}l9 -5v10z\" fill=\"{colour}\"/>", end + 1),
+                (true, _) => write!(
+                    body,
+                    "<path d=\"M{} {}l10 10m0 -10l-10 10\" stroke=\"{colour}\" stroke-width=\"2\"/>",
+                    end - 5,
+                    y - 5
+                ),
+                (_, true) => {
+                    write!(body, "<path d=\"M{} {y}l-9 -5v10z\" fill=\"{colour}\"/>", end - 1)
+                }
+                (_, false) => {
+                    write!(body, "<path d=\"M{} {y}l9 -5v10z\" fill=\"{colour}\"/>", end + 1)
+                }
             };
         }
         // Beside the sender, where it hides nobody's line.
         let middle = if to_the_left { from - gap / 2 } else { from + gap / 2 };
-        let _ = writeln!(body, "<text class=\"m\" x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>", y - 6, xml(&row.label));
+        let _ = writeln!(
+            body,
+            "<text class=\"m\" x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            y - 6,
+            xml(&row.label)
+        );
     }
 }

@@ -10,8 +10,8 @@ const CLOSE: usize = 12;
 const DETAIL: usize = 12;
 
 impl Ladder {
-    /// As much of the ladder as `extent` says, in lines of at most `columns`. Where the nodes do not fit side
-    /// by side it is a list.
+    /// As much of the ladder as `extent` says, in lines of at most `columns`. Where the nodes do
+    /// not fit side by side it is a list.
     pub fn text(&self, columns: usize, extent: Extent) -> Vec<String> {
         if self.rows.is_empty() {
             return vec![cut("no messages", columns)];
@@ -37,15 +37,34 @@ impl Ladder {
     }
 
     fn plain(&self) -> Ladder {
-        let row = |row: &Row| Row { label: plain(&row.label), detail: plain(&row.detail), ..row.clone() };
-        Ladder { nodes: self.nodes.iter().map(|name| plain(name)).collect(), rows: self.rows.iter().map(row).collect(), ..*self }
+        let row =
+            |row: &Row| Row { label: plain(&row.label), detail: plain(&row.detail), ..row.clone() };
+        Ladder {
+            nodes: self.nodes.iter().map(|name| plain(name)).collect(),
+            rows: self.rows.iter().map(row).collect(),
+            ..*self
+        }
     }
 
     fn list(&self, columns: usize, extent: Extent) -> Vec<String> {
         let name = |node: &usize| self.nodes[*node].as_str();
         let line = |row: &Row| {
-            let to = if row.to.is_empty() { "nobody".into() } else { row.to.iter().map(name).collect::<Vec<_>>().join(", ") };
-            cut(format!("{}  {} → {to}  {}  {}", time(row.at), name(&row.from), row.label, row.detail).trim_end(), columns)
+            let to = if row.to.is_empty() {
+                "nobody".into()
+            } else {
+                row.to.iter().map(name).collect::<Vec<_>>().join(", ")
+            };
+            cut(
+                format!(
+                    "{}  {} → {to}  {}  {}",
+                    time(row.at),
+                    name(&row.from),
+                    row.label,
+                    row.detail
+                )
+                .trim_end(),
+                columns,
+            )
         };
         let mut lines = self.shown(line, columns, extent);
         lines.extend(self.rest(columns));
@@ -71,7 +90,9 @@ impl Ladder {
     /// What is said of what was left out.
     pub(crate) fn left_out_words(&self) -> Option<String> {
         let what = if self.left_out == 1 { "message" } else { "messages" };
-        (self.left_out > 0).then(|| format!("{} {what} of ARP, neighbour discovery and the like left out", self.left_out))
+        (self.left_out > 0).then(|| {
+            format!("{} {what} of ARP, neighbour discovery and the like left out", self.left_out)
+        })
     }
 
     fn rest(&self, columns: usize) -> Option<String> {
@@ -105,21 +126,37 @@ impl Grid {
             return None;
         }
         let widest = names.iter().max().copied().unwrap_or_default() + 2;
-        let labels = |of: fn(&str) -> String| ladder.rows.iter().map(|row| width(&of(&row.label))).max().unwrap_or_default();
+        let labels = |of: fn(&str) -> String| {
+            ladder.rows.iter().map(|row| width(&of(&row.label))).max().unwrap_or_default()
+        };
         let details = ladder.rows.iter().map(|row| width(&row.detail)).max().unwrap_or_default();
         let begin = |gap: usize| left + gap * gaps + right + 1;
         let wide = (labels(|label| label.into()) + 7).max(widest).max(CLOSE);
         let narrow = (labels(short) + 4).max(widest).max(CLOSE);
         // Nodes stand closer together if that makes room for details.
-        let gap = if begin(wide) + details > columns && begin(narrow) + DETAIL <= columns { narrow } else { wide.min(most) };
+        let gap = if begin(wide) + details > columns && begin(narrow) + DETAIL <= columns {
+            narrow
+        } else {
+            wide.min(most)
+        };
         let rest = columns.saturating_sub(begin(gap)).min(details);
         let detail = (rest >= DETAIL.min(details) && rest > 0).then_some((begin(gap), rest));
-        Some(Grid { columns, nodes: (0..names.len()).map(|i| left + i * gap).collect(), gap, detail })
+        Some(Grid {
+            columns,
+            nodes: (0..names.len()).map(|i| left + i * gap).collect(),
+            gap,
+            detail,
+        })
     }
 
     /// A line of `nothing` but `ladder`'s node lines.
     fn empty(&self) -> Vec<char> {
-        let end = self.nodes.last().copied().unwrap_or_default().max(self.nodes[0] + if self.nodes.len() == 1 { self.gap } else { 0 });
+        let end = self
+            .nodes
+            .last()
+            .copied()
+            .unwrap_or_default()
+            .max(self.nodes[0] + if self.nodes.len() == 1 { self.gap } else { 0 });
         let mut line = vec![' '; end + 1];
         self.nodes.iter().for_each(|column| line[*column] = '│');
         line
@@ -129,7 +166,9 @@ impl Grid {
         let mut line = String::new();
         for (name, column) in ladder.nodes.iter().zip(&self.nodes) {
             let name = cut(name, self.gap - 1);
-            let begin = column.saturating_sub(width(&name) / 2).min(self.columns.saturating_sub(width(&name)));
+            let begin = column
+                .saturating_sub(width(&name) / 2)
+                .min(self.columns.saturating_sub(width(&name)));
             let begin = begin.max(width(&line) + usize::from(!line.is_empty()));
             line = fit(&line, begin, ' ') + &cut(&name, self.columns.saturating_sub(begin));
         }
@@ -145,7 +184,8 @@ impl Grid {
         let mut left = first.filter(|column| *column < from);
         let mut right = last.filter(|column| *column > from);
         if left.is_none() && right.is_none() {
-            // Nobody got it: the arrow ends in between, to the left if there is nobody on the right.
+            // Nobody got it: the arrow ends in between, to the left if there is nobody on the
+            // right.
             if row.from + 1 == self.nodes.len() && self.nodes.len() > 1 {
                 left = Some(from - self.gap + 1);
             } else {
@@ -176,21 +216,43 @@ impl Grid {
         }
         let line = self.label(&line, row, from, left, right);
         match self.detail {
-            Some((column, room)) => format!("{}{}{}", time(row.at), &fit(&line, column, ' ')[TIME..], cut(&row.detail, room)),
+            Some((column, room)) => format!(
+                "{}{}{}",
+                time(row.at),
+                &fit(&line, column, ' ')[TIME..],
+                cut(&row.detail, room)
+            ),
             None => format!("{}{}", time(row.at), &line[TIME..]),
         }
     }
 
     /// Writes the label over the longest stretch of the arrow that nothing stands in.
-    fn label(&self, line: &[char], row: &Row, from: usize, left: Option<usize>, right: Option<usize>) -> String {
+    fn label(
+        &self,
+        line: &[char],
+        row: &Row,
+        from: usize,
+        left: Option<usize>,
+        right: Option<usize>,
+    ) -> String {
         // An arrow that passes nodes by may be written over there, one that reaches them may not.
-        let stops = |begin: usize, end: usize| self.nodes.iter().zip(0..).any(|(c, i)| *c > begin && *c < end && row.to.contains(&i));
+        let stops = |begin: usize, end: usize| {
+            self.nodes.iter().zip(0..).any(|(c, i)| *c > begin && *c < end && row.to.contains(&i))
+        };
         let mut spans = Vec::new();
         if let Some(end) = right {
-            spans.push(if stops(from, end) { (from + 1, from + self.gap - 1) } else { (from + 1, end - 1) });
+            spans.push(if stops(from, end) {
+                (from + 1, from + self.gap - 1)
+            } else {
+                (from + 1, end - 1)
+            });
         }
         if let Some(end) = left {
-            spans.push(if stops(end, from) { (from - self.gap + 2, from) } else { (end + 2, from) });
+            spans.push(if stops(end, from) {
+                (from - self.gap + 2, from)
+            } else {
+                (end + 2, from)
+            });
         }
         // The stretch beside the sender is enough for most labels, and hides no other node's line.
         let wanted = width(&row.label) + 2;
@@ -204,9 +266,15 @@ impl Grid {
                 (span.1 - self.gap + 2, span.1)
             }
         };
-        let Some((begin, end)) = spans.iter().map(near).max_by_key(|(begin, end)| end - begin) else { return line.iter().collect() };
+        let Some((begin, end)) = spans.iter().map(near).max_by_key(|(begin, end)| end - begin)
+        else {
+            return line.iter().collect();
+        };
         let room = end - begin;
-        let label = format!(" {} ", cut(&fitting(&row.label, room.saturating_sub(2)), room.saturating_sub(2)));
+        let label = format!(
+            " {} ",
+            cut(&fitting(&row.label, room.saturating_sub(2)), room.saturating_sub(2))
+        );
         let at = begin + (room - width(&label)) / 2;
         let after = at + width(&label);
         line[..at].iter().collect::<String>() + &label + &line[after..].iter().collect::<String>()

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 
 /// What to capture.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub struct CaptureArgs {
     /// What else to do with captures.
     #[command(subcommand)]
@@ -38,7 +42,8 @@ pub enum CaptureVerb {
 /// Which capture is shown, and how.
 #[derive(Args, Debug)]
 pub struct ShowArgs {
-    /// A file, or a test that left a capture among its artifacts; the newest capture if none is named
+    /// A file, or a test that left a capture among its artifacts; the newest capture if none is
+    /// named
     #[arg(value_name = "TEST or FILE")]
     pub what: Option<String>,
 

@@ -28,8 +28,9 @@ pub struct Cli {
     #[arg(long = "file", value_name = "FILE", global = true)]
     pub files: Vec<PathBuf>,
 
-    /// Where labs run: `native`, `lima` (a VM), another Linux machine by `ssh://[user@]machine[:port]`,
-    /// or `auto`: here, or in the VM if there is one and this machine lacks what the lab needs
+    /// Where labs run: `native`, `lima` (a VM), another Linux machine by
+    /// `ssh://[user@]machine[:port]`, or `auto`: here, or in the VM if there is one and this
+    /// machine lacks what the lab needs
     #[arg(long, env = "LABRUN_HOST", value_name = "HOST", global = true)]
     pub host: Option<HostKind>,
 
@@ -113,7 +114,8 @@ pub enum Verb {
         /// How long the tests took in earlier runs
         #[arg(long, value_name = "FILE")]
         durations: Option<PathBuf>,
-        /// As what: for people, one JSON object a line, or what a workflow takes for `strategy.matrix`
+        /// As what: for people, one JSON object a line, or what a workflow takes for
+        /// `strategy.matrix`
         #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json", "github-matrix"]), default_value = "text")]
         format: Format,
     },
@@ -160,7 +162,8 @@ pub enum Verb {
 
 /// Reads those of all formats that a verb can print.
 fn one_of(names: &'static [&'static str]) -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(names).map(|name| Format::from_str(&name, false).expect("these are formats"))
+    PossibleValuesParser::new(names)
+        .map(|name| Format::from_str(&name, false).expect("these are formats"))
 }
 
 #[cfg(test)]

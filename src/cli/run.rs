@@ -33,8 +33,8 @@ pub struct TestArgs {
 /// What is told of a run beside what is printed.
 #[derive(Args, Debug)]
 pub struct ReportArgs {
-    /// Write a report: json=FILE, junit=FILE, html=FILE or github (may be repeated); github is on by
-    /// itself in GitHub Actions
+    /// Write a report: json=FILE, junit=FILE, html=FILE or github (may be repeated); github is on
+    /// by itself in GitHub Actions
     #[arg(long = "report", value_name = "KIND=FILE")]
     pub targets: Vec<Target>,
 
@@ -46,7 +46,8 @@ pub struct ReportArgs {
 /// How labs are run.
 #[derive(Args, Debug)]
 pub struct RunArgs {
-    /// The program under test: a binary, or a repository to build it from; with several, PROGRAM=PATH
+    /// The program under test: a binary, or a repository to build it from; with several,
+    /// PROGRAM=PATH
     #[arg(long, value_name = "PATH", env = "LABRUN_SUBJECT")]
     pub subject: Vec<String>,
 
@@ -79,7 +80,13 @@ pub struct RunArgs {
 #[derive(Args, Debug)]
 pub struct ArtifactArgs {
     /// Of which tests to keep logs, captures and the state of every node
-    #[arg(long = "artifacts", value_name = "WHEN", value_enum, default_value_t, env = "LABRUN_ARTIFACTS")]
+    #[arg(
+        long = "artifacts",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        env = "LABRUN_ARTIFACTS"
+    )]
     pub when: When,
 
     /// Where: each test and attempt has a folder in it

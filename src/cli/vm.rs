@@ -54,6 +54,10 @@ pub struct VmArgs {
 }
 
 fn gibibytes(text: &str) -> Result<f32, String> {
-    let number = text.trim_end_matches("iB").trim_end_matches('G').parse::<f32>().map_err(|_| "a number of GiB".to_string())?;
+    let number = text
+        .trim_end_matches("iB")
+        .trim_end_matches('G')
+        .parse::<f32>()
+        .map_err(|_| "a number of GiB".to_string())?;
     if (0.25..=65536.0).contains(&number) { Ok(number) } else { Err("0.25 to 65536 GiB".into()) }
 }

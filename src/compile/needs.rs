@@ -18,12 +18,23 @@ const MODULES: [(&str, &str); 9] = [
 ];
 
 /// Compilers, by the word by which a build command calls them, with the Debian package.
-const COMPILERS: [(&str, &str); 5] =
-    [("go", "golang-go"), ("cargo", "cargo"), ("make", "build-essential"), ("gcc", "build-essential"), ("cc", "build-essential")];
+const COMPILERS: [(&str, &str); 5] = [
+    ("go", "golang-go"),
+    ("cargo", "cargo"),
+    ("make", "build-essential"),
+    ("gcc", "build-essential"),
+    ("cc", "build-essential"),
+];
 
-/// What `labs` need of the machine, as the words of vm/prepare.sh. `builds` are the commands that build programs
-/// under test there; the stand-in of a lab is needed unless its program is among `given`.
-pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds: &[&str]) -> Vec<String> {
+/// What `labs` need of the machine, as the words of vm/prepare.sh. `builds` are the commands that
+/// build programs under test there; the stand-in of a lab is needed unless its program is among
+/// `given`.
+pub fn needs(
+    labs: &[&Lab],
+    client: Client,
+    given: &dyn Fn(&str) -> bool,
+    builds: &[&str],
+) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut add = |word: String| {
         if !words.contains(&word) {
@@ -35,12 +46,16 @@ pub fn needs(labs: &[&Lab], client: Client, given: &dyn Fn(&str) -> bool, builds
         for (command, package) in script::commands(lab, client, stand_in) {
             add(format!("{command}={package}"));
         }
-        for (_, module) in MODULES.iter().filter(|(feature, _)| lab.topology.kernel.iter().any(|k| k == feature)) {
+        for (_, module) in
+            MODULES.iter().filter(|(feature, _)| lab.topology.kernel.iter().any(|k| k == feature))
+        {
             add(format!("module:{module}"));
         }
     }
     for (command, package) in COMPILERS {
-        if builds.iter().any(|build| build.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == command)) {
+        if builds.iter().any(|build| {
+            build.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == command)
+        }) {
             add(format!("{command}={package}"));
         }
     }
@@ -61,7 +76,12 @@ mod tests {
     #[test]
     fn packages_of_the_lab_its_client_and_its_stand_in() {
         let words = needs_of("relay", false, &[]);
-        for word in ["ip=iproute2", "dnsmasq=dnsmasq-base", "dhclient=isc-dhcp-client", "dhcrelay=isc-dhcp-relay"] {
+        for word in [
+            "ip=iproute2",
+            "dnsmasq=dnsmasq-base",
+            "dhclient=isc-dhcp-client",
+            "dhcrelay=isc-dhcp-relay",
+        ] {
             assert!(words.iter().any(|w| w == word), "{word} is not in {words:?}");
         }
         assert!(!needs_of("relay", true, &[]).iter().any(|w| w.starts_with("dhcrelay=")));
@@ -70,9 +90,15 @@ mod tests {
     #[test]
     fn compilers_are_known_by_the_word_that_calls_them() {
         let go = needs_of("relay", true, &["go build -o \"$OUT/dhcplb\" ."]);
-        assert!(go.contains(&"go=golang-go".to_string()) && !go.iter().any(|w| w.starts_with("cargo=")));
+        assert!(
+            go.contains(&"go=golang-go".to_string()) && !go.iter().any(|w| w.starts_with("cargo="))
+        );
         let make = needs_of("relay", true, &["CC=gcc make install"]);
         assert_eq!(make.iter().filter(|w| w.ends_with("=build-essential")).count(), 2);
-        assert!(!needs_of("relay", true, &["./goat --cargox"]).iter().any(|w| w.contains("golang") || w.contains("cargo")));
+        assert!(
+            !needs_of("relay", true, &["./goat --cargox"])
+                .iter()
+                .any(|w| w.contains("golang") || w.contains("cargo"))
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! What is done, in which order, to wire a checked lab.
 //!
 //! The order matters: settings before links (duplicate address detection is read when a link comes
-//! up), but those of a single link right after it; links with their peers created in place (moving one
-//! costs fifteen times as much); addresses before routes; bridges up when all nodes have their addresses,
-//! because until then each link that comes up would tell all the others of itself; everything before the services.
+//! up), but those of a single link right after it; links with their peers created in place (moving
+//! one costs fifteen times as much); addresses before routes; bridges up when all nodes have their
+//! addresses, because until then each link that comes up would tell all the others of itself;
+//! everything before the services.
 
 use crate::topology::model::*;
 
@@ -20,8 +21,8 @@ pub enum Action {
     Vlans(NetnsName, Vec<Vec<String>>),
     /// Bring the bridges up by these `ip` commands.
     Bridges(Vec<Vec<String>>),
-    /// Run these `ip` commands, which give the namespace its addresses and routes. They are run once more after
-    /// a link was down.
+    /// Run these `ip` commands, which give the namespace its addresses and routes. They are run
+    /// once more after a link was down.
     Addresses(NetnsName, Vec<Vec<String>>),
     /// Load an nftables ruleset.
     Rules(NetnsName, String),
@@ -45,19 +46,28 @@ pub fn plan(lab: &Topology) -> Plan {
     let mut actions = vec![Action::Nodes(hosts.iter().map(|n| n.netns.clone()).collect())];
     let mut own = baseline(declared);
     if !own_has_ipv6(lab, declared) {
-        // Bridges and ports would send router solicitations and MLD reports of their own into the lab.
+        // Bridges and ports would send router solicitations and MLD reports of their own into the
+        // lab.
         own.insert(0, ("?net/ipv6/conf/default/disable_ipv6".into(), "1".into()));
     }
     actions.push(Action::Sysctls(global.clone(), own));
-    actions.extend(hosts.iter().map(|node| Action::Sysctls(node.netns.clone(), baseline(Some(node)))));
+    actions
+        .extend(hosts.iter().map(|node| Action::Sysctls(node.netns.clone(), baseline(Some(node)))));
     actions.push(Action::Links(links(lab)));
-    let of_nodes = lab.nodes.iter().map(|node| (node, vlans(node))).filter(|(_, lines)| !lines.is_empty());
+    let of_nodes =
+        lab.nodes.iter().map(|node| (node, vlans(node))).filter(|(_, lines)| !lines.is_empty());
     actions.extend(of_nodes.map(|(node, lines)| Action::Vlans(node.netns.clone(), lines)));
     // Settings of single links can only be written once they exist.
-    let of_links = lab.nodes.iter().map(|node| (node, settings(node, true))).filter(|(_, settings)| !settings.is_empty());
+    let of_links = lab
+        .nodes
+        .iter()
+        .map(|node| (node, settings(node, true)))
+        .filter(|(_, settings)| !settings.is_empty());
     actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.netns.clone(), settings)));
 
-    actions.extend(hosts.iter().map(|node| Action::Addresses(node.netns.clone(), host_addresses(node))));
+    actions.extend(
+        hosts.iter().map(|node| Action::Addresses(node.netns.clone(), host_addresses(node))),
+    );
     if !lab.bridges.is_empty() {
         actions.push(Action::Bridges(lab.bridges.iter().map(|bridge| up(&bridge.name)).collect()));
     }
@@ -65,7 +75,11 @@ pub fn plan(lab: &Topology) -> Plan {
     if !own.is_empty() {
         actions.push(Action::Addresses(global, own));
     }
-    actions.extend(lab.nodes.iter().filter_map(|node| Some(Action::Rules(node.netns.clone(), node.nft.clone()?))));
+    actions.extend(
+        lab.nodes
+            .iter()
+            .filter_map(|node| Some(Action::Rules(node.netns.clone(), node.nft.clone()?))),
+    );
     Plan { actions, ports: lab.ports().map(|port| port.name.into()).collect() }
 }
 
@@ -90,10 +104,13 @@ fn baseline(node: Option<&Node>) -> Vec<(String, String)> {
     settings
 }
 
-/// The node's own settings: those of single links, such as `net/ipv4/conf/eth0/rp_filter`, or the others.
+/// The node's own settings: those of single links, such as `net/ipv4/conf/eth0/rp_filter`, or the
+/// others.
 fn settings(node: &Node, of_links: bool) -> Vec<(String, String)> {
     let is_of_link = |path: &str| match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["net", "ipv4" | "ipv6" | "mpls", "conf" | "neigh", link, ..] => !["all", "default", "lo"].contains(link),
+        ["net", "ipv4" | "ipv6" | "mpls", "conf" | "neigh", link, ..] => {
+            !["all", "default", "lo"].contains(link)
+        }
         _ => false,
     };
     node.sysctls.iter().filter(|(path, _)| is_of_link(path) == of_links).cloned().collect()
@@ -122,7 +139,10 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
     for bridge in &lab.bridges {
         // Without a querier, snooping only loses multicast: this is a plain switch.
         let details = details(bridge.mtu, bridge.mac.as_deref());
-        lines.push(words(&format!("link add name {}{details} type bridge mcast_snooping 0", bridge.name)));
+        lines.push(words(&format!(
+            "link add name {}{details} type bridge mcast_snooping 0",
+            bridge.name
+        )));
     }
     for (index, node) in lab.nodes.iter().enumerate() {
         for link in &node.links {
@@ -157,7 +177,10 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
 
 fn vlans(node: &Node) -> Vec<Vec<String>> {
     let all = node.links.iter().flat_map(|link| link.vlans.iter().map(move |vlan| (link, vlan)));
-    all.map(|(link, vlan)| words(&format!("link add link {} name {} type vlan id {}", link.name, vlan.name, vlan.id))).collect()
+    all.map(|(link, vlan)| {
+        words(&format!("link add link {} name {} type vlan id {}", link.name, vlan.name, vlan.id))
+    })
+    .collect()
 }
 
 fn own_addresses(lab: &Topology, declared: Option<&Node>) -> Vec<Vec<String>> {
@@ -191,13 +214,16 @@ pub fn up(link: &str) -> Vec<String> {
 }
 
 fn address(address: &ipnet::IpNet, link: &str) -> Vec<String> {
-    let broadcast = if address.addr().is_ipv4() && address.prefix_len() < 31 { " brd +" } else { "" };
+    let broadcast =
+        if address.addr().is_ipv4() && address.prefix_len() < 31 { " brd +" } else { "" };
     words(&format!("addr add {address}{broadcast} dev {link}"))
 }
 
 fn route(route: &Route) -> Vec<String> {
     let ipv6 = route.via.is_some_and(|v| v.is_ipv6());
-    let to = route.to.map_or(if ipv6 { "::/0".to_string() } else { "default".into() }, |to| to.to_string());
+    let to = route
+        .to
+        .map_or(if ipv6 { "::/0".to_string() } else { "default".into() }, |to| to.to_string());
     let mut line = format!("route add {to}");
     let mut add = |key: &str, value: Option<String>| {
         if let Some(value) = value {

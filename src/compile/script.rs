@@ -58,8 +58,10 @@ fn data(lab: &Lab, client: Client) -> String {
     handles(&mut setup, lab);
     topology(&mut setup, &plan);
     services(&mut setup, lab);
-    let hash: String =
-        Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8].iter().map(|b| format!("{b:02x}")).collect();
+    let hash: String = Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8]
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     format!("LAB={}\nLAB_HASH={hash}\n{setup}", shell(&lab.name))
 }
 
@@ -101,14 +103,18 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
             add(command, package);
         }
     }
-    if let (true, Some(Subject { stand_in: Some((program, package)), .. })) = (stand_in, &lab.topology.subject) {
+    if let (true, Some(Subject { stand_in: Some((program, package)), .. })) =
+        (stand_in, &lab.topology.subject)
+    {
         add(program, package);
     }
     all
 }
 
 fn needs(text: &mut String, lab: &Lab, client: Client) {
-    let words = |commands: &[(String, String)]| commands.iter().map(|(c, p)| shell(&format!("{c} {p}"))).collect::<Vec<_>>().join(" ");
+    let words = |commands: &[(String, String)]| {
+        commands.iter().map(|(c, p)| shell(&format!("{c} {p}"))).collect::<Vec<_>>().join(" ")
+    };
     let common = commands(lab, client, false);
     let mut lines = vec![format!("printf '%s\\n' {}", words(&common))];
     let more = commands(lab, client, true).split_off(common.len());
@@ -116,12 +122,26 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
         lines.push(format!("[[ $1 != stand-in ]] || printf '%s\\n' {}", words(&more)));
     }
     function(text, "lab_needs", &lines);
-    let kernel: Vec<String> = lab.topology.kernel.iter().filter(|f| !["veth", "bridge"].contains(&f.as_str())).cloned().collect();
-    let lines = if kernel.is_empty() { Vec::new() } else { vec![format!("printf '%s\\n' {}", command(&kernel))] };
+    let kernel: Vec<String> = lab
+        .topology
+        .kernel
+        .iter()
+        .filter(|f| !["veth", "bridge"].contains(&f.as_str()))
+        .cloned()
+        .collect();
+    let lines = if kernel.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("printf '%s\\n' {}", command(&kernel))]
+    };
     function(text, "lab_kernel", &lines);
     if let Some(subject) = &lab.topology.subject {
         let stand_in = subject.stand_in.as_ref().map_or("", |(p, _)| p);
-        function(text, "lab_subject", &[format!("program={} stand_in={}", shell(&subject.program), shell(stand_in))]);
+        function(
+            text,
+            "lab_subject",
+            &[format!("program={} stand_in={}", shell(&subject.program), shell(stand_in))],
+        );
     }
 }
 
@@ -138,7 +158,9 @@ fn handles(text: &mut String, lab: &Lab) {
 fn topology(text: &mut String, plan: &Plan) {
     function(text, "lab_network", &[format!("network={}", shell(&network(&plan.actions)))]);
     let rules = plan.actions.iter().filter_map(|action| match action {
-        Action::Rules(node, rules) => Some(format!("rules {} {} || return", shell(&node.0), shell(rules))),
+        Action::Rules(node, rules) => {
+            Some(format!("rules {} {} || return", shell(&node.0), shell(rules)))
+        }
         _ => None,
     });
     function(text, "lab_rules", &rules.collect::<Vec<_>>());
@@ -156,10 +178,12 @@ pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
         ports: lines(&up).join("\n"),
         captured: captured_nodes(lab).iter().map(|node| node.netns.clone()).collect(),
         commands: commands(lab, client, true),
-        subject: topology
-            .subject
-            .as_ref()
-            .map(|s| (s.program.clone(), s.stand_in.as_ref().map_or(String::new(), |(program, _)| program.clone()))),
+        subject: topology.subject.as_ref().map(|s| {
+            (
+                s.program.clone(),
+                s.stand_in.as_ref().map_or(String::new(), |(program, _)| program.clone()),
+            )
+        }),
         folder: folder.into(),
     }
 }
@@ -173,11 +197,17 @@ fn network(actions: &[Action]) -> String {
         let (what, place, lines) = match action {
             Action::Nodes(handles) => {
                 let add = handles.iter().map(|handle| format!("netns add {}", handle.0));
-                ("namespaces", GLOBAL, std::iter::once("link set dev lo up".to_string()).chain(add).collect())
+                (
+                    "namespaces",
+                    GLOBAL,
+                    std::iter::once("link set dev lo up".to_string()).chain(add).collect(),
+                )
             }
-            Action::Sysctls(node, settings) => {
-                ("settings", node.0.as_str(), settings.iter().map(|(key, value)| format!("sysctl {key} {value}")).collect())
-            }
+            Action::Sysctls(node, settings) => (
+                "settings",
+                node.0.as_str(),
+                settings.iter().map(|(key, value)| format!("sysctl {key} {value}")).collect(),
+            ),
             Action::Links(commands) => ("links", GLOBAL, lines(commands)),
             Action::Vlans(node, commands) => ("VLANs", node.0.as_str(), lines(commands)),
             Action::Addresses(node, commands) => ("addresses", node.0.as_str(), lines(commands)),
@@ -191,7 +221,9 @@ fn network(actions: &[Action]) -> String {
             None => sections.push((what, vec![place], lines)),
         }
     }
-    let sections = sections.iter().map(|(what, places, lines)| format!("[{what} of {}]\n{}", places.join(" "), lines.join("\n")));
+    let sections = sections.iter().map(|(what, places, lines)| {
+        format!("[{what} of {}]\n{}", places.join(" "), lines.join("\n"))
+    });
     sections.collect::<Vec<_>>().join("\n")
 }
 
@@ -209,7 +241,11 @@ fn lines(commands: &[Vec<String>]) -> Vec<String> {
 
 fn services(text: &mut String, lab: &Lab) {
     let names: Vec<&str> = lab.topology.services.iter().map(|s| s.name.as_str()).collect();
-    let lines = if names.is_empty() { Vec::new() } else { vec![format!("printf '%s\\n' {}", command(&names))] };
+    let lines = if names.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("printf '%s\\n' {}", command(&names))]
+    };
     function(text, "lab_service_names", &lines);
     for service in &lab.topology.services {
         function(text, &format!("lab_runs_{}", service.name), &description(service, &service.run));
@@ -220,9 +256,13 @@ fn services(text: &mut String, lab: &Lab) {
 }
 
 fn description(service: &Service, run: &Run) -> Vec<String> {
-    let pairs = |pairs: &[(String, String)], glue: &str| -> Vec<String> { pairs.iter().map(|(k, v)| format!("{k}{glue}{v}")).collect() };
-    let mut lines =
-        vec![format!("node={} within={}", shell(&service.node.0), run.within.as_millis()), format!("command={}", shell(&run.command))];
+    let pairs = |pairs: &[(String, String)], glue: &str| -> Vec<String> {
+        pairs.iter().map(|(k, v)| format!("{k}{glue}{v}")).collect()
+    };
+    let mut lines = vec![
+        format!("node={} within={}", shell(&service.node.0), run.within.as_millis()),
+        format!("command={}", shell(&run.command)),
+    ];
     if !service.after.is_empty() {
         lines.push(format!("after=({})", command(&service.after)));
     }

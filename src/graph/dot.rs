@@ -26,9 +26,14 @@ pub fn draw(picture: &Picture) -> String {
         for (nth, link) in host.links.iter().enumerate() {
             let here = format!("n{index}:l{nth}");
             if picture.nets[link.net].bridge.is_some() {
-                let port = link.port.as_ref().map(|p| format!(" [label=<{}>]", xml(p))).unwrap_or_default();
+                let port = link
+                    .port
+                    .as_ref()
+                    .map(|p| format!(" [label=<{}>]", xml(p)))
+                    .unwrap_or_default();
                 let bridge = format!("b{}", link.net);
-                let (from, to) = if picture.is_first(index, link.net) { (here, bridge) } else { (bridge, here) };
+                let (from, to) =
+                    if picture.is_first(index, link.net) { (here, bridge) } else { (bridge, here) };
                 line(format!("{from} -- {to}{port}"));
             } else if let Some(found) = open.iter().position(|(net, _)| *net == link.net) {
                 line(format!("{} -- {here}", open.swap_remove(found).1));
@@ -47,8 +52,10 @@ fn table(host: &Host) -> String {
     let mut rows = format!("<tr><td><b>{}</b></td></tr>", xml(&host.name));
     let mut row = |attributes: &str, lines: &[String]| {
         // A break says how the line in front of it is aligned.
-        let lines: String = lines.iter().map(|line| format!("{line}<br align=\"left\"/>")).collect();
-        let _ = write!(rows, "<tr><td align=\"left\" balign=\"left\"{attributes}>{lines}</td></tr>");
+        let lines: String =
+            lines.iter().map(|line| format!("{line}<br align=\"left\"/>")).collect();
+        let _ =
+            write!(rows, "<tr><td align=\"left\" balign=\"left\"{attributes}>{lines}</td></tr>");
     };
     if let Some(subject) = &host.subject {
         row("", &[format!("under test: {}", xml(subject))]);

@@ -7,8 +7,9 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 pub fn describe(lab: &Lab) -> Value {
-    let bridges =
-        lab.topology.bridges.iter().map(|b| json!({"name": b.name, "addresses": texts(&b.addresses), "mtu": b.mtu, "mac": b.mac}));
+    let bridges = lab.topology.bridges.iter().map(
+        |b| json!({"name": b.name, "addresses": texts(&b.addresses), "mtu": b.mtu, "mac": b.mac}),
+    );
     json!({
         "lab": lab.name,
         "about": lab.about,
@@ -19,7 +20,8 @@ pub fn describe(lab: &Lab) -> Value {
 }
 
 fn node(lab: &Lab, node: &Node) -> Value {
-    let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.netns).collect();
+    let services: Vec<&Service> =
+        lab.topology.services.iter().filter(|s| s.node == node.netns).collect();
     json!({
         "name": node.name,
         "forward": node.forward,
@@ -31,7 +33,10 @@ fn node(lab: &Lab, node: &Node) -> Value {
 }
 
 fn link(lab: &Lab, link: &Link) -> Value {
-    let vlans = link.vlans.iter().map(|v| json!({"id": v.id, "name": v.name, "addresses": texts(&v.addresses)}));
+    let vlans = link
+        .vlans
+        .iter()
+        .map(|v| json!({"id": v.id, "name": v.name, "addresses": texts(&v.addresses)}));
     let mut value = json!({"name": link.name, "addresses": texts(&link.addresses), "mtu": link.mtu, "mac": link.mac});
     value["vlans"] = vlans.collect();
     match &link.end {
@@ -39,7 +44,9 @@ fn link(lab: &Lab, link: &Link) -> Value {
             value["bridge"] = json!(bridge);
             value["port"] = json!(port);
         }
-        End::Peer { node, link } => value["peer"] = json!({"node": lab.topology.nodes[*node].name, "link": link}),
+        End::Peer { node, link } => {
+            value["peer"] = json!({"node": lab.topology.nodes[*node].name, "link": link})
+        }
     }
     value
 }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 pub fn draw(picture: &Picture) -> String {
     // An interface with its addresses is one line.
-    let mut text = String::from("%%{init: {\"flowchart\": {\"wrappingWidth\": 600}}}%%\nflowchart LR\n");
+    let mut text =
+        String::from("%%{init: {\"flowchart\": {\"wrappingWidth\": 600}}}%%\nflowchart LR\n");
     let mut line = |words: String| {
         let _ = writeln!(text, "  {words}");
     };
@@ -24,11 +25,19 @@ pub fn draw(picture: &Picture) -> String {
         for link in &host.links {
             if picture.nets[link.net].bridge.is_some() {
                 let (node, bridge) = (format!("n{index}"), format!("b{}", link.net));
-                let (from, to) = if picture.is_first(index, link.net) { (node, bridge) } else { (bridge, node) };
-                line(format!("{from} ---|\"{}\"| {to}", safe(link.port.as_ref().unwrap_or(&link.name))));
+                let (from, to) =
+                    if picture.is_first(index, link.net) { (node, bridge) } else { (bridge, node) };
+                line(format!(
+                    "{from} ---|\"{}\"| {to}",
+                    safe(link.port.as_ref().unwrap_or(&link.name))
+                ));
             } else if let Some(found) = open.iter().position(|(net, ..)| *net == link.net) {
                 let (_, first, far) = open.swap_remove(found);
-                line(format!("n{first} ---|\"{} - {}\"| n{index}", safe(&far.name), safe(&link.name)));
+                line(format!(
+                    "n{first} ---|\"{} - {}\"| n{index}",
+                    safe(&far.name),
+                    safe(&link.name)
+                ));
             } else {
                 open.push((link.net, index, link));
             }
@@ -48,8 +57,16 @@ fn label(host: &Host) -> String {
     if !host.tags.is_empty() {
         lines.push(host.tags.join(", "));
     }
-    lines.extend(host.links.iter().map(|l| format!("{} {}", safe(&l.name), l.addresses.join(" ")).trim_end().to_string()));
-    lines.extend(host.services.iter().map(|s| format!("● {} {}", safe(&s.name), s.listens).trim_end().to_string()));
+    lines.extend(
+        host.links
+            .iter()
+            .map(|l| format!("{} {}", safe(&l.name), l.addresses.join(" ")).trim_end().to_string()),
+    );
+    lines.extend(
+        host.services
+            .iter()
+            .map(|s| format!("● {} {}", safe(&s.name), s.listens).trim_end().to_string()),
+    );
     lines.join("<br/>")
 }
 

@@ -10,8 +10,8 @@ mod terminal;
 use crate::lab::model::Lab;
 use picture::Picture;
 
-/// For a terminal of `width` columns, at least 40: a lane of its own for every network, and the nodes
-/// beside them, the one with the program under test in double lines.
+/// For a terminal of `width` columns, at least 40: a lane of its own for every network, and the
+/// nodes beside them, the one with the program under test in double lines.
 pub fn terminal(lab: &Lab, width: usize) -> String {
     terminal::draw(&Picture::of(lab), width)
 }

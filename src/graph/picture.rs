@@ -1,8 +1,8 @@
 //! What all drawings show of a lab, and which lane each network runs in.
 //!
-//! The drawings for people are turned by a quarter against the usual ones: networks run downwards, each
-//! in a lane of its own, and nodes stand beside them one below the other. That way any lab can be
-//! drawn, because what there may be many of grows in the direction that may grow, and names and
+//! The drawings for people are turned by a quarter against the usual ones: networks run downwards,
+//! each in a lane of its own, and nodes stand beside them one below the other. That way any lab can
+//! be drawn, because what there may be many of grows in the direction that may grow, and names and
 //! addresses have the whole width.
 
 use crate::lab::model::Lab;
@@ -75,28 +75,49 @@ pub struct Net {
 impl Picture {
     /// What there is to draw of `lab`.
     pub fn of(lab: &Lab) -> Picture {
-        let nets = lab.topology.bridges.iter().map(|b| Net { bridge: Some(plain(&b.name)), lane: 0, hosts: None, links: 0 }).collect();
-        let mut picture = Picture { name: plain(&lab.name), about: plain(&lab.about), hosts: Vec::new(), nets, lanes: 0 };
+        let nets = lab
+            .topology
+            .bridges
+            .iter()
+            .map(|b| Net { bridge: Some(plain(&b.name)), lane: 0, hosts: None, links: 0 })
+            .collect();
+        let mut picture = Picture {
+            name: plain(&lab.name),
+            about: plain(&lab.about),
+            hosts: Vec::new(),
+            nets,
+            lanes: 0,
+        };
         // A cable by its two ends, which are found one after the other.
         let mut cables: Vec<((usize, &str), usize)> = Vec::new();
         for (index, node) in lab.topology.nodes.iter().enumerate() {
-            let services: Vec<&Service> = lab.topology.services.iter().filter(|s| s.node == node.netns).collect();
+            let services: Vec<&Service> =
+                lab.topology.services.iter().filter(|s| s.node == node.netns).collect();
             let mut host = Host {
                 name: plain(&node.name),
                 subject: subject(lab, &services),
-                tags: [(node.forward, "forwards"), (node.nft.is_some(), "nft")].into_iter().filter(|t| t.0).map(|t| t.1).collect(),
+                tags: [(node.forward, "forwards"), (node.nft.is_some(), "nft")]
+                    .into_iter()
+                    .filter(|t| t.0)
+                    .map(|t| t.1)
+                    .collect(),
                 services: services.iter().map(|s| daemon(lab, s)).collect(),
                 ..Host::default()
             };
             for link in &node.links {
                 let (net, port) = match &link.end {
                     End::Port { bridge, port } => {
-                        let net =
-                            lab.topology.bridges.iter().position(|b| b.name == *bridge).expect("a checked lab has the bridges it names");
+                        let net = lab
+                            .topology
+                            .bridges
+                            .iter()
+                            .position(|b| b.name == *bridge)
+                            .expect("a checked lab has the bridges it names");
                         (net, Some(plain(port)))
                     }
                     End::Peer { node: other, link: far } => {
-                        let found = cables.iter().find(|(end, _)| *end == (index, link.name.as_str()));
+                        let found =
+                            cables.iter().find(|(end, _)| *end == (index, link.name.as_str()));
                         let net = found.map_or(picture.nets.len(), |(_, net)| *net);
                         if net == picture.nets.len() {
                             picture.nets.push(Net { bridge: None, lane: 0, hosts: None, links: 0 });
@@ -116,13 +137,20 @@ impl Picture {
 
     /// A bridge that has addresses is an interface of the lab's own namespace, too.
     fn own_addresses(&mut self, lab: &Lab) {
-        for (net, bridge) in lab.topology.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty()) {
+        for (net, bridge) in
+            lab.topology.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty())
+        {
             let own = self.hosts.iter().position(|h| h.name == GLOBAL).unwrap_or_else(|| {
                 self.hosts.push(Host { name: GLOBAL.into(), ..Host::default() });
                 self.hosts.len() - 1
             });
             let addresses = bridge.addresses.iter().map(|a| a.to_string()).collect();
-            self.hosts[own].links.push(Socket { name: plain(&bridge.name), addresses, port: None, net });
+            self.hosts[own].links.push(Socket {
+                name: plain(&bridge.name),
+                addresses,
+                port: None,
+                net,
+            });
         }
     }
 
@@ -138,7 +166,9 @@ impl Picture {
         // The last host in each lane.
         let mut busy: Vec<usize> = Vec::new();
         for index in 0..self.hosts.len() {
-            for net in self.nets.iter_mut().filter(|n| n.hosts.is_some_and(|(first, _)| first == index)) {
+            for net in
+                self.nets.iter_mut().filter(|n| n.hosts.is_some_and(|(first, _)| first == index))
+            {
                 let lane = busy.iter().position(|last| *last < index).unwrap_or(busy.len());
                 if lane == busy.len() {
                     busy.push(0);
@@ -150,8 +180,8 @@ impl Picture {
         self.lanes = busy.len();
     }
 
-    /// Whether `host` is the first on the network. Drawings that flow from left to right have it before the
-    /// network, and the others after it.
+    /// Whether `host` is the first on the network. Drawings that flow from left to right have it
+    /// before the network, and the others after it.
     pub fn is_first(&self, host: usize, net: usize) -> bool {
         self.nets[net].hosts.is_some_and(|(first, _)| first == host)
     }
@@ -161,14 +191,25 @@ impl Picture {
         self.nets.iter().filter(|n| n.links == 0).filter_map(|n| n.bridge.as_deref())
     }
 
-    /// Bridges whose lane begins at a host: index, name, and the lane that the name stands in. That is the
-    /// bridge's own, unless its name would hide other networks there.
+    /// Bridges whose lane begins at a host: index, name, and the lane that the name stands in. That
+    /// is the bridge's own, unless its name would hide other networks there.
     pub fn beginning(&self, host: usize) -> impl Iterator<Item = (usize, &str, usize)> {
         let bridges = self.nets.iter().enumerate().filter(move |(i, _)| self.is_first(host, *i));
         bridges.filter_map(move |(index, net)| {
-            let begun = |(i, other): &(usize, &Net)| other.hosts.is_some_and(|(first, _)| first < host || (first == host && *i < index));
-            let lasts = |(_, other): &(usize, &Net)| other.hosts.is_some_and(|(_, last)| last >= host) && other.lane > net.lane;
-            let hidden = self.nets.iter().enumerate().filter(begun).filter(lasts).map(|(_, other)| other.lane + 1).max();
+            let begun = |(i, other): &(usize, &Net)| {
+                other.hosts.is_some_and(|(first, _)| first < host || (first == host && *i < index))
+            };
+            let lasts = |(_, other): &(usize, &Net)| {
+                other.hosts.is_some_and(|(_, last)| last >= host) && other.lane > net.lane
+            };
+            let hidden = self
+                .nets
+                .iter()
+                .enumerate()
+                .filter(begun)
+                .filter(lasts)
+                .map(|(_, other)| other.lane + 1)
+                .max();
             Some((index, net.bridge.as_deref()?, hidden.unwrap_or(net.lane)))
         })
     }
@@ -176,16 +217,36 @@ impl Picture {
 
 fn socket(link: &Link, port: Option<String>, net: usize) -> Socket {
     let own = link.addresses.iter().map(|a| a.to_string());
-    let tagged = link.vlans.iter().flat_map(|vlan| vlan.addresses.iter().map(move |a| format!("VLAN {} {a}", vlan.id)));
-    let bare = link.vlans.iter().filter(|vlan| vlan.addresses.is_empty()).map(|vlan| format!("VLAN {}", vlan.id));
-    Socket { name: plain(&link.name), addresses: own.chain(tagged).chain(bare).collect(), port, net }
+    let tagged = link
+        .vlans
+        .iter()
+        .flat_map(|vlan| vlan.addresses.iter().map(move |a| format!("VLAN {} {a}", vlan.id)));
+    let bare = link
+        .vlans
+        .iter()
+        .filter(|vlan| vlan.addresses.is_empty())
+        .map(|vlan| format!("VLAN {}", vlan.id));
+    Socket {
+        name: plain(&link.name),
+        addresses: own.chain(tagged).chain(bare).collect(),
+        port,
+        net,
+    }
 }
 
 fn daemon(lab: &Lab, service: &Service) -> Daemon {
-    let [udp, tcp] = ports(service).map(|ports| ports.iter().map(|p| p.to_string()).collect::<Vec<_>>().join(", "));
-    let listens: Vec<String> =
-        [("udp", udp), ("tcp", tcp)].into_iter().filter(|p| !p.1.is_empty()).map(|(p, n)| format!("{p} {n}")).collect();
-    Daemon { name: plain(&service.name), listens: listens.join(", "), subject: runs_subject(lab, service) }
+    let [udp, tcp] = ports(service)
+        .map(|ports| ports.iter().map(|p| p.to_string()).collect::<Vec<_>>().join(", "));
+    let listens: Vec<String> = [("udp", udp), ("tcp", tcp)]
+        .into_iter()
+        .filter(|p| !p.1.is_empty())
+        .map(|(p, n)| format!("{p} {n}"))
+        .collect();
+    Daemon {
+        name: plain(&service.name),
+        listens: listens.join(", "),
+        subject: runs_subject(lab, service),
+    }
 }
 
 /// The UDP and the TCP ports that a service listens on once it is ready.
@@ -210,5 +271,6 @@ fn subject(lab: &Lab, services: &[&Service]) -> Option<String> {
 pub fn runs_subject(lab: &Lab, service: &Service) -> bool {
     let Some(subject) = &lab.topology.subject else { return false };
     let part_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    service.stand_in.is_some() || service.run.command.split(|c| !part_of_name(c)).any(|word| word == subject.program)
+    service.stand_in.is_some()
+        || service.run.command.split(|c| !part_of_name(c)).any(|word| word == subject.program)
 }

@@ -4,8 +4,8 @@ use crate::graph::picture::{Host, Picture, Socket};
 use crate::text::{STYLE, length, xml};
 use std::fmt::Write;
 
-/// Colours of bridges that can be told from each other, on light and on dark, also by most of those who
-/// confuse red and green.
+/// Colours of bridges that can be told from each other, on light and on dark, also by most of those
+/// who confuse red and green.
 const COLOURS: [&str; 6] = ["#0e7490", "#c2410c", "#6d28d9", "#15803d", "#be185d", "#4d7c0f"];
 
 const PITCH: usize = 26;
@@ -41,9 +41,16 @@ impl Drawing<'_> {
         let services = || picture.hosts.iter().flat_map(|h| &h.services);
         let most = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or_default();
         let ports = most(&mut links().filter_map(|l| l.port.as_ref()).map(|p| length(p) + 24));
-        let names = most(&mut links().map(|l| length(&l.name)).chain(services().map(|s| length(&s.name) + 16)));
-        let rest = most(&mut links().map(|l| length(&l.addresses.join("  "))).chain(services().map(|s| length(&s.listens))));
-        let heads = most(&mut picture.hosts.iter().map(|h| length(&h.name) + length(&note(h)) + 40));
+        let names = most(
+            &mut links().map(|l| length(&l.name)).chain(services().map(|s| length(&s.name) + 16)),
+        );
+        let rest = most(
+            &mut links()
+                .map(|l| length(&l.addresses.join("  ")))
+                .chain(services().map(|s| length(&s.listens))),
+        );
+        let heads =
+            most(&mut picture.hosts.iter().map(|h| length(&h.name) + length(&note(h)) + 40));
         Drawing {
             picture,
             left: MARGIN + picture.lanes * PITCH + ports.max(20),
@@ -62,14 +69,24 @@ impl Drawing<'_> {
     }
 
     fn colour(&self, net: usize) -> &'static str {
-        if self.picture.nets[net].bridge.is_some() { COLOURS[net % COLOURS.len()] } else { "currentColor" }
+        if self.picture.nets[net].bridge.is_some() {
+            COLOURS[net % COLOURS.len()]
+        } else {
+            "currentColor"
+        }
     }
 
     fn all(&mut self) {
         for (index, host) in self.picture.hosts.iter().enumerate() {
             for (net, name, column) in self.picture.beginning(index) {
                 let (x, wide) = (MARGIN + column * PITCH, length(name) + 18);
-                let _ = writeln!(self.wires, "<path d=\"M{} {}H{x}\" stroke=\"{}\"/>", self.lane(net), self.y + 10, self.colour(net));
+                let _ = writeln!(
+                    self.wires,
+                    "<path d=\"M{} {}H{x}\" stroke=\"{}\"/>",
+                    self.lane(net),
+                    self.y + 10,
+                    self.colour(net)
+                );
                 let _ = writeln!(
                     self.pills,
                     "<rect x=\"{x}\" y=\"{}\" width=\"{wide}\" height=\"20\" rx=\"10\" fill=\"{}\"/><text class=\"m b w\" x=\"{}\" y=\"{}\">{}</text>",
@@ -85,8 +102,12 @@ impl Drawing<'_> {
             self.host(host);
         }
         for name in self.picture.unplugged() {
-            let _ =
-                writeln!(self.boxes, "<text class=\"d\" x=\"{MARGIN}\" y=\"{}\">{}: nothing is plugged in</text>", self.y + 8, xml(name));
+            let _ = writeln!(
+                self.boxes,
+                "<text class=\"d\" x=\"{MARGIN}\" y=\"{}\">{}: nothing is plugged in</text>",
+                self.y + 8,
+                xml(name)
+            );
             self.y += ROW;
         }
     }
@@ -96,8 +117,12 @@ impl Drawing<'_> {
         let height = HEAD + rows * ROW + if rows > 0 { 6 } else { 0 };
         let (left, wide, top) = (self.left, self.wide, self.y);
         let frame = match host.subject {
-            Some(_) => "fill=\"#f59e0b\" fill-opacity=\".12\" stroke=\"#f59e0b\" stroke-width=\"2.5\"",
-            None => "fill=\"currentColor\" fill-opacity=\".04\" stroke=\"currentColor\" stroke-opacity=\".45\"",
+            Some(_) => {
+                "fill=\"#f59e0b\" fill-opacity=\".12\" stroke=\"#f59e0b\" stroke-width=\"2.5\""
+            }
+            None => {
+                "fill=\"currentColor\" fill-opacity=\".04\" stroke=\"currentColor\" stroke-opacity=\".45\""
+            }
         };
         let note = xml(&note(host));
         let colour = if host.subject.is_some() { "s b u" } else { "s d" };
@@ -118,7 +143,11 @@ impl Drawing<'_> {
         }
         for service in &host.services {
             let fill = if service.subject { "#f59e0b" } else { "#16a34a" };
-            let _ = writeln!(self.boxes, "<circle cx=\"{}\" cy=\"{y}\" r=\"4\" fill=\"{fill}\"/>", left + 18);
+            let _ = writeln!(
+                self.boxes,
+                "<circle cx=\"{}\" cy=\"{y}\" r=\"4\" fill=\"{fill}\"/>",
+                left + 18
+            );
             self.words(left + 30, y, "m", &xml(&service.name));
             self.words(left + self.column, y, "m d", &xml(&service.listens));
             y += ROW;
@@ -138,8 +167,13 @@ impl Drawing<'_> {
             y - 4
         );
         if let Some(port) = &link.port {
-            let _ =
-                writeln!(self.boxes, "<text class=\"m s d\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", left - 10, y - 4, xml(port));
+            let _ = writeln!(
+                self.boxes,
+                "<text class=\"m s d\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+                left - 10,
+                y - 4,
+                xml(port)
+            );
         }
         self.words(left + 14, y, "m b", &xml(&link.name));
         self.words(left + self.column, y, "m", &link.addresses.join("  "));
@@ -147,7 +181,11 @@ impl Drawing<'_> {
 
     fn words(&mut self, x: usize, y: usize, class: &str, text: &str) {
         if !text.is_empty() {
-            let _ = writeln!(self.boxes, "<text class=\"{class}\" x=\"{x}\" y=\"{}\">{text}</text>", y + 4);
+            let _ = writeln!(
+                self.boxes,
+                "<text class=\"{class}\" x=\"{x}\" y=\"{}\">{text}</text>",
+                y + 4
+            );
         }
     }
 
@@ -160,7 +198,11 @@ impl Drawing<'_> {
             let Some((first, last)) = span else { continue };
             let thick = if nets[index].bridge.is_some() { 5 } else { 2 };
             let x = self.lane(index);
-            let _ = writeln!(lanes, "<path d=\"M{x} {first}V{last}\" stroke=\"{}\" stroke-width=\"{thick}\"/>", self.colour(index));
+            let _ = writeln!(
+                lanes,
+                "<path d=\"M{x} {first}V{last}\" stroke=\"{}\" stroke-width=\"{thick}\"/>",
+                self.colour(index)
+            );
         }
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
@@ -181,5 +223,7 @@ impl Drawing<'_> {
 /// What is said at the right of a box's head.
 fn note(host: &Host) -> String {
     let tags = host.tags.iter().map(|t| t.to_string());
-    tags.chain(host.subject.iter().map(|s| format!("under test: {s}"))).collect::<Vec<_>>().join(", ")
+    tags.chain(host.subject.iter().map(|s| format!("under test: {s}")))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -16,7 +16,14 @@ pub fn draw(picture: &Picture, columns: usize) -> String {
     let columns = columns.max(MIN_WIDTH);
     let names = picture.hosts.iter().flat_map(|h| &h.links).map(|l| width(&l.name));
     let services = picture.hosts.iter().flat_map(|h| &h.services).map(|s| width(&s.name) + 2);
-    let ports = picture.hosts.iter().flat_map(|h| &h.links).filter_map(|l| l.port.as_deref()).map(width).max().unwrap_or_default();
+    let ports = picture
+        .hosts
+        .iter()
+        .flat_map(|h| &h.links)
+        .filter_map(|l| l.port.as_deref())
+        .map(width)
+        .max()
+        .unwrap_or_default();
     let mut drawing = Drawing {
         picture,
         columns,
@@ -24,7 +31,13 @@ pub fn draw(picture: &Picture, columns: usize) -> String {
         // With too many lanes, each link says in words what it is plugged into.
         lanes: if picture.lanes * PITCH <= columns / 3 { picture.lanes } else { 0 },
         ports: 0,
-        hosts: picture.hosts.iter().map(|h| width(&h.name)).max().unwrap_or_default().min(columns / 4),
+        hosts: picture
+            .hosts
+            .iter()
+            .map(|h| width(&h.name))
+            .max()
+            .unwrap_or_default()
+            .min(columns / 4),
         names: names.chain(services).max().unwrap_or_default().min(20),
         active: vec![None; picture.lanes],
         left: picture.nets.iter().map(|n| n.links).collect(),
@@ -61,8 +74,10 @@ struct Frame {
     bottom: [char; 2],
 }
 
-const PLAIN: Frame = Frame { top: ['┌', '─', '┐'], side: '│', plug: '┤', bottom: ['└', '┘'] };
-const SUBJECT: Frame = Frame { top: ['╔', '═', '╗'], side: '║', plug: '╢', bottom: ['╚', '╝'] };
+const PLAIN: Frame =
+    Frame { top: ['┌', '─', '┐'], side: '│', plug: '┤', bottom: ['└', '┘'] };
+const SUBJECT: Frame =
+    Frame { top: ['╔', '═', '╗'], side: '║', plug: '╢', bottom: ['╚', '╝'] };
 
 impl Drawing<'_> {
     fn all(&mut self) {
@@ -70,7 +85,9 @@ impl Drawing<'_> {
         let title = if about.is_empty() { name.clone() } else { format!("{name}: {about}") };
         self.lines.extend([cut(&title, self.columns), String::new()]);
         for (index, host) in self.picture.hosts.iter().enumerate() {
-            for (net, name, column) in self.picture.beginning(index).filter(|_| self.lanes > 0).collect::<Vec<_>>() {
+            for (net, name, column) in
+                self.picture.beginning(index).filter(|_| self.lanes > 0).collect::<Vec<_>>()
+            {
                 self.begin(net, name, column);
             }
             self.host(host);
@@ -87,7 +104,11 @@ impl Drawing<'_> {
         let mut line: String = rail[..lane * PITCH].iter().collect();
         if column > lane {
             line.push_str("┏━");
-            line.extend(rail[lane * PITCH + 2..column * PITCH - 1].iter().map(|c| if *c == ' ' { '━' } else { *c }));
+            line.extend(
+                rail[lane * PITCH + 2..column * PITCH - 1]
+                    .iter()
+                    .map(|c| if *c == ' ' { '━' } else { *c }),
+            );
             line.push(' ');
         }
         let room = self.columns - width(&line);
@@ -97,13 +118,18 @@ impl Drawing<'_> {
 
     fn host(&mut self, host: &Host) {
         let frame = if host.subject.is_some() { &SUBJECT } else { &PLAIN };
-        let note: Vec<String> =
-            host.tags.iter().map(|t| t.to_string()).chain(host.subject.iter().map(|s| format!("under test: {s}"))).collect();
+        let note: Vec<String> = host
+            .tags
+            .iter()
+            .map(|t| t.to_string())
+            .chain(host.subject.iter().map(|s| format!("under test: {s}")))
+            .collect();
         let note = note.join(", ");
         if self.boxed {
             let inner = self.inner();
             let note = cut(&note, inner / 2);
-            let tail = if note.is_empty() { String::new() } else { format!(" {note} {}", frame.top[1]) };
+            let tail =
+                if note.is_empty() { String::new() } else { format!(" {note} {}", frame.top[1]) };
             let head = format!("{} {} ", frame.top[1], cut(&host.name, inner - width(&tail) - 4));
             let border = fit(&head, inner - width(&tail), frame.top[1]) + &tail;
             self.aside(format!("{}{border}{}", frame.top[0], frame.top[2]));
@@ -159,7 +185,8 @@ impl Drawing<'_> {
         self.lines.push(line);
     }
 
-    /// The lines that say what a link is: its name, and its addresses, as many a line as there is room for.
+    /// The lines that say what a link is: its name, and its addresses, as many a line as there is
+    /// room for.
     fn link(&self, link: &Socket) -> Vec<String> {
         let name = fit(&link.name, self.names, ' ');
         let end = (self.lanes == 0).then(|| self.end(link));
@@ -191,7 +218,14 @@ impl Drawing<'_> {
 
     fn daemon(&self, service: &Daemon) -> String {
         let mark = if service.subject { '▶' } else { '●' };
-        cut(&format!("{}  {}", fit(&format!("{mark} {}", service.name), self.names, ' '), service.listens), self.room())
+        cut(
+            &format!(
+                "{}  {}",
+                fit(&format!("{mark} {}", service.name), self.names, ' '),
+                service.listens
+            ),
+            self.room(),
+        )
     }
 
     /// The lanes beside a row that nothing is plugged into.
@@ -222,7 +256,8 @@ impl Drawing<'_> {
         };
         let mut line = String::new();
         for (lane, active) in self.active[..self.lanes].iter().enumerate() {
-            let crossed = active.map(|n| if self.picture.nets[n].bridge.is_some() { '┃' } else { '│' });
+            let crossed =
+                active.map(|n| if self.picture.nets[n].bridge.is_some() { '┃' } else { '│' });
             line.push_str(&match (lane.cmp(&net.lane), crossed) {
                 (std::cmp::Ordering::Equal, _) => format!("{joint}──"),
                 (std::cmp::Ordering::Greater, crossed) => format!("{}──", crossed.unwrap_or('─')),

@@ -1,5 +1,5 @@
-//! A script that runs, and what is said on its pipes. Nothing here waits without an end: who says nothing for
-//! longer than is good gets no further, and whoever asked hears of that.
+//! A script that runs, and what is said on its pipes. Nothing here waits without an end: who says
+//! nothing for longer than is good gets no further, and whoever asked hears of that.
 
 use crate::agent::message::{self, LONGEST, Request};
 use crate::event::{self, Event};
@@ -25,8 +25,8 @@ pub const FOREVER: Duration = Duration::from_secs(1 << 31);
 /// How many lines that are no events are kept.
 const NOISE: usize = 100;
 
-/// The writing end of a script's standard input. Closing it, which an interrupt does, too, tells the
-/// script to leave everything as it was found.
+/// The writing end of a script's standard input. Closing it, which an interrupt does, too, tells
+/// the script to leave everything as it was found.
 #[derive(Clone)]
 pub struct Requests(Arc<Mutex<Option<PipeWriter>>>);
 
@@ -74,13 +74,16 @@ impl Requests {
 /// Starts `command` with `script` on its standard input; its output, and what is left of its input.
 fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> {
     let (reader, writer) = io::pipe()?;
-    let handle = process::apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
+    let handle =
+        process::apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
     let requests = Requests::new(writer);
     requests.close_on_interrupt();
-    // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or its
-    // exit status, says why.
+    // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or
+    // its exit status, says why.
     match requests.write(script.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot hand the script over"),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot hand the script over")
+        }
         _ => Ok((handle, requests)),
     }
 }
@@ -136,12 +139,24 @@ pub struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(command: Expression, script: &str, remote: Option<Remote>) -> Result<Process> {
+    pub(crate) fn start(
+        command: Expression,
+        script: &str,
+        remote: Option<Remote>,
+    ) -> Result<Process> {
         let (output, requests) = start(command.stderr_to_stdout(), script)?;
         let (sender, heard) = sync_channel(1024);
         std::thread::spawn(move || hear(output, &sender));
         let remote = remote.map(|remote| (remote, false));
-        Ok(Process { heard, requests, noise: Vec::new(), nonce: String::new(), silence: SILENCE, ended: None, remote })
+        Ok(Process {
+            heard,
+            requests,
+            noise: Vec::new(),
+            nonce: String::new(),
+            silence: SILENCE,
+            ended: None,
+            remote,
+        })
     }
 
     /// Lets it say nothing for so long.
@@ -168,7 +183,8 @@ impl Process {
         }
     }
 
-    /// What is said next, or `None` at the end. If that is because nothing is said any more, the noise says so.
+    /// What is said next, or `None` at the end. If that is because nothing is said any more, the
+    /// noise says so.
     pub fn said(&mut self) -> Option<Said> {
         if self.ended.is_some() {
             return None;

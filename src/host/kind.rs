@@ -28,7 +28,10 @@ impl HostKind {
         match os {
             "linux" => Ok(HostKind::Auto),
             "macos" => Ok(HostKind::Lima),
-            _ => Err("labs need Linux: name a Linux machine with `--host ssh://[user@]machine`".into()),
+            _ => {
+                Err("labs need Linux: name a Linux machine with `--host ssh://[user@]machine`"
+                    .into())
+            }
         }
     }
 
@@ -54,7 +57,10 @@ impl FromStr for HostKind {
             "auto" => Ok(HostKind::Auto),
             _ => match value.strip_prefix("ssh://") {
                 Some(rest) => rest.parse().map(HostKind::Ssh),
-                None => Err("a host is `auto`, `native`, `lima` or `ssh://[user@]machine[:port]`".into()),
+                None => {
+                    Err("a host is `auto`, `native`, `lima` or `ssh://[user@]machine[:port]`"
+                        .into())
+                }
             },
         }
     }
@@ -110,7 +116,8 @@ mod tests {
         assert_eq!("lima".parse(), Ok(HostKind::Lima));
         assert_eq!("auto".parse(), Ok(HostKind::Auto));
         assert!(matches!("ssh://lab".parse(), Ok(HostKind::Ssh(_))));
-        for wrong in ["", "Lima", "lima://x", "lab.example.org", "ssh:/lab", "Native", "http://lab"] {
+        for wrong in ["", "Lima", "lima://x", "lab.example.org", "ssh:/lab", "Native", "http://lab"]
+        {
             let why = wrong.parse::<HostKind>().unwrap_err();
             assert!(why.contains("`native`") && why.contains("`ssh://"), "{wrong}: {why}");
         }

@@ -24,9 +24,11 @@ use crate::process;
 use anyhow::Result;
 use std::path::Path;
 
-/// Reads the script from its standard input, then becomes it, and lets it know its text. `read -N` takes exactly
-/// as much, so that the requests after the script stay in the pipe; it counts bytes only in this locale.
-const BOOTSTRAP: &str = r#"LC_ALL=C && IFS= read -rN "$1" LAB_PROGRAM && shift && eval "$LAB_PROGRAM""#;
+/// Reads the script from its standard input, then becomes it, and lets it know its text. `read -N`
+/// takes exactly as much, so that the requests after the script stay in the pipe; it counts bytes
+/// only in this locale.
+const BOOTSTRAP: &str =
+    r#"LC_ALL=C && IFS= read -rN "$1" LAB_PROGRAM && shift && eval "$LAB_PROGRAM""#;
 
 /// Where labs run.
 #[derive(Clone, Debug)]
@@ -38,7 +40,8 @@ pub enum Host {
 }
 
 impl Host {
-    /// The host of `kind`, found fit for labs if it is this machine. Another one shows when it is used.
+    /// The host of `kind`, found fit for labs if it is this machine. Another one shows when it is
+    /// used.
     ///
     /// # Errors
     /// If labs cannot be run on this machine.
@@ -61,7 +64,8 @@ impl Host {
         }
     }
 
-    /// Starts `script` with `arguments`, in `folder` on the host, for a verb whose output is a program's alone.
+    /// Starts `script` with `arguments`, in `folder` on the host, for a verb whose output is a
+    /// program's alone.
     ///
     /// # Errors
     /// If what runs it cannot be started.
@@ -84,7 +88,8 @@ impl Host {
         Ok(status == 0)
     }
 
-    /// Whether programs run there as root; of another machine this is known once something has run there.
+    /// Whether programs run there as root; of another machine this is known once something has run
+    /// there.
     pub fn is_root(&self) -> bool {
         match self {
             Host::Native(_) => native::is_root(),

@@ -35,12 +35,17 @@ impl Native {
             return Ok(Native { elevated: false });
         }
         if which::which("sudo").is_err() {
-            bail!("this kernel refuses user namespaces to ordinary users, and there is no sudo: run labrun as root");
+            bail!(
+                "this kernel refuses user namespaces to ordinary users, and there is no sudo: run labrun as root"
+            );
         }
         // Asked for here, in the foreground, where sudo can ask for a password.
-        let granted = cmd!("sudo", "-v").unchecked().run().is_ok_and(|output| output.status.success());
+        let granted =
+            cmd!("sudo", "-v").unchecked().run().is_ok_and(|output| output.status.success());
         if !granted {
-            bail!("this kernel refuses user namespaces to ordinary users, and sudo does not let us in: run labrun as root");
+            bail!(
+                "this kernel refuses user namespaces to ordinary users, and sudo does not let us in: run labrun as root"
+            );
         }
         Ok(Native { elevated: true })
     }
@@ -64,7 +69,10 @@ impl Native {
     /// What reads `script` from its standard input and becomes it.
     fn command(&self, script: &str, arguments: &[String], folder: &Path) -> Expression {
         let length = script.len().to_string();
-        let words = ["bash", "-c", BOOTSTRAP, "labrun", &length].into_iter().map(String::from).chain(arguments.iter().cloned());
+        let words = ["bash", "-c", BOOTSTRAP, "labrun", &length]
+            .into_iter()
+            .map(String::from)
+            .chain(arguments.iter().cloned());
         let words = self.words(words);
         cmd(&words[0], &words[1..]).dir(folder)
     }
@@ -74,13 +82,20 @@ impl Native {
     /// # Errors
     /// If bash cannot be started.
     pub fn run_in_terminal(&self, script: &str, arguments: &[String]) -> Result<i32> {
-        let words = ["bash", "-c", script, "labrun"].into_iter().map(String::from).chain(arguments.iter().cloned());
+        let words = ["bash", "-c", script, "labrun"]
+            .into_iter()
+            .map(String::from)
+            .chain(arguments.iter().cloned());
         process::in_terminal(&self.words(words))
     }
 
     fn words(&self, words: impl Iterator<Item = String>) -> Vec<String> {
         // sudo-rs knows no -E; nothing of the environment is needed.
-        let prefix = if self.elevated { vec!["sudo".to_string(), "-n".into(), "--".into()] } else { Vec::new() };
+        let prefix = if self.elevated {
+            vec!["sudo".to_string(), "-n".into(), "--".into()]
+        } else {
+            Vec::new()
+        };
         prefix.into_iter().chain(words).collect()
     }
 }
@@ -111,14 +126,24 @@ pub fn tracked(repository: &Path) -> Vec<PathBuf> {
     if !repository.join(".git").exists() {
         return Vec::new();
     }
-    let listed = cmd!("git", "ls-files", "-z").dir(repository).stdin_null().stderr_null().stdout_capture().run();
+    let listed = cmd!("git", "ls-files", "-z")
+        .dir(repository)
+        .stdin_null()
+        .stderr_null()
+        .stdout_capture()
+        .run();
     let names = listed.map(|output| output.stdout).unwrap_or_default();
-    names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(|name| PathBuf::from(OsStr::from_bytes(name))).collect()
+    names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+        .map(|name| PathBuf::from(OsStr::from_bytes(name)))
+        .collect()
 }
 
 /// `$XDG_CACHE_HOME/labrun`, by the XDG base directory specification.
 fn cache() -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("XDG_CACHE_HOME")
         .or_else(|| set("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("labrun"))
@@ -141,7 +166,8 @@ pub fn built(build: &Build) -> Result<Option<PathBuf>> {
 pub fn build(build: &Build) -> Result<PathBuf> {
     let cache = cache()?;
     let folder = cache.join(&build.name);
-    // Built beside and renamed, so that a build that was interrupted is never taken for a whole one.
+    // Built beside and renamed, so that a build that was interrupted is never taken for a whole
+    // one.
     std::fs::create_dir_all(&cache)?;
     let out = tempfile::Builder::new().prefix(".building-").tempdir_in(&cache)?;
     let (success, output) = compile(build, out.path())?;
@@ -155,11 +181,12 @@ pub fn build(build: &Build) -> Result<PathBuf> {
         return Err(build.failed(&format!("it left no $OUT/{}", build.program), &output));
     }
     let built = folder.join(build.program);
-    // Another run may have been quicker: then its program, which may have been started already, is the
-    // same and stays.
+    // Another run may have been quicker: then its program, which may have been started already, is
+    // the same and stays.
     if std::fs::rename(out.path(), &folder).is_err() && !built.exists() {
         let _ = std::fs::remove_dir_all(&folder);
-        std::fs::rename(out.path(), &folder).with_context(|| format!("cannot write to {}", cache.display()))?;
+        std::fs::rename(out.path(), &folder)
+            .with_context(|| format!("cannot write to {}", cache.display()))?;
     }
     Ok(built)
 }
@@ -168,12 +195,17 @@ pub fn build(build: &Build) -> Result<PathBuf> {
 /// interrupt ends it.
 fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
     let command = cmd!("bash", "-c", build.command).dir(build.repository).env("OUT", out);
-    // In a group of its own, so that an interrupt reaches the compilers, too, however it reached labrun.
-    let handle = process::apart(command.stdin_null().stderr_to_stdout().stdout_capture()).start()?;
+    // In a group of its own, so that an interrupt reaches the compilers, too, however it reached
+    // labrun.
+    let handle =
+        process::apart(command.stdin_null().stderr_to_stdout().stdout_capture()).start()?;
     let mut signals = ["TERM", "KILL"].into_iter();
     loop {
         if let Some(output) = handle.try_wait()? {
-            return Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()));
+            return Ok((
+                output.status.success(),
+                String::from_utf8_lossy(&output.stdout).into_owned(),
+            ));
         }
         if interrupt::interrupted() {
             for (pid, signal) in handle.pids().into_iter().zip(signals.next()) {

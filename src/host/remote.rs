@@ -37,12 +37,15 @@ impl Machine {
     /// The command that calls `remote` of remote.sh there with `arguments`.
     pub fn command(&self, terminal: bool, arguments: &[String]) -> Vec<String> {
         let own = u8::from(self.own);
-        let program = format!("{PROGRAM}\n{FILES}\nOWN={own}\nremote {}", quote::command(arguments));
+        let program =
+            format!("{PROGRAM}\n{FILES}\nOWN={own}\nremote {}", quote::command(arguments));
         let program = base64::engine::general_purpose::STANDARD.encode(program);
-        let there = ["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from);
+        let there =
+            ["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from);
         let mut words = if terminal { self.terminal.clone() } else { self.piped.clone() };
         match self.quoted {
-            // `exec`, so that the connection's end is seen by the program, not by a shell around it.
+            // `exec`, so that the connection's end is seen by the program, not by a shell around
+            // it.
             true => words.push(format!("exec {}", quote::command(&there))),
             false => words.extend(there),
         }
@@ -66,13 +69,16 @@ impl Remote {
         Remote { machine, trouble: Arc::default(), how: Arc::default() }
     }
 
-    /// Starts `script` with `arguments` in `folder`, a path there or, empty, the login's own folder.
+    /// Starts `script` with `arguments` in `folder`, a path there or, empty, the login's own
+    /// folder.
     ///
     /// # Errors
-    /// If the command cannot be started. That the machine cannot be reached shows in [`Remote::check`].
+    /// If the command cannot be started. That the machine cannot be reached shows in
+    /// [`Remote::check`].
     pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
         let command = self.command("run", script, arguments, folder);
-        Process::start(command, script, Some(self.clone())).with_context(|| format!("cannot run {}", self.machine.piped[0]))
+        Process::start(command, script, Some(self.clone()))
+            .with_context(|| format!("cannot run {}", self.machine.piped[0]))
     }
 
     /// As [`Remote::run`], for a verb whose output is a program's alone.
@@ -85,7 +91,8 @@ impl Remote {
 
     fn command(&self, verb: &str, script: &str, arguments: &[String], folder: &Path) -> Expression {
         let folder = folder.to_string_lossy();
-        let mut words: Vec<String> = [verb, BOOTSTRAP, &script.len().to_string(), &folder].map(String::from).into();
+        let mut words: Vec<String> =
+            [verb, BOOTSTRAP, &script.len().to_string(), &folder].map(String::from).into();
         words.extend(arguments.iter().cloned());
         let words = self.machine.command(false, &words);
         cmd(&words[0], &words[1..])
@@ -98,7 +105,13 @@ impl Remote {
     /// # Errors
     /// If the command cannot be started.
     pub fn enter(&self, instance: &str, node: &str, command: &[String]) -> Result<i32> {
-        self.interactive(["enter", instance, node].into_iter().map(String::from).chain(command.iter().cloned()).collect())
+        self.interactive(
+            ["enter", instance, node]
+                .into_iter()
+                .map(String::from)
+                .chain(command.iter().cloned())
+                .collect(),
+        )
     }
 
     /// Runs `words` there, with this terminal or these pipes; their exit status.
@@ -137,19 +150,26 @@ impl Remote {
         self.trouble.get().map_or(Ok(()), |trouble| Err(Failure::machine(trouble).into()))
     }
 
-    /// Judges the end of the command: `status` is its exit status, `reached` whether remote.sh had its
-    /// say, `words` what else was printed.
+    /// Judges the end of the command: `status` is its exit status, `reached` whether remote.sh had
+    /// its say, `words` what else was printed.
     pub fn ended(&self, status: Option<i32>, reached: bool, words: &[String]) {
         let name = &self.machine.name;
         let said = if words.is_empty() { "it said nothing".to_string() } else { words.join("; ") };
         match (reached, status) {
             (true, Some(255) | None) => self.note(format!("the connection to {name} broke")),
             (true, _) => {}
-            (false, Some(255)) if self.machine.own => self.note(format!("cannot get into {name}: {said}")),
+            (false, Some(255)) if self.machine.own => {
+                self.note(format!("cannot get into {name}: {said}"))
+            }
             (false, Some(255)) => {
-                let asks = ["denied", "verification failed"].iter().any(|words| said.contains(words));
+                let asks =
+                    ["denied", "verification failed"].iter().any(|words| said.contains(words));
                 let said = said.trim_end_matches('.');
-                let hint = if asks { "; log in once by hand, with a key or an agent: labrun answers no questions" } else { "" };
+                let hint = if asks {
+                    "; log in once by hand, with a key or an agent: labrun answers no questions"
+                } else {
+                    ""
+                };
                 self.note(format!("cannot reach {name}: {said}{hint}"));
             }
             (false, None) => self.note(format!("cannot reach {name}: the connection was killed")),
@@ -163,7 +183,13 @@ mod tests {
     use super::*;
 
     fn machine(quoted: bool) -> Machine {
-        Machine { name: "m".into(), piped: vec!["into".into(), "m".into()], terminal: vec!["into".into(), "-t".into()], quoted, own: false }
+        Machine {
+            name: "m".into(),
+            piped: vec!["into".into(), "m".into()],
+            terminal: vec!["into".into(), "-t".into()],
+            quoted,
+            own: false,
+        }
     }
 
     #[test]
@@ -180,7 +206,8 @@ mod tests {
     fn no_login_shell_can_misread_it() {
         let hostile = ["exec", "a'b\"c\\d$(e)`f`!g\nh*~", "\u{e9}"].map(String::from);
         let word = machine(true).command(false, &hostile).pop().unwrap();
-        let inner = word.strip_prefix("exec bash -c '").and_then(|rest| rest.strip_suffix('\'')).unwrap();
+        let inner =
+            word.strip_prefix("exec bash -c '").and_then(|rest| rest.strip_suffix('\'')).unwrap();
         assert!(!inner.contains(['\'', '\\', '!', '\n', '`']), "{inner}");
     }
 
@@ -196,8 +223,17 @@ mod tests {
         }
         assert_eq!(trouble(Some(255), true, &[]).unwrap(), "the connection to m broke");
         assert_eq!(trouble(None, true, &[]).unwrap(), "the connection to m broke");
-        let refused = trouble(Some(255), false, &["ssh: connect to host m port 22: Connection refused"]).unwrap();
-        assert!(refused.starts_with("cannot reach m: ssh: connect to host m port 22: Connection refused"), "{refused}");
-        assert_eq!(trouble(Some(127), false, &["bash: not found"]).unwrap(), "m cannot run labs: bash: not found");
+        let refused =
+            trouble(Some(255), false, &["ssh: connect to host m port 22: Connection refused"])
+                .unwrap();
+        assert!(
+            refused
+                .starts_with("cannot reach m: ssh: connect to host m port 22: Connection refused"),
+            "{refused}"
+        );
+        assert_eq!(
+            trouble(Some(127), false, &["bash: not found"]).unwrap(),
+            "m cannot run labs: bash: not found"
+        );
     }
 }

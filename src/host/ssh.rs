@@ -23,20 +23,34 @@ impl FromStr for Destination {
             None => (None, text),
         };
         // An IPv6 address stands in brackets (RFC 3986, 3.2.2).
-        let (machine, port) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-            Some((address, "")) => (address, None),
-            Some((address, port)) => {
-                (address, Some(port.strip_prefix(':').ok_or(format!("`{port}` is not a `:port`: `ssh://[user@]machine[:port]`"))?))
-            }
-            None => rest.split_once(':').map_or((rest, None), |(machine, port)| (machine, Some(port))),
-        };
+        let (machine, port) =
+            match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+                Some((address, "")) => (address, None),
+                Some((address, port)) => (
+                    address,
+                    Some(port.strip_prefix(':').ok_or(format!(
+                        "`{port}` is not a `:port`: `ssh://[user@]machine[:port]`"
+                    ))?),
+                ),
+                None => rest
+                    .split_once(':')
+                    .map_or((rest, None), |(machine, port)| (machine, Some(port))),
+            };
         let port = match port.map(str::parse) {
             None => None,
             Some(Ok(port)) if port > 0 => Some(port),
-            Some(_) => return Err(format!("`{}` is not a port, 1 to 65535: `ssh://[user@]machine[:port]`", port.unwrap_or_default())),
+            Some(_) => {
+                return Err(format!(
+                    "`{}` is not a port, 1 to 65535: `ssh://[user@]machine[:port]`",
+                    port.unwrap_or_default()
+                ));
+            }
         };
-        // ssh would take a leading dash for an option, and its configuration may hand names to a shell.
-        let name = |text: &str, more: &str| !text.starts_with('-') && text.chars().all(|c| c.is_alphanumeric() || more.contains(c));
+        // ssh would take a leading dash for an option, and its configuration may hand names to a
+        // shell.
+        let name = |text: &str, more: &str| {
+            !text.starts_with('-') && text.chars().all(|c| c.is_alphanumeric() || more.contains(c))
+        };
         if machine.is_empty() || !name(machine, "-_.:%") {
             return Err(format!("`{machine}` is not a machine: `ssh://[user@]machine[:port]`"));
         }
@@ -63,15 +77,29 @@ impl fmt::Display for Destination {
 impl Destination {
     /// The machine, and how it is reached.
     pub fn machine(&self) -> Machine {
-        Machine { name: self.to_string(), piped: self.words(false), terminal: self.words(true), quoted: true, own: false }
+        Machine {
+            name: self.to_string(),
+            piped: self.words(false),
+            terminal: self.words(true),
+            quoted: true,
+            own: false,
+        }
     }
 
     /// The ssh command without the command it is to run (ssh(1), ssh_config(5)).
     fn words(&self, terminal: bool) -> Vec<String> {
-        // A machine that does not answer is noticed in 15 s, one that has gone in 45 s. A connection
-        // that the user shares (ControlPath) is used; but one that this ssh opened would outlive it.
-        // The configuration's forwards would collide between connections side by side.
-        let mut words = vec!["ssh", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15", "-o", "ControlMaster=no"];
+        // A machine that does not answer is noticed in 15 s, one that has gone in 45 s. A
+        // connection that the user shares (ControlPath) is used; but one that this ssh opened would
+        // outlive it. The configuration's forwards would collide between connections side by side.
+        let mut words = vec![
+            "ssh",
+            "-o",
+            "ConnectTimeout=15",
+            "-o",
+            "ServerAliveInterval=15",
+            "-o",
+            "ControlMaster=no",
+        ];
         words.extend(["-o", "ClearAllForwardings=yes", "-o", "LogLevel=ERROR"]);
         // Nobody could answer a question of one that runs beside others, in the background.
         words.extend(if terminal { &["-t"][..] } else { &["-T", "-o", "BatchMode=yes"] });
@@ -118,7 +146,18 @@ mod tests {
 
     #[test]
     fn what_ssh_would_take_for_something_else_is_refused() {
-        for wrong in ["", "@lab", "-oProxyCommand=x", "me@-lab", "-l@lab", "lab:", "lab:0", "lab:70000", "lab:x", "[::1]x"] {
+        for wrong in [
+            "",
+            "@lab",
+            "-oProxyCommand=x",
+            "me@-lab",
+            "-l@lab",
+            "lab:",
+            "lab:0",
+            "lab:70000",
+            "lab:x",
+            "[::1]x",
+        ] {
             assert!(wrong.parse::<Destination>().is_err(), "{wrong}");
         }
         for wrong in ["lab/path", "a b", "lab;x", "$(x)", "`x`@lab", "me:secret@lab", "lab\n"] {

@@ -18,16 +18,24 @@ use crate::yaml::tree;
 /// # Errors
 /// All of its mistakes, in the order of the file.
 pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
-    let root = tree::parse(text).map_err(|(position, message)| vec![Diagnostic { position, path: String::new(), message }])?;
+    let root = tree::parse(text).map_err(|(position, message)| {
+        vec![Diagnostic { position, path: String::new(), message }]
+    })?;
     let diagnostics = Diagnostics::default();
     let read = file::lab(Reader::new(&root, "", &diagnostics));
     diagnostics.name("lab", &read.lab);
     let topology = topology::topology(&read.lab, &read.topology, &diagnostics);
-    let tests = read.tests.iter().map(|file| test(&read.lab, file, &topology, &diagnostics)).collect();
+    let tests =
+        read.tests.iter().map(|file| test(&read.lab, file, &topology, &diagnostics)).collect();
     match diagnostics.into_sorted() {
-        none if none.is_empty() => {
-            Ok(Lab { name: read.lab.value, about: read.about.trim().to_string(), file: file.into(), source: text.into(), topology, tests })
-        }
+        none if none.is_empty() => Ok(Lab {
+            name: read.lab.value,
+            about: read.about.trim().to_string(),
+            file: file.into(),
+            source: text.into(),
+            topology,
+            tests,
+        }),
         some => Err(some),
     }
 }

@@ -52,7 +52,8 @@ pub struct Selection<'a> {
 /// One line a mistake: `file:line:column: path: message`.
 pub fn show_diagnostics(file: &str, diagnostics: &[Diagnostic]) -> String {
     let line = |p: &Diagnostic| {
-        let path = if p.path.is_empty() { String::new() } else { format!("{}: ", one_line(&p.path)) };
+        let path =
+            if p.path.is_empty() { String::new() } else { format!("{}: ", one_line(&p.path)) };
         format!("{file}:{}:{}: {path}{}", p.position.line, p.position.column, one_line(&p.message))
     };
     diagnostics.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -60,7 +61,9 @@ pub fn show_diagnostics(file: &str, diagnostics: &[Diagnostic]) -> String {
 
 /// `text` with its line breaks and other control characters as escapes.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
 }
 
 impl Labs {
@@ -92,7 +95,8 @@ impl Labs {
     }
 
     fn read(&mut self, origin: Origin, path: &Path, shown: &str) -> Result<()> {
-        let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
         match String::from_utf8(bytes) {
             Ok(text) => self.add(origin, &text, shown),
             Err(_) => self.broken.push(format!("{shown}:1:1: the file is not UTF-8 text")),
@@ -104,7 +108,10 @@ impl Labs {
         match check::lab(text, shown) {
             Ok(lab) => {
                 if let Some((_, other)) = self.labs.iter().find(|(_, l)| l.name == lab.name) {
-                    self.broken.push(format!("{shown}:1:1: the lab `{}` is already in {}", lab.name, other.file));
+                    self.broken.push(format!(
+                        "{shown}:1:1: the lab `{}` is already in {}",
+                        lab.name, other.file
+                    ));
                 } else {
                     self.labs.push((origin, lab));
                 }
@@ -117,17 +124,29 @@ impl Labs {
     /// it is. Elsewhere that is every lab.
     pub fn all(&self) -> Vec<&Lab> {
         let concerned = |(origin, lab): &&(Origin, Lab)| {
-            *origin != Origin::BuiltIn || lab.topology.subject.as_ref().is_some_and(|s| is_repository_of(s, &self.repository))
+            *origin != Origin::BuiltIn
+                || lab
+                    .topology
+                    .subject
+                    .as_ref()
+                    .is_some_and(|s| is_repository_of(s, &self.repository))
         };
         let own: Vec<&Lab> = self.labs.iter().filter(concerned).map(|(_, lab)| lab).collect();
         if own.is_empty() { self.labs.iter().map(|(_, lab)| lab).collect() } else { own }
     }
 
-    /// Whether `chosen` need the repository's files: a lab of the user's own has a step that is run in
-    /// its folder. A folder that is no project's root is nobody's repository, whatever stands in it.
+    /// Whether `chosen` need the repository's files: a lab of the user's own has a step that is run
+    /// in its folder. A folder that is no project's root is nobody's repository, whatever stands in
+    /// it.
     pub fn need_repository(&self, chosen: &[&Lab]) -> bool {
-        let own = |lab: &&&Lab| self.labs.iter().any(|(origin, other)| *origin != Origin::BuiltIn && other.name == lab.name);
-        let runs_there = |lab: &Lab| lab.tests.iter().flat_map(|test| &test.steps).any(|step| step.kind.uses_folder());
+        let own = |lab: &&&Lab| {
+            self.labs
+                .iter()
+                .any(|(origin, other)| *origin != Origin::BuiltIn && other.name == lab.name)
+        };
+        let runs_there = |lab: &Lab| {
+            lab.tests.iter().flat_map(|test| &test.steps).any(|step| step.kind.uses_folder())
+        };
         is_root(&self.repository) && chosen.iter().filter(own).any(|lab| runs_there(lab))
     }
 
@@ -139,7 +158,12 @@ impl Labs {
     pub fn choose(&self, words: &[String]) -> Result<Vec<Selection<'_>>> {
         let mut chosen: Vec<Selection> = Vec::new();
         let mut add = |lab: &'_ Lab, test: Option<usize>| {
-            let lab = self.labs.iter().map(|(_, l)| l).find(|l| l.name == lab.name).expect("it is one of them");
+            let lab = self
+                .labs
+                .iter()
+                .map(|(_, l)| l)
+                .find(|l| l.name == lab.name)
+                .expect("it is one of them");
             let index = chosen.iter().position(|c| c.lab.name == lab.name).unwrap_or_else(|| {
                 chosen.push(Selection { lab, tests: Vec::new() });
                 chosen.len() - 1
@@ -170,7 +194,11 @@ impl Labs {
             match self.find(word)? {
                 (lab, None) => labs.push(lab),
                 (lab, Some(_)) => {
-                    return Err(Failure::usage(format!("`{word}` is a test of the lab `{}`, a lab is wanted", lab.name)).into());
+                    return Err(Failure::usage(format!(
+                        "`{word}` is a test of the lab `{}`, a lab is wanted",
+                        lab.name
+                    ))
+                    .into());
                 }
             }
         }
@@ -183,16 +211,23 @@ impl Labs {
         if let Some(lab) = labs().find(|lab| lab.name == word) {
             return Ok((lab, None));
         }
-        let test = labs().find_map(|lab| lab.tests.iter().position(|t| t.name == word).map(|i| (lab, Some(i))));
+        let test = labs()
+            .find_map(|lab| lab.tests.iter().position(|t| t.name == word).map(|i| (lab, Some(i))));
         if let Some(found) = test {
             return Ok(found);
         }
         self.intact()?;
-        let names: Vec<&str> =
-            labs().flat_map(|lab| std::iter::once(lab.name.as_str()).chain(lab.tests.iter().map(|t| t.name.as_str()))).collect();
+        let names: Vec<&str> = labs()
+            .flat_map(|lab| {
+                std::iter::once(lab.name.as_str()).chain(lab.tests.iter().map(|t| t.name.as_str()))
+            })
+            .collect();
         let hint = match suggest(word, names.iter().copied()) {
             Some(near) => format!(", did you mean `{near}`?"),
-            None => format!("; there is {}", quoted(&labs().map(|l| l.name.as_str()).collect::<Vec<_>>())),
+            None => format!(
+                "; there is {}",
+                quoted(&labs().map(|l| l.name.as_str()).collect::<Vec<_>>())
+            ),
         };
         Err(Failure::usage(format!("there is no lab or test `{word}`{hint}")).into())
     }
@@ -200,14 +235,21 @@ impl Labs {
     /// # Errors
     /// The mistakes of all broken files.
     pub fn intact(&self) -> Result<()> {
-        if self.broken.is_empty() { Ok(()) } else { Err(Failure::usage(self.broken.join("\n")).into()) }
+        if self.broken.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::usage(self.broken.join("\n")).into())
+        }
     }
 }
 
 fn lab_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let yaml = |path: &PathBuf| path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(yaml).collect();
+    let yaml = |path: &PathBuf| {
+        path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml")
+    };
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|e| Some(e.ok()?.path())).filter(yaml).collect();
     files.sort();
     files
 }

@@ -1,4 +1,5 @@
-//! Labs: the file as a whole, put together from topology, steps and rules, and which labs there are.
+//! Labs: the file as a whole, put together from topology, steps and rules, and which labs there
+//! are.
 
 pub mod check;
 mod file;

@@ -27,8 +27,8 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
-    /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that its path
-    /// rules need among them.
+    /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that
+    /// its path rules need among them.
     pub capture: Vec<String>,
     pub steps: Vec<Step>,
     /// Which way its packets must have gone.

@@ -19,6 +19,10 @@ pub fn is_repository_of(subject: &Subject, folder: &Path) -> bool {
         let line = text.lines().find_map(|line| line.trim().strip_prefix("module "))?;
         Some(line.trim().trim_matches('"').to_string())
     });
-    let known = module.is_some_and(|module| subject.go_modules.iter().any(|m| *m == module || module.starts_with(&format!("{m}/v"))));
-    known || (!subject.files.is_empty() && subject.files.iter().all(|file| folder.join(file).exists()))
+    let known = module.is_some_and(|module| {
+        subject.go_modules.iter().any(|m| *m == module || module.starts_with(&format!("{m}/v")))
+    });
+    known
+        || (!subject.files.is_empty()
+            && subject.files.iter().all(|file| folder.join(file).exists()))
 }

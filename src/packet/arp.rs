@@ -11,7 +11,10 @@ pub static ARP: Protocol = Protocol {
     title: "ARP",
     kinds: &OPERATIONS,
     message: "ARP packet",
-    fields: &[Field::new("source", ValueKind::Ipv4, "the one in it"), Field::new("destination", ValueKind::Ipv4, "the one in it")],
+    fields: &[
+        Field::new("source", ValueKind::Ipv4, "the one in it"),
+        Field::new("destination", ValueKind::Ipv4, "the one in it"),
+    ],
     read,
     ..Protocol::NEW
 };

@@ -1,6 +1,6 @@
-//! Programs of the classic Berkeley packet filter (bpf(4)), which tcpdump compiles its filter expressions
-//! to (pcap-filter(7)), and running them: over frames as they were on the wire, so that a VLAN
-//! tag is where the program looks for it, and no right to attach a filter is needed.
+//! Programs of the classic Berkeley packet filter (bpf(4)), which tcpdump compiles its filter
+//! expressions to (pcap-filter(7)), and running them: over frames as they were on the wire, so that
+//! a VLAN tag is where the program looks for it, and no right to attach a filter is needed.
 
 /// An instruction of the filter's machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,16 @@ pub fn parse(text: &str) -> Option<Vec<Instruction>> {
 fn instruction(line: &str) -> Option<Instruction> {
     let mut numbers = line.split_whitespace().map(str::parse::<u32>);
     let mut next = || numbers.next()?.ok();
-    Some(Instruction { code: next()?.try_into().ok()?, yes: next()?.try_into().ok()?, no: next()?.try_into().ok()?, k: next()? })
+    Some(Instruction {
+        code: next()?.try_into().ok()?,
+        yes: next()?.try_into().ok()?,
+        no: next()?.try_into().ok()?,
+        k: next()?,
+    })
 }
 
-/// Whether `program` accepts the frame that begins with `data` and was `length` long. A program that
-/// reads past the frame's end rejects it, as in the kernel, and so does one that is broken.
+/// Whether `program` accepts the frame that begins with `data` and was `length` long. A program
+/// that reads past the frame's end rejects it, as in the kernel, and so does one that is broken.
 pub fn accepts(program: &[Instruction], data: &[u8], length: u32) -> bool {
     run(program, data, length).is_some_and(|bytes| bytes > 0)
 }

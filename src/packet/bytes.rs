@@ -23,8 +23,15 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// The name of `number` in `table`, or what `unknown` makes of it.
-pub(crate) fn name<T: Copy + PartialEq>(table: &[(T, &str)], number: T, unknown: impl Fn(T) -> String) -> String {
-    table.iter().find(|(known, _)| *known == number).map_or_else(|| unknown(number), |(_, name)| name.to_string())
+pub(crate) fn name<T: Copy + PartialEq>(
+    table: &[(T, &str)],
+    number: T,
+    unknown: impl Fn(T) -> String,
+) -> String {
+    table
+        .iter()
+        .find(|(known, _)| *known == number)
+        .map_or_else(|| unknown(number), |(_, name)| name.to_string())
 }
 
 /// The names in `table`.
@@ -40,5 +47,7 @@ pub(crate) const fn names<T, const N: usize>(table: &[(T, &'static str); N]) -> 
 
 /// Bytes such as `02:00:1f`.
 pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
-    text.split(':').map(|byte| if byte.len() <= 2 { u8::from_str_radix(byte, 16).ok() } else { None }).collect()
+    text.split(':')
+        .map(|byte| if byte.len() <= 2 { u8::from_str_radix(byte, 16).ok() } else { None })
+        .collect()
 }

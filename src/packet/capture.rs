@@ -18,8 +18,8 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// The time that ladders and what is said of packets count from: that of the first packet which isn't
-    /// address resolution or the like, unless all are.
+    /// The time that ladders and what is said of packets count from: that of the first packet which
+    /// isn't address resolution or the like, unless all are.
     pub fn began(&self) -> u64 {
         let exchanged = |packet: &&Packet| Frame::of(&packet.data).purpose() == Purpose::Exchange;
         let first = self.packets.iter().filter(exchanged).map(|packet| packet.time).min();

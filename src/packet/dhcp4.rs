@@ -23,15 +23,22 @@ pub static DHCP4: Protocol = Protocol {
         Field::new("chaddr", ValueKind::Mac, "the client's hardware address"),
         Field::new("server-id", ValueKind::Ipv4, "the server"),
     ],
-    answers: &[("offer", &["discover"]), ("ack", &["request", "inform"]), ("nak", &["request", "inform"])],
+    answers: &[
+        ("offer", &["discover"]),
+        ("ack", &["request", "inform"]),
+        ("nak", &["request", "inform"]),
+    ],
     telling: true,
     ends: false,
-    read: |headers| Some(Box::new(Message::read(headers.udp(&[67, 68]).filter(|_| headers.is_ipv4())?)?)),
+    read: |headers| {
+        Some(Box::new(Message::read(headers.udp(&[67, 68]).filter(|_| headers.is_ipv4())?)?))
+    },
     ..Protocol::NEW
 };
 
 /// The message types in the order of their numbers, which begin with 1 (RFC 2132, 9.6).
-const TYPES: [&str; 8] = ["discover", "offer", "request", "decline", "ack", "nak", "release", "inform"];
+const TYPES: [&str; 8] =
+    ["discover", "offer", "request", "decline", "ack", "nak", "release", "inform"];
 
 /// A message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +76,9 @@ impl Message {
     /// Reads the payload of a UDP datagram; `None` if it cannot be DHCP.
     pub fn read(data: &[u8]) -> Option<Message> {
         let (operation, hardware) = (*data.first()?, *data.get(2)?);
-        if !matches!(operation, 1 | 2) || data.get(236..OPTIONS).is_some_and(|cookie| cookie != COOKIE) {
+        if !matches!(operation, 1 | 2)
+            || data.get(236..OPTIONS).is_some_and(|cookie| cookie != COOKIE)
+        {
             return None;
         }
         let address = |at| array::<4>(data, at).map(Ipv4Addr::from);
@@ -123,7 +132,9 @@ impl Message {
     /// Its type in words.
     pub fn name(&self) -> String {
         match self.kind {
-            Some(kind) => TYPES.get(usize::from(kind).wrapping_sub(1)).map_or(format!("type {kind}"), |name| name.to_string()),
+            Some(kind) => TYPES
+                .get(usize::from(kind).wrapping_sub(1))
+                .map_or(format!("type {kind}"), |name| name.to_string()),
             None if self.reply => "bootp reply".into(),
             None => "bootp request".into(),
         }
@@ -170,7 +181,8 @@ impl Layer for Message {
         (self.name().to_uppercase(), detail.join(" "))
     }
 
-    /// Type, transaction, client, server identifier and offered address: a relay agent leaves them alone.
+    /// Type, transaction, client, server identifier and offered address: a relay agent leaves them
+    /// alone.
     fn identity(&self, identity: &mut Identity) {
         identity.add(&[self.kind.unwrap_or_default(), self.reply.into()]);
         identity.add(&self.xid.to_be_bytes());

@@ -19,18 +19,40 @@ pub static DHCP6: Protocol = Protocol {
         Field::new("xid", ValueKind::Number, "transaction"),
         Field::new("server-id", ValueKind::Duid, "the server"),
         Field::new("client-id", ValueKind::Duid, "the client"),
-        relayed("link-address", ValueKind::Ipv6, "the client's link, as the relay agent next to it says"),
+        relayed(
+            "link-address",
+            ValueKind::Ipv6,
+            "the client's link, as the relay agent next to it says",
+        ),
         relayed("peer-address", ValueKind::Ipv6, "the client, as the relay agent next to it says"),
-        relayed("interface-id", ValueKind::Text, "what the relay agent next to the client calls its link"),
+        relayed(
+            "interface-id",
+            ValueKind::Text,
+            "what the relay agent next to the client calls its link",
+        ),
     ],
     answers: &[
         ("advertise", &["solicit"]),
         // Also to a SOLICIT with the Rapid Commit option (RFC 8415, 18.3.1).
-        ("reply", &["solicit", "request", "confirm", "renew", "rebind", "release", "decline", "information-request"]),
+        (
+            "reply",
+            &[
+                "solicit",
+                "request",
+                "confirm",
+                "renew",
+                "rebind",
+                "release",
+                "decline",
+                "information-request",
+            ],
+        ),
     ],
     telling: true,
     ends: false,
-    read: |headers| Some(Box::new(Message::read(headers.udp(&[546, 547]).filter(|_| !headers.is_ipv4())?)?)),
+    read: |headers| {
+        Some(Box::new(Message::read(headers.udp(&[546, 547]).filter(|_| !headers.is_ipv4())?)?))
+    },
     ..Protocol::NEW
 };
 
@@ -109,7 +131,13 @@ impl Message {
         while let Some(kind @ (RELAY_FORWARD | RELAY_REPLY)) = message.kind
             && message.relays.len() < MOST_RELAYS
         {
-            let mut relay = Relay { kind, hops: *data.get(1)?, link: ipv6_address(data, 2), peer: ipv6_address(data, 18), interface: None };
+            let mut relay = Relay {
+                kind,
+                hops: *data.get(1)?,
+                link: ipv6_address(data, 2),
+                peer: ipv6_address(data, 18),
+                interface: None,
+            };
             let mut inner = None;
             for (code, value) in options(data.get(34..).unwrap_or_default()) {
                 match code {
@@ -148,7 +176,8 @@ impl Message {
         self.relays.first().map(|relay| relay.kind).or(self.kind)
     }
 
-    /// The relay agent next to the client, by whose link the server chooses addresses (RFC 8415, 13.1).
+    /// The relay agent next to the client, by whose link the server chooses addresses (RFC 8415,
+    /// 13.1).
     pub fn nearest(&self) -> Option<&Relay> {
         self.relays.last()
     }
@@ -156,7 +185,9 @@ impl Message {
 
 /// The type `kind` in words.
 fn name(kind: u8) -> String {
-    TYPES.get(usize::from(kind).wrapping_sub(1)).map_or(format!("type {kind}"), |name| name.to_string())
+    TYPES
+        .get(usize::from(kind).wrapping_sub(1))
+        .map_or(format!("type {kind}"), |name| name.to_string())
 }
 
 /// The link-layer address in a DUID-LL (type 3) or DUID-LLT (type 1) of Ethernet (RFC 8415, 11.2
@@ -205,8 +236,10 @@ impl Layer for Message {
     }
 
     fn words(&self) -> (String, String) {
-        let kinds = self.outermost().into_iter().chain(self.kind.filter(|_| !self.relays.is_empty()));
-        let mut detail: Vec<String> = self.addresses.first().map(|address| address.to_string()).into_iter().collect();
+        let kinds =
+            self.outermost().into_iter().chain(self.kind.filter(|_| !self.relays.is_empty()));
+        let mut detail: Vec<String> =
+            self.addresses.first().map(|address| address.to_string()).into_iter().collect();
         if let Some(link) = self.nearest().and_then(|relay| relay.link) {
             detail.push(format!("link {link}"));
         }

@@ -1,4 +1,5 @@
-//! DNS (RFC 1035) and multicast DNS (RFC 6762), read as far as it goes: the header and the first question.
+//! DNS (RFC 1035) and multicast DNS (RFC 6762), read as far as it goes: the header and the first
+//! question.
 
 use crate::packet::bytes::{name, names, number};
 use crate::packet::headers::Headers;
@@ -90,7 +91,8 @@ struct Message<'a> {
 impl<'a> Message<'a> {
     /// Reads a message; `None` if it cannot be one.
     fn read(data: &'a [u8]) -> Option<Message<'a>> {
-        let [Some(id), Some(flags), Some(questions), Some(records), Some(_), Some(_)] = [0, 2, 4, 6, 8, 10].map(|at| number(data, at))
+        let [Some(id), Some(flags), Some(questions), Some(records), Some(_), Some(_)] =
+            [0, 2, 4, 6, 8, 10].map(|at| number(data, at))
         else {
             return None;
         };
@@ -123,8 +125,8 @@ fn type_name(kind: u16) -> String {
     name(&TYPES, kind, |kind| format!("TYPE{kind}"))
 }
 
-/// The name at `at` without its last dot, in small letters because that makes no difference, and where it
-/// ends. Names may refer to what they have in common with another one (RFC 1035, 4.1.4).
+/// The name at `at` without its last dot, in small letters because that makes no difference, and
+/// where it ends. Names may refer to what they have in common with another one (RFC 1035, 4.1.4).
 fn domain(data: &[u8], mut at: usize) -> Option<(String, usize)> {
     let mut labels: Vec<String> = Vec::new();
     let mut end = None;
@@ -172,7 +174,11 @@ impl Layer for Message<'_> {
         let mut detail = Vec::new();
         if let Some((name, kind)) = &self.question {
             // The root has an empty name.
-            detail.push(format!("{} {}", if name.is_empty() { "." } else { name }, type_name(*kind)));
+            detail.push(format!(
+                "{} {}",
+                if name.is_empty() { "." } else { name },
+                type_name(*kind)
+            ));
         }
         if self.answer && self.rcode != 0 {
             detail.push(self.rcode());
@@ -181,7 +187,8 @@ impl Layer for Message<'_> {
         (self.kind().to_uppercase(), detail.join(" "))
     }
 
-    /// All of it: routers and NAT leave it alone, and a resolver that passes a question on makes another.
+    /// All of it: routers and NAT leave it alone, and a resolver that passes a question on makes
+    /// another.
     fn identity(&self, identity: &mut Identity) {
         identity.add(self.data);
     }
@@ -200,7 +207,8 @@ impl Layer for Message<'_> {
 mod tests {
     use super::*;
 
-    /// A message with this identifier, these flags and numbers of questions and records, and the rest.
+    /// A message with this identifier, these flags and numbers of questions and records, and the
+    /// rest.
     fn message(flags: u16, questions: u16, records: u16, rest: &[u8]) -> Vec<u8> {
         [&[0x1f2e, flags, questions, records, 0, 0].map(u16::to_be_bytes).concat(), rest].concat()
     }
@@ -211,28 +219,50 @@ mod tests {
     fn a_question_and_its_answer_are_of_one_exchange() {
         // The record's name refers to the question's.
         let record = b"\xc0\x0c\x00\x1c\x00\x01\x00\x00\x00\x3c\x00\x10";
-        let (query, answer) = (message(0x0100, 1, 0, WWW), message(0x8183, 1, 1, &[WWW, record, &[0xfd; 16]].concat()));
+        let (query, answer) = (
+            message(0x0100, 1, 0, WWW),
+            message(0x8183, 1, 1, &[WWW, record, &[0xfd; 16]].concat()),
+        );
         let [query, answer] = [&query, &answer].map(|data| Message::read(data).unwrap());
         assert_eq!(query.words(), ("QUERY".into(), "www.example.org AAAA id 1f2e".into()));
-        assert_eq!(answer.words(), ("ANSWER".into(), "www.example.org AAAA NXDOMAIN id 1f2e".into()));
-        assert_eq!((query.field("rcode"), answer.field("rcode")), (None, Some(Value::Text(b"NXDOMAIN".to_vec()))));
-        let [query, answer] = [&query as &dyn Layer, &answer].map(|layer| crate::packet::protocol::Exchange::of(layer).unwrap());
+        assert_eq!(
+            answer.words(),
+            ("ANSWER".into(), "www.example.org AAAA NXDOMAIN id 1f2e".into())
+        );
+        assert_eq!(
+            (query.field("rcode"), answer.field("rcode")),
+            (None, Some(Value::Text(b"NXDOMAIN".to_vec())))
+        );
+        let [query, answer] = [&query as &dyn Layer, &answer]
+            .map(|layer| crate::packet::protocol::Exchange::of(layer).unwrap());
         assert!(answer.answers(&query) && !query.answers(&answer));
     }
 
     #[test]
     fn names_that_lead_in_a_circle_or_out_of_the_message_are_none() {
         for name in [&b"\xc0\x0c"[..], b"\x01a\xc0\x0c", b"\xff\xff", b"\x3fabc", b"\x80a\x00"] {
-            assert!(Message::read(&message(0, 1, 0, &[name, &[0, 1, 0, 1]].concat())).is_none(), "{name:?}");
+            assert!(
+                Message::read(&message(0, 1, 0, &[name, &[0, 1, 0, 1]].concat())).is_none(),
+                "{name:?}"
+            );
         }
-        assert_eq!(Message::read(&message(0, 1, 0, b"\x00\x00\x02\x00\x01")).unwrap().words().1, ". NS id 1f2e");
-        assert_eq!(Message::read(&message(0, 1, 0, b"\x02\x00.\x00\xff\x00\x00\x01")).unwrap().words().1, "\\x00. TYPE65280 id 1f2e");
+        assert_eq!(
+            Message::read(&message(0, 1, 0, b"\x00\x00\x02\x00\x01")).unwrap().words().1,
+            ". NS id 1f2e"
+        );
+        assert_eq!(
+            Message::read(&message(0, 1, 0, b"\x02\x00.\x00\xff\x00\x00\x01")).unwrap().words().1,
+            "\\x00. TYPE65280 id 1f2e"
+        );
     }
 
     #[test]
     fn what_is_no_message_is_none() {
         assert!(Message::read(b"four").is_none());
         assert!(Message::read(&[0; 40]).is_none());
-        assert_eq!(Message::read(&message(0x8185, 0, 0, &[])).unwrap().words(), ("ANSWER".into(), "REFUSED id 1f2e".into()));
+        assert_eq!(
+            Message::read(&message(0x8185, 0, 0, &[])).unwrap().words(),
+            ("ANSWER".into(), "REFUSED id 1f2e".into())
+        );
     }
 }

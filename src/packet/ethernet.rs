@@ -25,7 +25,8 @@ pub static ETHERNET: Protocol = Protocol {
     ..Protocol::NEW
 };
 
-/// What labs carry and labrun does not look into, and what is too broken to do so (IANA, IEEE 802 Numbers).
+/// What labs carry and labrun does not look into, and what is too broken to do so (IANA, IEEE 802
+/// Numbers).
 const ETHERTYPES: [(u16, &str); 10] = [
     (0x0800, "IPV4"),
     (ARP, "ARP"),
@@ -68,7 +69,10 @@ impl Layer for Ethernet<'_> {
         if self.macs.is_none() {
             return ("CUT SHORT".into(), format!("{} bytes", self.length));
         }
-        (name(&ETHERTYPES, self.ethertype, |kind| format!("TYPE 0x{kind:04x}")), format!("{} bytes", self.payload.len()))
+        (
+            name(&ETHERTYPES, self.ethertype, |kind| format!("TYPE 0x{kind:04x}")),
+            format!("{} bytes", self.payload.len()),
+        )
     }
 
     fn identity(&self, identity: &mut Identity) {
@@ -80,7 +84,8 @@ impl Layer for Ethernet<'_> {
         match self.ethertype {
             _ if self.macs.is_none() => Purpose::Exchange,
             ARP => Purpose::Resolution,
-            // Below 0x0600 it is a length: a frame of IEEE 802.2, as bridges send them (IEEE 802.1D).
+            // Below 0x0600 it is a length: a frame of IEEE 802.2, as bridges send them (IEEE
+            // 802.1D).
             ..0x0600 => Purpose::Housekeeping,
             _ => Purpose::Exchange,
         }

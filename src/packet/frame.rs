@@ -14,8 +14,8 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Takes apart the frame that begins with the Ethernet header `data`. It may be cut short or be no
-    /// sensible frame at all.
+    /// Takes apart the frame that begins with the Ethernet header `data`. It may be cut short or be
+    /// no sensible frame at all.
     pub fn of(data: &'a [u8]) -> Frame<'a> {
         let headers = Headers::of(data);
         let protocols = PROTOCOLS.iter().copied().chain([&ETHERNET]);
@@ -37,9 +37,9 @@ impl<'a> Frame<'a> {
         self.layers.iter().find_map(|layer| layer.field(name))
     }
 
-    /// What tells its message from all others, and stays the same on the message's way: routers count
-    /// the time to live down, NAT writes other addresses and ports, relay agents of DHCP write a message
-    /// of their own around it.
+    /// What tells its message from all others, and stays the same on the message's way: routers
+    /// count the time to live down, NAT writes other addresses and ports, relay agents of DHCP
+    /// write a message of their own around it.
     pub fn identity(&self) -> Identity {
         let mut identity = Identity::default();
         identity.add(self.top().protocol().name.as_bytes());
@@ -67,9 +67,13 @@ impl<'a> Frame<'a> {
     /// `10.0.0.1:67`, or as much of it as there is.
     fn end(&self, end: &str) -> String {
         match (self.field(end), self.field(&format!("{end}-port"))) {
-            (Some(Value::Address(address)), Some(Value::Number(port))) => std::net::SocketAddr::new(address, port as u16).to_string(),
+            (Some(Value::Address(address)), Some(Value::Number(port))) => {
+                std::net::SocketAddr::new(address, port as u16).to_string()
+            }
             (Some(address), _) => address.to_string(),
-            (None, _) => self.field(&format!("{end}-mac")).map(|mac| mac.to_string()).unwrap_or_default(),
+            (None, _) => {
+                self.field(&format!("{end}-mac")).map(|mac| mac.to_string()).unwrap_or_default()
+            }
         }
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Frames may be cut short by the capture or be nonsense sent by the program under test; both must
 //! still be shown and matched. So nothing here is an error: where a header cannot be read, what it
-//! begins is payload. Checksums are not looked at, because on a veth pair the kernel leaves them for
-//! hardware that is never reached.
+//! begins is payload. Checksums are not looked at, because on a veth pair the kernel leaves them
+//! for hardware that is never reached.
 
 use etherparse::{
-    ArpPacketSlice, Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv6ExtensionsSlice, Ipv6FragmentHeaderSlice, LaxIpPayloadSlice, LaxIpv4Slice,
-    LaxIpv6Slice, LaxLinkExtSlice, LaxNetSlice, LaxSlicedPacket, LinkSlice, TcpSlice, TransportSlice, UdpSlice,
+    ArpPacketSlice, Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv6ExtensionsSlice,
+    Ipv6FragmentHeaderSlice, LaxIpPayloadSlice, LaxIpv4Slice, LaxIpv6Slice, LaxLinkExtSlice,
+    LaxNetSlice, LaxSlicedPacket, LinkSlice, TcpSlice, TransportSlice, UdpSlice,
 };
 use std::net::IpAddr;
 
@@ -48,7 +49,8 @@ pub struct Ip {
     pub id: Option<u32>,
     /// Protocol of the payload (IANA protocol numbers), after extension headers.
     pub protocol: u8,
-    /// Whether this is a fragment other than the first, so that the payload has no header of its own.
+    /// Whether this is a fragment other than the first, so that the payload has no header of its
+    /// own.
     pub fragment: bool,
 }
 
@@ -64,8 +66,16 @@ pub struct Ports {
 impl<'a> Headers<'a> {
     /// Those of the frame that begins with the Ethernet header `data`.
     pub fn of(data: &'a [u8]) -> Headers<'a> {
-        let mut headers =
-            Headers { length: data.len(), macs: None, vlan: None, ethertype: 0, arp: None, ip: None, transport: None, payload: data };
+        let mut headers = Headers {
+            length: data.len(),
+            macs: None,
+            vlan: None,
+            ethertype: 0,
+            arp: None,
+            ip: None,
+            transport: None,
+            payload: data,
+        };
         let Ok(packet) = LaxSlicedPacket::from_ethernet(data) else { return headers };
         if let Some(LinkSlice::Ethernet2(ethernet)) = &packet.link {
             headers.macs = Some((ethernet.source(), ethernet.destination()));
@@ -111,13 +121,19 @@ impl<'a> Headers<'a> {
     /// The payload of a UDP datagram from or to one of the `ports`.
     pub fn udp(&self, ports: &[u16]) -> Option<&'a [u8]> {
         let Some(TransportSlice::Udp(udp)) = &self.transport else { return None };
-        [udp.source_port(), udp.destination_port()].iter().any(|port| ports.contains(port)).then(|| udp.payload())
+        [udp.source_port(), udp.destination_port()]
+            .iter()
+            .any(|port| ports.contains(port))
+            .then(|| udp.payload())
     }
 
     /// The payload of a TCP segment from or to one of the `ports`.
     pub fn tcp(&self, ports: &[u16]) -> Option<&'a [u8]> {
         let Some(TransportSlice::Tcp(tcp)) = &self.transport else { return None };
-        [tcp.source_port(), tcp.destination_port()].iter().any(|port| ports.contains(port)).then(|| tcp.payload())
+        [tcp.source_port(), tcp.destination_port()]
+            .iter()
+            .any(|port| ports.contains(port))
+            .then(|| tcp.payload())
     }
 }
 
@@ -146,13 +162,15 @@ fn ipv6(slice: &LaxIpv6Slice) -> Ip {
     }
 }
 
-/// The fragment header among `extensions`. Their own iterator must not be used: it reads beyond them if
-/// they end in one that is broken.
+/// The fragment header among `extensions`. Their own iterator must not be used: it reads beyond
+/// them if they end in one that is broken.
 fn fragment<'a>(extensions: &Ipv6ExtensionsSlice<'a>) -> Option<Ipv6FragmentHeaderSlice<'a>> {
     let (mut kind, mut rest) = (extensions.first_header()?, extensions.slice());
     loop {
         let length = match kind {
-            IpNumber::IPV6_FRAGMENTATION_HEADER => return Ipv6FragmentHeaderSlice::from_slice(rest).ok(),
+            IpNumber::IPV6_FRAGMENTATION_HEADER => {
+                return Ipv6FragmentHeaderSlice::from_slice(rest).ok();
+            }
             // Of this alone the length is counted in units of four bytes (RFC 4302, 2.2).
             IpNumber::AUTHENTICATION_HEADER => (usize::from(*rest.get(1)?) + 2) * 4,
             _ => (usize::from(*rest.get(1)?) + 1) * 8,
@@ -163,8 +181,12 @@ fn fragment<'a>(extensions: &Ipv6ExtensionsSlice<'a>) -> Option<Ipv6FragmentHead
 
 fn transport<'a>(ip: &Ip, data: &'a [u8]) -> Option<TransportSlice<'a>> {
     match IpNumber(ip.protocol) {
-        IpNumber::ICMP if ip.source.is_ipv4() => Icmpv4Slice::from_slice(data).ok().map(TransportSlice::Icmpv4),
-        IpNumber::IPV6_ICMP if ip.source.is_ipv6() => Icmpv6Slice::from_slice(data).ok().map(TransportSlice::Icmpv6),
+        IpNumber::ICMP if ip.source.is_ipv4() => {
+            Icmpv4Slice::from_slice(data).ok().map(TransportSlice::Icmpv4)
+        }
+        IpNumber::IPV6_ICMP if ip.source.is_ipv6() => {
+            Icmpv6Slice::from_slice(data).ok().map(TransportSlice::Icmpv6)
+        }
         IpNumber::TCP => TcpSlice::from_slice(data).ok().map(TransportSlice::Tcp),
         IpNumber::UDP => UdpSlice::from_slice_lax(data).ok().map(TransportSlice::Udp),
         _ => None,

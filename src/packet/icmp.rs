@@ -14,16 +14,26 @@ pub static ICMP: Protocol = Protocol {
     message: "ICMP message",
     telling: true,
     read: |headers| match &headers.transport {
-        Some(TransportSlice::Icmpv4(icmp)) => {
-            Some(Box::new(Icmp { protocol: &ICMP, types: &TYPES, echoes: [0, 8], data: icmp.slice(), purpose: |_| Purpose::Exchange }))
-        }
+        Some(TransportSlice::Icmpv4(icmp)) => Some(Box::new(Icmp {
+            protocol: &ICMP,
+            types: &TYPES,
+            echoes: [0, 8],
+            data: icmp.slice(),
+            purpose: |_| Purpose::Exchange,
+        })),
         _ => None,
     },
     ..Protocol::NEW
 };
 
 /// The types that have a name here.
-const TYPES: [(u8, &str); 5] = [(0, "echo-reply"), (3, "unreachable"), (5, "redirect"), (8, "echo-request"), (11, "time-exceeded")];
+const TYPES: [(u8, &str); 5] = [
+    (0, "echo-reply"),
+    (3, "unreachable"),
+    (5, "redirect"),
+    (8, "echo-request"),
+    (11, "time-exceeded"),
+];
 
 /// A message of either version.
 #[derive(Debug)]
@@ -69,7 +79,9 @@ impl Layer for Icmp<'_> {
 
     fn words(&self) -> (String, String) {
         let detail = match (number(self.rest(), 0), number(self.rest(), 2)) {
-            (Some(id), Some(sequence)) if self.echoes.contains(&self.kind()) => format!("id {id} seq {sequence}"),
+            (Some(id), Some(sequence)) if self.echoes.contains(&self.kind()) => {
+                format!("id {id} seq {sequence}")
+            }
             _ => format!("code {}", self.data[1]),
         };
         (self.name().to_uppercase(), detail)

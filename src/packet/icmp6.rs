@@ -1,4 +1,5 @@
-//! ICMPv6 (RFC 4443), with the discovery of neighbours (RFC 4861) and of listeners (RFC 2710, RFC 3810).
+//! ICMPv6 (RFC 4443), with the discovery of neighbours (RFC 4861) and of listeners (RFC 2710, RFC
+//! 3810).
 
 use crate::packet::bytes::names;
 use crate::packet::icmp::Icmp;
@@ -15,9 +16,13 @@ pub static ICMP6: Protocol = Protocol {
     message: "ICMP message",
     telling: true,
     read: |headers| match &headers.transport {
-        Some(TransportSlice::Icmpv6(icmp)) => {
-            Some(Box::new(Icmp { protocol: &ICMP6, types: &TYPES, echoes: [128, 129], data: icmp.slice(), purpose }))
-        }
+        Some(TransportSlice::Icmpv6(icmp)) => Some(Box::new(Icmp {
+            protocol: &ICMP6,
+            types: &TYPES,
+            echoes: [128, 129],
+            data: icmp.slice(),
+            purpose,
+        })),
         _ => None,
     },
     ..Protocol::NEW

@@ -8,7 +8,11 @@ use crate::packet::protocol::{Field, Identity, Layer, Protocol, Purpose, Value, 
 pub static IP: Protocol = Protocol {
     name: "ip",
     title: "IPv4",
-    fields: &[Field::new("source", ValueKind::Ipv4, ""), Field::new("destination", ValueKind::Ipv4, ""), TTL],
+    fields: &[
+        Field::new("source", ValueKind::Ipv4, ""),
+        Field::new("destination", ValueKind::Ipv4, ""),
+        TTL,
+    ],
     read: |headers| read(headers, &IP).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv4())),
     ..Protocol::NEW
 };
@@ -17,15 +21,21 @@ pub static IP: Protocol = Protocol {
 pub static IP6: Protocol = Protocol {
     name: "ip6",
     title: "IPv6",
-    fields: &[Field::new("source", ValueKind::Ipv6, ""), Field::new("destination", ValueKind::Ipv6, ""), TTL],
-    read: |headers| read(headers, &IP6).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv6())),
+    fields: &[
+        Field::new("source", ValueKind::Ipv6, ""),
+        Field::new("destination", ValueKind::Ipv6, ""),
+        TTL,
+    ],
+    read: |headers| {
+        read(headers, &IP6).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv6()))
+    },
     ..Protocol::NEW
 };
 
 const TTL: Field = Field::new("ttl", ValueKind::Number, "time to live, hop limit");
 
-/// What labs carry and labrun does not look into, and what was cut too short to do so (IANA, Assigned
-/// Internet Protocol Numbers).
+/// What labs carry and labrun does not look into, and what was cut too short to do so (IANA,
+/// Assigned Internet Protocol Numbers).
 const CARRIED: [(u8, &str); 15] = [
     (1, "ICMP"),
     (IGMP, "IGMP"),
@@ -85,7 +95,11 @@ impl Layer for Datagram<'_> {
 
     fn purpose(&self) -> Purpose {
         // Who listens to which groups (RFC 2236).
-        if self.ip.protocol == IGMP && !self.ip.fragment { Purpose::Housekeeping } else { Purpose::Exchange }
+        if self.ip.protocol == IGMP && !self.ip.fragment {
+            Purpose::Housekeeping
+        } else {
+            Purpose::Exchange
+        }
     }
 }
 

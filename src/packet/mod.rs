@@ -1,7 +1,7 @@
 //! Packets: captured, read, taken apart, named.
 //!
-//! A protocol is a file with a [`Protocol`](protocol::Protocol) and a line in [`PROTOCOLS`]; nothing else
-//! knows it. What rules and ladders make of packets they find out from the table.
+//! A protocol is a file with a [`Protocol`](protocol::Protocol) and a line in [`PROTOCOLS`];
+//! nothing else knows it. What rules and ladders make of packets they find out from the table.
 
 mod arp;
 #[cfg(feature = "cli")]
@@ -30,5 +30,15 @@ mod udp;
 use protocol::Protocol;
 
 /// All protocols that lab files can name, those that are carried before those that carry them.
-pub static PROTOCOLS: &[&Protocol] =
-    &[&dhcp4::DHCP4, &dhcp6::DHCP6, &dns::DNS, &icmp::ICMP, &icmp6::ICMP6, &arp::ARP, &tcp::TCP, &udp::UDP, &ip::IP, &ip::IP6];
+pub static PROTOCOLS: &[&Protocol] = &[
+    &dhcp4::DHCP4,
+    &dhcp6::DHCP6,
+    &dns::DNS,
+    &icmp::ICMP,
+    &icmp6::ICMP6,
+    &arp::ARP,
+    &tcp::TCP,
+    &udp::UDP,
+    &ip::IP,
+    &ip::IP6,
+];

@@ -47,8 +47,16 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// If it is none.
     pub fn new(input: R) -> Result<Self> {
-        let mut reader = Reader { input, lost: 0, left_out: 0, format: Format::Pcapng { interfaces: Vec::new() }, big_endian: false };
-        let Some(magic) = reader.bytes(4, true)? else { bail!("an empty file, where a capture was expected") };
+        let mut reader = Reader {
+            input,
+            lost: 0,
+            left_out: 0,
+            format: Format::Pcapng { interfaces: Vec::new() },
+            big_endian: false,
+        };
+        let Some(magic) = reader.bytes(4, true)? else {
+            bail!("an empty file, where a capture was expected")
+        };
         let nanoseconds = match u32::from_le_bytes(magic.try_into().expect("four bytes")) {
             block::SECTION => {
                 reader.section()?;
@@ -93,9 +101,11 @@ impl<R: Read> Reader<R> {
     fn classic(&mut self, link_type: u16, nanoseconds: bool) -> Result<Option<Packet>> {
         let Some(header) = self.bytes(16, true)? else { return Ok(None) };
         let field = |n: usize| self.u32(&header, n * 4);
-        let (seconds, fraction, captured, length) = (field(0)?, field(1)?, field(2)? as usize, field(3)?);
+        let (seconds, fraction, captured, length) =
+            (field(0)?, field(1)?, field(2)? as usize, field(3)?);
         let data = self.exactly(captured)?;
-        let time = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * if nanoseconds { 1 } else { 1000 };
+        let time = u64::from(seconds) * 1_000_000_000
+            + u64::from(fraction) * if nanoseconds { 1 } else { 1000 };
         packet(link_type, time, None, data, length).map(Some)
     }
 
@@ -119,7 +129,8 @@ impl<R: Read> Reader<R> {
     fn block(&mut self, kind: u32) -> Result<Option<Packet>> {
         let length = self.exactly(4)?;
         let length = self.u32(&length, 0)? as usize;
-        let Some(rest) = length.checked_sub(8).filter(|rest| *rest >= 4 && rest.is_multiple_of(4)) else {
+        let Some(rest) = length.checked_sub(8).filter(|rest| *rest >= 4 && rest.is_multiple_of(4))
+        else {
             bail!("a block of {length} bytes")
         };
         let mut body = self.exactly(rest)?;
@@ -144,15 +155,22 @@ impl<R: Read> Reader<R> {
     }
 
     fn interface(&self, body: &[u8]) -> Result<Interface> {
-        let mut interface = Interface { link_type: self.u16(body, 0)?, name: None, tick: (1000, 1), offset: 0 };
+        let mut interface =
+            Interface { link_type: self.u16(body, 0)?, name: None, tick: (1000, 1), offset: 0 };
         for (kind, value) in self.options(body, 8) {
             match (kind, value) {
-                (option::INTERFACE_NAME, name) => interface.name = Some(String::from_utf8_lossy(name).into_owned()),
+                (option::INTERFACE_NAME, name) => {
+                    interface.name = Some(String::from_utf8_lossy(name).into_owned())
+                }
                 (option::INTERFACE_RESOLUTION, [power, ..]) if power & 0x80 != 0 => {
                     interface.tick = (1_000_000_000, 1u128 << (power & 0x7f).min(64));
                 }
-                (option::INTERFACE_RESOLUTION, [power, ..]) => interface.tick = (1_000_000_000, 10u128.pow((*power).min(20).into())),
-                (option::INTERFACE_OFFSET, value) if value.len() == 8 => interface.offset = self.u64(value) as i64,
+                (option::INTERFACE_RESOLUTION, [power, ..]) => {
+                    interface.tick = (1_000_000_000, 10u128.pow((*power).min(20).into()))
+                }
+                (option::INTERFACE_OFFSET, value) if value.len() == 8 => {
+                    interface.offset = self.u64(value) as i64
+                }
                 _ => {}
             }
         }
@@ -163,12 +181,15 @@ impl<R: Read> Reader<R> {
         let (mut lost, mut left_out) = (0u64, 0u64);
         for (kind, value) in self.options(body, 12) {
             match kind {
-                option::STATISTICS_DROPPED | option::STATISTICS_DROPPED_BY_SYSTEM if value.len() == 8 => {
+                option::STATISTICS_DROPPED | option::STATISTICS_DROPPED_BY_SYSTEM
+                    if value.len() == 8 =>
+                {
                     lost = lost.saturating_add(self.u64(value));
                 }
                 option::COMMENT => {
                     let text = String::from_utf8_lossy(value);
-                    left_out = text.strip_prefix(LEFT_OUT).and_then(|n| n.parse().ok()).unwrap_or(0);
+                    left_out =
+                        text.strip_prefix(LEFT_OUT).and_then(|n| n.parse().ok()).unwrap_or(0);
                 }
                 _ => {}
             }
@@ -181,18 +202,31 @@ impl<R: Read> Reader<R> {
         let field = |n: usize| self.u32(body, n * 4);
         let ticks = u64::from(field(1)?) << 32 | u64::from(field(2)?);
         let captured = field(3)? as usize;
-        let Some(data) = body.get(20..20 + captured) else { bail!("a packet of {captured} bytes in a block of {}", body.len()) };
-        let flags =
-            self.options(body, 20 + captured.next_multiple_of(4)).find(|(kind, value)| *kind == option::PACKET_FLAGS && value.len() == 4);
+        let Some(data) = body.get(20..20 + captured) else {
+            bail!("a packet of {captured} bytes in a block of {}", body.len())
+        };
+        let flags = self
+            .options(body, 20 + captured.next_multiple_of(4))
+            .find(|(kind, value)| *kind == option::PACKET_FLAGS && value.len() == 4);
         let flags = flags.map_or(Ok(0), |(_, value)| self.u32(value, 0))?;
         self.of_interface(field(0)?, ticks, flags, data.to_vec(), field(4)?)
     }
 
-    fn of_interface(&self, number: u32, ticks: u64, flags: u32, data: Vec<u8>, length: u32) -> Result<Packet> {
+    fn of_interface(
+        &self,
+        number: u32,
+        ticks: u64,
+        flags: u32,
+        data: Vec<u8>,
+        length: u32,
+    ) -> Result<Packet> {
         let Format::Pcapng { interfaces } = &self.format else { bail!("a block in a pcap file") };
-        let Some(interface) = interfaces.get(number as usize) else { bail!("a packet of interface {number}, which is not described") };
+        let Some(interface) = interfaces.get(number as usize) else {
+            bail!("a packet of interface {number}, which is not described")
+        };
         let (nanoseconds, ticks_in_it) = interface.tick;
-        let time = (u128::from(ticks) * nanoseconds / ticks_in_it) as i128 + i128::from(interface.offset) * 1_000_000_000;
+        let time = (u128::from(ticks) * nanoseconds / ticks_in_it) as i128
+            + i128::from(interface.offset) * 1_000_000_000;
         let id = pcapng::interface_id(interface.name.as_deref().unwrap_or(&format!("if{number}")));
         let time = time.clamp(0, u64::MAX.into()) as u64;
         let mut packet = packet(interface.link_type, time, Some(id), data, length)?;
@@ -201,11 +235,17 @@ impl<R: Read> Reader<R> {
     }
 
     /// The options that begin at `at`.
-    fn options<'b>(&self, body: &'b [u8], at: usize) -> impl Iterator<Item = (u16, &'b [u8])> + use<'b, R> {
+    fn options<'b>(
+        &self,
+        body: &'b [u8],
+        at: usize,
+    ) -> impl Iterator<Item = (u16, &'b [u8])> + use<'b, R> {
         let big_endian = self.big_endian;
         let mut rest = body.get(at..).unwrap_or_default();
         std::iter::from_fn(move || {
-            let number = |bytes: [u8; 2]| if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
+            let number = |bytes: [u8; 2]| {
+                if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+            };
             let (kind, length) = match rest {
                 [a, b, c, d, ..] => (number([*a, *b]), usize::from(number([*c, *d]))),
                 _ => return None,
@@ -253,7 +293,13 @@ impl<R: Read> Reader<R> {
 }
 
 /// A packet with its header made that of Ethernet, with empty addresses where it has none.
-fn packet(link_type: u16, time: u64, interface: Option<InterfaceId>, data: Vec<u8>, length: u32) -> Result<Packet> {
+fn packet(
+    link_type: u16,
+    time: u64,
+    interface: Option<InterfaceId>,
+    data: Vec<u8>,
+    length: u32,
+) -> Result<Packet> {
     // The length of its own header, and in that the place of EtherType and direction.
     let (header, protocol, direction) = match link_type {
         ETHERNET => {
@@ -266,12 +312,27 @@ fn packet(link_type: u16, time: u64, interface: Option<InterfaceId>, data: Vec<u
         other => bail!("packets of link type {other}, where Ethernet was expected"),
     };
     // Only of this kind does a file say from which interface each packet is.
-    let index = data.get(4..8).filter(|_| link_type == COOKED_2).map(|b| u32::from_be_bytes(b.try_into().expect("four bytes")));
-    let interface = index.map(|index| InterfaceId { node: GLOBAL.into(), link: format!("if{index}") }).or(interface);
+    let index = data
+        .get(4..8)
+        .filter(|_| link_type == COOKED_2)
+        .map(|b| u32::from_be_bytes(b.try_into().expect("four bytes")));
+    let interface = index
+        .map(|index| InterfaceId { node: GLOBAL.into(), link: format!("if{index}") })
+        .or(interface);
     let sent = direction == Some(&OUTGOING);
     let rest = data.get(header..).unwrap_or_default();
-    let protocol = protocol.unwrap_or(if rest.first().is_some_and(|b| b >> 4 == 6) { &[0x86, 0xdd] } else { &[0x08, 0x00] });
+    let protocol = protocol.unwrap_or(if rest.first().is_some_and(|b| b >> 4 == 6) {
+        &[0x86, 0xdd]
+    } else {
+        &[0x08, 0x00]
+    });
     let whole = [&[0; 12], protocol, rest].concat();
     let length = length.saturating_sub(header as u32).saturating_add(14);
-    Ok(Packet { time, interface: interface.unwrap_or_else(|| pcapng::interface_id("any")), sent, data: whole, length })
+    Ok(Packet {
+        time,
+        interface: interface.unwrap_or_else(|| pcapng::interface_id("any")),
+        sent,
+        data: whole,
+        length,
+    })
 }

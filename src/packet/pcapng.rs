@@ -1,4 +1,5 @@
-//! Captures as files that Wireshark opens: writing pcapng (draft-ietf-opsawg-pcapng), and reading it.
+//! Captures as files that Wireshark opens: writing pcapng (draft-ietf-opsawg-pcapng), and reading
+//! it.
 //!
 //! Each interface is one of the file's, by its name, with that of its node in front (`client/eth0`)
 //! unless it is in the lab's own namespace. What was lost is told by the statistics at the end.
@@ -57,7 +58,11 @@ impl<'a, W: Write> Writer<'a, W> {
         // Version 1.0, of a length that is not told.
         body.extend([1, 0, 0, 0]);
         body.extend(u64::MAX.to_le_bytes());
-        put_option(&mut body, option::SECTION_PROGRAM, concat!("labrun ", env!("CARGO_PKG_VERSION")).as_bytes());
+        put_option(
+            &mut body,
+            option::SECTION_PROGRAM,
+            concat!("labrun ", env!("CARGO_PKG_VERSION")).as_bytes(),
+        );
         put_end(&mut body);
         put_block(&mut out, block::SECTION, &body)?;
         Ok(Writer { out, describe, interfaces: HashMap::new() })
@@ -76,7 +81,11 @@ impl<'a, W: Write> Writer<'a, W> {
         body.extend((packet.data.len() as u32).to_le_bytes());
         body.extend(packet.length.to_le_bytes());
         put_padded(&mut body, &packet.data);
-        put_option(&mut body, option::PACKET_FLAGS, &if packet.sent { SENT } else { RECEIVED }.to_le_bytes());
+        put_option(
+            &mut body,
+            option::PACKET_FLAGS,
+            &if packet.sent { SENT } else { RECEIVED }.to_le_bytes(),
+        );
         put_end(&mut body);
         put_block(&mut self.out, block::PACKET, &body)
     }
@@ -137,7 +146,11 @@ impl<'a, W: Write> Writer<'a, W> {
 
 /// `v-br-cli`, or `client/eth0` for an interface of a node.
 pub fn interface_name(interface: &InterfaceId) -> String {
-    if interface.node == GLOBAL { interface.link.clone() } else { format!("{}/{}", interface.node, interface.link) }
+    if interface.node == GLOBAL {
+        interface.link.clone()
+    } else {
+        format!("{}/{}", interface.node, interface.link)
+    }
 }
 
 /// The place that [`interface_name`] names.
@@ -151,7 +164,11 @@ pub(crate) fn interface_id(name: &str) -> InterfaceId {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(out: impl Write, capture: &Capture, describe: &dyn Fn(&InterfaceId) -> String) -> io::Result<()> {
+pub fn write(
+    out: impl Write,
+    capture: &Capture,
+    describe: &dyn Fn(&InterfaceId) -> String,
+) -> io::Result<()> {
     let mut writer = Writer::new(out, describe)?;
     for packet in &capture.packets {
         writer.packet(packet)?;

@@ -1,5 +1,6 @@
 //! What a protocol is to labrun: its names and fields, as lab files and reports have them, and how
-//! its messages are read. Each has a file of its own, and [`PROTOCOLS`](super::PROTOCOLS) lists them.
+//! its messages are read. Each has a file of its own, and [`PROTOCOLS`](super::PROTOCOLS) lists
+//! them.
 
 use crate::packet::bytes::hex;
 use crate::packet::dhcp6::duid_mac;
@@ -14,7 +15,8 @@ pub struct Protocol {
     pub name: &'static str,
     /// As reports name it: `DHCPv4`.
     pub title: &'static str,
-    /// All protocols that carry it, so that their fields are its packets', too. Ethernet carries all.
+    /// All protocols that carry it, so that their fields are its packets', too. Ethernet carries
+    /// all.
     pub over: &'static [&'static Protocol],
     /// The kinds of its messages, as lab files name them: `discover`.
     pub kinds: &'static [&'static str],
@@ -165,8 +167,8 @@ pub trait Layer: fmt::Debug {
     /// Adds to `identity` what tells this message from all others and stays the same on its way.
     fn identity(&self, identity: &mut Identity);
 
-    /// The kind of this message in its exchange, if the protocol has such; then `exchange` gets what
-    /// all messages of the exchange have in common.
+    /// The kind of this message in its exchange, if the protocol has such; then `exchange` gets
+    /// what all messages of the exchange have in common.
     fn exchange(&self, exchange: &mut Identity) -> Option<String> {
         let _ = exchange;
         None
@@ -215,7 +217,11 @@ impl Exchange {
         let mut id = Identity::default();
         id.add(protocol.name.as_bytes());
         let kind = layer.exchange(&mut id)?;
-        let answers = protocol.answers.iter().find(|(answer, _)| *answer == kind).map_or(&[][..], |(_, questions)| *questions);
+        let answers = protocol
+            .answers
+            .iter()
+            .find(|(answer, _)| *answer == kind)
+            .map_or(&[][..], |(_, questions)| *questions);
         Some(Exchange { id, kind, answers })
     }
 

@@ -21,6 +21,8 @@ pub fn duid(text: &str) -> Result<ServerId, String> {
     match parse_hex(text) {
         Some(bytes) if bytes.len() == 6 => Ok(ServerId::Mac(bytes.try_into().expect("six"))),
         Some(bytes) if bytes.len() > 6 => Ok(ServerId::Duid(bytes)),
-        _ => Err(format!("`{text}` is neither a DUID, such as `00:03:00:01:02:00:00:00:00:01`, nor the hardware address in it")),
+        _ => Err(format!(
+            "`{text}` is neither a DUID, such as `00:03:00:01:02:00:00:00:00:01`, nor the hardware address in it"
+        )),
     }
 }

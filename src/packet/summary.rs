@@ -28,13 +28,21 @@ impl Summary {
     /// Label and detail where sender and receiver can be seen, as in a ladder.
     pub fn arrow(&self) -> (String, String) {
         let Summary { protocol, label, detail, source, destination } = self;
-        let label = if protocol.telling { label.clone() } else { format!("{} {label}", protocol.title) };
-        (label, if protocol.ends { format!("{source} → {destination} {detail}") } else { detail.clone() })
+        let label =
+            if protocol.telling { label.clone() } else { format!("{} {label}", protocol.title) };
+        (
+            label,
+            if protocol.ends {
+                format!("{source} → {destination} {detail}")
+            } else {
+                detail.clone()
+            },
+        )
     }
 }
 
-/// The label of a carrier, such as `RELAY-FORWARD SOLICIT`, as `RELAY(SOLICIT)`: which way it goes can be
-/// seen in a ladder.
+/// The label of a carrier, such as `RELAY-FORWARD SOLICIT`, as `RELAY(SOLICIT)`: which way it goes
+/// can be seen in a ladder.
 pub fn short(label: &str) -> String {
     let carriers = PROTOCOLS.iter().flat_map(|protocol| protocol.carriers);
     let inner = carriers.map(|carrier| carrier.to_uppercase()).find_map(|carrier| {

@@ -48,7 +48,8 @@ impl Layer for Segment<'_> {
 
     fn words(&self) -> (String, String) {
         let Segment(tcp) = self;
-        let flags = [(tcp.syn(), "SYN"), (tcp.fin(), "FIN"), (tcp.rst(), "RST"), (tcp.ack(), "ACK")];
+        let flags =
+            [(tcp.syn(), "SYN"), (tcp.fin(), "FIN"), (tcp.rst(), "RST"), (tcp.ack(), "ACK")];
         let set: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
         let label = if set.is_empty() { "NO FLAGS".into() } else { set.join("-") };
         (label, format!("{} bytes", tcp.payload().len()))

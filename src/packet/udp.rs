@@ -24,8 +24,10 @@ pub static UDP: Protocol = Protocol {
 };
 
 /// The fields of a protocol that has ports.
-pub(crate) const PORTS: [Field; 2] =
-    [Field::new("source-port", ValueKind::Number, ""), Field::new("destination-port", ValueKind::Number, "")];
+pub(crate) const PORTS: [Field; 2] = [
+    Field::new("source-port", ValueKind::Number, ""),
+    Field::new("destination-port", ValueKind::Number, ""),
+];
 
 #[derive(Debug)]
 struct Udp<'a> {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a set-up is taken to need that has no record, in milliseconds; and a test, where none has one.
-/// Alike, they keep the tests of a lab together.
+/// What a set-up is taken to need that has no record, in milliseconds; and a test, where none has
+/// one. Alike, they keep the tests of a lab together.
 const UNKNOWN: u64 = 1000;
 
 /// What is recorded, by name, in milliseconds.
@@ -33,7 +33,8 @@ impl Durations {
         match std::fs::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Durations::default()),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{} holds no durations", path.display())),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .with_context(|| format!("{} holds no durations", path.display())),
         }
     }
 
@@ -49,12 +50,15 @@ impl Durations {
     pub fn known(path: Option<&Path>) -> (Durations, Option<String>) {
         match path.map_or(Ok(Durations::default()), Durations::read) {
             Ok(durations) => (durations, None),
-            Err(error) => (Durations::default(), Some(format!("warning: no durations are used or kept: {error:#}"))),
+            Err(error) => (
+                Durations::default(),
+                Some(format!("warning: no durations are used or kept: {error:#}")),
+            ),
         }
     }
 
-    /// Reads `path` again, which another run may have written meanwhile, and adds what `run` found. A
-    /// file that holds something else is not ours to write.
+    /// Reads `path` again, which another run may have written meanwhile, and adds what `run` found.
+    /// A file that holds something else is not ours to write.
     ///
     /// # Errors
     /// If it cannot be read or written.

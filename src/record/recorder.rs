@@ -43,7 +43,8 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// For a run of `chosen`, which may be a part of the labs that `order` names; with drawings if it `draws`.
+    /// For a run of `chosen`, which may be a part of the labs that `order` names; with drawings if
+    /// it `draws`.
     pub fn new(chosen: &'a [Selection<'a>], order: Vec<String>, draws: bool) -> Recorder<'a> {
         let (setups, subjects, results) = Default::default();
         Recorder { chosen, draws, order, started: SystemTime::now(), setups, subjects, results }
@@ -51,7 +52,11 @@ impl<'a> Recorder<'a> {
 
     /// Takes in what happened.
     pub fn hear(&mut self, message: &RunEvent) {
-        let setup = |state, time: Duration, lines: &[String]| Setup { state, ms: time.as_millis() as u64, lines: lines.to_vec() };
+        let setup = |state, time: Duration, lines: &[String]| Setup {
+            state,
+            ms: time.as_millis() as u64,
+            lines: lines.to_vec(),
+        };
         match message {
             RunEvent::Subject { lab, subject } => {
                 self.subjects.insert(lab.clone(), subject.clone());
@@ -61,14 +66,28 @@ impl<'a> Recorder<'a> {
                 self.setups.insert(lab_of(instance), setup(state, *time, &[]));
             }
             RunEvent::SetupFailed { instance, lines } => {
-                self.setups.insert(lab_of(instance), setup(SetupState::Failed, Duration::ZERO, lines));
+                self.setups
+                    .insert(lab_of(instance), setup(SetupState::Failed, Duration::ZERO, lines));
             }
             RunEvent::Result(result) => {
                 let found = self.chosen.iter().find(|c| c.lab.name == result.lab);
-                let test = found.and_then(|c| c.lab.tests.iter().position(|t| t.name == result.test).map(|index| (c.lab, index)));
+                let test = found.and_then(|c| {
+                    c.lab
+                        .tests
+                        .iter()
+                        .position(|t| t.name == result.test)
+                        .map(|index| (c.lab, index))
+                });
                 if let Some((lab, index)) = test {
-                    let ladder = result.evidence.ladder.clone().filter(|ladder| self.draws && !ladder.rows.is_empty());
-                    self.results.insert(result.test.clone(), TestRun { ladder, ..test_run(lab, index, result) });
+                    let ladder = result
+                        .evidence
+                        .ladder
+                        .clone()
+                        .filter(|ladder| self.draws && !ladder.rows.is_empty());
+                    self.results.insert(
+                        result.test.clone(),
+                        TestRun { ladder, ..test_run(lab, index, result) },
+                    );
                 }
             }
             _ => {}
@@ -76,7 +95,13 @@ impl<'a> Recorder<'a> {
     }
 
     /// The run, which took `time`.
-    pub fn finish(mut self, time: Duration, strict: bool, partition: Option<Parted>, unrun: &NotRun) -> Run {
+    pub fn finish(
+        mut self,
+        time: Duration,
+        strict: bool,
+        partition: Option<Parted>,
+        unrun: &NotRun,
+    ) -> Run {
         let interrupted = crate::interrupt::interrupted();
         let mut tests = Vec::new();
         for chosen in self.chosen {
@@ -90,7 +115,8 @@ impl<'a> Recorder<'a> {
             }
         }
         let labs = self.chosen.iter().map(|chosen| self.lab_run(chosen.lab)).collect();
-        let started = DateTime::<Utc>::from(self.started).to_rfc3339_opts(SecondsFormat::Millis, true);
+        let started =
+            DateTime::<Utc>::from(self.started).to_rfc3339_opts(SecondsFormat::Millis, true);
         let mut run = Run {
             format: FORMAT,
             labrun: env!("CARGO_PKG_VERSION").into(),
@@ -172,8 +198,11 @@ fn files_in(folder: &Path) -> Vec<String> {
 fn logs(files: &[(String, Vec<u8>)]) -> Vec<Log> {
     let mut room = LOGS;
     // The states of the nodes are in the artifacts, where there is room for them.
-    let told = |name: &str| name.starts_with("steps/") || (name.starts_with("services/") && name.ends_with(".log"));
-    let text = files.iter().filter(|(name, bytes)| told(name) && !bytes.is_empty() && !bytes.contains(&0));
+    let told = |name: &str| {
+        name.starts_with("steps/") || (name.starts_with("services/") && name.ends_with(".log"))
+    };
+    let text =
+        files.iter().filter(|(name, bytes)| told(name) && !bytes.is_empty() && !bytes.contains(&0));
     text.map(|(name, bytes)| {
         let log = end(name, bytes, LOG.min(room));
         room -= log.text.len().min(room);
@@ -188,7 +217,11 @@ fn end(name: &str, bytes: &[u8], most: usize) -> Log {
     if from > 0 {
         from += bytes[from..].iter().position(|b| *b == b'\n').map_or(0, |line| line + 1);
     }
-    Log { name: name.into(), text: String::from_utf8_lossy(&bytes[from..]).into_owned(), left_out: from }
+    Log {
+        name: name.into(),
+        text: String::from_utf8_lossy(&bytes[from..]).into_owned(),
+        left_out: from,
+    }
 }
 
 #[cfg(test)]
@@ -199,17 +232,25 @@ mod tests {
     fn a_log_keeps_whole_lines_of_its_end() {
         let log = end("x", b"one\ntwo\nthree\n", 9);
         assert_eq!((log.text.as_str(), log.left_out), ("three\n", 8));
-        assert_eq!(end("x", b"one\n", 9), Log { name: "x".into(), text: "one\n".into(), left_out: 0 });
+        assert_eq!(
+            end("x", b"one\n", 9),
+            Log { name: "x".into(), text: "one\n".into(), left_out: 0 }
+        );
     }
 
     #[test]
     fn logs_are_bounded_and_text() {
-        let many: Vec<(String, Vec<u8>)> = (0..9).map(|n| (format!("steps/{n}"), b"0123456789\n".repeat(10_000))).collect();
+        let many: Vec<(String, Vec<u8>)> =
+            (0..9).map(|n| (format!("steps/{n}"), b"0123456789\n".repeat(10_000))).collect();
         let kept = logs(&many);
-        assert!(kept.iter().all(|l| l.text.len() <= LOG) && kept.iter().map(|l| l.text.len()).sum::<usize>() <= LOGS);
+        assert!(
+            kept.iter().all(|l| l.text.len() <= LOG)
+                && kept.iter().map(|l| l.text.len()).sum::<usize>() <= LOGS
+        );
         assert_eq!(kept.len(), 9, "each is named");
         // What is no text, what is empty, and the state of a node.
-        let others = [("steps/binary", &b"\n\r\0"[..]), ("steps/empty", b""), ("nodes/a/links", b"text\n")];
+        let others =
+            [("steps/binary", &b"\n\r\0"[..]), ("steps/empty", b""), ("nodes/a/links", b"text\n")];
         assert!(logs(&others.map(|(name, bytes)| (name.to_string(), bytes.to_vec()))).is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! A run and all it found: what every report is made from, and the JSON report itself.
 //!
-//! Everything stands in the order of the lab files, not in that in which things ended, so that the same
-//! run with the same result is the same document but for its times.
+//! Everything stands in the order of the lab files, not in that in which things ended, so that the
+//! same run with the same result is the same document but for its times.
 
 use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
@@ -178,7 +178,9 @@ impl Run {
     pub fn sort(&mut self) {
         self.labs.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
         let place = |lab: &str| self.labs.iter().position(|l| l.name == lab);
-        self.tests.sort_by(|a, b| (place(&a.lab), a.order, &a.test).cmp(&(place(&b.lab), b.order, &b.test)));
+        self.tests.sort_by(|a, b| {
+            (place(&a.lab), a.order, &a.test).cmp(&(place(&b.lab), b.order, &b.test))
+        });
     }
 
     /// The exit code that this result stands for.
@@ -211,7 +213,9 @@ impl Run {
         match parts.as_slice() {
             [] => None,
             [one] => Some(format!("the part {one} is missing")),
-            [many @ .., last] => Some(format!("the parts {} and {last} are missing", many.join(", "))),
+            [many @ .., last] => {
+                Some(format!("the parts {} and {last} are missing", many.join(", ")))
+            }
         }
     }
 

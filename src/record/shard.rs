@@ -1,10 +1,10 @@
 //! Dividing tests over several machines, by how long they take.
 //!
 //! Every part has its fair share: what all tests and one set-up of every lab take, by the number of
-//! parts. A test goes where its lab is set up already, if that keeps to the share; else to the part that
-//! is done the earliest with it, the longest tests first. So a lab is set up in another part only where
-//! that is well spent. Every machine comes to the same division by itself, from the same tests
-//! and the same durations.
+//! parts. A test goes where its lab is set up already, if that keeps to the share; else to the part
+//! that is done the earliest with it, the longest tests first. So a lab is set up in another part
+//! only where that is well spent. Every machine comes to the same division by itself, from the same
+//! tests and the same durations.
 
 use crate::error::Failure;
 use crate::lab::find::Selection;
@@ -34,8 +34,10 @@ impl FromStr for Shard {
 
     fn from_str(text: &str) -> Result<Shard, Failure> {
         let wrong = |why: &str| Failure::usage(format!("`{text}` is not a part: {why}"));
-        let (number, of) = text.split_once('/').ok_or_else(|| wrong("`K/N` is wanted, as in `2/4`"))?;
-        let parse = |text: &str| text.parse::<usize>().map_err(|_| wrong("`K/N` is wanted, as in `2/4`"));
+        let (number, of) =
+            text.split_once('/').ok_or_else(|| wrong("`K/N` is wanted, as in `2/4`"))?;
+        let parse =
+            |text: &str| text.parse::<usize>().map_err(|_| wrong("`K/N` is wanted, as in `2/4`"));
         let part = Shard { number: parse(number)?, of: parse(of)? };
         match part {
             Shard { of: 0, .. } => Err(wrong("there must be at least one")),
@@ -82,13 +84,21 @@ pub struct Load {
 pub fn divide(loads: &[Load], parts: usize) -> Vec<usize> {
     let parts = parts.max(1);
     // Of each lab its set-up and all its tests.
-    let mut labs: BTreeMap<&str, u64> = loads.iter().map(|load| (load.lab.as_str(), load.setup)).collect();
+    let mut labs: BTreeMap<&str, u64> =
+        loads.iter().map(|load| (load.lab.as_str(), load.setup)).collect();
     for load in loads {
         labs.entry(&load.lab).and_modify(|sum| *sum = sum.saturating_add(load.ms));
     }
     let share = labs.values().fold(0u64, |sum, ms| sum.saturating_add(*ms)).div_ceil(parts as u64);
     let mut order: Vec<usize> = (0..loads.len()).collect();
-    order.sort_by_key(|i| (Reverse(labs[loads[*i].lab.as_str()]), &loads[*i].lab, Reverse(loads[*i].ms), &loads[*i].test));
+    order.sort_by_key(|i| {
+        (
+            Reverse(labs[loads[*i].lab.as_str()]),
+            &loads[*i].lab,
+            Reverse(loads[*i].ms),
+            &loads[*i].test,
+        )
+    });
 
     let mut busy = vec![0u64; parts];
     let mut homes: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); parts];
@@ -96,11 +106,15 @@ pub fn divide(loads: &[Load], parts: usize) -> Vec<usize> {
     for index in order {
         let Load { lab, ms, setup, .. } = &loads[index];
         let is_home = |part: &usize| homes[*part].contains(lab.as_str());
-        let end = |part: &usize| busy[*part].saturating_add(if is_home(part) { 0 } else { *setup }).saturating_add(*ms);
+        let end = |part: &usize| {
+            busy[*part].saturating_add(if is_home(part) { 0 } else { *setup }).saturating_add(*ms)
+        };
         let home = (0..parts).filter(|part| is_home(part) && end(part) <= share).min_by_key(end);
         // A set-up more must save more than it takes.
         let first = !(0..parts).any(|part| is_home(&part));
-        let cost = |part: &usize| end(part).saturating_add(if first || is_home(part) { 0 } else { *setup });
+        let cost = |part: &usize| {
+            end(part).saturating_add(if first || is_home(part) { 0 } else { *setup })
+        };
         let part = home.or((0..parts).min_by_key(cost)).unwrap_or_default();
         busy[part] = end(&part);
         homes[part].insert(lab);
@@ -143,18 +157,30 @@ mod tests {
     }
 
     fn busy(loads: &[Load], division: &[usize], parts: usize) -> Vec<u64> {
-        (1..=parts).map(|p| loads.iter().zip(division).filter(|(_, d)| **d == p).map(|(l, _)| l.ms).sum()).collect()
+        (1..=parts)
+            .map(|p| loads.iter().zip(division).filter(|(_, d)| **d == p).map(|(l, _)| l.ms).sum())
+            .collect()
     }
 
     #[test]
     fn long_tests_are_spread_and_short_ones_fill_up() {
-        let loads: Vec<Load> = [7, 7, 6, 6, 5, 5, 4, 4, 4].iter().enumerate().map(|(i, ms)| load("a", &i.to_string(), *ms, 0)).collect();
-        assert_eq!(busy(&loads, &divide(&loads, 3), 3).iter().max(), Some(&18), "the best there is has 16");
+        let loads: Vec<Load> = [7, 7, 6, 6, 5, 5, 4, 4, 4]
+            .iter()
+            .enumerate()
+            .map(|(i, ms)| load("a", &i.to_string(), *ms, 0))
+            .collect();
+        assert_eq!(
+            busy(&loads, &divide(&loads, 3), 3).iter().max(),
+            Some(&18),
+            "the best there is has 16"
+        );
     }
 
     #[test]
     fn a_lab_is_split_only_where_that_is_well_spent() {
-        let lab = |name: &str, setup| (0..4).map(|i| load(name, &i.to_string(), 10, setup)).collect::<Vec<_>>();
+        let lab = |name: &str, setup| {
+            (0..4).map(|i| load(name, &i.to_string(), 10, setup)).collect::<Vec<_>>()
+        };
         let two = [lab("a", 5), lab("b", 5)].concat();
         assert_eq!(divide(&two, 2), [1, 1, 1, 1, 2, 2, 2, 2]);
         assert_eq!(busy(&lab("a", 5), &divide(&lab("a", 5), 2), 2), [20, 20]);

@@ -1,8 +1,9 @@
 //! The folder of a test that failed: everything somebody may ask for who was not there.
 //!
-//! It is `FOLDER/TEST/1`, and the next failure's is `FOLDER/TEST/2`: no run overwrites what another has
-//! left, whether before this one or at the same time. File names are such that they can be uploaded, unpacked
-//! and looked at anywhere, so what a file system somewhere refuses is encoded, and nothing is hidden.
+//! It is `FOLDER/TEST/1`, and the next failure's is `FOLDER/TEST/2`: no run overwrites what another
+//! has left, whether before this one or at the same time. File names are such that they can be
+//! uploaded, unpacked and looked at anywhere, so what a file system somewhere refuses is encoded,
+//! and nothing is hidden.
 
 use crate::analysis::Evidence;
 use crate::analysis::ladder::Extent;
@@ -28,13 +29,20 @@ const LADDER: usize = 120;
 ///
 /// # Errors
 /// If the folder, or a file of it, cannot be written; the other files are.
-pub fn save(artifacts: &Artifacts, lab: &Lab, client: Client, result: &mut TestResult) -> Result<()> {
+pub fn save(
+    artifacts: &Artifacts,
+    lab: &Lab,
+    client: Client,
+    result: &mut TestResult,
+) -> Result<()> {
     let folder = claim(&artifacts.folder, &result.test)?;
     result.artifacts = Some(folder.clone());
     let mut files = result.evidence.files.clone();
     let Evidence { capture, ladder, .. } = &result.evidence;
     files.extend(capture.iter().map(|capture| ("capture.pcapng".into(), packets(lab, capture))));
-    files.extend(ladder.iter().map(|ladder| ("ladder.txt".into(), (ladder.text(LADDER, Extent::LONG).join("\n") + "\n").into_bytes())));
+    files.extend(ladder.iter().map(|ladder| {
+        ("ladder.txt".into(), (ladder.text(LADDER, Extent::LONG).join("\n") + "\n").into_bytes())
+    }));
     files.push(json("result.json", result));
     if result.outcome != Outcome::Pass {
         files.push(printed(&RunEvent::Result(Box::new(result.clone()))));
@@ -63,7 +71,8 @@ pub fn save_setup(
 /// The capture as a file for other programs, in which every interface says where it is.
 fn packets(lab: &Lab, capture: &Capture) -> Vec<u8> {
     let mut file = Vec::new();
-    pcapng::write(&mut file, capture, &|place| lab.topology.describe(place)).expect("memory takes everything");
+    pcapng::write(&mut file, capture, &|place| lab.topology.describe(place))
+        .expect("memory takes everything");
     file
 }
 
@@ -76,7 +85,11 @@ fn printed(event: &RunEvent) -> (String, Vec<u8>) {
 }
 
 /// Adds what is the same for every test of a lab, and the guide to all of it.
-fn with_lab(mut files: Vec<(String, Vec<u8>)>, lab: &Lab, client: Client) -> Vec<(String, Vec<u8>)> {
+fn with_lab(
+    mut files: Vec<(String, Vec<u8>)>,
+    lab: &Lab,
+    client: Client,
+) -> Vec<(String, Vec<u8>)> {
     files.push(("lab.yaml".into(), lab.source.clone().into_bytes()));
     files.push(("lab.sh".into(), script::compile(lab, client).into_bytes()));
     let versions = format!("{:<12} {}\n", "labrun", env!("CARGO_PKG_VERSION")).into_bytes();
@@ -106,8 +119,12 @@ const GUIDE: [(&str, &str); 13] = [
 ];
 
 fn guide(lab: &Lab, files: &[(String, Vec<u8>)]) -> String {
-    let there = |name: &str| name == "README.txt" || files.iter().any(|(path, _)| path.starts_with(name));
-    let rows = GUIDE.iter().filter(|(name, _)| there(name)).map(|(name, about)| format!("  {name:<16} {about}\n"));
+    let there =
+        |name: &str| name == "README.txt" || files.iter().any(|(path, _)| path.starts_with(name));
+    let rows = GUIDE
+        .iter()
+        .filter(|(name, _)| there(name))
+        .map(|(name, about)| format!("  {name:<16} {about}\n"));
     format!(
         "What labrun found when this happened. Times are the machine's, states are those right after\nthe step that failed.\n\n{}\n\
          The lab again, without labrun, left up to look around:\n\n  sudo bash lab.sh\n  sudo bash lab.sh exec {} NODE bash\n  sudo bash lab.sh clean\n",
@@ -119,22 +136,29 @@ fn guide(lab: &Lab, files: &[(String, Vec<u8>)]) -> String {
 /// Makes the first folder `root/name/NUMBER` that nobody has.
 fn claim(root: &Path, name: &str) -> Result<PathBuf> {
     let parent = root.join(component(name));
-    fs::create_dir_all(&parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
+    fs::create_dir_all(&parent)
+        .with_context(|| format!("cannot make the folder {}", parent.display()))?;
     for attempt in 1u32.. {
         let folder = parent.join(attempt.to_string());
         match fs::create_dir(&folder) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            done => return done.map(|()| folder.clone()).with_context(|| format!("cannot make the folder {}", folder.display())),
+            done => {
+                return done
+                    .map(|()| folder.clone())
+                    .with_context(|| format!("cannot make the folder {}", folder.display()));
+            }
         }
     }
     unreachable!("a folder holds fewer than that");
 }
 
-/// Writes all `files` into `folder`; the first error, if there is one, when as many as possible are.
+/// Writes all `files` into `folder`; the first error, if there is one, when as many as possible
+/// are.
 fn write(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<()> {
     let mut result = Ok(());
     for (name, bytes) in files {
-        let path = name.split('/').fold(folder.to_path_buf(), |path, part| path.join(component(part)));
+        let path =
+            name.split('/').fold(folder.to_path_buf(), |path, part| path.join(component(part)));
         let parent = path.parent().expect("it is in the folder");
         let written = fs::create_dir_all(parent).and_then(|()| fs::write(&path, bytes));
         result = result.and(written.with_context(|| format!("cannot write {}", path.display())));
@@ -142,15 +166,18 @@ fn write(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<()> {
     result
 }
 
-/// `name` as the name of a file or folder on any system: what NTFS or the upload of GitHub refuses, and
-/// what would hide it, is percent-encoded. Names that are too long end in a hash of the whole.
+/// `name` as the name of a file or folder on any system: what NTFS or the upload of GitHub refuses,
+/// and what would hide it, is percent-encoded. Names that are too long end in a hash of the whole.
 pub fn component(name: &str) -> String {
     let mut text = String::new();
     for (at, c) in name.char_indices() {
-        let edge = (at == 0 && c == '.') || (at + c.len_utf8() == name.len() && matches!(c, '.' | ' '));
+        let edge =
+            (at == 0 && c == '.') || (at + c.len_utf8() == name.len() && matches!(c, '.' | ' '));
         if edge || c.is_control() || "\"<>:|*?/\\%".contains(c) {
             let mut bytes = [0; 4];
-            c.encode_utf8(&mut bytes).bytes().for_each(|byte| text.push_str(&format!("%{byte:02X}")));
+            c.encode_utf8(&mut bytes)
+                .bytes()
+                .for_each(|byte| text.push_str(&format!("%{byte:02X}")));
         } else {
             text.push(c);
         }
@@ -174,9 +201,15 @@ mod tests {
         for fine in ["relay-v4", "ns-client", "dnsmasq.conf", "käse 1"] {
             assert_eq!(component(fine), fine);
         }
-        for (name, encoded) in
-            [("..", "%2E%2E"), (".env", "%2Eenv"), ("a:b?", "a%3Ab%3F"), ("a\n", "a%0A"), ("100%", "100%25"), ("x.", "x%2E"), ("", "%")]
-        {
+        for (name, encoded) in [
+            ("..", "%2E%2E"),
+            (".env", "%2Eenv"),
+            ("a:b?", "a%3Ab%3F"),
+            ("a\n", "a%0A"),
+            ("100%", "100%25"),
+            ("x.", "x%2E"),
+            ("", "%"),
+        ] {
             assert_eq!(component(name), encoded);
         }
     }

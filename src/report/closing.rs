@@ -40,16 +40,19 @@ pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
         let names = if tests.len() > 5 { count(tests.len(), "test") } else { tests.join(", ") };
         add(false, "skipped", if reason.is_empty() { names } else { format!("{names}: {reason}") });
     }
-    let mut ran: Vec<_> = run.tests.iter().filter(|t| matches!(t.outcome, Outcome::Pass | Outcome::Fail)).collect();
+    let mut ran: Vec<_> =
+        run.tests.iter().filter(|t| matches!(t.outcome, Outcome::Pass | Outcome::Fail)).collect();
     if ran.len() > SLOWEST {
         ran.sort_by_key(|test| Reverse(test.ms));
-        let slowest: Vec<String> = ran.iter().take(SLOWEST).map(|t| format!("{} {}", t.test, seconds(t.ms))).collect();
+        let slowest: Vec<String> =
+            ran.iter().take(SLOWEST).map(|t| format!("{} {}", t.test, seconds(t.ms))).collect();
         add(false, "slowest", slowest.join(", "));
     }
     if let Some(lack) = run.lack() {
         add(true, "incomplete", lack);
     }
-    let folders: BTreeSet<&Path> = run.tests.iter().filter_map(|t| t.artifacts.as_deref()).map(Path::new).collect();
+    let folders: BTreeSet<&Path> =
+        run.tests.iter().filter_map(|t| t.artifacts.as_deref()).map(Path::new).collect();
     if let Some(folder) = common(folders) {
         add(false, "artifacts", folder.display().to_string());
     }
@@ -61,7 +64,9 @@ pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
 
 /// The folder that `folders` are in, or the only one.
 fn common(folders: BTreeSet<&Path>) -> Option<&Path> {
-    folders.into_iter().reduce(|a, b| a.ancestors().find(|folder| b.starts_with(folder)).unwrap_or(a))
+    folders
+        .into_iter()
+        .reduce(|a, b| a.ancestors().find(|folder| b.starts_with(folder)).unwrap_or(a))
 }
 
 /// `line` as plain text.

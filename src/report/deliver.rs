@@ -12,14 +12,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Writes the reports of `run`, all of them though one fails; what was written, and whether that is all.
-pub fn write(run: &Run, targets: &[Target], reporter: &mut Reporter) -> (Vec<(Kind, PathBuf)>, bool) {
+/// Writes the reports of `run`, all of them though one fails; what was written, and whether that is
+/// all.
+pub fn write(
+    run: &Run,
+    targets: &[Target],
+    reporter: &mut Reporter,
+) -> (Vec<(Kind, PathBuf)>, bool) {
     let (written, mut failed) = files::write_all(targets, run);
     if targets.contains(&Target::GitHub) {
         failed.extend(on_github(run, reporter).err());
     }
     for (kind, path) in &written {
-        reporter.tell(&RunEvent::Report { kind: kind.to_string(), path: path.display().to_string() });
+        reporter
+            .tell(&RunEvent::Report { kind: kind.to_string(), path: path.display().to_string() });
     }
     for error in &failed {
         eprintln!("labrun: {error:#}");
@@ -27,8 +33,8 @@ pub fn write(run: &Run, targets: &[Target], reporter: &mut Reporter) -> (Vec<(Ki
     (written, failed.is_empty())
 }
 
-/// Writes the reports of `run` and prints its end, of which `notes` are part. The exit code: that of the
-/// run, or that of a machine that could not keep the reports.
+/// Writes the reports of `run` and prints its end, of which `notes` are part. The exit code: that
+/// of the run, or that of a machine that could not keep the reports.
 pub fn deliver(run: &Run, targets: &[Target], notes: &[String], reporter: &mut Reporter) -> Exit {
     let (written, all) = write(run, targets, reporter);
     reporter.closing(&closing::lines(run, &written));
@@ -39,7 +45,13 @@ pub fn deliver(run: &Run, targets: &[Target], notes: &[String], reporter: &mut R
         reporter.tell(&RunEvent::Note { text: "interrupted, and cleaned up".into() });
     } else {
         let crate::record::run::Totals { passed, failed, errors, skipped } = run.totals;
-        reporter.tell(&RunEvent::Summary { passed, failed, errors, skipped, time: Duration::from_millis(run.ms) });
+        reporter.tell(&RunEvent::Summary {
+            passed,
+            failed,
+            errors,
+            skipped,
+            time: Duration::from_millis(run.ms),
+        });
     }
     match run.exit() {
         Exit::Passed if !all => Exit::Machine,
@@ -51,7 +63,9 @@ pub fn deliver(run: &Run, targets: &[Target], notes: &[String], reporter: &mut R
 fn on_github(run: &Run, reporter: &Reporter) -> Result<()> {
     let here = std::env::current_dir().context("cannot tell the working directory")?;
     reporter.commands(&github::annotations(run, &github::workspace(&here), &here));
-    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
     append(Path::new(&path), run).context("cannot write the step summary")
 }
 

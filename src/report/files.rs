@@ -29,12 +29,18 @@ pub enum Target {
     GitHub,
 }
 
-const KINDS: [(&str, Option<Kind>); 4] =
-    [("json", Some(Kind::Json)), ("junit", Some(Kind::Junit)), ("html", Some(Kind::Html)), ("github", None)];
+const KINDS: [(&str, Option<Kind>); 4] = [
+    ("json", Some(Kind::Json)),
+    ("junit", Some(Kind::Junit)),
+    ("html", Some(Kind::Html)),
+    ("github", None),
+];
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(KINDS.iter().find(|(_, kind)| *kind == Some(*self)).map_or("", |(name, _)| name))
+        f.write_str(
+            KINDS.iter().find(|(_, kind)| *kind == Some(*self)).map_or("", |(name, _)| name),
+        )
     }
 }
 
@@ -42,17 +48,24 @@ impl FromStr for Target {
     type Err = Failure;
 
     fn from_str(text: &str) -> Result<Target, Failure> {
-        let (name, file) = text.split_once('=').map_or((text, None), |(name, file)| (name, Some(file)));
+        let (name, file) =
+            text.split_once('=').map_or((text, None), |(name, file)| (name, Some(file)));
         let names = KINDS.map(|(name, _)| name);
         let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == name) else {
-            let hint = suggest(name, names).map_or(String::new(), |near| format!(", did you mean `{near}`?"));
-            return Err(Failure::usage(format!("there is no report `{name}`{hint}; there is {}", quoted(&names))));
+            let hint = suggest(name, names)
+                .map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+            return Err(Failure::usage(format!(
+                "there is no report `{name}`{hint}; there is {}",
+                quoted(&names)
+            )));
         };
         match (kind, file) {
             (Some(kind), Some(file)) if !file.is_empty() => Ok(Target::File(*kind, file.into())),
             (Some(_), _) => Err(Failure::usage(format!("`{name}` wants a file: `{name}=FILE`"))),
             (None, None) => Ok(Target::GitHub),
-            (None, Some(_)) => Err(Failure::usage(format!("`{name}` goes to GitHub, not to a file"))),
+            (None, Some(_)) => {
+                Err(Failure::usage(format!("`{name}` goes to GitHub, not to a file")))
+            }
         }
     }
 }
@@ -66,10 +79,14 @@ pub fn prepare(targets: &[Target]) -> Result<()> {
     for target in targets {
         let Target::File(kind, path) = target else { continue };
         if seen.contains(&path.as_path()) {
-            return Err(Failure::usage(format!("two reports are to go to {}", path.display())).into());
+            return Err(
+                Failure::usage(format!("two reports are to go to {}", path.display())).into()
+            );
         }
         seen.push(path);
-        fs::writable(path).map_err(|error| Failure::usage(format!("cannot write the {kind} report: {error:#}")))?;
+        fs::writable(path).map_err(|error| {
+            Failure::usage(format!("cannot write the {kind} report: {error:#}"))
+        })?;
     }
     Ok(())
 }
@@ -85,7 +102,9 @@ pub fn write_all(targets: &[Target], run: &Run) -> (Vec<(Kind, PathBuf)>, Vec<an
         let text = match kind {
             Kind::Json => Ok(run.json()),
             Kind::Junit => junit::document(run),
-            Kind::Html => Ok(html::page(run, &folder_of(path), &std::env::current_dir().unwrap_or_default())),
+            Kind::Html => {
+                Ok(html::page(run, &folder_of(path), &std::env::current_dir().unwrap_or_default()))
+            }
         };
         match text.and_then(|text| fs::write(path, text.as_bytes())) {
             Ok(()) => written.push((*kind, path.clone())),

@@ -1,8 +1,8 @@
 //! GitHub Actions: groups in the log, and annotations. The step summary is in `summary`.
 //!
-//! The runner takes a line that begins with `::`, or holds `##[`, for a command. What daemons print must
-//! not become one, so such lines stand between `stop-commands` and its token
-//! (docs.github.com, "Workflow commands for GitHub Actions").
+//! The runner takes a line that begins with `::`, or holds `##[`, for a command. What daemons print
+//! must not become one, so such lines stand between `stop-commands` and its token (docs.github.com,
+//! "Workflow commands for GitHub Actions").
 
 use crate::record::event::RunEvent;
 use crate::record::result::Outcome;
@@ -34,7 +34,8 @@ pub fn targets(asked: &[Target]) -> Vec<Target> {
 pub fn safe(text: &str) -> String {
     // The runner drops what Unicode calls a space, and a carriage return ends a line for it, too.
     let ignored = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
-    let command = |line: &str| line.trim_start_matches(ignored).starts_with("::") || line.contains("##[");
+    let command =
+        |line: &str| line.trim_start_matches(ignored).starts_with("::") || line.contains("##[");
     if !text.split(['\n', '\r']).any(command) {
         return text.into();
     }
@@ -52,13 +53,15 @@ fn token() -> String {
 fn command(name: &str, properties: &[(&str, String)], message: &str) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let properties: Vec<String> = properties.iter().map(|(name, value)| format!("{name}={}", property(value))).collect();
+    let properties: Vec<String> =
+        properties.iter().map(|(name, value)| format!("{name}={}", property(value))).collect();
     let space = if properties.is_empty() { "" } else { " " };
     format!("::{name}{space}{}::{}", properties.join(","), data(message))
 }
 
-/// The log: what belongs to one lab is a group, though labs run side by side. The lab that came first
-/// is shown as it goes, the others wait for it. Results follow their group, where all can see them.
+/// The log: what belongs to one lab is a group, though labs run side by side. The lab that came
+/// first is shown as it goes, the others wait for it. Results follow their group, where all can see
+/// them.
 #[derive(Default)]
 pub struct Groups {
     labs: VecDeque<Group>,
@@ -124,8 +127,8 @@ fn open(lab: &str) -> String {
     command("group", &[], &format!("lab {lab}"))
 }
 
-/// An annotation for everything that went wrong, at its line of the lab file. `workspace` is the folder
-/// that GitHub's paths are relative to, `here` the one that ours are.
+/// An annotation for everything that went wrong, at its line of the lab file. `workspace` is the
+/// folder that GitHub's paths are relative to, `here` the one that ours are.
 pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
     let file = |file: &str, line: Option<u64>| -> Vec<(&str, String)> {
         let path = here.join(file);
@@ -136,10 +139,11 @@ pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
             _ => Vec::new(),
         }
     };
-    let annotate = |kind: &str, mut properties: Vec<(&str, String)>, title: String, lines: &[String]| {
-        properties.push(("title", title));
-        command(kind, &properties, &lines.join("\n"))
-    };
+    let annotate =
+        |kind: &str, mut properties: Vec<(&str, String)>, title: String, lines: &[String]| {
+            properties.push(("title", title));
+            command(kind, &properties, &lines.join("\n"))
+        };
     let broken = run.labs.iter().filter(|lab| lab.setup.state == SetupState::Failed);
     let mut errors: Vec<(String, String)> = broken
         .map(|lab| {
@@ -148,12 +152,16 @@ pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
         })
         .collect();
     let told = |test: &&TestRun| {
-        let setup = run.labs.iter().any(|lab| lab.name == test.lab && lab.setup.state == SetupState::Failed);
+        let setup = run
+            .labs
+            .iter()
+            .any(|lab| lab.name == test.lab && lab.setup.state == SetupState::Failed);
         test.is_bad() && !(setup && test.lines.is_empty())
     };
     errors.extend(run.tests.iter().filter(told).map(|test| {
         let word = if test.outcome == Outcome::Fail { "failed" } else { "could not be run" };
-        let lines = if test.lines.is_empty() { vec![test.detail.clone()] } else { test.lines.clone() };
+        let lines =
+            if test.lines.is_empty() { vec![test.detail.clone()] } else { test.lines.clone() };
         let title = format!("{} {word}", test.test);
         (title.clone(), annotate("error", file(&test.file, test.line), title, &lines))
     }));
@@ -161,13 +169,17 @@ pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
     for (reason, tests) in run.skips() {
         let title = format!("{} skipped", crate::text::count(tests.len(), "test"));
         let kind = if run.strict { "error" } else { "warning" };
-        let line = annotate(kind, Vec::new(), title.clone(), &[reason.to_string(), tests.join(" ")]);
+        let line =
+            annotate(kind, Vec::new(), title.clone(), &[reason.to_string(), tests.join(" ")]);
         if run.strict { &mut errors } else { &mut warnings }.push((title, line));
     }
     for lab in &run.labs {
         if let Some(subject) = lab.subject.as_ref().filter(|s| s.how == "stand-in") {
             let title = format!("{} tested a stand-in", lab.name);
-            let text = format!("no {} was found, so its stand-in {} was tested", subject.program, subject.path);
+            let text = format!(
+                "no {} was found, so its stand-in {} was tested",
+                subject.program, subject.path
+            );
             warnings.push((title.clone(), annotate("warning", Vec::new(), title, &[text])));
         }
     }
@@ -177,7 +189,8 @@ pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
 /// At most as many as GitHub shows, the last of which then names the others.
 fn limited(kind: &str, mut all: Vec<(String, String)>) -> Vec<String> {
     if all.len() > ANNOTATIONS {
-        let rest: Vec<String> = all.split_off(ANNOTATIONS - 1).into_iter().map(|(title, _)| title).collect();
+        let rest: Vec<String> =
+            all.split_off(ANNOTATIONS - 1).into_iter().map(|(title, _)| title).collect();
         let title = format!("{} more", rest.len());
         all.push((String::new(), command(kind, &[("title", title)], &rest.join("\n"))));
     }
@@ -186,5 +199,7 @@ fn limited(kind: &str, mut all: Vec<(String, String)>) -> Vec<String> {
 
 /// What GitHub's paths are relative to.
 pub fn workspace(here: &Path) -> PathBuf {
-    std::env::var_os("GITHUB_WORKSPACE").filter(|path| !path.is_empty()).map_or(here.to_path_buf(), PathBuf::from)
+    std::env::var_os("GITHUB_WORKSPACE")
+        .filter(|path| !path.is_empty())
+        .map_or(here.to_path_buf(), PathBuf::from)
 }

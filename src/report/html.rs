@@ -1,7 +1,7 @@
 //! The HTML report: one page that loads nothing and runs nothing, to keep and to hand on.
 //!
-//! Its policy (Content-Security-Policy) forbids both to the browser as well, whatever came in with a log
-//! or with a drawing from another machine.
+//! Its policy (Content-Security-Policy) forbids both to the browser as well, whatever came in with
+//! a log or with a drawing from another machine.
 
 use crate::record::result::Outcome;
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
@@ -11,11 +11,16 @@ use std::path::{Component, Path};
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 const STYLE: &str = include_str!("page.css");
 
-/// The page for `run`, to be put into `folder`. The run's paths are seen from `here`; both are absolute.
+/// The page for `run`, to be put into `folder`. The run's paths are seen from `here`; both are
+/// absolute.
 pub fn page(run: &Run, folder: &Path, here: &Path) -> String {
     let link = |path: &str| relative(folder, &here.join(path));
     let labs: String = run.labs.iter().map(|lab| section(run, lab, &link)).collect();
-    let labs = if labs.is_empty() { "<p class=\"empty\">There was no test to run in this part.</p>\n".into() } else { labs };
+    let labs = if labs.is_empty() {
+        "<p class=\"empty\">There was no test to run in this part.</p>\n".into()
+    } else {
+        labs
+    };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
@@ -36,7 +41,9 @@ fn header(run: &Run) -> String {
         _ if run.interrupted => ("bad", "The run was interrupted".to_string()),
         (1.., _) => ("bad", format!("{bad} of {} failed", count(all, "test"))),
         _ if !run.missing.is_empty() => ("bad", "The report is incomplete".into()),
-        (0, 1..) if run.strict => ("bad", format!("{} of {} skipped", totals.skipped, count(all, "test"))),
+        (0, 1..) if run.strict => {
+            ("bad", format!("{} of {} skipped", totals.skipped, count(all, "test")))
+        }
         (0, 1..) => ("good", format!("{} passed, {} skipped", totals.passed, totals.skipped)),
         (0, 0) if all == 0 => ("good", "Nothing to run".into()),
         (0, 0) if all == 1 => ("good", "The test passed".into()),
@@ -46,10 +53,19 @@ fn header(run: &Run) -> String {
     meta.extend(run.partition.as_ref().map(|p| format!("part {}", p.part)));
     meta.extend(run.lack());
     meta.extend(run.strict.then(|| "strict".into()));
-    let counts = [("pass", totals.passed), ("fail", totals.failed), ("error", totals.errors), ("skip", totals.skipped)];
-    let bar: String =
-        counts.iter().filter(|(_, n)| *n > 0).map(|(class, n)| format!("<span class=\"{class}\" style=\"flex:{n}\"></span>")).collect();
-    let bar = if bar.is_empty() { "<span class=\"none\" style=\"flex:1\"></span>".into() } else { bar };
+    let counts = [
+        ("pass", totals.passed),
+        ("fail", totals.failed),
+        ("error", totals.errors),
+        ("skip", totals.skipped),
+    ];
+    let bar: String = counts
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(class, n)| format!("<span class=\"{class}\" style=\"flex:{n}\"></span>"))
+        .collect();
+    let bar =
+        if bar.is_empty() { "<span class=\"none\" style=\"flex:1\"></span>".into() } else { bar };
     // No name of a test holds a colon.
     let filters = [
         ("show:all", "All", all),
@@ -92,14 +108,21 @@ fn section(run: &Run, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
     if let Some(subject) = &lab.subject {
         meta.push(match subject.how.as_str() {
             "stand-in" => {
-                format!("<span class=\"note\">no {} found, tested its stand-in {}</span>", escape(&subject.program), escape(&subject.path))
+                format!(
+                    "<span class=\"note\">no {} found, tested its stand-in {}</span>",
+                    escape(&subject.program),
+                    escape(&subject.path)
+                )
             }
             "built" => format!("tested {}, built from its repository", escape(&subject.program)),
             "path" => format!("tested <code>{}</code>, found on PATH", escape(&subject.path)),
             _ => format!("tested <code>{}</code>", escape(&subject.path)),
         });
     }
-    let mut text = format!("<section class=\"lab\" aria-labelledby=\"lab:{0}\">\n<h2 id=\"lab:{0}\">{name}</h2>\n", id(&lab.name));
+    let mut text = format!(
+        "<section class=\"lab\" aria-labelledby=\"lab:{0}\">\n<h2 id=\"lab:{0}\">{name}</h2>\n",
+        id(&lab.name)
+    );
     if !lab.about.is_empty() {
         text.push_str(&format!("<p>{}</p>\n", escape(&lab.about)));
     }
@@ -129,14 +152,21 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
     // The lab tells why its tests could not be run.
     let open = if test.is_bad() && lab.setup.state != SetupState::Failed { " open" } else { "" };
     let ran = matches!(test.outcome, Outcome::Pass | Outcome::Fail);
-    let time = if ran { format!("<span class=\"time\">{}</span>", seconds(test.ms)) } else { String::new() };
+    let time = if ran {
+        format!("<span class=\"time\">{}</span>", seconds(test.ms))
+    } else {
+        String::new()
+    };
     let mut body = String::new();
     if !test.about.is_empty() {
         body.push_str(&format!("<p>{}</p>\n", escape(&test.about)));
     }
     // Where parts of a run were joined, they may have tested different programs.
     if let Some(name) = test.stand_in().filter(|_| test.subject != lab.subject) {
-        body.push_str(&format!("<p><span class=\"note\">tested the stand-in {}</span></p>\n", escape(name)));
+        body.push_str(&format!(
+            "<p><span class=\"note\">tested the stand-in {}</span></p>\n",
+            escape(name)
+        ));
     }
     if !test.lines.is_empty() {
         body.push_str(&story(&test.lines));
@@ -149,10 +179,17 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
         ));
     }
     if !test.logs.is_empty() {
-        body.push_str(&format!("<div><h4>Logs</h4>{}</div>\n", test.logs.iter().map(log).collect::<String>()));
+        body.push_str(&format!(
+            "<div><h4>Logs</h4>{}</div>\n",
+            test.logs.iter().map(log).collect::<String>()
+        ));
     }
     body.push_str(&files(test, link));
-    let body = if body.is_empty() { "<p class=\"meta\">Nothing more was kept of it.</p>\n".into() } else { body };
+    let body = if body.is_empty() {
+        "<p class=\"meta\">Nothing more was kept of it.</p>\n".into()
+    } else {
+        body
+    };
     format!(
         "<details class=\"card test {class}\" id=\"{}\"{open}><summary><span class=\"badge\">{word}</span><h3>{}</h3>{time}\
          <span class=\"detail\">{}</span></summary>\n<div class=\"body\">\n{body}</div></details>\n",
@@ -169,11 +206,18 @@ fn story(lines: &[String]) -> String {
         (_, true) => format!("<i>{}</i>", escape(line)),
         _ => escape(line),
     };
-    format!("<pre class=\"story\">{}</pre>\n", lines.iter().enumerate().map(line).collect::<Vec<_>>().join("\n"))
+    format!(
+        "<pre class=\"story\">{}</pre>\n",
+        lines.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
+    )
 }
 
 fn log(log: &crate::record::run::Log) -> String {
-    let cut = if log.left_out > 0 { format!("… {} bytes before this are left out\n", log.left_out) } else { String::new() };
+    let cut = if log.left_out > 0 {
+        format!("… {} bytes before this are left out\n", log.left_out)
+    } else {
+        String::new()
+    };
     format!(
         "<details class=\"log\"><summary><code>{}</code></summary><pre tabindex=\"0\">{cut}{}</pre></details>\n",
         escape(&log.name),
@@ -184,19 +228,27 @@ fn log(log: &crate::record::run::Log) -> String {
 fn files(test: &TestRun, link: &dyn Fn(&str) -> String) -> String {
     let Some(artifacts) = &test.artifacts else { return String::new() };
     let place = link(artifacts);
-    let item = |file: &String| format!("<li><a href=\"{place}/{}\">{}</a></li>", url(file), escape(file));
+    let item =
+        |file: &String| format!("<li><a href=\"{place}/{}\">{}</a></li>", url(file), escape(file));
     let items: String = test.files.iter().map(item).collect();
-    format!("<div><h4>Kept in <a href=\"{place}\">{}</a></h4><ul class=\"files\">{items}</ul></div>\n", escape(artifacts))
+    format!(
+        "<div><h4>Kept in <a href=\"{place}\">{}</a></h4><ul class=\"files\">{items}</ul></div>\n",
+        escape(artifacts)
+    )
 }
 
 /// The way from `folder` to `path` as a URL; both are seen from the same place.
 fn relative(folder: &Path, path: &Path) -> String {
     let parts = |path: &Path| -> Vec<String> {
-        path.components().filter(|c| *c != Component::CurDir).map(|c| c.as_os_str().to_string_lossy().into_owned()).collect()
+        path.components()
+            .filter(|c| *c != Component::CurDir)
+            .map(|c| c.as_os_str().to_string_lossy().into_owned())
+            .collect()
     };
     let (from, to) = (parts(folder), parts(path));
     let same = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    let steps = std::iter::repeat_n("..".to_string(), from.len() - same).chain(to[same..].iter().cloned());
+    let steps =
+        std::iter::repeat_n("..".to_string(), from.len() - same).chain(to[same..].iter().cloned());
     // In front of it, so that a colon in the first name makes no scheme.
     format!("./{}", url(&steps.collect::<Vec<_>>().join("/")))
 }
@@ -204,7 +256,9 @@ fn relative(folder: &Path, path: &Path) -> String {
 /// `path` with everything escaped that has a meaning in a URL (RFC 3986 2.3).
 fn url(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    path.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+    path.bytes()
+        .map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// A name that is unique on the page and fit for an `id`.
@@ -245,6 +299,9 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_is_html() {
-        assert_eq!(escape("<b a='\"'>&\x1b[31mred\x1b[0m\x07\r\n"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;red\u{fffd}\n");
+        assert_eq!(
+            escape("<b a='\"'>&\x1b[31mred\x1b[0m\x07\r\n"),
+            "&lt;b a=&#39;&quot;&#39;&gt;&amp;red\u{fffd}\n"
+        );
     }
 }

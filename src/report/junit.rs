@@ -64,9 +64,14 @@ fn case(run: &Run, test: &TestRun) -> TestCase {
     };
     said.extend(test.stand_in().map(|name| format!("tested the stand-in {name}")));
     said.extend(test.artifacts.iter().map(|folder| format!("artifacts: {folder}")));
-    // What programs print differs from run to run; that of a test that passed would only hide changes.
+    // What programs print differs from run to run; that of a test that passed would only hide
+    // changes.
     said.extend(test.logs.iter().filter(|_| test.is_bad()).map(|log| {
-        let cut = if log.left_out > 0 { format!(" (the first {} bytes are left out)", log.left_out) } else { String::new() };
+        let cut = if log.left_out > 0 {
+            format!(" (the first {} bytes are left out)", log.left_out)
+        } else {
+            String::new()
+        };
         format!("--- {}{cut}\n{}", log.name, log.text.trim_end())
     }));
     if !said.is_empty() {

@@ -11,16 +11,30 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// If it is none, or that of another version.
 pub fn read(name: &str, text: &str) -> Result<Run> {
-    let wrong = |why: String| Failure::usage(format!("{name} is not a JSON report of labrun: {why}"));
-    let document: serde_json::Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let wrong =
+        |why: String| Failure::usage(format!("{name} is not a JSON report of labrun: {why}"));
+    let document: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
     match document.get("format").and_then(serde_json::Value::as_u64) {
         Some(format) if format == u64::from(FORMAT) => {}
-        Some(format) => return Err(Failure::usage(format!("{name} has the format {format}, this labrun reads {FORMAT}")).into()),
+        Some(format) => {
+            return Err(Failure::usage(format!(
+                "{name} has the format {format}, this labrun reads {FORMAT}"
+            ))
+            .into());
+        }
         None => return Err(wrong("it names no `format`".into()).into()),
     }
     let run: Run = serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?;
-    match run.tests.iter().find(|test| test.ladder.as_ref().is_some_and(|ladder| !ladder.is_sound())) {
-        Some(test) => Err(wrong(format!("the ladder of {} names a node that it doesn't have", test.test)).into()),
+    match run
+        .tests
+        .iter()
+        .find(|test| test.ladder.as_ref().is_some_and(|ladder| !ladder.is_sound()))
+    {
+        Some(test) => {
+            Err(wrong(format!("the ladder of {} names a node that it doesn't have", test.test))
+                .into())
+        }
         None => Ok(run),
     }
 }
@@ -28,13 +42,16 @@ pub fn read(name: &str, text: &str) -> Result<Run> {
 /// Joins `runs`, each with the name messages call it by.
 ///
 /// # Errors
-/// If two of them have different results for one test, or belong to different divisions: then a test may
-/// have been left out by all.
+/// If two of them have different results for one test, or belong to different divisions: then a
+/// test may have been left out by all.
 pub fn join(runs: Vec<(String, Run)>) -> Result<Run> {
     let missing = missing(&runs)?;
     let mut runs = runs.into_iter();
-    let Some((first, mut joined)) = runs.next() else { return Err(Failure::usage("there is no report to merge").into()) };
-    let mut from: BTreeMap<String, String> = joined.tests.iter().map(|t| (t.test.clone(), first.clone())).collect();
+    let Some((first, mut joined)) = runs.next() else {
+        return Err(Failure::usage("there is no report to merge").into());
+    };
+    let mut from: BTreeMap<String, String> =
+        joined.tests.iter().map(|t| (t.test.clone(), first.clone())).collect();
     for (name, run) in runs {
         joined.started = joined.started.min(run.started);
         // Parts run side by side.
@@ -56,7 +73,10 @@ pub fn join(runs: Vec<(String, Run)>) -> Result<Run> {
             match joined.tests.iter().find(|t| t.test == test.test) {
                 Some(known) if *known == test => {}
                 Some(_) => {
-                    let message = format!("the test {} is in {} and in {name}, with different results", test.test, from[&test.test]);
+                    let message = format!(
+                        "the test {} is in {} and in {name}, with different results",
+                        test.test, from[&test.test]
+                    );
                     return Err(Failure::usage(message).into());
                 }
                 None => {
@@ -74,9 +94,12 @@ pub fn join(runs: Vec<(String, Run)>) -> Result<Run> {
 
 /// The parts that none of `runs` is, where they are parts.
 fn missing(runs: &[(String, Run)]) -> Result<Vec<Shard>> {
-    let parted: Vec<_> = runs.iter().filter_map(|(name, run)| run.partition.as_ref().map(|p| (name, p))).collect();
+    let parted: Vec<_> =
+        runs.iter().filter_map(|(name, run)| run.partition.as_ref().map(|p| (name, p))).collect();
     let Some((first, model)) = parted.first() else { return Ok(Vec::new()) };
-    if let Some((name, _)) = parted.iter().find(|(_, p)| p.part.of != model.part.of || p.plan != model.plan) {
+    if let Some((name, _)) =
+        parted.iter().find(|(_, p)| p.part.of != model.part.of || p.plan != model.plan)
+    {
         let message = format!(
             "{first} and {name} are parts of different divisions, so a test may be in none or in two of them: \
              run all parts with the same tests and the same durations"
@@ -85,5 +108,8 @@ fn missing(runs: &[(String, Run)]) -> Result<Vec<Shard>> {
     }
     let there: BTreeSet<usize> = parted.iter().map(|(_, p)| p.part.number).collect();
     let of = model.part.of;
-    Ok((1..=of).filter(|number| !there.contains(number)).map(|number| Shard { number, of }).collect())
+    Ok((1..=of)
+        .filter(|number| !there.contains(number))
+        .map(|number| Shard { number, of })
+        .collect())
 }

@@ -22,8 +22,8 @@ use crate::record::event::RunEvent;
 use crate::record::result::{ResolvedSubject, TestResult};
 use std::io::IsTerminal;
 
-/// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and not
-/// a dumb one.
+/// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and
+/// not a dumb one.
 pub fn colours() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
@@ -51,12 +51,14 @@ macro_rules! outln {
 }
 pub(crate) use outln;
 
-/// The commands that get into the lab `instance`, which stays up, and end it; `at` says which host's it is.
+/// The commands that get into the lab `instance`, which stays up, and end it; `at` says which
+/// host's it is.
 pub fn commands(instance: &str, node: &str, at: &str) -> [String; 2] {
     [format!("labrun shell {instance} {}{at}", shell(node)), format!("labrun clean {instance}{at}")]
 }
 
-/// `error` as labrun ends with it. A compiler's words may be in it, which are no commands for GitHub.
+/// `error` as labrun ends with it. A compiler's words may be in it, which are no commands for
+/// GitHub.
 pub fn error_text(error: &anyhow::Error) -> String {
     let text = format!("labrun: {error:#}");
     if github::is_here() { github::safe(&text) } else { text }
@@ -66,7 +68,10 @@ pub fn error_text(error: &anyhow::Error) -> String {
 pub fn subject_line(lab: &str, subject: &ResolvedSubject) -> (String, bool) {
     let ResolvedSubject { program, how, path } = subject;
     match how.as_str() {
-        "stand-in" => (format!("{lab}: no {program} found, testing its stand-in {path} (see --subject)"), true),
+        "stand-in" => (
+            format!("{lab}: no {program} found, testing its stand-in {path} (see --subject)"),
+            true,
+        ),
         "path" => (format!("{lab}: testing {path} (found on PATH)"), false),
         "built" => (format!("{lab}: testing {program}, built from its repository"), false),
         _ => (format!("{lab}: testing {path}"), false),
@@ -75,8 +80,16 @@ pub fn subject_line(lab: &str, subject: &ResolvedSubject) -> (String, bool) {
 
 /// What else the result line of a test says: the stand-in is named in every report.
 pub fn result_detail(result: &TestResult) -> String {
-    let stand_in = result.subject.as_ref().filter(|s| s.how == "stand-in").map(|s| format!("[stand-in {}]", s.path));
-    [Some(result.detail.clone()).filter(|d| !d.is_empty()), stand_in].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let stand_in = result
+        .subject
+        .as_ref()
+        .filter(|s| s.how == "stand-in")
+        .map(|s| format!("[stand-in {}]", s.path));
+    [Some(result.detail.clone()).filter(|d| !d.is_empty()), stand_in]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The lines below the result line of a test.
@@ -87,6 +100,8 @@ pub fn result_lines(result: &TestResult) -> Vec<String> {
 
 /// The last line of a run, in the form test runners use.
 pub fn summary_line(message: &RunEvent) -> String {
-    let RunEvent::Summary { passed, failed, errors, skipped, time } = *message else { return String::new() };
+    let RunEvent::Summary { passed, failed, errors, skipped, time } = *message else {
+        return String::new();
+    };
     crate::record::run::Totals { passed, failed, errors, skipped }.line(time)
 }

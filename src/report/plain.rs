@@ -18,19 +18,27 @@ pub fn tell(message: &RunEvent) {
 pub fn text(message: &RunEvent) -> Option<String> {
     Some(match message {
         RunEvent::Building { program, repository } => format!("build {program} from {repository}"),
-        RunEvent::Built { program, cached: true, .. } => format!("built {program} earlier from the same content"),
+        RunEvent::Built { program, cached: true, .. } => {
+            format!("built {program} earlier from the same content")
+        }
         RunEvent::Built { program, time, .. } => format!("built {program} in {}", seconds(*time)),
         RunEvent::Subject { lab, subject } => match subject_line(lab, subject) {
             (text, true) => format!("warning: {text}"),
             (text, false) => text,
         },
-        RunEvent::Setup { instance, again: true } => format!("setup {instance} again: it was made from something else"),
+        RunEvent::Setup { instance, again: true } => {
+            format!("setup {instance} again: it was made from something else")
+        }
         RunEvent::Setup { instance, .. } => format!("setup {instance}"),
-        RunEvent::Ready { instance, reused: true, .. } => format!("ready {instance}: was up already"),
+        RunEvent::Ready { instance, reused: true, .. } => {
+            format!("ready {instance}: was up already")
+        }
         RunEvent::Ready { instance, time, services, .. } => {
             format!("ready {instance} in {}, {}", seconds(*time), count(*services, "service"))
         }
-        RunEvent::SetupFailed { instance, lines } => format!("ERROR setup of {instance}\n{}", indented(lines)),
+        RunEvent::SetupFailed { instance, lines } => {
+            format!("ERROR setup of {instance}\n{}", indented(lines))
+        }
         RunEvent::Result(result) => {
             let word = match result.outcome {
                 Outcome::Pass => "PASS",
@@ -42,13 +50,20 @@ pub fn text(message: &RunEvent) -> Option<String> {
                 Outcome::Pass | Outcome::Fail => format!(" {}", seconds(result.time)),
                 Outcome::Skip | Outcome::Error => String::new(),
             };
-            let mut line = format!("{word:<5} {}{time} {}", result.test, result_detail(result)).trim_end().to_string();
+            let mut line = format!("{word:<5} {}{time} {}", result.test, result_detail(result))
+                .trim_end()
+                .to_string();
             let lines = result_lines(result);
             if !lines.is_empty() {
                 line.push('\n');
                 line.push_str(&indented(&lines));
             }
-            for rung in result.evidence.shown().iter().flat_map(|(ladder, extent)| ladder.text(LADDER, *extent)) {
+            for rung in result
+                .evidence
+                .shown()
+                .iter()
+                .flat_map(|(ladder, extent)| ladder.text(LADDER, *extent))
+            {
                 line.push('\n');
                 line.push_str(&rung);
             }

@@ -66,7 +66,9 @@ impl Reporter {
         match self {
             Reporter::Terminal(terminal) => terminal.tell(message),
             Reporter::Plain => plain::tell(message),
-            Reporter::GitHub(groups) => groups.hear(lab, message).iter().for_each(|line| print_line(line)),
+            Reporter::GitHub(groups) => {
+                groups.hear(lab, message).iter().for_each(|line| print_line(line))
+            }
             Reporter::Json => json::tell(message),
         }
     }
@@ -78,7 +80,8 @@ impl Reporter {
         }
     }
 
-    /// Prints `lines` for GitHub's runner, which reads both streams; standard output may be for a program.
+    /// Prints `lines` for GitHub's runner, which reads both streams; standard output may be for a
+    /// program.
     pub fn commands(&self, lines: &[String]) {
         for line in lines {
             match self {
@@ -93,7 +96,9 @@ impl Reporter {
         match self {
             Reporter::Terminal(terminal) => terminal.closing(lines),
             Reporter::Plain => lines.iter().for_each(|line| print_line(&closing::plain(line))),
-            Reporter::GitHub(_) => lines.iter().for_each(|line| print_line(&crate::report::github::safe(&closing::plain(line)))),
+            Reporter::GitHub(_) => lines
+                .iter()
+                .for_each(|line| print_line(&crate::report::github::safe(&closing::plain(line)))),
             Reporter::Json => {}
         }
     }

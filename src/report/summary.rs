@@ -1,4 +1,5 @@
-//! The step summary of GitHub Actions: Markdown with a table, the ladders of what failed, the topologies.
+//! The step summary of GitHub Actions: Markdown with a table, the ladders of what failed, the
+//! topologies.
 
 use crate::analysis::ladder::Extent;
 use crate::record::result::Outcome;
@@ -14,11 +15,15 @@ const RESERVE: usize = 200;
 /// How many lines of a test or a set-up are shown.
 const LINES: usize = 200;
 
-/// The summary of `run` in at most `room` bytes. What does not fit is left out by whole sections, the
-/// table before anything else last, and that is said.
+/// The summary of `run` in at most `room` bytes. What does not fit is left out by whole sections,
+/// the table before anything else last, and that is said.
 pub fn markdown(run: &Run, room: usize) -> String {
     let room = room.saturating_sub(RESERVE);
-    let mut text = format!("### {} labrun: {}\n\n", if run.exit() as u8 == 0 { "✅" } else { "❌" }, cell(&run.summary()));
+    let mut text = format!(
+        "### {} labrun: {}\n\n",
+        if run.exit() as u8 == 0 { "✅" } else { "❌" },
+        cell(&run.summary())
+    );
     if let Some(parted) = &run.partition {
         text.push_str(&format!("Part {} of the tests.\n\n", parted.part));
     }
@@ -46,22 +51,32 @@ pub fn markdown(run: &Run, room: usize) -> String {
     }
     for lab in &run.labs {
         if let Some(subject) = lab.subject.as_ref().filter(|s| s.how == "stand-in") {
-            let [lab, program, path] = [&lab.name, &subject.program, &subject.path].map(|text| cell(text));
+            let [lab, program, path] =
+                [&lab.name, &subject.program, &subject.path].map(|text| cell(text));
             add(format!("⚠️ {lab}: no {program} found, tested its stand-in {path}\n\n"));
         }
     }
     for lab in run.labs.iter().filter(|lab| lab.setup.state == SetupState::Failed) {
-        add(format!("#### 💥 setting up {} failed\n\n{}", cell(&lab.name), fence("", &shortened(&lab.setup.lines))));
+        add(format!(
+            "#### 💥 setting up {} failed\n\n{}",
+            cell(&lab.name),
+            fence("", &shortened(&lab.setup.lines))
+        ));
     }
     // A test of a lab that was not set up has no story of its own.
-    for test in run.tests.iter().filter(|t| t.is_bad() && (!t.lines.is_empty() || t.story(run).is_empty())) {
+    for test in
+        run.tests.iter().filter(|t| t.is_bad() && (!t.lines.is_empty() || t.story(run).is_empty()))
+    {
         add(failure(test));
     }
     for lab in &run.labs {
         add(topology(lab));
     }
     if left_out > 0 {
-        text.push_str(&format!("\n*{} left out: GitHub takes 1 MiB at most.*\n", count(left_out, "section or row")));
+        text.push_str(&format!(
+            "\n*{} left out: GitHub takes 1 MiB at most.*\n",
+            count(left_out, "section or row")
+        ));
     }
     text.truncate(room + RESERVE);
     text
@@ -82,7 +97,11 @@ fn row(run: &Run, test: &TestRun) -> String {
 }
 
 fn failure(test: &TestRun) -> String {
-    let mut text = format!("#### {} {}\n\n", if test.outcome == Outcome::Fail { "❌" } else { "💥" }, cell(&test.test));
+    let mut text = format!(
+        "#### {} {}\n\n",
+        if test.outcome == Outcome::Fail { "❌" } else { "💥" },
+        cell(&test.test)
+    );
     for words in [&test.about, &test.detail] {
         if !words.is_empty() {
             text.push_str(&format!("{}\n\n", cell(words)));
@@ -103,7 +122,11 @@ fn failure(test: &TestRun) -> String {
 fn topology(lab: &LabRun) -> String {
     let Some(mermaid) = &lab.mermaid else { return String::new() };
     let lines: Vec<String> = mermaid.lines().map(String::from).collect();
-    format!("<details><summary>Topology of {}</summary>\n\n{}</details>\n\n", cell(&lab.name), fence("mermaid", &lines))
+    format!(
+        "<details><summary>Topology of {}</summary>\n\n{}</details>\n\n",
+        cell(&lab.name),
+        fence("mermaid", &lines)
+    )
 }
 
 fn shortened(lines: &[String]) -> Vec<String> {
@@ -117,19 +140,26 @@ fn shortened(lines: &[String]) -> Vec<String> {
 
 /// A block of code, in a fence that nothing in it can end.
 fn fence(language: &str, lines: &[String]) -> String {
-    let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or_default();
+    let longest = lines
+        .iter()
+        .flat_map(|line| line.split(|c| c != '`'))
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
     let fence = "`".repeat(3.max(longest + 1));
-    let text: Vec<String> = lines.iter().map(|line| line.replace(|c: char| c.is_control() && c != '\t', "�")).collect();
+    let text: Vec<String> =
+        lines.iter().map(|line| line.replace(|c: char| c.is_control() && c != '\t', "�")).collect();
     format!("{fence}{language}\n{}\n{fence}\n\n", text.join("\n"))
 }
 
-/// `text` as one line in which nothing is Markdown or HTML. An entity is never part of the structure
-/// (CommonMark 6.2).
+/// `text` as one line in which nothing is Markdown or HTML. An entity is never part of the
+/// structure (CommonMark 6.2).
 fn cell(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         match c {
-            '&' | '<' | '>' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '\\' | '!' | '#' | '@' | '$' => {
+            '&' | '<' | '>' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '\\' | '!' | '#' | '@'
+            | '$' => {
                 escaped.push_str(&format!("&#{};", c as u32));
             }
             c if c.is_control() => escaped.push(' '),

@@ -20,16 +20,26 @@ pub struct Terminal {
 impl Terminal {
     /// With colour where that is wanted.
     pub fn new() -> Terminal {
-        Terminal { progress: MultiProgress::new(), spinners: HashMap::new(), colour: crate::report::colours() }
+        Terminal {
+            progress: MultiProgress::new(),
+            spinners: HashMap::new(),
+            colour: crate::report::colours(),
+        }
     }
 
     /// Prints `message`.
     pub fn tell(&mut self, message: &RunEvent) {
         match message {
-            RunEvent::Building { program, repository } => self.spin(program, &format!("🔨 building {program} from {repository}")),
+            RunEvent::Building { program, repository } => {
+                self.spin(program, &format!("🔨 building {program} from {repository}"))
+            }
             RunEvent::Built { program, cached, time, .. } => {
                 self.stop(program);
-                let how = if *cached { "built earlier from the same content".to_string() } else { format!("built in {}", seconds(*time)) };
+                let how = if *cached {
+                    "built earlier from the same content".to_string()
+                } else {
+                    format!("built in {}", seconds(*time))
+                };
                 self.line(&format!("📦 {program} {how}"));
             }
             RunEvent::Subject { lab, subject } => match subject_line(lab, subject) {
@@ -44,12 +54,19 @@ impl Terminal {
                 self.stop(instance);
                 match reused {
                     true => self.line(&format!("🚀 {instance} is up already")),
-                    false => self.line(&format!("🚀 {instance} is up in {}, {}", seconds(*time), count(*services, "service"))),
+                    false => self.line(&format!(
+                        "🚀 {instance} is up in {}, {}",
+                        seconds(*time),
+                        count(*services, "service")
+                    )),
                 }
             }
             RunEvent::SetupFailed { instance, lines } => {
                 self.stop(instance);
-                self.line(&format!("💥 {}", self.paint("1;31", &format!("setting up {instance} failed"))));
+                self.line(&format!(
+                    "💥 {}",
+                    self.paint("1;31", &format!("setting up {instance} failed"))
+                ));
                 self.details(lines);
             }
             RunEvent::Test { test } => self.spin(test, &format!("▶️  {test}")),
@@ -65,7 +82,9 @@ impl Terminal {
                 self.line(&format!("   enter it: {enter}"));
                 self.line(&format!("   end it:   {end}"));
             }
-            RunEvent::Log { lab, source, line } => self.line(&self.paint("2", &format!("   {lab} {source} | {line}"))),
+            RunEvent::Log { lab, source, line } => {
+                self.line(&self.paint("2", &format!("   {lab} {source} | {line}")))
+            }
             RunEvent::Note { text } => self.line(text),
             // Named again at the end, where reports can be found.
             RunEvent::Report { .. } => {}
@@ -97,7 +116,11 @@ impl Terminal {
         self.details(&result_lines(result));
         if let Some((ladder, extent)) = result.evidence.shown() {
             let columns = crate::report::columns();
-            let lines = if self.colour { ladder.coloured(columns, extent) } else { ladder.text(columns, extent) };
+            let lines = if self.colour {
+                ladder.coloured(columns, extent)
+            } else {
+                ladder.text(columns, extent)
+            };
             lines.iter().for_each(|line| self.line(line));
         }
     }
@@ -127,7 +150,9 @@ impl Terminal {
         // What is narrower than that is no place for a lab.
         let columns = crate::report::columns().max(40);
         // Above the spinners, if there are any.
-        self.progress.suspend(|| wrap(text, columns, indent).iter().for_each(|line| crate::report::print_line(line)));
+        self.progress.suspend(|| {
+            wrap(text, columns, indent).iter().for_each(|line| crate::report::print_line(line))
+        });
     }
 
     fn spin(&mut self, key: &str, text: &str) {
@@ -146,6 +171,10 @@ impl Terminal {
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+        if self.colour && !text.is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.into()
+        }
     }
 }

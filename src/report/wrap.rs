@@ -2,8 +2,8 @@
 
 use console::measure_text_width;
 
-/// `text` as lines of at most `columns`, broken at spaces; all but the first are indented. A word that
-/// is longer than a line, as paths are, stays whole, so that it can be copied.
+/// `text` as lines of at most `columns`, broken at spaces; all but the first are indented. A word
+/// that is longer than a line, as paths are, stays whole, so that it can be copied.
 pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
     if measure_text_width(text) <= columns {
         return vec![text.into()];
@@ -41,7 +41,10 @@ mod tests {
     fn what_fits_stays_and_what_does_not_is_indented() {
         assert_eq!(wrap("a  b", 4, 2), ["a  b"]);
         assert_eq!(wrap("  one two three", 9, 4), ["  one two", "    three"]);
-        assert_eq!(wrap("see /a/very/long/path now", 8, 2), ["see", "  /a/very/long/path", "  now"]);
+        assert_eq!(
+            wrap("see /a/very/long/path now", 8, 2),
+            ["see", "  /a/very/long/path", "  now"]
+        );
     }
 
     #[test]

@@ -22,8 +22,12 @@ impl Rules<'_> {
     fn rule(&self, rule: &RuleFile) -> Rule {
         let right = |text: &&Spanned<String>| !self.check.are_at(text.position);
         let packet = rule.packet.as_ref().filter(right);
-        let packet = packet.and_then(|text| Kind::read(text).map_err(|message| self.check.wrong(text, message)).ok());
-        if let Some(filter) = rule.filter.as_ref().filter(right).filter(|filter| filter.trim().is_empty()) {
+        let packet = packet.and_then(|text| {
+            Kind::read(text).map_err(|message| self.check.wrong(text, message)).ok()
+        });
+        if let Some(filter) =
+            rule.filter.as_ref().filter(right).filter(|filter| filter.trim().is_empty())
+        {
             self.check.wrong(filter, "an empty filter takes every packet");
         }
         for (name, locations) in [("crosses", &rule.crosses), ("avoids", &rule.avoids)] {
@@ -34,9 +38,14 @@ impl Rules<'_> {
         if let Some(none) = rule.at_most.as_ref().filter(|most| most.value == 0)
             && (rule.crosses.is_some() || rule.avoids.is_some() || !rule.fields.is_empty())
         {
-            self.check.wrong(none, "`at-most: 0` wants no such packet, so there is nothing else to ask of one");
+            self.check.wrong(
+                none,
+                "`at-most: 0` wants no such packet, so there is nothing else to ask of one",
+            );
         }
-        let written = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        let written = |text: &Option<Spanned<String>>| {
+            text.as_ref().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+        };
         let name = match (written(&rule.packet), written(&rule.filter)) {
             (Some(packet), Some(filter)) => format!("{packet} matching `{filter}`"),
             (Some(packet), None) => packet,
@@ -53,7 +62,13 @@ impl Rules<'_> {
             crosses: locations(&rule.crosses),
             avoids: locations(&rule.avoids),
             at_most: rule.at_most.as_ref().map(|most| most.value as u64),
-            fields: rule.fields.iter().filter_map(|(name, wanted)| fields::check(self.check, packet.as_ref(), name, wanted)).collect(),
+            fields: rule
+                .fields
+                .iter()
+                .filter_map(|(name, wanted)| {
+                    fields::check(self.check, packet.as_ref(), name, wanted)
+                })
+                .collect(),
             packet,
         }
     }
@@ -66,9 +81,13 @@ impl Rules<'_> {
         let name = &at.value;
         let mut found: Vec<Location> = Vec::new();
         if let Some(node) = self.lab.nodes.iter().find(|node| node.name == *name) {
-            let bridges = name == GLOBAL && self.lab.bridges.iter().any(|bridge| !bridge.addresses.is_empty());
+            let bridges = name == GLOBAL
+                && self.lab.bridges.iter().any(|bridge| !bridge.addresses.is_empty());
             if node.links.is_empty() && !bridges {
-                self.check.wrong(at, format!("the node `{name}` has no link, so no packet is ever seen there"));
+                self.check.wrong(
+                    at,
+                    format!("the node `{name}` has no link, so no packet is ever seen there"),
+                );
             }
             found.push(Location::Node(name.clone()));
         }
@@ -84,18 +103,30 @@ impl Rules<'_> {
         if found.is_empty() {
             let nodes = self.lab.nodes.iter().map(|node| node.name.as_str());
             let bridges = self.lab.bridges.iter().map(|bridge| bridge.name.as_str());
-            self.check.unknown("node, bridge or port", at, nodes.chain(bridges).chain(self.lab.ports().map(|port| port.name)));
+            self.check.unknown(
+                "node, bridge or port",
+                at,
+                nodes.chain(bridges).chain(self.lab.ports().map(|port| port.name)),
+            );
         }
         found.pop()
     }
 
     fn link(&self, at: &Spanned<String>, node: &str, link: &str) -> Option<Location> {
         let Some(found) = self.lab.nodes.iter().find(|n| n.name == node) else {
-            self.check.unknown("node", &at.with(node.to_string()), self.lab.nodes.iter().map(|n| n.name.as_str()));
+            self.check.unknown(
+                "node",
+                &at.with(node.to_string()),
+                self.lab.nodes.iter().map(|n| n.name.as_str()),
+            );
             return None;
         };
         let Some(found) = found.links.iter().find(|l| l.name == link) else {
-            self.check.unknown(&format!("link of `{node}`"), &at.with(link.to_string()), found.links.iter().map(|l| l.name.as_str()));
+            self.check.unknown(
+                &format!("link of `{node}`"),
+                &at.with(link.to_string()),
+                found.links.iter().map(|l| l.name.as_str()),
+            );
             return None;
         };
         Some(match &found.end {

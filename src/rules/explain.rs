@@ -1,5 +1,5 @@
-//! What is said of a path rule that does not hold: what was expected, and which packet took which way
-//! instead.
+//! What is said of a path rule that does not hold: what was expected, and which packet took which
+//! way instead.
 
 use crate::packet::capture::Capture;
 use crate::packet::pcapng::interface_name;
@@ -23,11 +23,19 @@ pub(crate) fn lacking(capture: &Capture) -> String {
     if capture.left_out > 0 {
         reasons.push(format!("{} were left out because of its size", capture.left_out));
     }
-    format!("the capture lacks packets, so nobody can tell whether the path was kept: {}", reasons.join(", "))
+    format!(
+        "the capture lacks packets, so nobody can tell whether the path was kept: {}",
+        reasons.join(", ")
+    )
 }
 
 /// A packet that was not to occur.
-pub(crate) fn unwanted(observations: &Observations, rule: &Rule, looked: &[&Observation], seen: &[&Observation]) -> Vec<String> {
+pub(crate) fn unwanted(
+    observations: &Observations,
+    rule: &Rule,
+    looked: &[&Observation],
+    seen: &[&Observation],
+) -> Vec<String> {
     let mut lines = vec![format!("{} must not be seen{}, but was:", rule.name, at(rule))];
     lines.extend(packets(observations, looked));
     lines.push(way(rule, looked[0], seen));
@@ -35,7 +43,11 @@ pub(crate) fn unwanted(observations: &Observations, rule: &Rule, looked: &[&Obse
 }
 
 /// A packet that did not occur.
-pub(crate) fn unseen(observations: &Observations, rule: &Rule, elsewhere: &[&Observation]) -> Vec<String> {
+pub(crate) fn unseen(
+    observations: &Observations,
+    rule: &Rule,
+    elsewhere: &[&Observation],
+) -> Vec<String> {
     let mut lines = vec![format!("no {} was seen{}", rule.name, at(rule))];
     if !elsewhere.is_empty() {
         lines.push("it was seen elsewhere:".into());
@@ -47,7 +59,9 @@ pub(crate) fn unseen(observations: &Observations, rule: &Rule, elsewhere: &[&Obs
     let mut messages = BTreeSet::new();
     let mut kinds: Vec<(String, usize)> = Vec::new();
     for observation in &observations.all {
-        if !messages.insert(&observation.message) || observation.frame.purpose() != Purpose::Exchange {
+        if !messages.insert(&observation.message)
+            || observation.frame.purpose() != Purpose::Exchange
+        {
             continue;
         }
         let summary = observation.frame.summary();
@@ -58,43 +72,82 @@ pub(crate) fn unseen(observations: &Observations, rule: &Rule, elsewhere: &[&Obs
         }
     }
     let more = kinds.len().saturating_sub(8);
-    let mut kinds: Vec<String> = kinds.into_iter().take(8).map(|(kind, count)| format!("{count} {kind}")).collect();
+    let mut kinds: Vec<String> =
+        kinds.into_iter().take(8).map(|(kind, count)| format!("{count} {kind}")).collect();
     if more > 0 {
         kinds.push(format!("{more} other kinds"));
     }
-    lines.push(if kinds.is_empty() { "seen instead: nothing".into() } else { format!("seen instead: {}", kinds.join(", ")) });
+    lines.push(if kinds.is_empty() {
+        "seen instead: nothing".into()
+    } else {
+        format!("seen instead: {}", kinds.join(", "))
+    });
     lines
 }
 
 /// A packet where it was not to be.
-pub(crate) fn not_avoided(observations: &Observations, rule: &Rule, there: &[&Observation], seen: &[&Observation]) -> Vec<String> {
-    let mut lines = vec![format!("{} must avoid {}, but was there:", rule.name, locations(&rule.avoids, " and "))];
+pub(crate) fn not_avoided(
+    observations: &Observations,
+    rule: &Rule,
+    there: &[&Observation],
+    seen: &[&Observation],
+) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} must avoid {}, but was there:",
+        rule.name,
+        locations(&rule.avoids, " and ")
+    )];
     lines.extend(packets(observations, there));
     lines.push(way(rule, there[0], seen));
     lines
 }
 
 /// A message that did not go the whole way.
-pub(crate) fn not_crossed(observations: &Observations, rule: &Rule, got: (usize, bool), all: &[&Observation]) -> Vec<String> {
+pub(crate) fn not_crossed(
+    observations: &Observations,
+    rule: &Rule,
+    got: (usize, bool),
+    all: &[&Observation],
+) -> Vec<String> {
     let missed = match (got, rule.crosses.len()) {
         ((index, true), _) => format!("one got no further than {}", rule.crosses[index]),
         (_, 1) => "one did not".to_string(),
         ((0, _), _) => format!("one did not come from {}", rule.crosses[0]),
-        ((index, _), _) => format!("one did not get from {} to {}", rule.crosses[index - 1], rule.crosses[index]),
+        ((index, _), _) => {
+            format!("one did not get from {} to {}", rule.crosses[index - 1], rule.crosses[index])
+        }
     };
-    let mut lines = vec![format!("{} must cross {}, but {missed}:", rule.name, locations(&rule.crosses, " → "))];
+    let mut lines = vec![format!(
+        "{} must cross {}, but {missed}:",
+        rule.name,
+        locations(&rule.crosses, " → ")
+    )];
     lines.extend(packets(observations, &all[..1]));
     lines.push(way(rule, all[0], all));
     lines
 }
 
 /// A packet that came too often.
-pub(crate) fn too_often(observations: &Observations, rule: &Rule, most: u64, asked: u64, all: &[&Observation]) -> Vec<String> {
+pub(crate) fn too_often(
+    observations: &Observations,
+    rule: &Rule,
+    most: u64,
+    asked: u64,
+    all: &[&Observation],
+) -> Vec<String> {
     let times = |count: u64| if count == 1 { "once".to_string() } else { format!("{count} times") };
-    let asked = if asked > 1 { format!(" (to a client that asked {})", times(asked)) } else { String::new() };
+    let asked = if asked > 1 {
+        format!(" (to a client that asked {})", times(asked))
+    } else {
+        String::new()
+    };
     let place = interface_name(&all[0].packet.interface);
-    let mut lines =
-        vec![format!("{} must be seen at most {}, but was {} at {place}{asked}:", rule.name, times(most), times(all.len() as u64))];
+    let mut lines = vec![format!(
+        "{} must be seen at most {}, but was {} at {place}{asked}:",
+        rule.name,
+        times(most),
+        times(all.len() as u64)
+    )];
     lines.extend(all.iter().take(SHOWN).map(|observation| packet(observations, observation)));
     lines
 }
@@ -109,7 +162,8 @@ pub(crate) fn wrong_field(
 ) -> Vec<String> {
     let (field, wanted) = (check.field, check.wanted());
     let found = found.map_or(format!("one has no {field}"), |found| format!("it is {found}"));
-    let mut lines = vec![format!("{}{}: {field} must be {wanted}, but {found}:", rule.name, at(rule))];
+    let mut lines =
+        vec![format!("{}{}: {field} must be {wanted}, but {found}:", rule.name, at(rule))];
     lines.extend(packets(observations, wrong));
     lines
 }
@@ -127,12 +181,16 @@ fn locations(locations: &[Location], glue: &str) -> String {
 fn packets(observations: &Observations, all: &[&Observation]) -> Vec<String> {
     let mut different: Vec<&Observation> = Vec::new();
     for observation in all {
-        let same = |other: &&Observation| other.message == observation.message && other.frame.summary() == observation.frame.summary();
+        let same = |other: &&Observation| {
+            other.message == observation.message
+                && other.frame.summary() == observation.frame.summary()
+        };
         if !different.iter().any(same) {
             different.push(observation);
         }
     }
-    let mut lines: Vec<String> = different.iter().take(SHOWN).map(|observation| packet(observations, observation)).collect();
+    let mut lines: Vec<String> =
+        different.iter().take(SHOWN).map(|observation| packet(observations, observation)).collect();
     if different.len() > SHOWN {
         lines.push(format!("  … and {} more", different.len() - SHOWN));
     }
@@ -143,21 +201,28 @@ fn packets(observations: &Observations, all: &[&Observation]) -> Vec<String> {
 fn packet(observations: &Observations, observation: &Observation) -> String {
     let Summary { label, detail, source, destination, .. } = observation.frame.summary();
     let time = time(observation.packet.time.saturating_sub(observations.began) / 1000);
-    format!("  {}  {}  {label} {detail}  {source} → {destination}", time.trim(), hop(observations, observation))
+    format!(
+        "  {}  {}  {label} {detail}  {source} → {destination}",
+        time.trim(),
+        hop(observations, observation)
+    )
 }
 
-/// From which node to which, and where that was seen. What a node has sent may have reached several.
+/// From which node to which, and where that was seen. What a node has sent may have reached
+/// several.
 fn hop(observations: &Observations, observation: &Observation) -> String {
     let place = interface_name(&observation.packet.interface);
     let Some(passage) = observation.passage else { return place };
-    let same: Vec<&Observation> = observations.all.iter().filter(|other| other.message == observation.message).collect();
+    let same: Vec<&Observation> =
+        observations.all.iter().filter(|other| other.message == observation.message).collect();
     let here = same.iter().position(|other| std::ptr::eq(*other, observation)).unwrap_or_default();
     let (before, after) = same.split_at(here + 1);
     let (from, to) = if passage.enters {
         let from = before.iter().filter_map(|other| other.passage).rfind(|passage| !passage.enters);
         (from.map_or("?", |from| from.node), passage.node.to_string())
     } else {
-        let entered = after.iter().filter_map(|other| other.passage).take_while(|passage| passage.enters);
+        let entered =
+            after.iter().filter_map(|other| other.passage).take_while(|passage| passage.enters);
         let mut to: Vec<&str> = entered.map(|passage| passage.node).collect();
         to.dedup();
         (passage.node, if to.is_empty() { "?".into() } else { to.join(" and ") })
@@ -167,11 +232,18 @@ fn hop(observations: &Observations, observation: &Observation) -> String {
 
 /// The way of the message in `one`: by its interfaces if the rule speaks of any, else by its nodes.
 fn way(rule: &Rule, one: &Observation, seen: &[&Observation]) -> String {
-    let by_node = [&rule.at, &rule.crosses, &rule.avoids].into_iter().flatten().all(|location| matches!(location, Location::Node(_)));
+    let by_node = [&rule.at, &rule.crosses, &rule.avoids]
+        .into_iter()
+        .flatten()
+        .all(|location| matches!(location, Location::Node(_)));
     let mut hops: Vec<(String, Vec<String>)> = Vec::new();
     for observation in seen.iter().filter(|observation| observation.message == one.message) {
         let Some(passage) = observation.passage else { continue };
-        let name = if by_node { passage.node.to_string() } else { interface_name(&observation.packet.interface) };
+        let name = if by_node {
+            passage.node.to_string()
+        } else {
+            interface_name(&observation.packet.interface)
+        };
         match hops.last_mut() {
             _ if !passage.enters => hops.push((name, Vec::new())),
             None => hops.push(("?".into(), vec![name])),
@@ -191,7 +263,10 @@ fn way(rule: &Rule, one: &Observation, seen: &[&Observation]) -> String {
             0 => from.clone(),
             _ => format!(", {from}"),
         });
-        text.push_str(&format!(" → {}", if to.is_empty() { "?".to_string() } else { to.join(" and ") }));
+        text.push_str(&format!(
+            " → {}",
+            if to.is_empty() { "?".to_string() } else { to.join(" and ") }
+        ));
     }
     format!("  its way: {text}")
 }

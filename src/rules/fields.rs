@@ -10,14 +10,29 @@ use crate::rules::value::Wanted;
 use crate::text::{quoted, suggest};
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
 
-/// The checked `wanted` values of the field `name` of packets of `kind`, or of any if that is `None`.
-pub(crate) fn check(check: &Diagnostics, kind: Option<&Kind>, name: &Spanned<String>, wanted: &[Spanned<ValueFile>]) -> Option<FieldCheck> {
-    let own: Vec<&Field> = protocols(kind).into_iter().flat_map(|protocol| protocol.fields).collect();
-    let has = |field: &&Field| field.only.is_none_or(|(kinds, _)| kind.is_none_or(|kind| kind.words.iter().any(|w| kinds.contains(w))));
+/// The checked `wanted` values of the field `name` of packets of `kind`, or of any if that is
+/// `None`.
+pub(crate) fn check(
+    check: &Diagnostics,
+    kind: Option<&Kind>,
+    name: &Spanned<String>,
+    wanted: &[Spanned<ValueFile>],
+) -> Option<FieldCheck> {
+    let own: Vec<&Field> =
+        protocols(kind).into_iter().flat_map(|protocol| protocol.fields).collect();
+    let has = |field: &&Field| {
+        field.only.is_none_or(|(kinds, _)| {
+            kind.is_none_or(|kind| kind.words.iter().any(|w| kinds.contains(w)))
+        })
+    };
     let named = |field: &&Field| field.name == name.value;
     let mut fields: Vec<&Field> = own.iter().copied().filter(named).collect();
     if fields.is_empty() {
-        fields = protocols(None).into_iter().flat_map(|protocol| protocol.fields).filter(named).collect();
+        fields = protocols(None)
+            .into_iter()
+            .flat_map(|protocol| protocol.fields)
+            .filter(named)
+            .collect();
         if fields.is_empty() {
             unknown(check, name, own.iter().copied().filter(has));
             return None;
@@ -26,14 +41,22 @@ pub(crate) fn check(check: &Diagnostics, kind: Option<&Kind>, name: &Spanned<Str
     } else if !fields.iter().any(has)
         && let Some(((kinds, called), kind)) = fields.iter().find_map(|field| field.only).zip(kind)
     {
-        check.wrong(name, format!("only {called} have `{}`: name one, such as `{} {}`", name.value, kind.protocol.name, kinds[0]));
+        check.wrong(
+            name,
+            format!(
+                "only {called} have `{}`: name one, such as `{} {}`",
+                name.value, kind.protocol.name, kinds[0]
+            ),
+        );
     }
     if wanted.is_empty() {
         check.wrong(name, "no value");
     }
     let kinds: Vec<ValueKind> = fields.iter().map(|field| field.value).collect();
     let wanted = wanted.iter().filter(|at| !check.are_at(at.position));
-    let wanted = wanted.filter_map(|at| Wanted::read(name, &kinds, at).map_err(|message| check.wrong(at, message)).ok());
+    let wanted = wanted.filter_map(|at| {
+        Wanted::read(name, &kinds, at).map_err(|message| check.wrong(at, message)).ok()
+    });
     Some(FieldCheck { field: fields[0].name, wanted: wanted.collect() })
 }
 
@@ -46,7 +69,11 @@ fn protocols(kind: Option<&Kind>) -> Vec<&'static Protocol> {
     named.into_iter().chain([&ETHERNET]).collect()
 }
 
-fn unknown<'f>(check: &Diagnostics, name: &Spanned<String>, known: impl Iterator<Item = &'f Field>) {
+fn unknown<'f>(
+    check: &Diagnostics,
+    name: &Spanned<String>,
+    known: impl Iterator<Item = &'f Field>,
+) {
     let mut names: Vec<&str> = Vec::new();
     for field in known {
         if !names.contains(&field.name) {

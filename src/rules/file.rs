@@ -36,7 +36,8 @@ pub enum ValueFile {
 
 /// Reads an entry of `path`.
 pub fn rule(reader: Reader) -> RuleFile {
-    let fields = reader.fields(&["packet", "filter", "at", "crosses", "avoids", "at-most", "fields"]);
+    let fields =
+        reader.fields(&["packet", "filter", "at", "crosses", "avoids", "at-most", "fields"]);
     let locations = |r: Reader| {
         let locations = r.one_or_more(|r| r.at(r.text()));
         if locations.is_empty() && matches!(r.value(), Value::Null | Value::List(_)) {
@@ -55,7 +56,9 @@ pub fn rule(reader: Reader) -> RuleFile {
         crosses: fields.get("crosses", locations),
         avoids: fields.get("avoids", locations),
         at_most: fields.get("at-most", |r| r.at(r.integer(0..=1_000_000))),
-        fields: fields.get("fields", |r| r.entries(|name, r| (name, r.one_or_more(value)))).unwrap_or_default(),
+        fields: fields
+            .get("fields", |r| r.entries(|name, r| (name, r.one_or_more(value))))
+            .unwrap_or_default(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Judging the path rules of a test from its capture.
 //!
-//! Every frame of the capture is an observation: at a place, in a direction. A rule looks at those that
-//! are of its kind; those of one message, in the order of their times, are the message's trace.
+//! Every frame of the capture is an observation: at a place, in a direction. A rule looks at those
+//! that are of its kind; those of one message, in the order of their times, are the message's
+//! trace.
 
 use crate::packet::bpf;
 use crate::packet::bpf::Instruction;
@@ -27,18 +28,31 @@ pub struct Violation {
 /// The compiled filters of a test's rules, by their text.
 pub type Filters = HashMap<String, Vec<Instruction>>;
 
-/// What of the `rules` of a test does not hold in `capture`, in the file's order. Rules whose filter is
-/// not among `filters` are not judged.
+/// What of the `rules` of a test does not hold in `capture`, in the file's order. Rules whose
+/// filter is not among `filters` are not judged.
 ///
 /// A capture that lacks packets proves nothing that holds, so that is a violation, too.
-pub fn judge(topology: &Topology, rules: &[Rule], capture: &Capture, filters: &Filters) -> Vec<Violation> {
+pub fn judge(
+    topology: &Topology,
+    rules: &[Rule],
+    capture: &Capture,
+    filters: &Filters,
+) -> Vec<Violation> {
     let observations = Observations::of(topology, capture);
     let mut violations: Vec<Violation> = Vec::new();
     for rule in rules {
         let program = rule.filter.as_ref().map(|filter| filters.get(&filter.value));
-        let Ok(program) = program.map_or(Ok(None), |found| found.map(Some).ok_or(())) else { continue };
-        let judging = Judging { observations: &observations, rule, seen: seen(&observations, rule, program.map(Vec::as_slice)) };
-        violations.extend(judging.violations().into_iter().map(|lines| Violation { line: rule.line, lines }));
+        let Ok(program) = program.map_or(Ok(None), |found| found.map(Some).ok_or(())) else {
+            continue;
+        };
+        let judging = Judging {
+            observations: &observations,
+            rule,
+            seen: seen(&observations, rule, program.map(Vec::as_slice)),
+        };
+        violations.extend(
+            judging.violations().into_iter().map(|lines| Violation { line: rule.line, lines }),
+        );
     }
     let lacks = capture.lost + capture.left_out;
     if lacks > 0
@@ -54,10 +68,16 @@ pub fn judge(topology: &Topology, rules: &[Rule], capture: &Capture, filters: &F
 }
 
 /// The observations that `rule` is about.
-fn seen<'s, 'a>(observations: &'s Observations<'a>, rule: &Rule, program: Option<&[Instruction]>) -> Vec<&'s Observation<'a>> {
+fn seen<'s, 'a>(
+    observations: &'s Observations<'a>,
+    rule: &Rule,
+    program: Option<&[Instruction]>,
+) -> Vec<&'s Observation<'a>> {
     let is = |observation: &&Observation| {
         rule.packet.as_ref().is_none_or(|kind| kind.is(&observation.frame))
-            && program.is_none_or(|program| bpf::accepts(program, &observation.packet.data, observation.packet.length))
+            && program.is_none_or(|program| {
+                bpf::accepts(program, &observation.packet.data, observation.packet.length)
+            })
     };
     // At the loopback interface nothing goes from node to node.
     observations.all.iter().filter(|observation| observation.passage.is_some()).filter(is).collect()
@@ -73,14 +93,31 @@ struct Judging<'r, 's, 'a> {
 impl<'s, 'a> Judging<'_, 's, 'a> {
     fn violations(&self) -> Vec<Vec<String>> {
         let rule = self.rule;
-        let looked: Vec<&Observation> =
-            self.seen.iter().copied().filter(|observation| rule.at.is_empty() || self.observations.is_at(observation, &rule.at)).collect();
+        let looked: Vec<&Observation> = self
+            .seen
+            .iter()
+            .copied()
+            .filter(|observation| {
+                rule.at.is_empty() || self.observations.is_at(observation, &rule.at)
+            })
+            .collect();
         if rule.at_most == Some(0) {
-            return if looked.is_empty() { Vec::new() } else { vec![explain::unwanted(self.observations, rule, &looked, &self.seen)] };
+            return if looked.is_empty() {
+                Vec::new()
+            } else {
+                vec![explain::unwanted(self.observations, rule, &looked, &self.seen)]
+            };
         }
-        let only_avoids = !rule.avoids.is_empty() && rule.crosses.is_empty() && rule.fields.is_empty() && rule.at_most.is_none();
+        let only_avoids = !rule.avoids.is_empty()
+            && rule.crosses.is_empty()
+            && rule.fields.is_empty()
+            && rule.at_most.is_none();
         if looked.is_empty() {
-            return if only_avoids { Vec::new() } else { vec![explain::unseen(self.observations, rule, &self.seen)] };
+            return if only_avoids {
+                Vec::new()
+            } else {
+                vec![explain::unseen(self.observations, rule, &self.seen)]
+            };
         }
         let mut violations = Vec::new();
         violations.extend(self.avoids(&looked));
@@ -91,9 +128,13 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
     }
 
     fn avoids(&self, looked: &[&Observation]) -> Option<Vec<String>> {
-        let there: Vec<&Observation> =
-            looked.iter().copied().filter(|observation| self.observations.is_at(observation, &self.rule.avoids)).collect();
-        (!there.is_empty()).then(|| explain::not_avoided(self.observations, self.rule, &there, &self.seen))
+        let there: Vec<&Observation> = looked
+            .iter()
+            .copied()
+            .filter(|observation| self.observations.is_at(observation, &self.rule.avoids))
+            .collect();
+        (!there.is_empty())
+            .then(|| explain::not_avoided(self.observations, self.rule, &there, &self.seen))
     }
 
     /// Every message must have gone the whole way, and arrived by no other.
@@ -109,23 +150,29 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             messages[index].push(observation);
         }
         messages.iter().find_map(|all| {
-            let traces: Vec<_> = traces(all).into_iter().map(|trace| (self.got_to(&trace), trace)).collect();
+            let traces: Vec<_> =
+                traces(all).into_iter().map(|trace| (self.got_to(&trace), trace)).collect();
             // Of a message that is sent again one may be lost, but none may take a short cut.
-            let arrived = |trace: &[&Observation]| trace.iter().any(|s| self.observations.is_at(s, std::slice::from_ref(last)));
+            let arrived = |trace: &[&Observation]| {
+                trace.iter().any(|s| self.observations.is_at(s, std::slice::from_ref(last)))
+            };
             let whole = traces.iter().any(|(got, _)| got.is_none());
             let wrong = traces.iter().filter(|(_, trace)| !whole || arrived(trace));
-            let (got, trace) = wrong.filter_map(|(got, trace)| Some(((*got)?, trace))).max_by_key(|(got, _)| *got)?;
+            let (got, trace) = wrong
+                .filter_map(|(got, trace)| Some(((*got)?, trace)))
+                .max_by_key(|(got, _)| *got)?;
             Some(explain::not_crossed(self.observations, self.rule, got, trace))
         })
     }
 
-    /// The index of the first of [`Rule::crosses`] that `trace` does not cross, and whether it gets into it;
-    /// `None` if there is none.
+    /// The index of the first of [`Rule::crosses`] that `trace` does not cross, and whether it gets
+    /// into it; `None` if there is none.
     fn got_to(&self, trace: &[&Observation]) -> Option<(usize, bool)> {
         let last = self.rule.crosses.len() - 1;
         let mut from = 0;
         for (index, location) in self.rule.crosses.iter().enumerate() {
-            // A node is entered and left, but who sends need not be entered, nor who receives be left.
+            // A node is entered and left, but who sends need not be entered, nor who receives be
+            // left.
             let passes: &[Option<bool>] = match location {
                 Location::Node(_) if last == 0 => &[Some(true), Some(false)],
                 Location::Node(_) if index == 0 => &[Some(false)],
@@ -136,7 +183,9 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             for (pass, enters) in passes.iter().enumerate() {
                 let here = |observation: &&Observation| {
                     self.observations.is_at(observation, std::slice::from_ref(location))
-                        && enters.is_none_or(|enters| observation.passage.is_some_and(|passage| passage.enters == enters))
+                        && enters.is_none_or(|enters| {
+                            observation.passage.is_some_and(|passage| passage.enters == enters)
+                        })
                 };
                 // The next may be seen in the same place: a node, and then its port.
                 match trace[from..].iter().position(here) {
@@ -151,9 +200,14 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
     /// Exchanges are counted each for itself, and a client that asks again may be answered again.
     fn at_most(&self, looked: &[&Observation]) -> Option<Vec<String>> {
         let most = self.rule.at_most?;
-        let mut counted: BTreeMap<(&InterfaceId, bool, Option<Exchange>), Vec<&Observation>> = BTreeMap::new();
+        let mut counted: BTreeMap<(&InterfaceId, bool, Option<Exchange>), Vec<&Observation>> =
+            BTreeMap::new();
         for observation in looked {
-            let key = (&observation.packet.interface, observation.packet.sent, observation.frame.exchange());
+            let key = (
+                &observation.packet.interface,
+                observation.packet.sent,
+                observation.frame.exchange(),
+            );
             counted.entry(key).or_default().push(observation);
         }
         let mut over: Vec<_> = counted
@@ -163,30 +217,45 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             .collect();
         // Where it was seen first is where it began to go wrong.
         over.sort_by_key(|(_, all)| all[0].packet.time);
-        over.first().map(|(asked, all)| explain::too_often(self.observations, self.rule, most, *asked, all))
+        over.first()
+            .map(|(asked, all)| explain::too_often(self.observations, self.rule, most, *asked, all))
     }
 
-    /// How often a client asked what `answer` answers, counted where the question was seen first; 1 if it
-    /// answers nothing that was seen.
+    /// How often a client asked what `answer` answers, counted where the question was seen first; 1
+    /// if it answers nothing that was seen.
     fn asked(&self, answer: Option<&Exchange>) -> u64 {
         let Some(answer) = answer else { return 1 };
         let asks = |observation: &&Observation| {
-            observation.passage.is_some() && observation.frame.exchange().is_some_and(|question| answer.answers(&question))
+            observation.passage.is_some()
+                && observation.frame.exchange().is_some_and(|question| answer.answers(&question))
         };
         let questions: Vec<&Observation> = self.observations.all.iter().filter(asks).collect();
         let Some(first) = questions.first().map(|question| question.packet) else { return 1 };
-        questions.iter().filter(|question| question.packet.interface == first.interface && question.packet.sent == first.sent).count()
-            as u64
+        questions
+            .iter()
+            .filter(|question| {
+                question.packet.interface == first.interface && question.packet.sent == first.sent
+            })
+            .count() as u64
     }
 
     fn fields(&self, looked: &[&Observation]) -> Vec<Vec<String>> {
         let mut violations = Vec::new();
         for check in &self.rule.fields {
             let found = |observation: &Observation| observation.frame.field(check.field);
-            let wrong: Vec<&Observation> =
-                looked.iter().copied().filter(|observation| !found(observation).is_some_and(|found| check.holds(&found))).collect();
+            let wrong: Vec<&Observation> = looked
+                .iter()
+                .copied()
+                .filter(|observation| !found(observation).is_some_and(|found| check.holds(&found)))
+                .collect();
             if let Some(first) = wrong.first() {
-                violations.push(explain::wrong_field(self.observations, self.rule, check, found(first), &wrong));
+                violations.push(explain::wrong_field(
+                    self.observations,
+                    self.rule,
+                    check,
+                    found(first),
+                    &wrong,
+                ));
             }
         }
         violations

@@ -37,14 +37,23 @@ impl Kind {
     pub fn read(text: &str) -> Result<Kind, String> {
         let names: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
         let mut words = Words(text.split_whitespace().collect());
-        let Some(first) = words.next() else { return Err(format!("empty: expected one of {}", quoted(&names))) };
-        let Some(protocol) = PROTOCOLS.iter().copied().find(|protocol| protocol.name == first) else {
+        let Some(first) = words.next() else {
+            return Err(format!("empty: expected one of {}", quoted(&names)));
+        };
+        let Some(protocol) = PROTOCOLS.iter().copied().find(|protocol| protocol.name == first)
+        else {
             return Err(unknown("kind of packet", first, &names));
         };
-        let mut kind = Kind { protocol, words: words.of(protocol, protocol.kinds)?, ports: Vec::new() };
+        let mut kind =
+            Kind { protocol, words: words.of(protocol, protocol.kinds)?, ports: Vec::new() };
         if kind.words.first().is_some_and(|word| protocol.carriers.contains(word)) {
             // Carriers in carriers are all of one kind.
-            let inner: Vec<&str> = protocol.kinds.iter().copied().filter(|kind| !protocol.carriers.contains(kind)).collect();
+            let inner: Vec<&str> = protocol
+                .kinds
+                .iter()
+                .copied()
+                .filter(|kind| !protocol.carriers.contains(kind))
+                .collect();
             kind.words.extend(words.of(protocol, &inner)?);
         }
         while protocol.ports
@@ -54,7 +63,10 @@ impl Kind {
         }
         match words.next() {
             None => Ok(kind),
-            Some(word) => Err(format!("`{word}` is one word too many after `{}`", text[..text.rfind(word).unwrap_or(0)].trim())),
+            Some(word) => Err(format!(
+                "`{word}` is one word too many after `{}`",
+                text[..text.rfind(word).unwrap_or(0)].trim()
+            )),
         }
     }
 
@@ -92,12 +104,17 @@ impl<'a> Words<'a> {
     }
 
     /// The one of `kinds` that comes next. Before conditions on ports it may be left out.
-    fn of(&mut self, protocol: &Protocol, kinds: &[&'static str]) -> Result<Vec<&'static str>, String> {
+    fn of(
+        &mut self,
+        protocol: &Protocol,
+        kinds: &[&'static str],
+    ) -> Result<Vec<&'static str>, String> {
         let after: &[&str] = if protocol.ports { &PORT_WORDS } else { &[] };
         match self.0.first() {
             Some(word) if !kinds.is_empty() && !after.contains(word) => {
                 let kind = kinds.iter().copied().find(|kind| kind == word);
-                let kind = kind.ok_or_else(|| unknown(protocol.message, word, &[kinds, after].concat()))?;
+                let kind =
+                    kind.ok_or_else(|| unknown(protocol.message, word, &[kinds, after].concat()))?;
                 self.next();
                 Ok(vec![kind])
             }
@@ -117,7 +134,9 @@ impl<'a> Words<'a> {
         if first != "port" && self.next() != Some("port") {
             return Err(format!("`port` goes after `{first}`, as in `{first} port 80`"));
         }
-        let Some(number) = self.next() else { return Err("its number goes after `port`, as in `port 80`".into()) };
+        let Some(number) = self.next() else {
+            return Err("its number goes after `port`, as in `port 80`".into());
+        };
         match number.parse() {
             Ok(port @ 1..) => Ok(Some(make(port))),
             _ => Err(format!("`{number}` is no port: 1 to 65535")),

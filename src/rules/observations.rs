@@ -35,7 +35,12 @@ impl<'a> Observations<'a> {
         let places = Places::of(topology);
         let observation = |packet: &'a Packet| {
             let frame = Frame::of(&packet.data);
-            Observation { passage: places.passage(packet), message: frame.identity(), packet, frame }
+            Observation {
+                passage: places.passage(packet),
+                message: frame.identity(),
+                packet,
+                frame,
+            }
         };
         let mut all: Vec<Observation> = capture.packets.iter().map(observation).collect();
         all.sort_by_key(|observation| observation.packet.time);

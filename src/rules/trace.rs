@@ -1,15 +1,16 @@
-//! The traces of a message that was sent more than once: by a client that asks again, or by a server that
-//! answers both directly and through a relay agent.
+//! The traces of a message that was sent more than once: by a client that asks again, or by a
+//! server that answers both directly and through a relay agent.
 
 use crate::packet::capture::InterfaceId;
 use crate::rules::observations::Observation;
 use std::collections::{HashMap, VecDeque};
 
-/// The `observations` of one message, in the order of their times, by the sending that they come from.
+/// The `observations` of one message, in the order of their times, by the sending that they come
+/// from.
 ///
-/// On a link a frame stays as it is, so where it enters a node it belongs to the frame like it that has
-/// left another one. Behind a node it goes on in the order in which it came. Where not every node is
-/// looked into, what is under way goes on first.
+/// On a link a frame stays as it is, so where it enters a node it belongs to the frame like it that
+/// has left another one. Behind a node it goes on in the order in which it came. Where not every
+/// node is looked into, what is under way goes on first.
 pub fn traces<'s, 'a>(observations: &[&'s Observation<'a>]) -> Vec<Vec<&'s Observation<'a>>> {
     let mut traces: Vec<Vec<&Observation>> = Vec::new();
     let mut entered: HashMap<&str, Entered> = HashMap::new();
@@ -30,7 +31,9 @@ pub fn traces<'s, 'a>(observations: &[&'s Observation<'a>]) -> Vec<Vec<&'s Obser
         } else if let Some(entered) = entered.get_mut(passage.node) {
             entered.next()
         } else {
-            left.iter().find(|(.., arrived)| arrived.is_empty()).map_or(traces.len(), |(_, trace, _)| *trace)
+            left.iter()
+                .find(|(.., arrived)| arrived.is_empty())
+                .map_or(traces.len(), |(_, trace, _)| *trace)
         };
         if trace == traces.len() {
             traces.push(Vec::new());

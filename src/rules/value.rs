@@ -31,7 +31,11 @@ pub enum Wanted {
 
 impl Wanted {
     /// What `value` says of a field `name` that is of one of `kinds`, the likeliest first.
-    pub(crate) fn read(name: &str, kinds: &[ValueKind], value: &ValueFile) -> Result<Wanted, String> {
+    pub(crate) fn read(
+        name: &str,
+        kinds: &[ValueKind],
+        value: &ValueFile,
+    ) -> Result<Wanted, String> {
         let mut tried = kinds.iter().map(|kind| Self::of(name, *kind, value));
         let first = tried.next().unwrap_or_else(|| Err(format!("there is no field `{name}`")));
         first.or_else(|error| tried.find_map(Result::ok).ok_or(error))
@@ -45,15 +49,21 @@ impl Wanted {
         };
         match kind {
             ValueKind::Number => number(value),
-            ValueKind::Ipv4 | ValueKind::Ipv6 => address(text, if kind == ValueKind::Ipv4 { 4 } else { 6 }),
+            ValueKind::Ipv4 | ValueKind::Ipv6 => {
+                address(text, if kind == ValueKind::Ipv4 { 4 } else { 6 })
+            }
             ValueKind::Mac => {
                 let bytes = parse_hex(text).and_then(|bytes| bytes.try_into().ok());
-                bytes.map(Wanted::Mac).ok_or_else(|| format!("`{text}` is not a hardware address such as `02:00:00:00:00:01`"))
+                bytes.map(Wanted::Mac).ok_or_else(|| {
+                    format!("`{text}` is not a hardware address such as `02:00:00:00:00:01`")
+                })
             }
             ValueKind::Duid => server_id::duid(text).map(Wanted::Duid),
             ValueKind::Text => Ok(Wanted::Text(text.clone())),
             ValueKind::Domain => Ok(Wanted::Text(text.trim_end_matches('.').to_ascii_lowercase())),
-            ValueKind::Word(words) if words.contains(&text.as_str()) => Ok(Wanted::Text(text.clone())),
+            ValueKind::Word(words) if words.contains(&text.as_str()) => {
+                Ok(Wanted::Text(text.clone()))
+            }
             ValueKind::Word(words) => Err(unknown(name, text, words)),
         }
     }
@@ -65,7 +75,9 @@ impl Wanted {
             (Wanted::Range(first, last), Value::Address(address)) => {
                 first.is_ipv4() == address.is_ipv4() && (first..=last).contains(&address)
             }
-            (Wanted::Number(first, last), Value::Number(number)) => (first..=last).contains(&number),
+            (Wanted::Number(first, last), Value::Number(number)) => {
+                (first..=last).contains(&number)
+            }
             (Wanted::Mac(mac), Value::Mac(found)) => found == mac,
             (Wanted::Duid(ServerId::Duid(duid)), Value::Duid(found)) => found == duid,
             (Wanted::Duid(ServerId::Mac(mac)), Value::Duid(found)) => duid_mac(found) == Some(*mac),
@@ -95,12 +107,16 @@ impl fmt::Display for Wanted {
 fn number(value: &ValueFile) -> Result<Wanted, String> {
     let range = match value {
         ValueFile::Number(number) => u64::try_from(*number).ok().map(|number| (number, number)),
-        ValueFile::Text(text) => text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?))),
+        ValueFile::Text(text) => text
+            .split_once('-')
+            .and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?))),
     };
     match (range, value) {
         (Some((first, last)), _) if first <= last => Ok(Wanted::Number(first, last)),
         (_, ValueFile::Number(number)) => Err(format!("{number} is out of range")),
-        (_, ValueFile::Text(text)) => Err(format!("`{text}` is neither a number nor a range such as `1-4`")),
+        (_, ValueFile::Text(text)) => {
+            Err(format!("`{text}` is neither a number nor a range such as `1-4`"))
+        }
     }
 }
 
@@ -115,7 +131,10 @@ fn address(text: &str, version: u8) -> Result<Wanted, String> {
     }
     if let Ok(net) = text.parse::<IpNet>() {
         if net.addr() != net.network() {
-            return Err(format!("`{text}` has bits after its prefix, did you mean `{}`?", net.trunc()));
+            return Err(format!(
+                "`{text}` has bits after its prefix, did you mean `{}`?",
+                net.trunc()
+            ));
         }
         return of_version(net.addr(), Wanted::Net(net));
     }
@@ -124,5 +143,7 @@ fn address(text: &str, version: u8) -> Result<Wanted, String> {
     {
         return of_version(first, Wanted::Range(first, last));
     }
-    Err(format!("`{text}` is neither an address nor a network such as `10.0.0.0/24` nor a range such as `10.0.0.1-10.0.0.9`"))
+    Err(format!(
+        "`{text}` is neither an address nor a network such as `10.0.0.0/24` nor a range such as `10.0.0.1-10.0.0.9`"
+    ))
 }

@@ -15,10 +15,20 @@ impl Session<'_> {
     /// Begins `test`: from here on, all that it causes is captured.
     pub(crate) fn begin(&mut self, test: &Test) {
         // Inside, nodes are known by their namespaces only.
-        let nodes = self.lab.topology.nodes.iter().filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
-        let handles: Vec<&str> = std::iter::once(GLOBAL).chain(nodes.map(|node| node.netns.0.as_str())).collect();
-        self.process.ask(&Request::Begin { nodes: handles.into_iter().map(String::from).collect() });
-        while !matches!(self.agent(), Some(Event::Begun | Event::NoCapture { .. } | Event::Lost) | None) {}
+        let nodes = self
+            .lab
+            .topology
+            .nodes
+            .iter()
+            .filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
+        let handles: Vec<&str> =
+            std::iter::once(GLOBAL).chain(nodes.map(|node| node.netns.0.as_str())).collect();
+        self.process
+            .ask(&Request::Begin { nodes: handles.into_iter().map(String::from).collect() });
+        while !matches!(
+            self.agent(),
+            Some(Event::Begun | Event::NoCapture { .. } | Event::Lost) | None
+        ) {}
     }
 
     /// Ends the capture of the test, into `result`.
@@ -33,7 +43,13 @@ impl Session<'_> {
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
                     Ok(mut capture) => {
                         for packet in &mut capture.packets {
-                            if let Some(node) = self.lab.topology.nodes.iter().find(|node| node.netns.0 == packet.interface.node) {
+                            if let Some(node) = self
+                                .lab
+                                .topology
+                                .nodes
+                                .iter()
+                                .find(|node| node.netns.0 == packet.interface.node)
+                            {
                                 packet.interface.node.clone_from(&node.name);
                             }
                         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// What is missing on `host`, and what gets it: one command for all packages.
 pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
-    let (commands, others): (Vec<&Missing>, Vec<&Missing>) = missing.iter().partition(|m| m.kind == "command");
+    let (commands, others): (Vec<&Missing>, Vec<&Missing>) =
+        missing.iter().partition(|m| m.kind == "command");
     let mut lines = Vec::new();
     if !commands.is_empty() {
         let names: Vec<&str> = commands.iter().map(|m| m.name.as_str()).collect();
@@ -32,7 +33,8 @@ pub fn install_command(packages: &[String], host: &Host) -> Vec<String> {
     sudo.into_iter().chain(words).map(String::from).chain(packages.iter().cloned()).collect()
 }
 
-/// Why a service is not up, its command, and what its output is headed by; nothing if all is well with it.
+/// Why a service is not up, its command, and what its output is headed by; nothing if all is well
+/// with it.
 pub fn describe_service(service: &event::Service) -> Vec<String> {
     let what = match (service.state.as_str(), service.status) {
         ("died", Some(status)) if status > 128 => format!("died of signal {}", status - 128),

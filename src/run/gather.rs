@@ -1,4 +1,5 @@
-//! What is kept of a test as it runs: the output of its steps, and the files that the agent gathers. Both end up in a folder, if they are kept.
+//! What is kept of a test as it runs: the output of its steps, and the files that the agent
+//! gathers. Both end up in a folder, if they are kept.
 
 use crate::agent::message::{Event, Request};
 use crate::lab::model::Lab;
@@ -28,7 +29,12 @@ impl Gathered {
     /// Keeps what the last attempt of the step with this index saw.
     pub fn step(&mut self, index: usize, kind: &str, seen: &StepOutput) {
         let folder = format!("steps/{}-{}", index + 1, kind);
-        let streams = [("stdout", &seen.stdout), ("stderr", &seen.stderr), ("lease", &seen.lease), ("addresses", &seen.addresses)];
+        let streams = [
+            ("stdout", &seen.stdout),
+            ("stderr", &seen.stderr),
+            ("lease", &seen.lease),
+            ("addresses", &seen.addresses),
+        ];
         for (name, text) in streams {
             let path = format!("{folder}/{name}");
             if text.is_empty() {
@@ -49,12 +55,18 @@ impl Gathered {
     pub fn take(&mut self, lab: &Lab) -> Vec<(String, Vec<u8>)> {
         let name = |path: String| {
             let parts: Vec<&str> = path.splitn(3, '/').collect();
-            match (parts.as_slice(), lab.topology.nodes.iter().find(|node| parts.get(1) == Some(&node.netns.0.as_str()))) {
+            match (
+                parts.as_slice(),
+                lab.topology.nodes.iter().find(|node| parts.get(1) == Some(&node.netns.0.as_str())),
+            ) {
                 (["nodes", _, file], Some(node)) => format!("nodes/{}/{file}", node.name),
                 _ => path,
             }
         };
-        std::mem::take(&mut self.files).into_iter().map(|(path, bytes)| (name(path), bytes)).collect()
+        std::mem::take(&mut self.files)
+            .into_iter()
+            .map(|(path, bytes)| (name(path), bytes))
+            .collect()
     }
 }
 

@@ -34,7 +34,9 @@ pub struct Options {
 impl Options {
     /// What the instance of `lab` is called that these options mean.
     pub fn instance_of(&self, lab: &Lab) -> String {
-        self.instance.as_ref().map_or(lab.name.clone(), |instance| format!("{}@{instance}", lab.name))
+        self.instance
+            .as_ref()
+            .map_or(lab.name.clone(), |instance| format!("{}@{instance}", lab.name))
     }
 
     /// The runtime's options in front of `verb`.

@@ -60,9 +60,16 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// If bash cannot be started.
-    pub fn start(lab: &'a Lab, options: &'a Options, given: Option<&Given>, verb: &str, tell: &'a dyn Fn(RunEvent)) -> Result<Session<'a>> {
+    pub fn start(
+        lab: &'a Lab,
+        options: &'a Options,
+        given: Option<&Given>,
+        verb: &str,
+        tell: &'a dyn Fn(RunEvent),
+    ) -> Result<Session<'a>> {
         let script = script::compile(lab, options.client);
-        let mut process = options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
+        let mut process =
+            options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         // One service after the other may take all of its time.
         process.bear(SETUP + lab.topology.services.iter().map(Service::within).sum());
         let instance = options.instance_of(lab);
@@ -99,7 +106,12 @@ impl<'a> Session<'a> {
                 }
                 Some(Event::Ready { instance }) => {
                     let services = self.lab.topology.services.len();
-                    (self.tell)(RunEvent::Ready { instance, time: began.elapsed(), services, reused: false });
+                    (self.tell)(RunEvent::Ready {
+                        instance,
+                        time: began.elapsed(),
+                        services,
+                        reused: false,
+                    });
                     if self.served {
                         self.greet();
                     }
@@ -136,17 +148,24 @@ impl<'a> Session<'a> {
             return Err(SetupError::Failed(vec![error.to_string()]));
         }
         if !missing.is_empty() {
-            return Err(SetupError::Skip(describe_missing(&missing, &self.options.host).join("; ")));
+            return Err(SetupError::Skip(
+                describe_missing(&missing, &self.options.host).join("; "),
+            ));
         }
         if refused {
-            return Err(SetupError::Skip("this kernel refuses user namespaces to ordinary users: run labrun as root".into()));
+            return Err(SetupError::Skip(
+                "this kernel refuses user namespaces to ordinary users: run labrun as root".into(),
+            ));
         }
         let mut lines = std::mem::take(&mut self.trouble);
         lines.append(&mut self.process.noise);
         if lines.is_empty() {
             lines.push("the set-up ended without a word".into());
         }
-        (self.tell)(RunEvent::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
+        (self.tell)(RunEvent::SetupFailed {
+            instance: self.instance.clone(),
+            lines: lines.clone(),
+        });
         Err(SetupError::Failed(lines))
     }
 
@@ -157,7 +176,8 @@ impl<'a> Session<'a> {
         self.process.ask(&Request::Hello { nonce: nonce(), layout, gather });
     }
 
-    /// The next event of the script; what is the same at all times is dealt with here, also what the agent says.
+    /// The next event of the script; what is the same at all times is dealt with here, also what
+    /// the agent says.
     fn script(&mut self) -> Option<Event> {
         loop {
             match self.said()? {
@@ -193,14 +213,23 @@ impl<'a> Session<'a> {
     fn heard(&mut self, event: &Event) {
         match event {
             Event::Subject { program, how, path } => {
-                let subject = ResolvedSubject { program: program.clone(), how: how.clone(), path: path.clone() };
-                (self.tell)(RunEvent::Subject { lab: self.lab.name.clone(), subject: subject.clone() });
+                let subject = ResolvedSubject {
+                    program: program.clone(),
+                    how: how.clone(),
+                    path: path.clone(),
+                };
+                (self.tell)(RunEvent::Subject {
+                    lab: self.lab.name.clone(),
+                    subject: subject.clone(),
+                });
                 self.subject = Some(subject);
             }
             Event::Service(service) => self.trouble.extend(describe_service(service)),
             Event::Log { service, line } => self.line(service, line),
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
-            Event::Cleaned { instance } => (self.tell)(RunEvent::Cleaned { instance: instance.clone() }),
+            Event::Cleaned { instance } => {
+                (self.tell)(RunEvent::Cleaned { instance: instance.clone() })
+            }
             Event::Kept { instance } => {
                 (self.tell)(RunEvent::Kept {
                     instance: instance.clone(),
@@ -216,10 +245,16 @@ impl<'a> Session<'a> {
         match event {
             AgentEvent::Service(service) => self.trouble.extend(describe_service(service)),
             AgentEvent::Log { service, line } => self.line(service, line),
-            AgentEvent::NoCapture { reason } => _ = self.no_capture.get_or_insert_with(|| reason.clone()),
-            AgentEvent::Output { stream: Stream::File, name, data } => self.gathered.file(name, data),
+            AgentEvent::NoCapture { reason } => {
+                _ = self.no_capture.get_or_insert_with(|| reason.clone())
+            }
+            AgentEvent::Output { stream: Stream::File, name, data } => {
+                self.gathered.file(name, data)
+            }
             AgentEvent::Error { message } => self.trouble.extend(message.lines().map(String::from)),
-            AgentEvent::Lost => self.trouble.push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
+            AgentEvent::Lost => self
+                .trouble
+                .push("the lab is gone: its supervisor was killed, or somebody cleaned it".into()),
             _ => {}
         }
     }
@@ -234,7 +269,11 @@ impl<'a> Session<'a> {
     }
 
     pub(crate) fn log(&self, source: &str, line: &str) {
-        (self.tell)(RunEvent::Log { lab: self.lab.name.clone(), source: source.into(), line: line.into() });
+        (self.tell)(RunEvent::Log {
+            lab: self.lab.name.clone(),
+            source: source.into(),
+            line: line.into(),
+        });
     }
 
     /// A result of `test` that has no details yet.
@@ -263,8 +302,12 @@ impl<'a> Session<'a> {
 
     /// Reports a lab that was up and is no more.
     pub fn lost(&mut self) -> SetupError {
-        let lines = vec!["the lab is gone: its supervisor was killed, or somebody cleaned it".to_string()];
-        (self.tell)(RunEvent::SetupFailed { instance: self.instance.clone(), lines: lines.clone() });
+        let lines =
+            vec!["the lab is gone: its supervisor was killed, or somebody cleaned it".to_string()];
+        (self.tell)(RunEvent::SetupFailed {
+            instance: self.instance.clone(),
+            lines: lines.clone(),
+        });
         SetupError::Failed(lines)
     }
 

@@ -26,8 +26,8 @@ pub struct Given {
 /// The subjects of a run, by program.
 pub type Subjects = BTreeMap<String, Given>;
 
-/// Settles the subjects of `labs`: `named` are the `--subject` values, `[PROGRAM=]PATH`; `repository`
-/// is the one labrun runs in, `host` where they will be run, `files` what is there.
+/// Settles the subjects of `labs`: `named` are the `--subject` values, `[PROGRAM=]PATH`;
+/// `repository` is the one labrun runs in, `host` where they will be run, `files` what is there.
 ///
 /// # Errors
 /// If a path is no program and no repository, or a build fails; then with the compiler's words.
@@ -41,20 +41,31 @@ pub fn resolve(
 ) -> Result<Subjects> {
     let copied = |copied| tell(RunEvent::from(copied));
     let mut subjects = Subjects::new();
-    let programs: BTreeMap<&str, &Subject> =
-        labs.iter().filter_map(|l| l.topology.subject.as_ref()).map(|s| (s.program.as_str(), s)).collect();
+    let programs: BTreeMap<&str, &Subject> = labs
+        .iter()
+        .filter_map(|l| l.topology.subject.as_ref())
+        .map(|s| (s.program.as_str(), s))
+        .collect();
     let named = named.iter().map(|value| name(value, &programs)).collect::<Result<Vec<_>>>()?;
     for (program, subject) in programs {
-        let path = named.iter().rev().find(|(name, _)| name.as_deref().is_none_or(|n| n == program)).map(|(_, path)| path);
+        let path = named
+            .iter()
+            .rev()
+            .find(|(name, _)| name.as_deref().is_none_or(|n| n == program))
+            .map(|(_, path)| path);
         let given = match path {
             Some(path) if path.is_dir() => build(subject, path, files, tell)?,
             Some(path) => Given { path: files.program(&executable(path)?, &copied)?, how: "given" },
-            None if is_repository_of(subject, repository) => build(subject, repository, files, tell)?,
+            None if is_repository_of(subject, repository) => {
+                build(subject, repository, files, tell)?
+            }
             // Elsewhere the runtime looks at PATH, but sudo replaces it.
-            None if matches!(host, Host::Native(Native { elevated: true })) => match which::which(program) {
-                Ok(path) => Given { path, how: "path" },
-                Err(_) => continue,
-            },
+            None if matches!(host, Host::Native(Native { elevated: true })) => {
+                match which::which(program) {
+                    Ok(path) => Given { path, how: "path" },
+                    Err(_) => continue,
+                }
+            }
             None => continue,
         };
         subjects.insert(program.to_string(), given);
@@ -64,7 +75,9 @@ pub fn resolve(
 
 fn name(value: &str, programs: &BTreeMap<&str, &Subject>) -> Result<(Option<String>, PathBuf)> {
     let (program, path) = match value.split_once('=') {
-        Some((program, path)) if programs.contains_key(program) => (Some(program.to_string()), path),
+        Some((program, path)) if programs.contains_key(program) => {
+            (Some(program.to_string()), path)
+        }
         _ => (None, value),
     };
     let path = std::path::absolute(path)?;
@@ -78,35 +91,60 @@ fn executable(path: &Path) -> Result<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = path.metadata()?;
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        return Err(Failure::usage(format!("--subject: `{}` is neither an executable file nor a repository", path.display())).into());
+        return Err(Failure::usage(format!(
+            "--subject: `{}` is neither an executable file nor a repository",
+            path.display()
+        ))
+        .into());
     }
     Ok(path.to_path_buf())
 }
 
 /// Builds `subject` from `repository`, unless the same content was built before.
-fn build(subject: &Subject, repository: &Path, files: &mut Files, tell: &dyn Fn(RunEvent)) -> Result<Given> {
+fn build(
+    subject: &Subject,
+    repository: &Path,
+    files: &mut Files,
+    tell: &dyn Fn(RunEvent),
+) -> Result<Given> {
     let Some(command) = &subject.build else {
-        return Err(Failure::usage(format!("the lab does not say how to build {}: give the binary with --subject", subject.program)).into());
+        return Err(Failure::usage(format!(
+            "the lab does not say how to build {}: give the binary with --subject",
+            subject.program
+        ))
+        .into());
     };
     let began = Instant::now();
-    let name = format!("{}-{}", subject.program, content_hash(repository, &files.sources(repository)?, command)?);
+    let name = format!(
+        "{}-{}",
+        subject.program,
+        content_hash(repository, &files.sources(repository)?, command)?
+    );
     let build = Build { program: &subject.program, command, repository, name };
     let earlier = files.built(&build)?;
     let cached = earlier.is_some();
     let path = match earlier {
         Some(path) => path,
         None => {
-            tell(RunEvent::Building { program: subject.program.clone(), repository: repository.display().to_string() });
+            tell(RunEvent::Building {
+                program: subject.program.clone(),
+                repository: repository.display().to_string(),
+            });
             files.build(&build, &|copied| tell(RunEvent::from(copied)))?
         }
     };
-    tell(RunEvent::Built { program: subject.program.clone(), path: path.display().to_string(), cached, time: began.elapsed() });
+    tell(RunEvent::Built {
+        program: subject.program.clone(),
+        path: path.display().to_string(),
+        cached,
+        time: began.elapsed(),
+    });
     Ok(Given { path, how: "built" })
 }
 
 /// A hash of everything a build depends on that is in the repository: the files git would take,
-/// tracked or not, less the artifacts of failed tests, and the command. What is tracked but not there has
-/// no content.
+/// tracked or not, less the artifacts of failed tests, and the command. What is tracked but not
+/// there has no content.
 fn content_hash(repository: &Path, files: &[PathBuf], command: &str) -> Result<String> {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
@@ -124,7 +162,10 @@ fn content_hash(repository: &Path, files: &[PathBuf], command: &str) -> Result<S
             Ok(target) => add(target.as_os_str().as_encoded_bytes()),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(_) if file.is_dir() => {}
-            Err(_) => add(&std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?),
+            Err(_) => {
+                add(&std::fs::read(&file)
+                    .with_context(|| format!("cannot read {}", file.display()))?)
+            }
         }
     }
     Ok(hash.finalize()[..8].iter().map(|b| format!("{b:02x}")).collect())

@@ -110,7 +110,9 @@ impl Session<'_> {
                     }
                     break;
                 }
-                Some(Event::Service(service)) if service.state == "died" => result.outcome = Outcome::Fail,
+                Some(Event::Service(service)) if service.state == "died" => {
+                    result.outcome = Outcome::Fail
+                }
                 Some(Event::Lost) | None => {
                     result.outcome = Outcome::Error;
                     break;
@@ -135,10 +137,17 @@ impl Session<'_> {
             let verdict = kind.judge(&seen);
             let every = patience.map_or(Duration::ZERO, |p| p.every);
             match (verdict, deadline) {
-                (Err(_), Some(deadline)) if Instant::now() + every < deadline && !interrupt::interrupted() => interrupt::sleep(every),
+                (Err(_), Some(deadline))
+                    if Instant::now() + every < deadline && !interrupt::interrupted() =>
+                {
+                    interrupt::sleep(every)
+                }
                 (Err(mut lines), Some(_)) => {
                     let within = patience.and_then(|p| p.within).unwrap_or_default();
-                    lines.insert(0, format!("tried {attempts} times within {within:?}, the last time:"));
+                    lines.insert(
+                        0,
+                        format!("tried {attempts} times within {within:?}, the last time:"),
+                    );
                     return Ok(Err(lines));
                 }
                 (verdict, _) => return Ok(verdict),
@@ -158,9 +167,18 @@ impl Session<'_> {
                     output.extend(&data[..data.len().min(MOST.saturating_sub(output.len()))]);
                 }
                 Some(Event::Step { exit }) => {
-                    let mut text = |stream| String::from_utf8_lossy(&outputs.remove(&stream).unwrap_or_default()).into_owned();
+                    let mut text = |stream| {
+                        String::from_utf8_lossy(&outputs.remove(&stream).unwrap_or_default())
+                            .into_owned()
+                    };
                     let (stdout, stderr) = (text(Stream::Stdout), text(Stream::Stderr));
-                    let seen = StepOutput { exit, stdout, stderr, lease: text(Stream::Lease), addresses: text(Stream::Addresses) };
+                    let seen = StepOutput {
+                        exit,
+                        stdout,
+                        stderr,
+                        lease: text(Stream::Lease),
+                        addresses: text(Stream::Addresses),
+                    };
                     if self.options.verbose {
                         for line in seen.stdout.lines().chain(seen.stderr.lines()) {
                             self.log(&test.short, line);
@@ -173,7 +191,10 @@ impl Session<'_> {
                 Some(_) => {}
             }
         }
-        self.trouble.push(format!("the step did not end within {:?}, which its agent should have seen to", step.limit() + GRACE));
+        self.trouble.push(format!(
+            "the step did not end within {:?}, which its agent should have seen to",
+            step.limit() + GRACE
+        ));
         Err(Gone)
     }
 }

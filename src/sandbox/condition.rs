@@ -35,13 +35,16 @@ pub fn holds(sandbox: &Sandbox, condition: &Condition, asker: &Asker) -> Result<
         }
         Condition::File(path) => asker.folder.join(path).exists(),
         Condition::Command(text) => {
-            let mut program = sandbox.shell(asker.node, text).folder(asker.folder).within(asker.within);
+            let mut program =
+                sandbox.shell(asker.node, text).folder(asker.folder).within(asker.within);
             for (name, value) in asker.environment {
                 program = program.env(name, value);
             }
             sandbox.run(program)?.exit == 0
         }
-        Condition::Running(time) => asker.process.and_then(Process::of).is_some_and(|process| process.age() >= *time),
+        Condition::Running(time) => {
+            asker.process.and_then(Process::of).is_some_and(|process| process.age() >= *time)
+        }
         // Of a service that has ended, which its note tells.
         Condition::Exit(_) => false,
     })
@@ -53,8 +56,10 @@ fn listens(sandbox: &Sandbox, node: &str, files: &[&str], port: u16) -> bool {
     let mine = |line: &str| {
         let mut fields = line.split_whitespace().skip(1);
         let (local, _, state) = (fields.next(), fields.next(), fields.next());
-        local.is_some_and(|local| local.ends_with(&wanted)) && (files[0] == "udp" || state == Some("0A"))
+        local.is_some_and(|local| local.ends_with(&wanted))
+            && (files[0] == "udp" || state == Some("0A"))
     };
-    let any = || files.iter().any(|file| sandbox.proc_net(file).is_ok_and(|text| text.lines().any(mine)));
+    let any =
+        || files.iter().any(|file| sandbox.proc_net(file).is_ok_and(|text| text.lines().any(mine)));
     sandbox.in_node(node, any).unwrap_or(false)
 }

@@ -1,6 +1,7 @@
-//! A lab's sandbox, seen by a program of labrun's own that looks in from outside: it has entered the
-//! sandbox's namespaces, but not its PID namespace. So no process of the lab can see it in /proc, signal
-//! it, trace it or reach its descriptors, while what it starts runs among the lab's processes.
+//! A lab's sandbox, seen by a program of labrun's own that looks in from outside: it has entered
+//! the sandbox's namespaces, but not its PID namespace. So no process of the lab can see it in
+//! /proc, signal it, trace it or reach its descriptors, while what it starts runs among the lab's
+//! processes.
 //!
 //! Nothing here waits without an end: what waits does so until a deadline, until labrun no longer
 //! wants it, or until the sandbox has gone.
@@ -76,12 +77,18 @@ impl Door {
     pub fn find(supervisor: i32) -> Result<Door> {
         let pid = Pid::from_raw(supervisor).context("not a process")?;
         let folder = format!("/proc/{supervisor}/ns");
-        let open = |name: &str| File::open(format!("{folder}/{name}")).with_context(|| format!("cannot open {folder}/{name}"));
+        let open = |name: &str| {
+            File::open(format!("{folder}/{name}"))
+                .with_context(|| format!("cannot open {folder}/{name}"))
+        };
         let own = |name: &str| std::fs::read_link(format!("/proc/self/ns/{name}")).ok();
         // Entering the user namespace that one is in already is refused.
-        let user = (std::fs::read_link(format!("{folder}/user")).ok() != own("user")).then(|| open("user")).transpose()?;
+        let user = (std::fs::read_link(format!("{folder}/user")).ok() != own("user"))
+            .then(|| open("user"))
+            .transpose()?;
         Ok(Door {
-            supervisor: pidfd_open(pid, PidfdFlags::empty()).context("the lab's supervisor is gone")?,
+            supervisor: pidfd_open(pid, PidfdFlags::empty())
+                .context("the lab's supervisor is gone")?,
             machine: File::open("/proc").context("cannot open /proc")?.into(),
             user,
             others: ["mnt", "net", "ipc", "uts"].into_iter().map(open).collect::<Result<_>>()?,
@@ -108,18 +115,35 @@ impl Door {
         Ok(())
     }
 
-    /// Lets what this thread starts be processes of the lab. After this it can start no more threads.
+    /// Lets what this thread starts be processes of the lab. After this it can start no more
+    /// threads.
     ///
     /// # Errors
     /// If the kernel refuses.
-    pub fn inside(self, stop: Stop, state: PathBuf, nonce: &str, layout: Layout) -> Result<Sandbox> {
+    pub fn inside(
+        self,
+        stop: Stop,
+        state: PathBuf,
+        nonce: &str,
+        layout: Layout,
+    ) -> Result<Sandbox> {
         netns::enter(&self.pid).context("cannot enter the lab's PID namespace")?;
         let global = netns::current(&self.machine)?;
         let plain = state.join("plain-nsenter").exists();
         // What runs in the lab sees the mark, so it must not tell the nonce.
         let mark = Sha256::digest(nonce)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let troubles = RefCell::default();
-        Ok(Sandbox { supervisor: self.supervisor, machine: self.machine, global, stop, state, mark, plain, layout, troubles })
+        Ok(Sandbox {
+            supervisor: self.supervisor,
+            machine: self.machine,
+            global,
+            stop,
+            state,
+            mark,
+            plain,
+            layout,
+            troubles,
+        })
     }
 }
 
@@ -178,11 +202,16 @@ impl Sandbox {
         Ok(self.wait(&[descriptor], time)?[0])
     }
 
-    /// Polls `condition`, every few milliseconds, until it holds or the deadline has passed; whether it holds.
+    /// Polls `condition`, every few milliseconds, until it holds or the deadline has passed;
+    /// whether it holds.
     ///
     /// # Errors
     /// If the wait was cut short, and why.
-    pub fn until(&self, deadline: Instant, mut condition: impl FnMut() -> Result<bool, Gone>) -> Result<bool, Gone> {
+    pub fn until(
+        &self,
+        deadline: Instant,
+        mut condition: impl FnMut() -> Result<bool, Gone>,
+    ) -> Result<bool, Gone> {
         let mut pause = Duration::from_millis(1);
         loop {
             if condition()? {
@@ -208,7 +237,8 @@ impl Sandbox {
     fn wait(&self, readable: &[BorrowedFd], time: Duration) -> Result<Vec<bool>, Gone> {
         let (stop, supervisor) = (self.stop.0.as_fd(), self.supervisor.as_fd());
         let all = [stop, supervisor].into_iter().chain(readable.iter().copied());
-        let mut all: Vec<PollFd> = all.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
+        let mut all: Vec<PollFd> =
+            all.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
         let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
         // A signal that is handled elsewhere makes this a wait that was shorter.
         let _ = poll(&mut all, Some(&time));

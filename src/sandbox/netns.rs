@@ -14,13 +14,15 @@ pub fn enter(file: &File) -> io::Result<()> {
 
 /// The network namespace that this thread is in; `machine` is a /proc that it is in, too.
 pub fn current(machine: &OwnedFd) -> Result<File> {
-    let opened = openat(machine, "thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let opened =
+        openat(machine, "thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     opened.map(File::from).context("cannot open this thread's network namespace")
 }
 
 /// The text of a file below `machine`, a /proc.
 pub fn read(machine: &OwnedFd, path: &str) -> io::Result<String> {
     let mut text = String::new();
-    File::from(openat(machine, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?).read_to_string(&mut text)?;
+    File::from(openat(machine, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+        .read_to_string(&mut text)?;
     Ok(text)
 }

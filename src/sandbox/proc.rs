@@ -53,7 +53,8 @@ impl Process {
     /// For how long it has run.
     pub fn age(&self) -> Duration {
         let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
-        let now: f64 = uptime.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
+        let now: f64 =
+            uptime.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
         Duration::try_from_secs_f64(now - self.start as f64 / TICKS as f64).unwrap_or_default()
     }
 
@@ -64,14 +65,19 @@ impl Process {
         }
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         // Of every fatal signal the kernel makes SIGKILL, the bit for 9.
-        let pending = status.lines().filter_map(|line| line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:")));
-        pending.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok()).any(|mask| mask & 1 << 8 != 0)
+        let pending = status.lines().filter_map(|line| {
+            line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:"))
+        });
+        pending
+            .filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .any(|mask| mask & 1 << 8 != 0)
     }
 
     /// Its words, as they were given; none for a zombie.
     pub fn words(&self) -> Vec<String> {
         let bytes = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        let words =
+            bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
         let mut words: Vec<String> = words.collect();
         words.pop();
         words
@@ -96,7 +102,10 @@ impl Process {
 /// All processes of the sandbox.
 pub fn processes() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(Process::of).collect()
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(Process::of)
+        .collect()
 }
 
 /// Whether reading from `descriptor` would not wait.

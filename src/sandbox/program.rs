@@ -1,5 +1,5 @@
-//! Programs in the nodes of a lab: started, bounded in time and in what they may print, and ended with
-//! all they started.
+//! Programs in the nodes of a lab: started, bounded in time and in what they may print, and ended
+//! with all they started.
 
 use super::tail::Tail;
 use super::{Gone, Sandbox};
@@ -88,7 +88,8 @@ impl Program {
 /// What a program did.
 #[derive(Clone, Debug, Default)]
 pub struct Output {
-    /// Its exit status as a shell has it: over 128 for a signal, [`OVERTIME`] if it did not end in time.
+    /// Its exit status as a shell has it: over 128 for a signal, [`OVERTIME`] if it did not end in
+    /// time.
     pub exit: i32,
     /// The end of its standard output.
     pub stdout: Vec<u8>,
@@ -143,7 +144,8 @@ impl Sandbox {
             if let Err(gone) = self.follow(&mut running, &mut outputs) {
                 for (_, program) in &mut running {
                     program.signal(Signal::KILL);
-                    // Not waited for: a process of a PID namespace that ends is the kernel's to end.
+                    // Not waited for: a process of a PID namespace that ends is the kernel's to
+                    // end.
                     let _ = program.child.try_wait();
                 }
                 return Err(gone);
@@ -153,13 +155,20 @@ impl Sandbox {
     }
 
     /// Waits for something to happen to `running`, and moves those that ended to `outputs`.
-    fn follow(&self, running: &mut Vec<(usize, Running)>, outputs: &mut [Option<Output>]) -> Result<(), Gone> {
+    fn follow(
+        &self,
+        running: &mut Vec<(usize, Running)>,
+        outputs: &mut [Option<Output>],
+    ) -> Result<(), Gone> {
         let mut descriptors: Vec<BorrowedFd> = Vec::new();
         for (_, program) in running.iter() {
             descriptors.push(program.ended.as_fd());
-            descriptors.extend(program.pipes.iter().filter_map(|(pipe, _)| pipe.as_ref()).map(AsFd::as_fd));
+            descriptors.extend(
+                program.pipes.iter().filter_map(|(pipe, _)| pipe.as_ref()).map(AsFd::as_fd),
+            );
         }
-        let deadline = running.iter().map(|(_, program)| program.deadline).min().unwrap_or_else(Instant::now);
+        let deadline =
+            running.iter().map(|(_, program)| program.deadline).min().unwrap_or_else(Instant::now);
         self.wait(&descriptors, deadline.saturating_duration_since(Instant::now()))?;
         let mut index = 0;
         while index < running.len() {
@@ -179,21 +188,34 @@ impl Sandbox {
     fn start(&self, program: &Program) -> Result<Running, Output> {
         let mut words: Vec<&OsString> = program.words.iter().collect();
         let name = words[0].to_string_lossy().into_owned();
-        let path = program.environment.get(&OsString::from("PATH")).cloned().or_else(|| std::env::var_os("PATH"));
+        let path = program
+            .environment
+            .get(&OsString::from("PATH"))
+            .cloned()
+            .or_else(|| std::env::var_os("PATH"));
         // ip-netns(8) would end with a status of its own.
         if !is_there(&name, path.as_ref()) {
             return Err(Output::failed(127, format!("{name}: not found\n")));
         }
         if let Some(folder) = program.folder.as_ref().filter(|folder| !folder.is_dir()) {
-            return Err(Output::failed(126, format!("{name}: the lab does not see the folder {}\n", folder.display())));
+            return Err(Output::failed(
+                126,
+                format!("{name}: the lab does not see the folder {}\n", folder.display()),
+            ));
         }
-        let netns: Vec<OsString> = ["ip", "netns", "exec", &program.node].into_iter().map(OsString::from).collect();
+        let netns: Vec<OsString> =
+            ["ip", "netns", "exec", &program.node].into_iter().map(OsString::from).collect();
         let whole = program.view == View::Whole && program.node != GLOBAL && !self.plain;
         if whole {
             words.splice(0..0, &netns);
         }
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         if program.bare {
             command.env_clear();
         }
@@ -215,7 +237,8 @@ impl Sandbox {
             let _ = child.wait();
             Output::failed(126, format!("{name}: cannot be watched: {error}\n"))
         })?;
-        let pipes = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
+        let pipes =
+            [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
         let pipes = pipes.map(|pipe| (pipe, Tail::of(KEPT)));
         Ok(Running { child, ended, pipes, deadline: Instant::now() + program.within, told: 0 })
     }
@@ -230,9 +253,14 @@ impl Running {
     fn read(&mut self) {
         let mut buffer = [0; 65536];
         for (pipe, tail) in &mut self.pipes {
-            // As much as a pipe holds, no more: whoever prints without end must not keep the others waiting.
+            // As much as a pipe holds, no more: whoever prints without end must not keep the others
+            // waiting.
             for _ in 0..2 {
-                let Some(descriptor) = pipe.as_ref().filter(|descriptor| super::proc::is_readable(descriptor.as_fd())) else { break };
+                let Some(descriptor) =
+                    pipe.as_ref().filter(|descriptor| super::proc::is_readable(descriptor.as_fd()))
+                else {
+                    break;
+                };
                 match rustix::io::read(descriptor, &mut buffer[..]) {
                     Ok(0) | Err(_) => *pipe = None,
                     Ok(count) => tail.add(&buffer[..count]),
@@ -241,13 +269,16 @@ impl Running {
         }
     }
 
-    /// What it did, if it has ended. Whatever it left running may hold its pipes: it is not waited for.
+    /// What it did, if it has ended. Whatever it left running may hold its pipes: it is not waited
+    /// for.
     fn output(&mut self) -> Option<Output> {
         let status = match self.child.try_wait() {
             // One that the kernel itself cannot end is given up.
             Ok(None) if self.told < 10 => return None,
             Ok(None) => OVERTIME,
-            Ok(Some(status)) => status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
+            Ok(Some(status)) => {
+                status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+            }
             Err(_) => 255,
         };
         self.read();
@@ -271,7 +302,10 @@ impl Running {
 
 /// Whether there is such a program on `path`, or at its own path.
 fn is_there(name: &str, path: Option<&OsString>) -> bool {
-    name.contains('/') || path.is_some_and(|path| std::env::split_paths(path).any(|folder| folder.join(name).is_file()))
+    name.contains('/')
+        || path.is_some_and(|path| {
+            std::env::split_paths(path).any(|folder| folder.join(name).is_file())
+        })
 }
 
 /// The whole of a file's end, `limit` bytes at most.

@@ -17,7 +17,8 @@ pub struct Lessee {
     pub link: String,
     /// 4 or 6.
     pub family: u8,
-    /// Where its lease is. Ubuntu's AppArmor profile lets dhclient write such names only, and its pid file.
+    /// Where its lease is. Ubuntu's AppArmor profile lets dhclient write such names only, and its
+    /// pid file.
     pub lease: PathBuf,
     /// Where its process is.
     pub pidfile: PathBuf,
@@ -46,8 +47,8 @@ impl Sandbox {
         self.state.join("client")
     }
 
-    /// Notes that a client is about to use a link, so that [`Sandbox::forget_leases`] finds it, also after
-    /// this process was killed.
+    /// Notes that a client is about to use a link, so that [`Sandbox::forget_leases`] finds it,
+    /// also after this process was killed.
     ///
     /// # Errors
     /// If it cannot be noted.
@@ -65,7 +66,11 @@ impl Sandbox {
     /// If the session or the sandbox ended.
     pub fn flush_addresses(&self, lessee: &Lessee) -> Result<(), Gone> {
         let flag = format!("-{}", lessee.family);
-        self.run(self.program(&lessee.node, &["ip", &flag, "addr", "flush", "dev", &lessee.link, "scope", "global"])).map(drop)
+        self.run(self.program(
+            &lessee.node,
+            &["ip", &flag, "addr", "flush", "dev", &lessee.link, "scope", "global"],
+        ))
+        .map(drop)
     }
 
     /// Ends a client of an earlier step and takes back what it configured.
@@ -75,7 +80,8 @@ impl Sandbox {
     pub fn forget_lease(&self, lessee: &Lessee) -> Result<(), Gone> {
         let note = self.clients().join(format!("of-{}", lessee.name()));
         if note.exists() {
-            let pid = fs::read_to_string(&lessee.pidfile).ok().and_then(|text| text.trim().parse().ok());
+            let pid =
+                fs::read_to_string(&lessee.pidfile).ok().and_then(|text| text.trim().parse().ok());
             if let Some(process) = pid.and_then(super::Process::of) {
                 process.signal(Signal::KILL);
             }
@@ -102,8 +108,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Clients write /etc/resolv.conf, which all nodes share. The one from before the test is kept until
-    /// [`Sandbox::restore`].
+    /// Clients write /etc/resolv.conf, which all nodes share. The one from before the test is kept
+    /// until [`Sandbox::restore`].
     pub fn keep_resolver(&self) {
         let kept = self.clients().join(".etc");
         if fs::create_dir(&kept).is_ok() {
@@ -154,7 +160,10 @@ impl Sandbox {
         let file = self.state.join("tmp/.batch");
         let _ = fs::write(&file, text);
         let file = file.to_string_lossy();
-        self.run(self.program(node, &["ip", "-force", "-batch", &file]).within(Duration::from_secs(10))).map(drop)
+        self.run(
+            self.program(node, &["ip", "-force", "-batch", &file]).within(Duration::from_secs(10)),
+        )
+        .map(drop)
     }
 
     /// Ends what the steps of this session have left running, in the background or as daemons.
@@ -165,7 +174,10 @@ impl Sandbox {
         let deadline = Instant::now() + Duration::from_secs(5);
         self.until(deadline, || {
             let all = processes();
-            let strays: Vec<_> = all.iter().filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark)).collect();
+            let strays: Vec<_> = all
+                .iter()
+                .filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark))
+                .collect();
             strays.iter().for_each(|stray| stray.signal(Signal::KILL));
             Ok(strays.is_empty())
         })
@@ -177,7 +189,10 @@ impl Sandbox {
         let deadline = Instant::now() + Duration::from_secs(1);
         loop {
             let all = processes();
-            let mut strays = all.iter().filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark)).peekable();
+            let mut strays = all
+                .iter()
+                .filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark))
+                .peekable();
             if strays.peek().is_none() || Instant::now() > deadline {
                 return;
             }

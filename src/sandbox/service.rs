@@ -1,5 +1,5 @@
-//! The services of a lab that is up. PID 1 starts them (scripts/service.sh) and notes how they end; what
-//! a session does to them goes by these notes:
+//! The services of a lab that is up. PID 1 starts them (scripts/service.sh) and notes how they end;
+//! what a session does to them goes by these notes:
 //!
 //! ```text
 //! log/NAME.log    its output          log/NAME.from     where in it its last start is
@@ -76,7 +76,8 @@ impl Sandbox {
         self.layout.services.iter().find(|service| service.name == name)
     }
 
-    /// How `service` runs: itself, or what takes its place where the stand-in of the program under test runs.
+    /// How `service` runs: itself, or what takes its place where the stand-in of the program under
+    /// test runs.
     pub fn run_of<'s>(&self, service: &'s Service) -> &'s Run {
         let stand_in = service.stand_in.as_ref().filter(|_| self.state.join("stand-in").exists());
         stand_in.unwrap_or(&service.run)
@@ -91,14 +92,17 @@ impl Sandbox {
         self.note(name, "log")
     }
 
-    /// Its exit status, if it has ended. Between its making and its writing the note is empty, and says nothing yet.
+    /// Its exit status, if it has ended. Between its making and its writing the note is empty, and
+    /// says nothing yet.
     pub fn ended(&self, name: &str) -> Option<i32> {
         fs::read_to_string(self.note(name, "exit")).ok()?.trim().parse().ok()
     }
 
     /// Its process, if it runs.
     pub fn pid_of(&self, name: &str) -> Option<i32> {
-        self.ended(name).is_none().then(|| fs::read_to_string(self.note(name, "pid")).ok()?.trim().parse().ok())?
+        self.ended(name)
+            .is_none()
+            .then(|| fs::read_to_string(self.note(name, "pid")).ok()?.trim().parse().ok())?
     }
 
     /// Whether it was stopped on purpose.
@@ -106,8 +110,8 @@ impl Sandbox {
         self.note(name, "stopped").exists()
     }
 
-    /// Its exit status, if it has ended or is about to. PID 1 learns of an end a little later than whoever
-    /// caused it, so its note is waited for.
+    /// Its exit status, if it has ended or is about to. PID 1 learns of an end a little later than
+    /// whoever caused it, so its note is waited for.
     ///
     /// # Errors
     /// If the session or the sandbox ended.
@@ -124,7 +128,12 @@ impl Sandbox {
     ///
     /// # Errors
     /// If the session or the sandbox ended.
-    pub fn stop_service(&self, name: &str, signal: SignalName, within: Duration) -> Result<bool, Gone> {
+    pub fn stop_service(
+        &self,
+        name: &str,
+        signal: SignalName,
+        within: Duration,
+    ) -> Result<bool, Gone> {
         // Said first, so that nobody takes the end for a surprise.
         let _ = fs::write(self.note(name, "stopped"), "");
         let ended = || Ok(self.ended(name).is_some());
@@ -141,11 +150,14 @@ impl Sandbox {
     /// To the whole process group, which it leads.
     fn signal_service(&self, name: &str, signal: Signal) {
         let Some(pid) = self.pid_of(name) else { return };
-        processes().iter().filter(|process| process.group == pid).for_each(|process| process.signal(signal));
+        processes()
+            .iter()
+            .filter(|process| process.group == pid)
+            .for_each(|process| process.signal(signal));
     }
 
-    /// Has PID 1 start `name` once more if it does not run, and waits until it is ready; whether it is. If not,
-    /// there is a [`Trouble`] more.
+    /// Has PID 1 start `name` once more if it does not run, and waits until it is ready; whether it
+    /// is. If not, there is a [`Trouble`] more.
     ///
     /// # Errors
     /// If the session or the sandbox ended.
@@ -185,14 +197,19 @@ impl Sandbox {
             let _ = fs::remove_file(self.note(name, "pid"));
             let _ = fs::remove_file(self.note(name, "exit"));
             // Read and write: a FIFO that nobody reads would keep this waiting.
-            let control = OpenOptions::new().read(true).write(true).open(self.state.join("control"));
+            let control =
+                OpenOptions::new().read(true).write(true).open(self.state.join("control"));
             if control.and_then(|mut control| writeln!(control, "{name}")).is_err() {
-                return Ok(Err(ServiceFailure::Late("its start, for which the lab's supervisor could not be reached".into())));
+                return Ok(Err(ServiceFailure::Late(
+                    "its start, for which the lab's supervisor could not be reached".into(),
+                )));
             }
         }
         loop {
             if let Some(status) = self.ended(name) {
-                let wanted = run.ready.iter().any(|condition| *condition == Condition::Exit(status.try_into().unwrap_or(u8::MAX)));
+                let wanted = run.ready.iter().any(|condition| {
+                    *condition == Condition::Exit(status.try_into().unwrap_or(u8::MAX))
+                });
                 return Ok(if wanted { Ok(()) } else { Err(ServiceFailure::Died(status)) });
             }
             let unmet = match self.pid_of(name) {
@@ -213,7 +230,9 @@ impl Sandbox {
     /// The conditions of `service` that do not hold yet, in words.
     fn unmet(&self, service: &Service, run: &Run, pid: i32) -> Result<Option<String>, Gone> {
         // What it printed before it was started again says nothing of now.
-        let from = fs::read_to_string(self.note(&service.name, "from")).ok().and_then(|text| text.trim().parse().ok());
+        let from = fs::read_to_string(self.note(&service.name, "from"))
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
         let log = self.printed(&service.name, from.unwrap_or(0)).unwrap_or_default();
         let asker = Asker {
             node: &service.node.0,
@@ -244,8 +263,15 @@ impl Sandbox {
 
     /// How much the services have printed by now.
     pub fn mark(&self) -> Mark {
-        let size = |name: &str| fs::metadata(self.log_of(name)).map_or(0, |metadata| metadata.len());
-        Mark(self.layout.services.iter().map(|service| (service.name.clone(), size(&service.name))).collect())
+        let size =
+            |name: &str| fs::metadata(self.log_of(name)).map_or(0, |metadata| metadata.len());
+        Mark(
+            self.layout
+                .services
+                .iter()
+                .map(|service| (service.name.clone(), size(&service.name)))
+                .collect(),
+        )
     }
 
     /// What `name` has printed since then.
@@ -255,7 +281,8 @@ impl Sandbox {
 
     /// The last lines of its output.
     pub fn last_lines(&self, name: &str) -> Vec<String> {
-        let bytes = end_of(&self.log_of(name), 64 << 10).map(|(_, bytes)| bytes).unwrap_or_default();
+        let bytes =
+            end_of(&self.log_of(name), 64 << 10).map(|(_, bytes)| bytes).unwrap_or_default();
         let lines = lines(&bytes);
         match lines.len() {
             0 => vec!["(it printed nothing)".into()],
@@ -273,13 +300,20 @@ impl Sandbox {
         let mut path = self.state.join("bin").into_os_string();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
-        program.env("TMPDIR", self.state.join("tmp")).env("PATH", path).env("LABRUN_LAB", &self.layout.lab).env("LABRUN_NODE", node)
+        program
+            .env("TMPDIR", self.state.join("tmp"))
+            .env("PATH", path)
+            .env("LABRUN_LAB", &self.layout.lab)
+            .env("LABRUN_NODE", node)
     }
 }
 
 /// The lines of an output, each cut to what can be shown.
 pub fn lines(bytes: &[u8]) -> Vec<String> {
-    String::from_utf8_lossy(bytes).lines().map(|line| line.chars().take(LONGEST_LINE).collect()).collect()
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .map(|line| line.chars().take(LONGEST_LINE).collect())
+        .collect()
 }
 
 /// As the runtime's own set-up says it (scripts/service.sh).

@@ -20,7 +20,11 @@ impl Checker<'_> {
         match self.find_node(name) {
             Some(node) => node.netns.clone(),
             None => {
-                self.unknown("node", name, self.topology.nodes.iter().map(|n| n.name.as_str()).chain([GLOBAL]));
+                self.unknown(
+                    "node",
+                    name,
+                    self.topology.nodes.iter().map(|n| n.name.as_str()).chain([GLOBAL]),
+                );
                 NetnsName(String::new())
             }
         }
@@ -41,7 +45,12 @@ impl Checker<'_> {
     }
 
     /// Notes that `name` is none of the `known`.
-    pub fn unknown<'n>(&self, what: &str, name: &Spanned<String>, known: impl Iterator<Item = &'n str> + Clone) {
+    pub fn unknown<'n>(
+        &self,
+        what: &str,
+        name: &Spanned<String>,
+        known: impl Iterator<Item = &'n str> + Clone,
+    ) {
         self.diagnostics.unknown(what, name, known);
     }
 

@@ -76,11 +76,20 @@ mod linux {
         };
         let output = match program {
             Ok(program) => sandbox.run(program.view(View::Whole).within(step.within))?,
-            Err(error) => return Ok(StepOutput { exit: 126, stderr: format!("{}: {error}\n", client.name()), ..StepOutput::default() }),
+            Err(error) => {
+                return Ok(StepOutput {
+                    exit: 126,
+                    stderr: format!("{}: {error}\n", client.name()),
+                    ..StepOutput::default()
+                });
+            }
         };
         let flag = format!("-{family}");
-        let addresses = sandbox.run(sandbox.program(node, &["ip", "-j", &flag, "addr", "show", "dev", link]))?;
-        let lease = crate::sandbox::end_of(&lessee.lease, 64 << 10).map(|(_, bytes)| bytes).unwrap_or_default();
+        let addresses = sandbox
+            .run(sandbox.program(node, &["ip", "-j", &flag, "addr", "show", "dev", link]))?;
+        let lease = crate::sandbox::end_of(&lessee.lease, 64 << 10)
+            .map(|(_, bytes)| bytes)
+            .unwrap_or_default();
         let mut seen = StepOutput::from(output);
         // What a client says on either is the same to a reader.
         seen.stderr = std::mem::take(&mut seen.stdout) + &seen.stderr;
@@ -94,7 +103,10 @@ mod linux {
         sandbox.until(Instant::now() + Duration::from_secs(2), || {
             // Address, index, prefix length, scope (20: the link's), flags (40: tentative), name.
             let usable = |line: &str| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-                [_, _, _, "20", flags, name] => *name == link && u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & 0x40 == 0),
+                [_, _, _, "20", flags, name] => {
+                    *name == link
+                        && u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & 0x40 == 0)
+                }
                 _ => false,
             };
             let any = || sandbox.proc_net("if_inet6").is_ok_and(|text| text.lines().any(usable));
@@ -104,21 +116,30 @@ mod linux {
     }
 
     fn dhclient(lessee: &Lessee) -> Program {
-        let (flag, lease, pidfile) = (format!("-{}", lessee.family), lessee.lease.to_string_lossy(), lessee.pidfile.to_string_lossy());
-        Program::new(&lessee.node, &["dhclient", &flag, "-1", "-v", "-lf", &lease, "-pf", &pidfile, &lessee.link])
+        let (flag, lease, pidfile) = (
+            format!("-{}", lessee.family),
+            lessee.lease.to_string_lossy(),
+            lessee.pidfile.to_string_lossy(),
+        );
+        Program::new(
+            &lessee.node,
+            &["dhclient", &flag, "-1", "-v", "-lf", &lease, "-pf", &pidfile, &lessee.link],
+        )
     }
 
     /// dhcpcd configures the link itself; the hook only writes down what it was given.
     fn dhcpcd(sandbox: &Sandbox, lessee: &Lessee) -> std::io::Result<Program> {
         let hook = hook(sandbox, lessee, "")?;
-        // It would ask for the address of an earlier lease again, even if that was of another node's link.
+        // It would ask for the address of an earlier lease again, even if that was of another
+        // node's link.
         for folder in ["/var/lib/dhcpcd", "/var/db/dhcpcd"] {
             let old = fs::read_dir(folder).into_iter().flatten().flatten();
             let of_link = format!("{}.lease", lessee.link);
             old.filter(|entry| entry.file_name().to_string_lossy().starts_with(&of_link))
                 .for_each(|entry| _ = fs::remove_file(entry.path()));
         }
-        // No conflict probe and no random delay: both only cost time on a network made for the test.
+        // No conflict probe and no random delay: both only cost time on a network made for the
+        // test.
         let mut text = "duid\nnoarp\nnodelay\noption domain_name_servers, domain_name, routers, interface_mtu\n\
                         option dhcp6_name_servers, dhcp6_domain_search\n"
             .to_string();
@@ -129,7 +150,19 @@ mod linux {
         let configuration = format!("{hook}.conf");
         fs::write(&configuration, text)?;
         let (flag, wait) = (format!("-{}", lessee.family), format!("--waitip={}", lessee.family));
-        let words = ["dhcpcd", &flag, "-1", "-B", "-d", &wait, "-f", &configuration, "-c", &hook, &lessee.link];
+        let words = [
+            "dhcpcd",
+            &flag,
+            "-1",
+            "-B",
+            "-d",
+            &wait,
+            "-f",
+            &configuration,
+            "-c",
+            &hook,
+            &lessee.link,
+        ];
         Ok(Program::new(&lessee.node, &words).bare())
     }
 
@@ -144,12 +177,13 @@ if [ "$1" = bound ]; then
   for r in $router; do ip -4 route replace default via "$r" dev "$interface"; break; done
 fi"#,
         )?;
-        let words = ["udhcpc", "-f", "-n", "-q", "-t", "20", "-T", "1", "-i", &lessee.link, "-s", &hook];
+        let words =
+            ["udhcpc", "-f", "-n", "-q", "-t", "20", "-T", "1", "-i", &lessee.link, "-s", &hook];
         Ok(Program::new(&lessee.node, &words).bare())
     }
 
-    /// A client script that does `commands` and keeps its environment as the lease. The client is started with
-    /// an empty one, or a variable of the user's called `dns` would be part of it.
+    /// A client script that does `commands` and keeps its environment as the lease. The client is
+    /// started with an empty one, or a variable of the user's called `dns` would be part of it.
     fn hook(sandbox: &Sandbox, lessee: &Lessee, commands: &str) -> std::io::Result<String> {
         let path = sandbox.state.join("client").join(format!("hook-{}", lessee.name()));
         let lease = crate::quote::shell(&lessee.lease.to_string_lossy());

@@ -1,5 +1,5 @@
-//! `dhcp`: a real client takes a lease from nothing. Which lease it got, from whom, and whether the address
-//! is on the link is reported as it is found, and judged by what the lab file expects.
+//! `dhcp`: a real client takes a lease from nothing. Which lease it got, from whom, and whether the
+//! address is on the link is reported as it is found, and judged by what the lab file expects.
 
 use super::check::Checker;
 use super::client::Client;
@@ -97,7 +97,8 @@ impl Kind for Dhcp {
     type File = DhcpFile;
 
     fn read(reader: Reader) -> Option<DhcpFile> {
-        let fields = reader.fields(&["node", "link", "family", "client", "within", "fails", "expect"]);
+        let fields =
+            reader.fields(&["node", "link", "family", "client", "within", "fails", "expect"]);
         let family = fields.need("family", |r| match r.value() {
             Yaml::Int(n @ (4 | 6)) => *n,
             _ => {
@@ -125,14 +126,22 @@ impl Kind for Dhcp {
         if let Some(found) = checker.find_node(&file.node)
             && !found.interfaces().any(|name| name == file.link.value)
         {
-            checker.unknown(&format!("link of `{}`", file.node.value), &file.link, found.interfaces());
+            checker.unknown(
+                &format!("link of `{}`", file.node.value),
+                &file.link,
+                found.interfaces(),
+            );
         }
         let family = file.family as u8;
         let client = file.client.as_ref().and_then(|name| {
             let client = Client::ALL.into_iter().find(|c| c.name() == name.value);
             match client {
-                None => checker.unknown("DHCP client", name, Client::ALL.into_iter().map(Client::name)),
-                Some(client) if !client.speaks(family) => checker.wrong(name, format!("`{}` speaks no DHCPv{family}", client.name())),
+                None => {
+                    checker.unknown("DHCP client", name, Client::ALL.into_iter().map(Client::name))
+                }
+                Some(client) if !client.speaks(family) => {
+                    checker.wrong(name, format!("`{}` speaks no DHCPv{family}", client.name()))
+                }
                 Some(_) => {}
             }
             client
@@ -160,18 +169,31 @@ impl Kind for Dhcp {
         let assigned = assigned(&seen.addresses);
         if self.fails {
             return match lease {
-                Some(lease) => Err(vec![format!("no lease was wanted, but {name} got {}", shown(&lease))]),
-                None if !assigned.is_empty() => Err(vec![format!("no lease was wanted, but {} has {}", self.link, list(&assigned))]),
-                // A client that never asked proves nothing. dhclient's 1 is its own trouble, 2 is "no lease".
+                Some(lease) => {
+                    Err(vec![format!("no lease was wanted, but {name} got {}", shown(&lease))])
+                }
+                None if !assigned.is_empty() => Err(vec![format!(
+                    "no lease was wanted, but {} has {}",
+                    self.link,
+                    list(&assigned)
+                )]),
+                // A client that never asked proves nothing. dhclient's 1 is its own trouble, 2 is
+                // "no lease".
                 None if matches!((client, seen.exit), (_, 126 | 127) | (Client::Dhclient, 1)) => {
-                    Err(with_output(vec![format!("{name} could not ask: exit status {}", seen.exit)], &seen.stderr))
+                    Err(with_output(
+                        vec![format!("{name} could not ask: exit status {}", seen.exit)],
+                        &seen.stderr,
+                    ))
                 }
                 None => Ok("no lease, as wanted".into()),
             };
         }
         let Some(lease) = lease else {
             let why = match seen.exit {
-                124 => format!("no lease within {:?}: {name} was still asking on {}", self.within, self.link),
+                124 => format!(
+                    "no lease within {:?}: {name} was still asking on {}",
+                    self.within, self.link
+                ),
                 127 => format!("{name} could not be run"),
                 0 => format!("{name} ended without a lease"),
                 status => format!("no lease: {name} gave up with exit status {status}"),
@@ -230,7 +252,10 @@ impl ExpectFile {
         }
         for at in self.router.iter().chain(self.dns.iter().flatten()) {
             if at.value.is_some_and(|address| !right(&address)) {
-                checker.wrong(at, format!("`{}` is no IPv{family} address", at.value.expect("just seen")));
+                checker.wrong(
+                    at,
+                    format!("`{}` is no IPv{family} address", at.value.expect("just seen")),
+                );
             }
         }
         if let (6, Some(router)) = (family, &self.router) {
@@ -257,7 +282,13 @@ fn server(at: &Spanned<String>, family: u8, checker: &Checker) -> Option<ServerI
         if let Ok(address @ IpAddr::V4(_)) = at.parse::<IpAddr>() {
             return Some(ServerId::Address(address));
         }
-        checker.wrong(at, format!("`{}` is no server identifier: DHCPv4 servers are told apart by an IPv4 address", at.value));
+        checker.wrong(
+            at,
+            format!(
+                "`{}` is no server identifier: DHCPv4 servers are told apart by an IPv4 address",
+                at.value
+            ),
+        );
         return None;
     }
     let id = server_id::duid(at).map_err(|_| {
@@ -271,7 +302,8 @@ fn server(at: &Spanned<String>, family: u8, checker: &Checker) -> Option<ServerI
 }
 
 impl Expect {
-    /// Adds to `wrong` what of `lease` is not as it must be; `prefix` is that of the address on the link.
+    /// Adds to `wrong` what of `lease` is not as it must be; `prefix` is that of the address on the
+    /// link.
     fn judge(&self, lease: &Lease, address: IpAddr, prefix: Option<u8>, wrong: &mut Vec<String>) {
         if let Some((first, last)) = self.pool
             && !(address.is_ipv4() == first.is_ipv4() && (first..=last).contains(&address))
@@ -292,7 +324,11 @@ impl Expect {
             wrong.push(format!("the DNS servers are {:?}, not {wanted:?}", lease.dns));
         }
         if let Some(wanted) = self.lease.filter(|wanted| lease.seconds != Some(wanted.as_secs())) {
-            wrong.push(format!("the lease is for {} seconds, not {}", or_none(lease.seconds), wanted.as_secs()));
+            wrong.push(format!(
+                "the lease is for {} seconds, not {}",
+                or_none(lease.seconds),
+                wanted.as_secs()
+            ));
         }
         if let Some(wanted) = self.server.as_ref().filter(|wanted| !lease.is_from(wanted)) {
             let wanted = match wanted {
@@ -315,13 +351,20 @@ fn shown(lease: &Lease) -> String {
         text.push_str(&format!(", router {router}"));
     }
     if !lease.dns.is_empty() {
-        text.push_str(&format!(", DNS {}", lease.dns.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ")));
+        text.push_str(&format!(
+            ", DNS {}",
+            lease.dns.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ")
+        ));
     }
     text
 }
 
 fn list(addresses: &[(IpAddr, u8)]) -> String {
-    addresses.iter().map(|(address, prefix)| format!("{address}/{prefix}")).collect::<Vec<_>>().join(", ")
+    addresses
+        .iter()
+        .map(|(address, prefix)| format!("{address}/{prefix}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The global addresses in the output of `ip -j addr show dev LINK`.
@@ -330,6 +373,11 @@ fn assigned(json: &str) -> Vec<(IpAddr, u8)> {
     let infos = links.iter().filter_map(|link| link.get("addr_info")?.as_array()).flatten();
     infos
         .filter(|info| info.get("scope").and_then(Value::as_str) != Some("link"))
-        .filter_map(|info| Some((info.get("local")?.as_str()?.parse().ok()?, info.get("prefixlen")?.as_u64()? as u8)))
+        .filter_map(|info| {
+            Some((
+                info.get("local")?.as_str()?.parse().ok()?,
+                info.get("prefixlen")?.as_u64()? as u8,
+            ))
+        })
         .collect()
 }

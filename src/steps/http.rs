@@ -1,5 +1,5 @@
-//! `http`: a request by curl, judged by status and body. TLS is checked against the certificate authorities of
-//! the machine, or against the one in the file `cacert`.
+//! `http`: a request by curl, judged by status and body. TLS is checked against the certificate
+//! authorities of the machine, or against the one in the file `cacert`.
 
 use super::check::Checker;
 use super::output::with_output;
@@ -19,8 +19,8 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// What the line begins with by which curl tells the status.
 const STATUS: &str = "labrun-status ";
-/// curl's exit statuses when somebody was asked and did not answer properly (curl(1)): nobody listens, time is
-/// over, TLS fails, the answer is empty or breaks off, the certificate is wrong.
+/// curl's exit statuses when somebody was asked and did not answer properly (curl(1)): nobody
+/// listens, time is over, TLS fails, the answer is empty or breaks off, the certificate is wrong.
 const UNANSWERED: [i32; 7] = [7, 28, 35, 52, 56, 60, 124];
 
 /// An `http` step.
@@ -88,9 +88,19 @@ impl Kind for Http {
 
     fn check(file: &HttpFile, checker: &Checker) -> Option<Http> {
         let secure = file.url.starts_with("https://");
-        let host = file.url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
-        if !file.url.is_empty() && (!(secure || file.url.starts_with("http://")) || host.is_empty()) {
-            checker.wrong(&file.url, format!("`{}`: expected a URL such as `http://10.0.0.1:8080/health`", file.url.value));
+        let host = file
+            .url
+            .split_once("://")
+            .map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+        if !file.url.is_empty() && (!(secure || file.url.starts_with("http://")) || host.is_empty())
+        {
+            checker.wrong(
+                &file.url,
+                format!(
+                    "`{}`: expected a URL such as `http://10.0.0.1:8080/health`",
+                    file.url.value
+                ),
+            );
         }
         if file.url.contains(|c: char| c.is_whitespace() || c.is_control()) {
             checker.wrong(&file.url, "a URL has no blanks: write `%20`");
@@ -99,7 +109,11 @@ impl Kind for Http {
             checker.wrong(cacert, "`cacert` is for `https://` only");
         }
         let method = file.method.as_ref().map_or("GET", |method| method.as_str());
-        if let Some(at) = file.method.as_ref().filter(|method| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase())) {
+        if let Some(at) = file
+            .method
+            .as_ref()
+            .filter(|method| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase()))
+        {
             checker.wrong(at, format!("`{method}` is no method: `GET`, `HEAD`, `POST`, …"));
         }
         Some(Http {
@@ -120,8 +134,18 @@ impl Kind for Http {
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
         let seconds = self.limit().as_secs_f64().to_string();
         let report = format!("%{{stderr}}\n{STATUS}%{{http_code}}\n");
-        // No settings of the user's, no proxy, no meaning of brackets, and in words what happens to the connection.
-        let mut words = vec!["curl", "--disable", "--noproxy", "*", "--globoff", "--silent", "--show-error", "--verbose"];
+        // No settings of the user's, no proxy, no meaning of brackets, and in words what happens to
+        // the connection.
+        let mut words = vec![
+            "curl",
+            "--disable",
+            "--noproxy",
+            "*",
+            "--globoff",
+            "--silent",
+            "--show-error",
+            "--verbose",
+        ];
         words.extend(["--max-time", &seconds, "--write-out", &report]);
         // curl would wait for the body of an answer to HEAD.
         if self.method == "HEAD" {
@@ -131,46 +155,73 @@ impl Kind for Http {
         }
         words.extend(self.cacert.iter().flat_map(|cacert| ["--cacert", cacert]));
         words.extend(["--url", &self.url]);
-        let program = sandbox.in_lab(sandbox.program(&self.node.0, &words), &self.node.0).folder(&sandbox.layout.folder);
-        Ok(sandbox.run(program.view(View::Whole).within(self.limit() + Duration::from_secs(1)))?.into())
+        let program = sandbox
+            .in_lab(sandbox.program(&self.node.0, &words), &self.node.0)
+            .folder(&sandbox.layout.folder);
+        Ok(sandbox
+            .run(program.view(View::Whole).within(self.limit() + Duration::from_secs(1)))?
+            .into())
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {
-        let status = seen.stderr.lines().find_map(|line| line.strip_prefix(STATUS)?.parse::<u16>().ok()).unwrap_or_default();
+        let status = seen
+            .stderr
+            .lines()
+            .find_map(|line| line.strip_prefix(STATUS)?.parse::<u16>().ok())
+            .unwrap_or_default();
         let asked = format!("{} {}", self.method, self.url);
         // The kernel itself had no way there: nothing was sent.
         let unsent = seen.stderr.lines().find(|line| line.contains("Immediate connect fail"));
         if self.fails {
             return match (seen.exit, unsent) {
-                (0, _) => Err(vec![format!("{asked} was answered with status {status}, but was not to be")]),
+                (0, _) => Err(vec![format!(
+                    "{asked} was answered with status {status}, but was not to be"
+                )]),
                 (exit, None) if UNANSWERED.contains(&exit) => Ok("no answer, as wanted".into()),
-                _ => Err(with_output(vec![format!("{asked} could not even be asked, which proves nothing")], &told(&seen.stderr))),
+                _ => Err(with_output(
+                    vec![format!("{asked} could not even be asked, which proves nothing")],
+                    &told(&seen.stderr),
+                )),
             };
         }
         let mut wrong = Vec::new();
         match (seen.exit, self.status) {
-            (0, Some(wanted)) if status != wanted => wrong.push(format!("{asked} was answered with status {status}, not {wanted}")),
-            (0, None) if !(200..300).contains(&status) => wrong.push(format!("{asked} was answered with status {status}, not 200 to 299")),
+            (0, Some(wanted)) if status != wanted => {
+                wrong.push(format!("{asked} was answered with status {status}, not {wanted}"))
+            }
+            (0, None) if !(200..300).contains(&status) => {
+                wrong.push(format!("{asked} was answered with status {status}, not 200 to 299"))
+            }
             (0, _) => {}
             (127, _) => wrong.push("curl could not be run".into()),
-            (28 | 124, _) => wrong.push(format!("{asked} was not answered within {:?}", self.limit())),
-            (exit, _) => wrong.push(format!("{asked} was not answered: curl ended with exit status {exit}")),
+            (28 | 124, _) => {
+                wrong.push(format!("{asked} was not answered within {:?}", self.limit()))
+            }
+            (exit, _) => {
+                wrong.push(format!("{asked} was not answered: curl ended with exit status {exit}"))
+            }
         }
         if seen.exit != 0 {
             return Err(with_output(wrong, &told(&seen.stderr)));
         }
-        if let Some(wanted) = self.body.as_ref().filter(|wanted| wanted.trim() != seen.stdout.trim()) {
+        if let Some(wanted) =
+            self.body.as_ref().filter(|wanted| wanted.trim() != seen.stdout.trim())
+        {
             wrong.push(format!("the body is not `{}`", wanted.trim()));
         }
         if let Some(pattern) = &self.matches
-            && !regex_lite::RegexBuilder::new(pattern).multi_line(true).build().is_ok_and(|regex| regex.is_match(&seen.stdout))
+            && !regex_lite::RegexBuilder::new(pattern)
+                .multi_line(true)
+                .build()
+                .is_ok_and(|regex| regex.is_match(&seen.stdout))
         {
             wrong.push(format!("nothing in the body matches `{pattern}`"));
         }
         if let Some(wanted) = &self.json {
             match serde_json::from_str::<Value>(&seen.stdout) {
                 Err(error) => wrong.push(format!("the body is not JSON: {error}")),
-                Ok(found) => wrong.extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}"))),
+                Ok(found) => wrong
+                    .extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}"))),
             }
         }
         if wrong.is_empty() {
@@ -199,5 +250,10 @@ impl Kind for Http {
 /// Of what curl says, what is about the connection and what went wrong.
 fn told(stderr: &str) -> String {
     let telling = |line: &&str| line.starts_with("* ") || line.starts_with("curl: ");
-    stderr.lines().filter(telling).map(|line| line.trim_start_matches("* ")).collect::<Vec<_>>().join("\n")
+    stderr
+        .lines()
+        .filter(telling)
+        .map(|line| line.trim_start_matches("* "))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

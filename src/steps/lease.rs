@@ -79,7 +79,9 @@ fn dhclient(text: &str) -> Option<Lease> {
             "domain-name-servers" | "dhcp6.name-servers" => lease.dns = addresses(value),
             "dhcp-lease-time" | "max-life" => lease.seconds = value.parse().ok(),
             "dhcp-server-identifier" => lease.server = value.parse().ok(),
-            "dhcp6.server-id" => lease.duid = value.split(':').map(|b| u8::from_str_radix(b, 16).ok()).collect(),
+            "dhcp6.server-id" => {
+                lease.duid = value.split(':').map(|b| u8::from_str_radix(b, 16).ok()).collect()
+            }
             _ => {}
         }
     }
@@ -94,8 +96,13 @@ fn dhcpcd(variables: &HashMap<&str, &str>) -> Lease {
         address: address.and_then(|a| a.parse().ok()),
         prefix: get("new_subnet_cidr").and_then(|p| p.parse().ok()),
         router: get("new_routers").and_then(|r| addresses(r).first().copied()),
-        dns: get("new_domain_name_servers").or_else(|| get("new_dhcp6_name_servers")).map(addresses).unwrap_or_default(),
-        seconds: get("new_dhcp_lease_time").or_else(|| get("new_dhcp6_ia_na1_ia_addr1_vltime")).and_then(|s| s.parse().ok()),
+        dns: get("new_domain_name_servers")
+            .or_else(|| get("new_dhcp6_name_servers"))
+            .map(addresses)
+            .unwrap_or_default(),
+        seconds: get("new_dhcp_lease_time")
+            .or_else(|| get("new_dhcp6_ia_na1_ia_addr1_vltime"))
+            .and_then(|s| s.parse().ok()),
         server: get("new_dhcp_server_identifier").and_then(|s| s.parse().ok()),
         duid: get("new_dhcp6_server_id").and_then(plain_hex),
     }
@@ -131,5 +138,8 @@ fn mask(text: &str) -> Option<u8> {
 
 fn plain_hex(text: &str) -> Option<Vec<u8>> {
     let digits: String = text.chars().filter(|c| *c != ':').collect();
-    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect()
+    (0..digits.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok())
+        .collect()
 }

@@ -39,7 +39,8 @@ impl Kind for LinkStep {
     fn read(reader: Reader) -> Option<LinkFile> {
         let actions = ["up", "down"];
         let fields = reader.fields(&actions);
-        action(&reader, &fields, &actions).map(|(action, link)| LinkFile { up: action == "up", link })
+        action(&reader, &fields, &actions)
+            .map(|(action, link)| LinkFile { up: action == "up", link })
     }
 
     fn check(file: &LinkFile, checker: &Checker) -> Option<LinkStep> {
@@ -51,7 +52,11 @@ impl Kind for LinkStep {
         let netns = checker.node(&at.with(name.to_string()));
         let node = checker.find_node(name)?;
         let Some(found) = node.links.iter().find(|l| l.name == link) else {
-            checker.unknown(&format!("link of `{name}`"), &at.with(link.to_string()), node.links.iter().map(|l| l.name.as_str()));
+            checker.unknown(
+                &format!("link of `{name}`"),
+                &at.with(link.to_string()),
+                node.links.iter().map(|l| l.name.as_str()),
+            );
             return None;
         };
         let port = match &found.end {
@@ -61,8 +66,8 @@ impl Kind for LinkStep {
         Some(LinkStep { up: file.up, node: name.into(), netns, link: link.into(), port })
     }
 
-    /// With a port that is the bridge's end, so that the node keeps its addresses and routes and only loses
-    /// the carrier.
+    /// With a port that is the bridge's end, so that the node keeps its addresses and routes and
+    /// only loses the carrier.
     #[cfg(target_os = "linux")]
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
         let (netns, link) = match &self.port {
@@ -71,7 +76,8 @@ impl Kind for LinkStep {
         };
         sandbox.note_pulled(&self.netns.0);
         let action = if self.up { "up" } else { "down" };
-        let output = sandbox.run(sandbox.program(netns, &["ip", "link", "set", "dev", link, action]))?;
+        let output =
+            sandbox.run(sandbox.program(netns, &["ip", "link", "set", "dev", link, action]))?;
         if self.up && self.port.is_none() && output.exit == 0 {
             sandbox.restore_addresses(&self.netns.0)?;
         }
@@ -82,7 +88,10 @@ impl Kind for LinkStep {
         let action = if self.up { "up" } else { "down" };
         match seen.exit {
             0 => Ok(String::new()),
-            _ => Err(with_output(vec![format!("could not set the link {} of {} {action}", self.link, self.node)], &seen.stderr)),
+            _ => Err(with_output(
+                vec![format!("could not set the link {} of {} {action}", self.link, self.node)],
+                &seen.stderr,
+            )),
         }
     }
 

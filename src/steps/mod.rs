@@ -1,6 +1,6 @@
-//! What a test does, step by step. A kind of step is one file here: what it looks like in a lab file, what
-//! must hold for it there, how it runs in the sandbox, how that is judged, and its words. [`kinds`] lists
-//! them all.
+//! What a test does, step by step. A kind of step is one file here: what it looks like in a lab
+//! file, what must hold for it there, how it runs in the sandbox, how that is judged, and its
+//! words. [`kinds`] lists them all.
 
 pub(crate) mod check;
 mod client;
@@ -101,7 +101,8 @@ macro_rules! kinds {
                 match self { $(StepKind::$kind(_) => <$file::$type>::NAME,)* }
             }
 
-            /// Runs one attempt of it; `mark` is how much the services had printed when the test began.
+            /// Runs one attempt of it; `mark` is how much the services had printed when the test
+            /// began.
             ///
             /// # Errors
             /// If the session or the sandbox ended.
@@ -190,7 +191,11 @@ pub(crate) fn read(reader: Reader) -> Option<StepFile> {
 }
 
 /// The one of `actions` that is there, and what it is to be done to.
-fn action<'n>(reader: &Reader, fields: &Fields, actions: &[&'n str]) -> Option<(&'n str, Spanned<String>)> {
+fn action<'n>(
+    reader: &Reader,
+    fields: &Fields,
+    actions: &[&'n str],
+) -> Option<(&'n str, Spanned<String>)> {
     match fields.present(actions).as_slice() {
         [one] => fields.get(one, |r| (*one, r.at(r.text()))),
         _ => {

@@ -45,19 +45,34 @@ impl StepOutput {
 impl From<crate::sandbox::Output> for StepOutput {
     fn from(output: crate::sandbox::Output) -> StepOutput {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        StepOutput { exit: output.exit, stdout: text(&output.stdout), stderr: text(&output.stderr), ..StepOutput::default() }
+        StepOutput {
+            exit: output.exit,
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            ..StepOutput::default()
+        }
     }
 }
 
 /// `what`, followed by the end of `output`.
 pub(crate) fn with_output(mut what: Vec<String>, output: &str) -> Vec<String> {
-    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty() && !is_noise(line)).collect();
-    what.extend(lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(|line| format!("| {line}")));
+    let lines: Vec<&str> =
+        output.lines().filter(|line| !line.trim().is_empty() && !is_noise(line)).collect();
+    what.extend(
+        lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(|line| format!("| {line}")),
+    );
     what
 }
 
 /// What ISC's programs say of themselves each time they start, and the innards of DHCPv6 messages.
 fn is_noise(line: &str) -> bool {
-    let noise = ["Internet Systems Consortium", "Copyright 20", "All rights reserved.", "For info, please visit", "XMT:  ", "RCV:  "];
+    let noise = [
+        "Internet Systems Consortium",
+        "Copyright 20",
+        "All rights reserved.",
+        "For info, please visit",
+        "XMT:  ",
+        "RCV:  ",
+    ];
     noise.iter().any(|beginning| line.starts_with(beginning))
 }

@@ -42,7 +42,9 @@ impl PatienceFile {
             every: fields.get("every", |r| r.at(r.duration(MAX_WAIT))),
         };
         match (&file.within, &file.every) {
-            (None, Some(_)) => fields.wrong("`every` says how often to try again, which needs a `within`"),
+            (None, Some(_)) => {
+                fields.wrong("`every` says how often to try again, which needs a `within`")
+            }
             (Some(within), Some(every)) if every.value > within.value => {
                 fields.wrong("`every` is longer than `within`: it would be tried only once");
             }

@@ -48,7 +48,9 @@ impl Kind for Ping {
         let fields = reader.fields(&["node", "to", "count", "fails", "timeout", "within", "every"]);
         Some(PingFile {
             node: name(&fields, "node"),
-            to: fields.need("to", |r| r.at(r.parsed(|t| values::address(t).map(Some)))).unwrap_or_default(),
+            to: fields
+                .need("to", |r| r.at(r.parsed(|t| values::address(t).map(Some))))
+                .unwrap_or_default(),
             count: fields.get("count", |r| r.integer(1..=100)),
             fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
             patience: PatienceFile::read(&fields),
@@ -73,19 +75,30 @@ impl Kind for Ping {
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {
-        let answers = seen.stdout.lines().filter(|line| line.contains(" bytes from ") && !line.contains("(DUP!)")).count() as i64;
+        let answers = seen
+            .stdout
+            .lines()
+            .filter(|line| line.contains(" bytes from ") && !line.contains("(DUP!)"))
+            .count() as i64;
         let duplicates = seen.stdout.contains("(DUP!)");
         if self.fails {
             return match (answers, seen.exit) {
                 (0, 127) => Err(with_output(vec!["ping could not be run".into()], &seen.stderr)),
                 (0, _) => Ok("no answer, as wanted".into()),
-                _ => Err(with_output(vec![format!("{} answers, but was not to", self.to)], &seen.stdout)),
+                _ => Err(with_output(
+                    vec![format!("{} answers, but was not to", self.to)],
+                    &seen.stdout,
+                )),
             };
         }
         if answers == self.count && seen.exit == 0 && !duplicates {
             return Ok(format!("{} answers", self.to));
         }
-        let what = if duplicates { "answers more than once".into() } else { format!("answered {answers} of {} requests", self.count) };
+        let what = if duplicates {
+            "answers more than once".into()
+        } else {
+            format!("answered {answers} of {} requests", self.count)
+        };
         Err(with_output(vec![format!("{} {what}", self.to)], &seen.printed()))
     }
 

@@ -56,7 +56,10 @@ impl Kind for Run {
     type File = RunFile;
 
     fn read(reader: Reader) -> Option<RunFile> {
-        let known = ["node", "command", "fails", "exit", "stdout", "match", "json", "timeout", "within", "every"];
+        let known = [
+            "node", "command", "fails", "exit", "stdout", "match", "json", "timeout", "within",
+            "every",
+        ];
         let fields = reader.fields(&known);
         let file = RunFile {
             node: name(&fields, "node"),
@@ -69,10 +72,13 @@ impl Kind for Run {
             patience: PatienceFile::read(&fields),
         };
         if let Some(exit) = file.exit.as_ref().filter(|exit| exit.value == OVERTIME) {
-            fields.wrong_at(exit, "124 stands for a command whose time was over, which never passes");
+            fields
+                .wrong_at(exit, "124 stands for a command whose time was over, which never passes");
         }
         if file.fails && file.exit.is_some() {
-            reader.wrong("`fails: true` stands for any exit status but 0, `exit` for one: give either");
+            reader.wrong(
+                "`fails: true` stands for any exit status but 0, `exit` for one: give either",
+            );
         }
         Some(file)
     }
@@ -101,10 +107,15 @@ impl Kind for Run {
         let mut wrong = Vec::new();
         let command = self.command.trim();
         match (seen.exit, self.fails) {
-            (124, _) => wrong.push(format!("`{command}` did not end within {:?}", self.patience.timeout)),
+            (124, _) => {
+                wrong.push(format!("`{command}` did not end within {:?}", self.patience.timeout))
+            }
             (0, true) => wrong.push(format!("`{command}` succeeded, but was to fail")),
             (status, false) if status != i32::from(self.exit) => {
-                wrong.push(format!("`{command}` ended with exit status {status}, not {}", self.exit));
+                wrong.push(format!(
+                    "`{command}` ended with exit status {status}, not {}",
+                    self.exit
+                ));
             }
             _ => {}
         }
@@ -114,14 +125,18 @@ impl Kind for Run {
             wrong.push(format!("standard output is not `{}`", wanted.trim()));
         }
         if let Some(pattern) = &self.matches
-            && !regex_lite::RegexBuilder::new(pattern).multi_line(true).build().is_ok_and(|regex| regex.is_match(&seen.stdout))
+            && !regex_lite::RegexBuilder::new(pattern)
+                .multi_line(true)
+                .build()
+                .is_ok_and(|regex| regex.is_match(&seen.stdout))
         {
             wrong.push(format!("nothing in standard output matches `{pattern}`"));
         }
         if let Some(wanted) = &self.json {
             match serde_json::from_str::<Value>(&seen.stdout) {
                 Err(error) => wrong.push(format!("standard output is not JSON: {error}")),
-                Ok(found) => wrong.extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}"))),
+                Ok(found) => wrong
+                    .extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}"))),
             }
         }
         if wrong.is_empty() {
@@ -147,10 +162,12 @@ impl Kind for Run {
 pub(super) fn missing(wanted: &Value, found: &Value, path: &str) -> Option<String> {
     let here = if path.is_empty() { "the document" } else { path };
     match (wanted, found) {
-        (Value::Object(wanted), Value::Object(found)) => wanted.iter().find_map(|(key, value)| match found.get(key) {
-            Some(other) => missing(value, other, &format!("{path}.{key}")),
-            None => Some(format!("{here} has no `{key}`")),
-        }),
+        (Value::Object(wanted), Value::Object(found)) => {
+            wanted.iter().find_map(|(key, value)| match found.get(key) {
+                Some(other) => missing(value, other, &format!("{path}.{key}")),
+                None => Some(format!("{here} has no `{key}`")),
+            })
+        }
         (Value::Array(wanted), Value::Array(found)) => wanted.iter().find_map(|value| {
             let any = found.iter().any(|other| missing(value, other, path).is_none());
             (!any).then(|| format!("{here} has no item {value}"))

@@ -35,8 +35,12 @@ enum Action {
     Restart,
 }
 
-const ACTIONS: [(&str, Action); 4] =
-    [("stop", Action::Stop), ("kill", Action::Kill), ("start", Action::Start), ("restart", Action::Restart)];
+const ACTIONS: [(&str, Action); 4] = [
+    ("stop", Action::Stop),
+    ("kill", Action::Kill),
+    ("start", Action::Start),
+    ("restart", Action::Restart),
+];
 
 /// What stands in the file.
 #[derive(Debug)]
@@ -61,7 +65,12 @@ impl Kind for ServiceStep {
 
     fn check(file: &ServiceFile, checker: &Checker) -> Option<ServiceStep> {
         let ready = checker.service(&file.service).map_or(WITHIN, Service::within);
-        Some(ServiceStep { action: file.action, service: file.service.value.clone(), within: file.within.unwrap_or(WITHIN), ready })
+        Some(ServiceStep {
+            action: file.action,
+            service: file.service.value.clone(),
+            within: file.within.unwrap_or(WITHIN),
+            ready,
+        })
     }
 
     #[cfg(target_os = "linux")]
@@ -79,10 +88,14 @@ impl Kind for ServiceStep {
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {
-        let (action, _) = ACTIONS.into_iter().find(|(_, action)| *action == self.action).expect("all are listed");
+        let (action, _) =
+            ACTIONS.into_iter().find(|(_, action)| *action == self.action).expect("all are listed");
         match seen.exit {
             0 => Ok(String::new()),
-            _ => Err(with_output(vec![format!("could not {action} the service {}", self.service)], &seen.stderr)),
+            _ => Err(with_output(
+                vec![format!("could not {action} the service {}", self.service)],
+                &seen.stderr,
+            )),
         }
     }
 

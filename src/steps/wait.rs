@@ -40,7 +40,8 @@ impl Kind for Wait {
     type File = WaitFile;
 
     fn read(reader: Reader) -> Option<WaitFile> {
-        let fields = reader.fields(&["node", "udp", "tcp", "log", "file", "command", "service", "within"]);
+        let fields =
+            reader.fields(&["node", "udp", "tcp", "log", "file", "command", "service", "within"]);
         let mut conditions = conditions(&fields);
         if conditions.len() != 1 {
             reader.wrong("expected exactly one of `udp`, `tcp`, `log`, `file` and `command`");
@@ -53,14 +54,20 @@ impl Kind for Wait {
             reader.wrong("the field `service` is missing: whose log?");
         }
         let node = if in_node { name(&fields, "node") } else { reader.at(GLOBAL.to_string()) };
-        Some(WaitFile { node, condition, service, within: fields.get("within", |r| r.duration(MAX_WAIT)) })
+        Some(WaitFile {
+            node,
+            condition,
+            service,
+            within: fields.get("within", |r| r.duration(MAX_WAIT)),
+        })
     }
 
     fn check(file: &WaitFile, checker: &Checker) -> Option<Wait> {
         if let Some(service) = &file.service {
             checker.service(service);
         }
-        if matches!(&file.condition.value, Condition::File(text) | Condition::Command(text) if text.trim().is_empty()) {
+        if matches!(&file.condition.value, Condition::File(text) | Condition::Command(text) if text.trim().is_empty())
+        {
             checker.wrong(&file.condition, "empty: nothing to wait for");
         }
         Some(Wait {
@@ -75,7 +82,11 @@ impl Kind for Wait {
     fn run(&self, sandbox: &Sandbox, mark: &Mark) -> Result<StepOutput, Gone> {
         let in_time = sandbox.until(std::time::Instant::now() + self.within, || {
             // What a service printed before the test began proves nothing about the test.
-            let log = self.service.as_ref().map(|service| sandbox.printed_since(mark, service)).unwrap_or_default();
+            let log = self
+                .service
+                .as_ref()
+                .map(|service| sandbox.printed_since(mark, service))
+                .unwrap_or_default();
             let asker = Asker {
                 node: &self.node.0,
                 folder: &sandbox.layout.folder,
@@ -94,7 +105,10 @@ impl Kind for Wait {
             _ if seen.exit == 0 => return Ok(String::new()),
             Condition::Udp(port) => format!("UDP port {port}"),
             Condition::Tcp(port) => format!("TCP port {port}"),
-            Condition::Log(pattern) => format!("a line of {} that matches `{pattern}`", self.service.as_deref().unwrap_or("the log")),
+            Condition::Log(pattern) => format!(
+                "a line of {} that matches `{pattern}`",
+                self.service.as_deref().unwrap_or("the log")
+            ),
             Condition::File(path) => format!("the file {path}"),
             Condition::Command(command) => format!("`{command}` to succeed"),
             Condition::Running(_) | Condition::Exit(_) => "the service".into(),

@@ -10,10 +10,25 @@ use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
 /// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
-pub const KERNEL_FEATURES: [&str; 14] =
-    ["bridge", "dummy", "ifb", "ipvlan", "macvlan", "nat", "netem", "nftables", "tun", "veth", "vlan", "vrf", "vxlan", "wireguard"];
+pub const KERNEL_FEATURES: [&str; 14] = [
+    "bridge",
+    "dummy",
+    "ifb",
+    "ipvlan",
+    "macvlan",
+    "nat",
+    "netem",
+    "nftables",
+    "tun",
+    "veth",
+    "vlan",
+    "vrf",
+    "vxlan",
+    "wireguard",
+];
 
-/// The checked topology of the lab of this name. What is wrong with it is among `diagnostics`; then it is of no use.
+/// The checked topology of the lab of this name. What is wrong with it is among `diagnostics`; then
+/// it is of no use.
 pub fn topology(lab: &str, file: &TopologyFile, diagnostics: &Diagnostics) -> Topology {
     Check { lab, file, diagnostics }.topology()
 }
@@ -46,7 +61,11 @@ impl Check<'_> {
                 self.diagnostics.wrong(command, message);
             }
         }
-        self.file.commands.iter().map(|(command, package)| (command.value.clone(), package.clone())).collect()
+        self.file
+            .commands
+            .iter()
+            .map(|(command, package)| (command.value.clone(), package.clone()))
+            .collect()
     }
 
     fn kernel(&self) -> Vec<String> {
@@ -56,7 +75,8 @@ impl Check<'_> {
             }
         }
         let mut kernel: Vec<String> = self.file.kernel.iter().map(|f| f.value.clone()).collect();
-        let vlans = self.file.nodes.iter().flat_map(|n| &n.links).any(|link| !link.vlans.is_empty());
+        let vlans =
+            self.file.nodes.iter().flat_map(|n| &n.links).any(|link| !link.vlans.is_empty());
         if vlans && !kernel.iter().any(|feature| feature == vlan::FEATURE) {
             kernel.push(vlan::FEATURE.into());
         }
@@ -68,7 +88,10 @@ impl Check<'_> {
         self.diagnostics.name("program", &subject.program);
         Some(Subject {
             program: subject.program.value.clone(),
-            stand_in: subject.stand_in.as_ref().map(|(p, package)| (p.value.clone(), package.clone())),
+            stand_in: subject
+                .stand_in
+                .as_ref()
+                .map(|(p, package)| (p.value.clone(), package.clone())),
             go_modules: subject.go_modules.clone(),
             files: subject.files.clone(),
             build: subject.build.clone(),
@@ -106,9 +129,20 @@ impl Check<'_> {
         let good = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
         let path = sysctl_path(key);
         if !path.starts_with("net/") {
-            self.diagnostics.wrong(key, format!("`{}`: only `net.` settings belong to a node, the others to the whole machine", key.value));
-        } else if !key.chars().all(good) || path.split('/').any(|part| part.is_empty() || part == "..") {
-            self.diagnostics.wrong(key, format!("`{}` is not a setting such as `net.ipv4.ip_forward`", key.value));
+            self.diagnostics.wrong(
+                key,
+                format!(
+                    "`{}`: only `net.` settings belong to a node, the others to the whole machine",
+                    key.value
+                ),
+            );
+        } else if !key.chars().all(good)
+            || path.split('/').any(|part| part.is_empty() || part == "..")
+        {
+            self.diagnostics.wrong(
+                key,
+                format!("`{}` is not a setting such as `net.ipv4.ip_forward`", key.value),
+            );
         }
         if value.contains('\n') {
             self.diagnostics.wrong(key, "the value of a setting is one line");
@@ -131,8 +165,8 @@ impl Check<'_> {
         }
     }
 
-    /// The hardware address of `link`. One that nobody has chosen is the same in every run, so that leases and
-    /// captures are, too.
+    /// The hardware address of `link`. One that nobody has chosen is the same in every run, so that
+    /// leases and captures are, too.
     fn mac(&self, node: &NodeFile, link: &LinkFile) -> String {
         if let Some(mac) = &link.mac {
             return mac.value.clone();
@@ -145,13 +179,23 @@ impl Check<'_> {
 
     fn port(&self, node: &NodeFile, link: &LinkFile, bridge: &Spanned<String>) -> End {
         if !self.file.bridges.iter().any(|b| b.name.value == bridge.value) {
-            self.diagnostics.unknown("bridge", bridge, self.file.bridges.iter().map(|b| b.name.as_str()));
+            self.diagnostics.unknown(
+                "bridge",
+                bridge,
+                self.file.bridges.iter().map(|b| b.name.as_str()),
+            );
         }
         if node.name.value == GLOBAL {
-            self.diagnostics.wrong(bridge, "the bridges stand in `global` already: give the bridge itself the addresses");
+            self.diagnostics.wrong(
+                bridge,
+                "the bridges stand in `global` already: give the bridge itself the addresses",
+            );
         }
         if link.port.is_none() {
-            self.diagnostics.wrong(&link.name, "the field `port` is missing: what is the bridge's end of the cable called?");
+            self.diagnostics.wrong(
+                &link.name,
+                "the field `port` is missing: what is the bridge's end of the cable called?",
+            );
         }
         let port = link.port.as_ref().map_or(String::new(), |p| p.value.clone());
         End::Port { bridge: bridge.value.clone(), port }
@@ -160,27 +204,42 @@ impl Check<'_> {
     fn peer(&self, node: &NodeFile, link: &LinkFile, peer: &Spanned<String>) -> End {
         let broken = End::Peer { node: 0, link: String::new() };
         if let Some(port) = &link.port {
-            self.diagnostics.wrong(port, "a `peer` has no `port`: the other end is a link of the other node");
+            self.diagnostics
+                .wrong(port, "a `peer` has no `port`: the other end is a link of the other node");
         }
         let Some((other, far)) = peer.rsplit_once('/') else {
-            self.diagnostics.wrong(peer, format!("`{}`: expected NODE/LINK, such as `router/eth0`", peer.value));
+            self.diagnostics.wrong(
+                peer,
+                format!("`{}`: expected NODE/LINK, such as `router/eth0`", peer.value),
+            );
             return broken;
         };
         let Some(index) = self.file.nodes.iter().position(|n| n.name.value == other) else {
-            self.diagnostics.unknown("node", &peer.with(other.to_string()), self.file.nodes.iter().map(|n| n.name.as_str()));
+            self.diagnostics.unknown(
+                "node",
+                &peer.with(other.to_string()),
+                self.file.nodes.iter().map(|n| n.name.as_str()),
+            );
             return broken;
         };
         let other_node = &self.file.nodes[index];
         let back = format!("{}/{}", node.name.value, link.name.value);
         match other_node.links.iter().find(|l| l.name.value == far) {
-            _ if back == peer.value => self.diagnostics.wrong(peer, "a link cannot be its own peer"),
+            _ if back == peer.value => {
+                self.diagnostics.wrong(peer, "a link cannot be its own peer")
+            }
             None => self.diagnostics.unknown(
                 &format!("link of `{other}`"),
                 &peer.with(far.to_string()),
                 other_node.links.iter().map(|l| l.name.as_str()),
             ),
             Some(far_link) if far_link.peer.as_ref().is_none_or(|p| p.value != back) => {
-                self.diagnostics.wrong(peer, format!("the other end must say so too: `{far}` of `{other}` wants `peer: {back}`"));
+                self.diagnostics.wrong(
+                    peer,
+                    format!(
+                        "the other end must say so too: `{far}` of `{other}` wants `peer: {back}`"
+                    ),
+                );
             }
             Some(_) => {}
         }
@@ -188,37 +247,75 @@ impl Check<'_> {
     }
 
     fn route(&self, node: &NodeFile, route: &RouteFile) -> Route {
-        let destination = (route.to.position != tree::Position::default()).then_some(&route.to.value).and_then(|to| to.as_ref());
+        let destination = (route.to.position != tree::Position::default())
+            .then_some(&route.to.value)
+            .and_then(|to| to.as_ref());
         let mut networks: Vec<(&str, &IpNet)> = Vec::new();
         for link in &node.links {
-            networks.extend(link.addresses.iter().filter_map(|a| Some((link.name.as_str(), a.value.as_ref()?))));
+            networks.extend(
+                link.addresses.iter().filter_map(|a| Some((link.name.as_str(), a.value.as_ref()?))),
+            );
             for vlan in &link.vlans {
-                networks.extend(vlan.addresses.iter().filter_map(|a| Some((vlan.name.as_str(), a.value.as_ref()?))));
+                networks.extend(
+                    vlan.addresses
+                        .iter()
+                        .filter_map(|a| Some((vlan.name.as_str(), a.value.as_ref()?))),
+                );
             }
         }
         if node.name.value == GLOBAL {
             for bridge in &self.file.bridges {
-                networks.extend(bridge.addresses.iter().filter_map(|a| Some((bridge.name.as_str(), a.value.as_ref()?))));
+                networks.extend(
+                    bridge
+                        .addresses
+                        .iter()
+                        .filter_map(|a| Some((bridge.name.as_str(), a.value.as_ref()?))),
+                );
             }
         }
         if let Some(dev) = &route.dev {
             let links: Vec<&str> = node.interfaces().collect();
-            let bridges = self.file.bridges.iter().map(|b| b.name.as_str()).filter(|_| node.name.value == GLOBAL);
+            let bridges = self
+                .file
+                .bridges
+                .iter()
+                .map(|b| b.name.as_str())
+                .filter(|_| node.name.value == GLOBAL);
             let known: Vec<&str> = links.into_iter().chain(bridges).chain(["lo"]).collect();
             if !known.contains(&dev.as_str()) {
-                self.diagnostics.unknown(&format!("link of `{}`", node.name.value), dev, known.iter().copied());
+                self.diagnostics.unknown(
+                    &format!("link of `{}`", node.name.value),
+                    dev,
+                    known.iter().copied(),
+                );
             }
         }
         if let Some(Spanned { value: Some(via), .. }) = &route.via {
             let at = route.via.as_ref().expect("just matched");
             if destination.is_some_and(|net| net.addr().is_ipv4() != via.is_ipv4()) {
-                self.diagnostics.wrong(at, format!("the next hop `{via}` is of another IP version than the destination"));
+                self.diagnostics.wrong(
+                    at,
+                    format!("the next hop `{via}` is of another IP version than the destination"),
+                );
             } else if is_link_local(via) && route.dev.is_none() {
-                self.diagnostics.wrong(at, format!("the next hop `{via}` is link-local: say on which link with `dev`"));
-            } else if node.links.iter().flat_map(LinkFile::all_addresses).any(|a| a.value.is_none()) {
+                self.diagnostics.wrong(
+                    at,
+                    format!("the next hop `{via}` is link-local: say on which link with `dev`"),
+                );
+            } else if node.links.iter().flat_map(LinkFile::all_addresses).any(|a| a.value.is_none())
+            {
                 // Which networks it is in can be told when its addresses are right.
-            } else if !is_link_local(via) && !networks.iter().any(|(_, net)| net.contains(via)) && route.dev.is_none() {
-                self.diagnostics.wrong(at, format!("the next hop `{via}` is in none of the networks of `{}`", node.name.value));
+            } else if !is_link_local(via)
+                && !networks.iter().any(|(_, net)| net.contains(via))
+                && route.dev.is_none()
+            {
+                self.diagnostics.wrong(
+                    at,
+                    format!(
+                        "the next hop `{via}` is in none of the networks of `{}`",
+                        node.name.value
+                    ),
+                );
             } else if networks.iter().any(|(_, net)| net.addr() == *via) {
                 self.diagnostics.wrong(at, format!("the next hop `{via}` is the node itself"));
             }

@@ -11,7 +11,8 @@ use std::net::IpAddr;
 impl Check<'_> {
     /// Interface names must be fit for the kernel and unique in their namespace.
     pub(crate) fn interface_names(&self) {
-        let mut own: Vec<(&Spanned<String>, &str)> = self.file.bridges.iter().map(|b| (&b.name, "a bridge")).collect();
+        let mut own: Vec<(&Spanned<String>, &str)> =
+            self.file.bridges.iter().map(|b| (&b.name, "a bridge")).collect();
         for node in &self.file.nodes {
             self.vlan_names(node);
             for link in &node.links {
@@ -58,22 +59,33 @@ impl Check<'_> {
                     (None, Some(peer)) => here.clone().min(peer.value.clone()),
                     (None, None) => here,
                 };
-                interfaces.extend(link.vlans.iter().map(|vlan| (format!("{domain}.{}", vlan.id), vlan.addresses.as_slice(), None)));
+                interfaces.extend(link.vlans.iter().map(|vlan| {
+                    (format!("{domain}.{}", vlan.id), vlan.addresses.as_slice(), None)
+                }));
                 interfaces.push((domain, &link.addresses, link.mac.as_ref()));
             }
         }
         for (domain, list, mac) in interfaces {
             for address in list {
                 let Some(net) = address.value else { continue };
-                if let Some(first) = addresses.insert((domain.clone(), net.addr()), address.position.line) {
-                    self.diagnostics.wrong(address, format!("`{}` is taken in the same network already, in line {first}", net.addr()));
+                if let Some(first) =
+                    addresses.insert((domain.clone(), net.addr()), address.position.line)
+                {
+                    self.diagnostics.wrong(
+                        address,
+                        format!(
+                            "`{}` is taken in the same network already, in line {first}",
+                            net.addr()
+                        ),
+                    );
                 }
             }
             if let Some(mac) = mac
                 && !mac.is_empty()
                 && let Some(first) = macs.insert(mac, mac.position.line)
             {
-                self.diagnostics.wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
+                self.diagnostics
+                    .wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
             }
         }
     }

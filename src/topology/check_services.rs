@@ -14,8 +14,13 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 
 impl Check<'_> {
     pub(crate) fn services(&self) -> Vec<Service> {
-        let all: Vec<(&NodeFile, usize, &ServiceFile)> =
-            self.file.nodes.iter().enumerate().flat_map(|(i, n)| n.services.iter().map(move |s| (n, i, s))).collect();
+        let all: Vec<(&NodeFile, usize, &ServiceFile)> = self
+            .file
+            .nodes
+            .iter()
+            .enumerate()
+            .flat_map(|(i, n)| n.services.iter().map(move |s| (n, i, s)))
+            .collect();
         let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, _, service) in &all {
             self.diagnostics.name("service", &service.name);
@@ -27,10 +32,16 @@ impl Check<'_> {
             }
             for other in &service.after {
                 if !all.iter().any(|(_, _, s)| s.name.value == other.value) {
-                    self.diagnostics.unknown("service", other, all.iter().map(|(_, _, s)| s.name.as_str()));
+                    self.diagnostics.unknown(
+                        "service",
+                        other,
+                        all.iter().map(|(_, _, s)| s.name.as_str()),
+                    );
                 }
             }
-            if service.stand_in.is_some() && self.file.subject.as_ref().is_none_or(|s| s.stand_in.is_none()) {
+            if service.stand_in.is_some()
+                && self.file.subject.as_ref().is_none_or(|s| s.stand_in.is_none())
+            {
                 self.diagnostics
                     .wrong(&service.name, "`stand-in` takes the place of a `subject` that has a `stand-in`, which this lab has not");
             }
@@ -67,49 +78,78 @@ impl Check<'_> {
             let at = service.after.first().expect("it waits for something");
             self.diagnostics.wrong(
                 at,
-                format!("`{}` can never start: it waits for {}, which in the end waits for it", service.name.value, quoted(&waits)),
+                format!(
+                    "`{}` can never start: it waits for {}, which in the end waits for it",
+                    service.name.value,
+                    quoted(&waits)
+                ),
             );
         }
     }
 
     fn run(&self, run: &RunFile) -> Run {
-        let known = run.command.position == tree::Position::default() || self.diagnostics.are_at(run.command.position);
+        let known = run.command.position == tree::Position::default()
+            || self.diagnostics.are_at(run.command.position);
         if !known && run.command.trim().is_empty() {
             self.diagnostics.wrong(&run.command, "an empty command");
         }
         for (path, _) in &run.files {
-            let outside = path.starts_with('/') && !path.starts_with("/etc/") && !path.starts_with("/run/");
-            if outside || path.is_empty() || path.ends_with('/') || path.split('/').any(|part| part == ".." || part == ".") {
-                let message =
-                    format!("`{}`: a path below the service's folder, or below /etc or /run, which are the lab's own", path.value);
+            let outside =
+                path.starts_with('/') && !path.starts_with("/etc/") && !path.starts_with("/run/");
+            if outside
+                || path.is_empty()
+                || path.ends_with('/')
+                || path.split('/').any(|part| part == ".." || part == ".")
+            {
+                let message = format!(
+                    "`{}`: a path below the service's folder, or below /etc or /run, which are the lab's own",
+                    path.value
+                );
                 self.diagnostics.wrong(path, message);
             }
         }
         for (name, _) in &run.environment {
             let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(good) {
-                self.diagnostics.wrong(name, format!("`{}` cannot name an environment variable", name.value.escape_debug()));
+            if name.is_empty()
+                || name.starts_with(|c: char| c.is_ascii_digit())
+                || !name.chars().all(good)
+            {
+                self.diagnostics.wrong(
+                    name,
+                    format!("`{}` cannot name an environment variable", name.value.escape_debug()),
+                );
             }
         }
         let exits = run.ready.conditions.iter().find(|c| matches!(c.value, Condition::Exit(_)));
         if let Some(exit) = exits
             && run.ready.conditions.len() > 1
         {
-            self.diagnostics.wrong(exit, "a service that is ready when it has ended cannot be waited for by anything else");
+            self.diagnostics.wrong(
+                exit,
+                "a service that is ready when it has ended cannot be waited for by anything else",
+            );
         }
         let within = run.ready.within.unwrap_or(READY_WITHIN);
         for condition in &run.ready.conditions {
-            if matches!(condition.value, Condition::Running(time) if time >= within) && !self.diagnostics.are_at(condition.position) {
-                self.diagnostics.wrong(condition, format!("can never be ready: that is not within {within:?}"));
+            if matches!(condition.value, Condition::Running(time) if time >= within)
+                && !self.diagnostics.are_at(condition.position)
+            {
+                self.diagnostics
+                    .wrong(condition, format!("can never be ready: that is not within {within:?}"));
             }
-            if matches!(&condition.value, Condition::File(path) | Condition::Command(path) if path.trim().is_empty()) {
+            if matches!(&condition.value, Condition::File(path) | Condition::Command(path) if path.trim().is_empty())
+            {
                 self.diagnostics.wrong(condition, "empty: nothing to wait for");
             }
         }
         Run {
             command: run.command.value.clone(),
             files: run.files.iter().map(|(p, c)| (p.value.clone(), c.clone())).collect(),
-            environment: run.environment.iter().map(|(k, v)| (k.value.clone(), v.clone())).collect(),
+            environment: run
+                .environment
+                .iter()
+                .map(|(k, v)| (k.value.clone(), v.clone()))
+                .collect(),
             ready: run.ready.conditions.iter().map(|c| c.value.clone()).collect(),
             within,
         }

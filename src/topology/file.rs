@@ -120,7 +120,9 @@ pub fn topology(fields: &Fields) -> TopologyFile {
     };
     fields.get("needs", |r| {
         let needs = r.fields(&["commands", "kernel"]);
-        file.commands = needs.get("commands", |r| r.entries(|name, r| (name, r.parsed(values::package)))).unwrap_or_default();
+        file.commands = needs
+            .get("commands", |r| r.entries(|name, r| (name, r.parsed(values::package))))
+            .unwrap_or_default();
         file.kernel = needs.get("kernel", |r| r.list(|r| r.at(r.text()))).unwrap_or_default();
     });
     file
@@ -138,14 +140,16 @@ fn subject(reader: Reader) -> SubjectFile {
         build: fields.get("build", |r| r.text()),
         stand_in: fields.get("stand-in", |r| {
             let fields = r.fields(&["program", "package"]);
-            let program = fields.need("program", |r| r.at(r.parsed(values::command))).unwrap_or_default();
+            let program =
+                fields.need("program", |r| r.at(r.parsed(values::command))).unwrap_or_default();
             (program, fields.need("package", |r| r.parsed(values::package)).unwrap_or_default())
         }),
         ..Default::default()
     };
     fields.get("repository", |r| {
         let known = r.fields(&["go-module", "files"]);
-        file.go_modules = known.get("go-module", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
+        file.go_modules =
+            known.get("go-module", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
         file.files = known.get("files", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
     });
     file

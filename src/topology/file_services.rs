@@ -1,4 +1,5 @@
-//! The services of a lab file as they are written, and the conditions that services and tests wait for.
+//! The services of a lab file as they are written, and the conditions that services and tests wait
+//! for.
 
 use crate::text::quoted;
 use crate::topology::file::texts;
@@ -70,7 +71,10 @@ fn ready(reader: Reader) -> ReadyFile {
     let fields = reader.fields(&known);
     let conditions = conditions(&fields);
     if conditions.is_empty() {
-        reader.wrong(format!("nothing says when the service is ready, expected one of {}", quoted(&CONDITIONS)));
+        reader.wrong(format!(
+            "nothing says when the service is ready, expected one of {}",
+            quoted(&CONDITIONS)
+        ));
     }
     ReadyFile { conditions, within: fields.get("within", |r| r.duration(MAX_WAIT)) }
 }
@@ -79,8 +83,12 @@ fn ready(reader: Reader) -> ReadyFile {
 pub fn conditions(fields: &Fields) -> Vec<Spanned<Condition>> {
     let port = |r: Reader| r.integer(1..=65535) as u16;
     let mut all = Vec::new();
-    all.extend(fields.get("udp", |r| r.one_or_more(|r| r.at(Condition::Udp(port(r))))).unwrap_or_default());
-    all.extend(fields.get("tcp", |r| r.one_or_more(|r| r.at(Condition::Tcp(port(r))))).unwrap_or_default());
+    all.extend(
+        fields.get("udp", |r| r.one_or_more(|r| r.at(Condition::Udp(port(r))))).unwrap_or_default(),
+    );
+    all.extend(
+        fields.get("tcp", |r| r.one_or_more(|r| r.at(Condition::Tcp(port(r))))).unwrap_or_default(),
+    );
     all.extend(fields.get("log", |r| r.at(Condition::Log(values::log_pattern(&r)))));
     all.extend(fields.get("file", |r| r.at(Condition::File(r.text()))));
     all.extend(fields.get("command", |r| r.at(Condition::Command(r.text()))));

@@ -104,7 +104,12 @@ pub struct Vlan {
 impl Node {
     /// The names of all its interfaces.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> + Clone {
-        self.links.iter().flat_map(|link| [&link.name].into_iter().chain(link.vlans.iter().map(|vlan| &vlan.name))).map(String::as_str)
+        self.links
+            .iter()
+            .flat_map(|link| {
+                [&link.name].into_iter().chain(link.vlans.iter().map(|vlan| &vlan.name))
+            })
+            .map(String::as_str)
     }
 }
 

@@ -21,7 +21,9 @@ pub enum Location {
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {
-            Location::Node(name) | Location::Bridge(name) | Location::Port(name) => f.write_str(name),
+            Location::Node(name) | Location::Bridge(name) | Location::Port(name) => {
+                f.write_str(name)
+            }
             Location::Link(node, link) => write!(f, "{node}/{link}"),
         }
     }
@@ -46,21 +48,27 @@ impl<'a> Places<'a> {
     /// Those of `topology`.
     pub fn of(topology: &'a Topology) -> Places<'a> {
         let ports = topology.ports().map(|port| (port.name, port)).collect();
-        Places { ports, nodes: topology.nodes.iter().map(|node| node.name.as_str()).chain([GLOBAL]).collect() }
+        Places {
+            ports,
+            nodes: topology.nodes.iter().map(|node| node.name.as_str()).chain([GLOBAL]).collect(),
+        }
     }
 
     fn port(&self, place: &InterfaceId) -> Option<Port<'a>> {
         self.ports.get(place.link.as_str()).copied().filter(|_| place.node == GLOBAL)
     }
 
-    /// What `packet` does where it was seen. A bridge is no node, so at its port it is about to enter
-    /// the node it leads to, or has just left it; anywhere else it is about the node it is seen in.
-    /// `None` where nothing passes: at the loopback interface.
+    /// What `packet` does where it was seen. A bridge is no node, so at its port it is about to
+    /// enter the node it leads to, or has just left it; anywhere else it is about the node it is
+    /// seen in. `None` where nothing passes: at the loopback interface.
     pub fn passage(&self, packet: &Packet) -> Option<Passage<'a>> {
         if let Some(port) = self.port(&packet.interface) {
             return Some(Passage { node: &port.node.name, enters: packet.sent });
         }
-        let node = self.nodes.get(packet.interface.node.as_str()).filter(|_| packet.interface.link != "lo")?;
+        let node = self
+            .nodes
+            .get(packet.interface.node.as_str())
+            .filter(|_| packet.interface.link != "lo")?;
         Some(Passage { node, enters: !packet.sent })
     }
 
@@ -68,7 +76,8 @@ impl<'a> Places<'a> {
     pub fn is_at(&self, place: &InterfaceId, location: &Location) -> bool {
         let port = self.port(place);
         match location {
-            Location::Node(name) => port.map_or(place.node == *name && place.link != "lo", |port| port.node.name == *name),
+            Location::Node(name) => port
+                .map_or(place.node == *name && place.link != "lo", |port| port.node.name == *name),
             Location::Bridge(name) => port.is_some_and(|port| port.bridge == name),
             Location::Port(name) => port.is_some() && place.link == *name,
             Location::Link(node, link) => place.node == *node && place.link == *link,

@@ -48,13 +48,19 @@ impl LinkFile {
 /// The VLANs of a checked link.
 pub(crate) fn model(link: &LinkFile) -> Vec<Vlan> {
     let addresses = |vlan: &VlanFile| vlan.addresses.iter().filter_map(|a| a.value).collect();
-    link.vlans.iter().map(|v| Vlan { id: v.id, name: v.name.value.clone(), addresses: addresses(v) }).collect()
+    link.vlans
+        .iter()
+        .map(|v| Vlan { id: v.id, name: v.name.value.clone(), addresses: addresses(v) })
+        .collect()
 }
 
 impl NodeFile {
     /// The names of all interfaces that its links make.
     pub(crate) fn interfaces(&self) -> impl Iterator<Item = &str> + Clone {
-        self.links.iter().flat_map(|link| [&link.name].into_iter().chain(link.vlans.iter().map(|v| &v.name))).map(|name| name.as_str())
+        self.links
+            .iter()
+            .flat_map(|link| [&link.name].into_iter().chain(link.vlans.iter().map(|v| &v.name)))
+            .map(|name| name.as_str())
     }
 }
 
@@ -65,8 +71,13 @@ impl Check<'_> {
             if let Err(message) = values::link_name(&vlan.name) {
                 self.diagnostics.wrong(&vlan.name, message);
             } else if node.interfaces().filter(|name| *name == vlan.name.as_str()).count() > 1 {
-                self.diagnostics
-                    .wrong(&vlan.name, format!("the interface of this VLAN is called `{}`, as another of this node", vlan.name.value));
+                self.diagnostics.wrong(
+                    &vlan.name,
+                    format!(
+                        "the interface of this VLAN is called `{}`, as another of this node",
+                        vlan.name.value
+                    ),
+                );
             }
         }
     }
@@ -90,13 +101,22 @@ tests: {v: {steps: [{dhcp: {node: a, link: t.20, family: 4}}]}}
         let lab = lab(LAB, "f").unwrap();
         assert_eq!(lab.topology.kernel, ["vlan"]);
         let actions = plan(&lab.topology).actions;
-        let made: Vec<String> =
-            actions.iter().filter_map(|a| if let Action::Vlans(_, lines) = a { Some(lines[0].join(" ")) } else { None }).collect();
+        let made: Vec<String> = actions
+            .iter()
+            .filter_map(|a| {
+                if let Action::Vlans(_, lines) = a { Some(lines[0].join(" ")) } else { None }
+            })
+            .collect();
         assert_eq!(made, ["link add link t name t.10 type vlan id 10"; 2]);
         let of_a = |a: &Action| matches!(a, Action::Addresses(node, _) if node.0 == "a");
-        let Some(Action::Addresses(_, lines)) = actions.iter().find(|a| of_a(a)) else { panic!("no addresses") };
+        let Some(Action::Addresses(_, lines)) = actions.iter().find(|a| of_a(a)) else {
+            panic!("no addresses")
+        };
         let lines: Vec<String> = lines.iter().map(|line| line.join(" ")).collect();
-        assert!(lines.contains(&"link set dev t.20 up".to_string()) && lines.contains(&"addr add 10.0.10.1/24 brd + dev t.20".to_string()));
+        assert!(
+            lines.contains(&"link set dev t.20 up".to_string())
+                && lines.contains(&"addr add 10.0.10.1/24 brd + dev t.20".to_string())
+        );
     }
 
     #[test]
@@ -104,14 +124,28 @@ tests: {v: {steps: [{dhcp: {node: a, link: t.20, family: 4}}]}}
         let wrong = |from: &str, to: &str| {
             let text = LAB.replacen(from, to, 1);
             assert_ne!(text, LAB);
-            lab(&text, "f").unwrap_err().iter().map(|p| format!("{}: {}", p.path, p.message)).collect::<Vec<_>>().join("\n")
+            lab(&text, "f")
+                .unwrap_err()
+                .iter()
+                .map(|p| format!("{}: {}", p.path, p.message))
+                .collect::<Vec<_>>()
+                .join("\n")
         };
-        assert_eq!(wrong("{10:", "{0:"), "nodes.a.links.t.vlans.0: `0` is not the number of a VLAN: 1 to 4094");
+        assert_eq!(
+            wrong("{10:", "{0:"),
+            "nodes.a.links.t.vlans.0: `0` is not the number of a VLAN: 1 to 4094"
+        );
         assert!(wrong("{10:", "{4095:").contains("`4095` is not the number"));
         assert!(wrong("{10:", "{x:").contains("`x` is not the number"));
-        assert!(wrong("10.0.10.2/24", "10.0.10.1/24").contains("`10.0.10.1` is taken in the same network already"));
+        assert!(
+            wrong("10.0.10.2/24", "10.0.10.1/24")
+                .contains("`10.0.10.1` is taken in the same network already")
+        );
         assert!(wrong("link: t.20", "link: t.30").contains("there is no link of `a` `t.30`"));
         assert!(wrong("dev: t.10", "dev: t.11").contains("there is no link of `b` `t.11`"));
-        assert!(wrong("{links: {t: {peer: b/t", "{links: {t.10: {peer: b/x}, t: {peer: b/t").contains("called `t.10`"));
+        assert!(
+            wrong("{links: {t: {peer: b/t", "{links: {t.10: {peer: b/x}, t: {peer: b/t")
+                .contains("called `t.10`")
+        );
     }
 }

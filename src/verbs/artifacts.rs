@@ -20,17 +20,31 @@ pub fn save(lab: &Lab, options: &Options, result: &mut TestResult, tell: &dyn Fn
 }
 
 /// Saves the artifacts of a lab that could not be set up; their folder.
-pub fn save_setup(lab: &Lab, options: &Options, session: &mut Session, down: &SetupError, tell: &dyn Fn(RunEvent)) -> Option<PathBuf> {
+pub fn save_setup(
+    lab: &Lab,
+    options: &Options,
+    session: &mut Session,
+    down: &SetupError,
+    tell: &dyn Fn(RunEvent),
+) -> Option<PathBuf> {
     let SetupError::Failed(lines) = down else { return None };
     if !options.artifacts.keeps(Outcome::Error) {
         return None;
     }
     let event = RunEvent::SetupFailed { instance: session.instance.clone(), lines: lines.clone() };
-    let saved = artifacts::save_setup(&options.artifacts, lab, options.client, &event, session.take_gathered());
+    let saved = artifacts::save_setup(
+        &options.artifacts,
+        lab,
+        options.client,
+        &event,
+        session.take_gathered(),
+    );
     saved.map_err(|error| unsaved(&lab.name, &error, tell)).ok()
 }
 
 fn unsaved(what: &str, error: &anyhow::Error, tell: &dyn Fn(RunEvent)) {
-    let text = format!("warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)");
+    let text = format!(
+        "warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)"
+    );
     tell(RunEvent::Note { text });
 }

@@ -44,7 +44,10 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     let out: Option<Box<dyn Write>> = match &args.write {
         None => None,
         Some(_) if to_stdout => Some(Box::new(io::stdout().lock())),
-        Some(path) => Some(Box::new(File::create(path).with_context(|| format!("--write: cannot write {}", path.display()))?)),
+        Some(path) => Some(Box::new(
+            File::create(path)
+                .with_context(|| format!("--write: cannot write {}", path.display()))?,
+        )),
     };
     if args.write.is_some() {
         eprintln!("labrun: capturing in {} of {instance}, until Ctrl-C", args.node);
@@ -54,13 +57,20 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     // When the lab goes down, this ends in the middle of a packet.
     while let Ok(Some(mut packet)) = reader.packet() {
         packet.interface.node.clone_from(&args.node);
-        if filter.as_ref().is_some_and(|program| !bpf::accepts(program, &packet.data, packet.length)) {
+        if filter
+            .as_ref()
+            .is_some_and(|program| !bpf::accepts(program, &packet.data, packet.length))
+        {
             continue;
         }
         packets += 1;
         let put = match &mut recorder {
             Some(recorder) => recorder.packet(&packet).and_then(|()| recorder.flush()),
-            None => writeln!(io::stdout().lock(), "{}", line(&packet, *began.get_or_insert(packet.time))),
+            None => writeln!(
+                io::stdout().lock(),
+                "{}",
+                line(&packet, *began.get_or_insert(packet.time))
+            ),
         };
         if put.is_err() {
             // Whoever was reading has seen enough.
@@ -86,5 +96,8 @@ pub fn line(packet: &Packet, began: u64) -> String {
     let direction = if packet.sent { "sent" } else { "got" };
     let place = pcapng::interface_name(&packet.interface);
     let what = [protocol.title, &label, &detail].join(" ");
-    format!("{seconds:>11.6}  {place:<15} {direction:<4}  {source} > {destination}  {}", what.trim().replace("  ", " "))
+    format!(
+        "{seconds:>11.6}  {place:<15} {direction:<4}  {source} > {destination}  {}",
+        what.trim().replace("  ", " ")
+    )
 }

@@ -19,16 +19,33 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
     let mut up: Vec<Vec<String>> = Vec::new();
     for host in hosts.iter().filter(|_| !names.is_empty()) {
         let events = collect(host, &["status".to_string()])?.0;
-        up.push(events.into_iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None }).collect());
+        up.push(
+            events
+                .into_iter()
+                .filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None })
+                .collect(),
+        );
     }
-    let means = |name: &str, instance: &str| instance == name || instance.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'));
-    for name in names.iter().filter(|name| !up.iter().flatten().any(|instance| means(name, instance))) {
-        reporter.tell(&RunEvent::Note { text: format!("{} `{name}` is up, nothing to clean", noun(name)) });
+    let means = |name: &str, instance: &str| {
+        instance == name || instance.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'))
+    };
+    for name in
+        names.iter().filter(|name| !up.iter().flatten().any(|instance| means(name, instance)))
+    {
+        reporter.tell(&RunEvent::Note {
+            text: format!("{} `{name}` is up, nothing to clean", noun(name)),
+        });
     }
     let (mut cleaned, mut failed) = (0, false);
     for (index, host) in hosts.iter().enumerate() {
         let mut words = vec!["clean".to_string()];
-        words.extend(up.get(index).into_iter().flatten().filter(|instance| names.iter().any(|name| means(name, instance))).cloned());
+        words.extend(
+            up.get(index)
+                .into_iter()
+                .flatten()
+                .filter(|instance| names.iter().any(|name| means(name, instance)))
+                .cloned(),
+        );
         if !names.is_empty() && words.len() == 1 {
             continue;
         }

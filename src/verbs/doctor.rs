@@ -22,7 +22,11 @@ use std::path::Path;
 /// Wrong names or broken lab files, a machine that cannot be reached.
 pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
-    let chosen = if words.is_empty() { labs.all() } else { labs.choose(words)?.into_iter().map(|chosen| chosen.lab).collect() };
+    let chosen = if words.is_empty() {
+        labs.all()
+    } else {
+        labs.choose(words)?.into_iter().map(|chosen| chosen.lab).collect()
+    };
     let host = match host(cli) {
         Ok(host) => host,
         Err(error) => {
@@ -35,7 +39,10 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
         return Ok(Exit::Machine as u8);
     }
     let mut lacking = false;
-    let all = chosen.iter().map(|lab| Ok((lab, missing(&host, lab, client)?))).collect::<Result<Vec<_>>>()?;
+    let all = chosen
+        .iter()
+        .map(|lab| Ok((lab, missing(&host, lab, client)?)))
+        .collect::<Result<Vec<_>>>()?;
     outln!("ok    sandbox  {}", host.how());
     if let Host::Remote(_) = host {
         // Here it is labrun itself, which is there.
@@ -67,14 +74,17 @@ fn describe(lacks: &[Lack], host: &Host) -> Vec<String> {
     if lacks.iter().any(|lack| matches!(lack, Lack::Refused)) {
         return vec!["this kernel refuses user namespaces to ordinary users".into()];
     }
-    let missing: Vec<Missing> =
-        lacks.iter().filter_map(|lack| if let Lack::Missing(one) = lack { Some(one.clone()) } else { None }).collect();
+    let missing: Vec<Missing> = lacks
+        .iter()
+        .filter_map(|lack| if let Lack::Missing(one) = lack { Some(one.clone()) } else { None })
+        .collect();
     describe_missing(&missing, host)
 }
 
 /// What the runtime finds missing for `lab`.
 fn missing(host: &Host, lab: &Lab, client: Client) -> Result<Vec<Lack>> {
-    let mut process = host.run(&script::compile(lab, client), &["missing".to_string()], Path::new("."))?;
+    let mut process =
+        host.run(&script::compile(lab, client), &["missing".to_string()], Path::new("."))?;
     let mut lacks = Vec::new();
     while let Some(event) = process.event() {
         match event {
@@ -94,7 +104,8 @@ fn install_packages(host: &Host, labs: &[&Lab], client: Client) -> Result<bool> 
         return Ok(true);
     }
     let mut command = install_command(&packages, host);
-    // Some packages ask questions (isc-dhcp-relay does); sudo would drop a variable set outside of it.
+    // Some packages ask questions (isc-dhcp-relay does); sudo would drop a variable set outside of
+    // it.
     let apt = command.iter().position(|word| word == "apt-get").unwrap_or_default();
     command.splice(apt..apt, ["env", "DEBIAN_FRONTEND=noninteractive"].map(String::from));
     outln!("running: {}", command.join(" "));
@@ -110,7 +121,11 @@ fn packages(host: &Host, labs: &[&Lab], client: Client) -> Result<Vec<String>> {
             Host::Remote(_) => missing(host, lab, client)?
                 .into_iter()
                 .filter_map(|lack| {
-                    if let Lack::Missing(Missing { kind, package, .. }) = lack { (kind == "command").then_some(package) } else { None }
+                    if let Lack::Missing(Missing { kind, package, .. }) = lack {
+                        (kind == "command").then_some(package)
+                    } else {
+                        None
+                    }
                 })
                 .collect(),
             Host::Native(_) => script::commands(lab, client, true)
@@ -129,5 +144,8 @@ fn packages(host: &Host, labs: &[&Lab], client: Client) -> Result<Vec<String>> {
 }
 
 fn is_there(command: &str) -> bool {
-    ["/usr/sbin", "/sbin", "/usr/local/sbin"].iter().any(|folder| Path::new(folder).join(command).exists()) || which::which(command).is_ok()
+    ["/usr/sbin", "/sbin", "/usr/local/sbin"]
+        .iter()
+        .any(|folder| Path::new(folder).join(command).exists())
+        || which::which(command).is_ok()
 }

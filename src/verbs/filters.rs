@@ -12,7 +12,8 @@ pub fn diagnostics(lab: &Lab) -> Vec<Diagnostic> {
     if which::which("tcpdump").is_err() {
         return Vec::new();
     }
-    let filters = lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
+    let filters =
+        lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
     let problem = |at: &Spanned<String>| {
         let message = format!("{:#}", tcpdump::compile(at).err()?);
         Some(Diagnostic { position: at.position, path: at.path.clone(), message })

@@ -21,8 +21,10 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
     let mut exit = Exit::Passed;
     for path in paths {
         let shown = path.display().to_string();
-        let text = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
-        let text = String::from_utf8(text).map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
+        let text = std::fs::read(path)
+            .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        let text = String::from_utf8(text)
+            .map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
         let lab = check::lab(&text, &shown).and_then(|lab| match filters::diagnostics(&lab) {
             none if none.is_empty() => Ok(lab),
             some => Err(some),

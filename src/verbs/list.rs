@@ -19,23 +19,38 @@ const JOBS: usize = 256;
 ///
 /// # Errors
 /// If lab files are broken: their mistakes, after the list of the others.
-pub fn list(cli: &Cli, words: &[String], format: Format, part: Option<Shard>, durations: Option<&Path>) -> Result<u8> {
+pub fn list(
+    cli: &Cli,
+    words: &[String],
+    format: Format,
+    part: Option<Shard>,
+    durations: Option<&Path>,
+) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = if words.is_empty() && part.is_none() {
-        let all = labs.labs.iter().map(|(_, lab)| Selection { lab, tests: (0..lab.tests.len()).collect() });
+        let all = labs
+            .labs
+            .iter()
+            .map(|(_, lab)| Selection { lab, tests: (0..lab.tests.len()).collect() });
         all.collect()
     } else {
         choose(&labs, words, part, durations)?
     };
-    let names = chosen.iter().flat_map(|c| c.tests.iter().map(|i| c.lab.tests[*i].name.chars().count() + 2).chain([c.lab.name.len()]));
+    let names = chosen.iter().flat_map(|c| {
+        c.tests.iter().map(|i| c.lab.tests[*i].name.chars().count() + 2).chain([c.lab.name.len()])
+    });
     let width = names.max().unwrap_or_default().max(2);
     for Selection { lab, tests } in &chosen {
-        let built_in = labs.labs.iter().any(|(origin, l)| l.name == lab.name && *origin == Origin::BuiltIn);
+        let built_in =
+            labs.labs.iter().any(|(origin, l)| l.name == lab.name && *origin == Origin::BuiltIn);
         let from = if built_in { "built in" } else { &lab.file };
         let tests = tests.iter().map(|index| &lab.tests[*index]);
         if format == Format::Json {
             let tests: Vec<_> = tests.map(|t| json!({"name": t.name, "about": t.about})).collect();
-            outln!("{}", json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests}));
+            outln!(
+                "{}",
+                json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests})
+            );
             continue;
         }
         outln!("{:<width$}  {} ({from})", lab.name, lab.about);
@@ -47,28 +62,44 @@ pub fn list(cli: &Cli, words: &[String], format: Format, part: Option<Shard>, du
     Ok(Exit::Passed as u8)
 }
 
-/// Prints what a workflow takes for `strategy.matrix`: a job for each of the tests that `labrun test`
-/// would run, or for each of `parts` parts of them.
+/// Prints what a workflow takes for `strategy.matrix`: a job for each of the tests that `labrun
+/// test` would run, or for each of `parts` parts of them.
 ///
 /// # Errors
 /// If there are no tests, or more than GitHub makes jobs of.
-pub fn matrix(cli: &Cli, words: &[String], part: Option<Shard>, parts: Option<u16>, durations: Option<&Path>) -> Result<u8> {
+pub fn matrix(
+    cli: &Cli,
+    words: &[String],
+    part: Option<Shard>,
+    parts: Option<u16>,
+    durations: Option<&Path>,
+) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = choose(&labs, words, part, durations)?;
-    let job = |c: &Selection, index: &usize| json!({"lab": c.lab.name, "test": c.lab.tests[*index].name});
+    let job =
+        |c: &Selection, index: &usize| json!({"lab": c.lab.name, "test": c.lab.tests[*index].name});
     let jobs: Vec<_> = match parts.map(usize::from) {
         Some(of) => (1..=of).map(|number| json!({"partition": Shard { number, of }})).collect(),
         None => chosen.iter().flat_map(|c| c.tests.iter().map(|index| job(c, index))).collect(),
     };
     if jobs.len() > JOBS {
-        return Err(Failure::usage(format!("{} jobs, but GitHub makes {JOBS} of a matrix at most: see --partitions", jobs.len())).into());
+        return Err(Failure::usage(format!(
+            "{} jobs, but GitHub makes {JOBS} of a matrix at most: see --partitions",
+            jobs.len()
+        ))
+        .into());
     }
     outln!("{}", json!({"include": jobs}));
     Ok(Exit::Passed as u8)
 }
 
 /// The tests that `labrun test` would run with the same words.
-fn choose<'a>(labs: &'a Labs, words: &[String], part: Option<Shard>, durations: Option<&Path>) -> Result<Vec<Selection<'a>>> {
+fn choose<'a>(
+    labs: &'a Labs,
+    words: &[String],
+    part: Option<Shard>,
+    durations: Option<&Path>,
+) -> Result<Vec<Selection<'a>>> {
     let mut chosen = labs.choose(words)?;
     chosen.retain(|c| !c.tests.is_empty());
     if chosen.is_empty() {

@@ -37,7 +37,9 @@ pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
         Verb::Test(args) => test::test(cli, args),
-        Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => report::merge(cli, inputs, reports),
+        Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => {
+            report::merge(cli, inputs, reports)
+        }
         Verb::Clean { labs } => clean::clean(cli, labs),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(cli, lab, node, command),
@@ -48,7 +50,9 @@ pub fn run(cli: &Cli) -> Result<u8> {
             None => capture::live(cli, args),
         },
         Verb::List { tests, partition, partitions, durations, format } => match format {
-            Format::GithubMatrix => list::matrix(cli, tests, *partition, *partitions, durations.as_deref()),
+            Format::GithubMatrix => {
+                list::matrix(cli, tests, *partition, *partitions, durations.as_deref())
+            }
             _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
         },
         Verb::Check { paths } => inspect::check(paths),
@@ -64,11 +68,16 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
     if let Some(instance) = &run.instance
         && !instance.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
-        return Err(Failure::usage(format!("--instance: `{instance}` may have letters, digits, `-`, `_` and `.`")).into());
+        return Err(Failure::usage(format!(
+            "--instance: `{instance}` may have letters, digits, `-`, `_` and `.`"
+        ))
+        .into());
     }
     let host = running::new(kind)?;
     if let Host::Native(Native { elevated: true }) = host {
-        eprintln!("labrun: this kernel refuses user namespaces to ordinary users, so the labs run through sudo");
+        eprintln!(
+            "labrun: this kernel refuses user namespaces to ordinary users, so the labs run through sudo"
+        );
     }
     Ok(Options {
         host,
@@ -84,8 +93,8 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
     })
 }
 
-/// Brings what `chosen` need to the host: packages, if that is the VM, the programs under test, of which
-/// `named` are the user's, and the folder their steps run in.
+/// Brings what `chosen` need to the host: packages, if that is the VM, the programs under test, of
+/// which `named` are the user's, and the folder their steps run in.
 fn prepare(
     kind: &HostKind,
     options: &mut Options,
@@ -99,7 +108,8 @@ fn prepare(
     }
     let mut files = Files::on(&options.host, &options.artifacts.folder);
     options.agent = files.agent().map_err(|error| Failure::machine(format!("{error:#}")))?;
-    let subjects = subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
+    let subjects =
+        subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
     options.folder = match options.host {
         Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
         _ => files.folder(&labs.repository, &|copied| tell(RunEvent::from(copied)))?,

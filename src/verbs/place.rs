@@ -1,5 +1,5 @@
-//! Which labs of a run go where: with `auto`, those that this kernel cannot run go into the VM, if the
-//! user has one.
+//! Which labs of a run go where: with `auto`, those that this kernel cannot run go into the VM, if
+//! the user has one.
 
 use crate::cli::Cli;
 use crate::compile::needs::needs;
@@ -22,7 +22,12 @@ use std::path::Path;
 ///
 /// # Errors
 /// If no host can be used.
-pub fn groups<T: Clone>(cli: &Cli, all: &[T], client: Client, lab: impl Fn(&T) -> &Lab) -> Result<Vec<(HostKind, Vec<T>)>> {
+pub fn groups<T: Clone>(
+    cli: &Cli,
+    all: &[T],
+    client: Client,
+    lab: impl Fn(&T) -> &Lab,
+) -> Result<Vec<(HostKind, Vec<T>)>> {
     let places = places(cli, &all.iter().map(lab).collect::<Vec<_>>(), client)?;
     let mut groups: Vec<(HostKind, Vec<T>)> = Vec::new();
     for (kind, one) in places.into_iter().zip(all) {
@@ -41,7 +46,11 @@ fn places(cli: &Cli, labs: &[&Lab], client: Client) -> Result<Vec<HostKind>> {
         return Ok(vec![kind; labs.len()]);
     }
     let Ok(native) = new(&HostKind::Native) else { return Ok(vec![HostKind::Lima; labs.len()]) };
-    labs.iter().map(|lab| Ok(if lacks_kernel(&native, lab, client)? { HostKind::Lima } else { HostKind::Native })).collect()
+    labs.iter()
+        .map(|lab| {
+            Ok(if lacks_kernel(&native, lab, client)? { HostKind::Lima } else { HostKind::Native })
+        })
+        .collect()
 }
 
 /// Whether this kernel lacks what `lab` needs. Where it asks for nothing rare, nothing is tried.
@@ -49,7 +58,8 @@ fn lacks_kernel(native: &Host, lab: &Lab, client: Client) -> Result<bool> {
     if lab.topology.kernel.iter().all(|feature| ["veth", "bridge"].contains(&feature.as_str())) {
         return Ok(false);
     }
-    let mut process = native.run(&script::compile(lab, client), &["missing".to_string()], Path::new("."))?;
+    let mut process =
+        native.run(&script::compile(lab, client), &["missing".to_string()], Path::new("."))?;
     let mut lacks = false;
     while let Some(event) = process.event() {
         lacks |= matches!(event, Event::Missing(one) if one.kind == "kernel");
@@ -57,21 +67,29 @@ fn lacks_kernel(native: &Host, lab: &Lab, client: Client) -> Result<bool> {
     Ok(lacks)
 }
 
-/// Sees to it that the VM can run `chosen`: it is brought up, with what they need. `named` are the values
-/// of --subject.
+/// Sees to it that the VM can run `chosen`: it is brought up, with what they need. `named` are the
+/// values of --subject.
 ///
 /// # Errors
 /// If the VM cannot be had.
 pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> Result<()> {
-    let folder = |value: &String| Path::new(value.split_once('=').map_or(value.as_str(), |(_, path)| path)).is_dir();
+    let folder = |value: &String| {
+        Path::new(value.split_once('=').map_or(value.as_str(), |(_, path)| path)).is_dir()
+    };
     let built = |subject: &Subject| match named {
         [] => is_repository_of(subject, &labs.repository),
         named => named.iter().any(folder),
     };
     let subjects = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref());
-    let builds: Vec<&str> = subjects.filter(|subject| built(subject)).filter_map(|subject| subject.build.as_deref()).collect();
+    let builds: Vec<&str> = subjects
+        .filter(|subject| built(subject))
+        .filter_map(|subject| subject.build.as_deref())
+        .collect();
     let given = |program: &str| {
-        let subject = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref()).find(|s| s.program == program);
+        let subject = chosen
+            .iter()
+            .filter_map(|lab| lab.topology.subject.as_ref())
+            .find(|s| s.program == program);
         !named.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
     };
     Vm::new(VmConfig::default())?.prepare(&needs(chosen, client, &given, &builds), &Progress::new())

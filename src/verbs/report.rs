@@ -16,7 +16,8 @@ use std::path::PathBuf;
 pub fn merge(cli: &Cli, inputs: &[PathBuf], reports: &ReportArgs) -> Result<u8> {
     let read = |path: &PathBuf| -> Result<_> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
         let run = joining::read(&name, &text)?;
         Ok((name, run))
     };

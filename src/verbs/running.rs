@@ -21,7 +21,9 @@ use std::path::Path;
 /// The kind of host that was asked for, else the one that suits this system.
 pub fn kind(cli: &Cli) -> Result<HostKind> {
     match &cli.host {
-        Some(HostKind::Auto) | None => HostKind::default_for(OS).map_err(|reason| Failure::machine(reason).into()),
+        Some(HostKind::Auto) | None => {
+            HostKind::default_for(OS).map_err(|reason| Failure::machine(reason).into())
+        }
         Some(kind) => Ok(kind.clone()),
     }
 }
@@ -46,8 +48,9 @@ pub fn new(kind: &HostKind) -> Result<Host> {
     Host::new(kind).map_err(|error| Failure::machine(format!("{error:#}")).into())
 }
 
-/// The hosts on which labs may be up: that of [`host`], with `auto` also the VM if it runs. None, with
-/// the reason, if that is a VM that does not run: it is not started to be asked what is up in it.
+/// The hosts on which labs may be up: that of [`host`], with `auto` also the VM if it runs. None,
+/// with the reason, if that is a VM that does not run: it is not started to be asked what is up in
+/// it.
 pub fn hosts(cli: &Cli) -> Result<(Vec<Host>, String)> {
     let kind = kind(cli)?;
     let vm = Vm::new(VmConfig::default())?;
@@ -123,8 +126,17 @@ pub fn status(cli: &Cli) -> Result<u8> {
                     "stand-in" => "  on its stand-in".into(),
                     _ => format!("  testing {}", instance.path),
                 };
-                let hint = if instance.condition == "dead" { format!("  (run `labrun clean{}`)", at(&kind(cli)?)) } else { String::new() };
-                outln!("{:<16} {:<8} pid {}{subject}{hint}", instance.instance, instance.condition, instance.pid);
+                let hint = if instance.condition == "dead" {
+                    format!("  (run `labrun clean{}`)", at(&kind(cli)?))
+                } else {
+                    String::new()
+                };
+                outln!(
+                    "{:<16} {:<8} pid {}{subject}{hint}",
+                    instance.instance,
+                    instance.condition,
+                    instance.pid
+                );
             }
             Event::Service(service) => outln!("  {:<14} {}", service.name, service_state(service)),
             _ => {}
@@ -166,18 +178,24 @@ fn status_json(events: &[Event]) -> serde_json::Value {
 /// If it is not.
 pub fn instance(cli: &Cli, host: &Host, name: &str) -> Result<String> {
     let (events, _) = collect(host, &["status".to_string()])?;
-    let names: Vec<String> = events.into_iter().filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None }).collect();
+    let names: Vec<String> = events
+        .into_iter()
+        .filter_map(|e| if let Event::Instance(i) = e { Some(i.instance) } else { None })
+        .collect();
     if names.iter().any(|n| n == name) {
         return Ok(name.into());
     }
     // The only instance of a lab needs no `@`.
-    let others: Vec<&String> = names.iter().filter(|n| n.starts_with(&format!("{name}@"))).collect();
+    let others: Vec<&String> =
+        names.iter().filter(|n| n.starts_with(&format!("{name}@"))).collect();
     if let [only] = others.as_slice() {
         return Ok((*only).clone());
     }
     let hint = match suggest(name, names.iter().map(String::as_str)) {
         Some(near) => format!(", did you mean `{near}`?"),
-        None if names.is_empty() => format!(": bring it up with `labrun setup {name}{}`", at(&kind(cli)?)),
+        None if names.is_empty() => {
+            format!(": bring it up with `labrun setup {name}{}`", at(&kind(cli)?))
+        }
         None => format!("; up: {}", quoted(&names)),
     };
     Err(Failure::usage(format!("{} `{name}` is up{hint}", noun(name))).into())
@@ -198,7 +216,11 @@ pub fn exec(cli: &Cli, lab: &str, node: &str, command: &[String]) -> Result<u8> 
     let status = match &host {
         Host::Native(native) => {
             let instance = found.map_or_else(|| instance(cli, &host, lab), Ok)?;
-            let words: Vec<String> = ["exec", &instance, node].into_iter().map(String::from).chain(command.iter().cloned()).collect();
+            let words: Vec<String> = ["exec", &instance, node]
+                .into_iter()
+                .map(String::from)
+                .chain(command.iter().cloned())
+                .collect();
             native.run_in_terminal(&script::runtime(), &words)?
         }
         Host::Remote(remote) => {

@@ -32,7 +32,13 @@ pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
 }
 
 /// Brings the labs of one host up.
-fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&Lab]) -> Result<Exit> {
+fn setup_on(
+    kind: &HostKind,
+    cli: &Cli,
+    run: &RunArgs,
+    labs: &Labs,
+    chosen: &[&Lab],
+) -> Result<Exit> {
     let mut options = options(kind, run, labs)?;
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
@@ -55,10 +61,14 @@ fn setup_on(kind: &HostKind, cli: &Cli, run: &RunArgs, labs: &Labs, chosen: &[&L
         options.host.check()?;
         match up {
             Ok(()) if cli.format == Format::Text => {
-                next(cli, &options, lab).iter().for_each(|text| tell(RunEvent::Note { text: format!("   next: {text}") }));
+                next(cli, &options, lab)
+                    .iter()
+                    .for_each(|text| tell(RunEvent::Note { text: format!("   next: {text}") }));
             }
             Ok(()) => {}
-            Err(SetupError::Skip(reason)) => return Err(Failure::machine(format!("{}: {reason}", lab.name)).into()),
+            Err(SetupError::Skip(reason)) => {
+                return Err(Failure::machine(format!("{}: {reason}", lab.name)).into());
+            }
             Err(SetupError::Failed(_)) => return Ok(Exit::Setup),
             Err(SetupError::Interrupted) => return Ok(Exit::Interrupted),
         }

@@ -27,7 +27,8 @@ const FILE: &str = "capture.pcapng";
 pub fn show(cli: &Cli, args: &ShowArgs) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let path = find(args.what.as_deref())?;
-    let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {error}", path.display()));
+    let wrong =
+        |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {error}", path.display()));
     let bytes = std::fs::read(&path).map_err(|error| wrong(&error))?;
     let capture = pcapng::read(&bytes).map_err(|error| wrong(&format!("{error:#}")))?;
     let lab = match &args.lab {
@@ -43,11 +44,16 @@ pub fn show(cli: &Cli, args: &ShowArgs) -> Result<u8> {
             let began = capture.packets.first().map_or(0, |packet| packet.time);
             capture.packets.iter().for_each(|packet| outln!("{}", line(packet, began)));
             if !args.list {
-                eprintln!("labrun: no lab has these interfaces, so the packets are only listed; --lab says which it is");
+                eprintln!(
+                    "labrun: no lab has these interfaces, so the packets are only listed; --lab says which it is"
+                );
             }
         }
     }
-    for (number, why) in [(capture.lost, "lost by the kernel"), (capture.left_out, "left out, because the capture was full")] {
+    for (number, why) in [
+        (capture.lost, "lost by the kernel"),
+        (capture.left_out, "left out, because the capture was full"),
+    ] {
         if number > 0 {
             eprintln!("labrun: {} {why}", count(number as usize, "packet"));
         }
@@ -58,8 +64,12 @@ pub fn show(cli: &Cli, args: &ShowArgs) -> Result<u8> {
 fn draw(cli: &Cli, lab: &Lab, capture: &Capture) {
     let ladder = Ladder::of(&lab.topology, capture);
     match cli.format {
-        Format::Json => outln!("{}", serde_json::to_string(&ladder).expect("a ladder is plain data")),
-        _ if colours() => ladder.coloured(columns(), Extent::LONG).iter().for_each(|line| outln!("{line}")),
+        Format::Json => {
+            outln!("{}", serde_json::to_string(&ladder).expect("a ladder is plain data"))
+        }
+        _ if colours() => {
+            ladder.coloured(columns(), Extent::LONG).iter().for_each(|line| outln!("{line}"))
+        }
         _ => ladder.text(columns(), Extent::LONG).iter().for_each(|line| outln!("{line}")),
     }
 }
@@ -75,18 +85,27 @@ fn find(what: Option<&str>) -> Result<PathBuf> {
         None => folders(Path::new(FOLDER)),
     };
     let captures = tests.iter().flat_map(|test| folders(test)).map(|attempt| attempt.join(FILE));
-    let newest = captures.filter_map(|path| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path))).max();
+    let newest = captures
+        .filter_map(|path| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path)))
+        .max();
     match (newest, what) {
         (Some((_, path)), _) => Ok(path),
-        (None, Some(what)) => {
-            Err(Failure::usage(format!("there is no file `{what}`, and no capture of a test `{what}` in {FOLDER}")).into())
+        (None, Some(what)) => Err(Failure::usage(format!(
+            "there is no file `{what}`, and no capture of a test `{what}` in {FOLDER}"
+        ))
+        .into()),
+        (None, None) => {
+            Err(Failure::usage(format!("there is no capture in {FOLDER}: name a file")).into())
         }
-        (None, None) => Err(Failure::usage(format!("there is no capture in {FOLDER}: name a file")).into()),
     }
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect()
+    std::fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect()
 }
 
 /// The lab of the test whose artifacts the file is one of.
@@ -97,13 +116,15 @@ fn of_name<'a>(labs: &'a Labs, path: &Path) -> Option<&'a Lab> {
 
 /// The lab that has most in common with where the packets were seen, if any has anything.
 fn nearest<'a>(labs: &'a Labs, capture: &Capture) -> Option<&'a Lab> {
-    let seen: BTreeSet<&InterfaceId> = capture.packets.iter().map(|packet| &packet.interface).collect();
+    let seen: BTreeSet<&InterfaceId> =
+        capture.packets.iter().map(|packet| &packet.interface).collect();
     let likeness = |lab: &Lab| {
         let known = ladder::places(&lab.topology);
         let common = seen.iter().filter(|place| known.contains(place)).count();
         common * 1000 / (known.len() + seen.len() - common).max(1)
     };
-    let labs = labs.labs.iter().map(|(_, lab)| (likeness(lab), lab)).filter(|(likeness, _)| *likeness > 0);
+    let labs =
+        labs.labs.iter().map(|(_, lab)| (likeness(lab), lab)).filter(|(likeness, _)| *likeness > 0);
     // Of equals the first, which is the repository's own.
     labs.rev().max_by_key(|(likeness, _)| *likeness).map(|(_, lab)| lab)
 }

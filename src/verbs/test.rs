@@ -63,34 +63,49 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
     let ended = place::groups(cli, &chosen, run.client, |chosen| chosen.lab).and_then(|groups| {
         let mut groups = groups.iter();
-        groups.try_for_each(|(kind, group)| run_group(kind, group, &labs, args, &subjects, &mut reporter, &mut recorder))
+        groups.try_for_each(|(kind, group)| {
+            run_group(kind, group, &labs, args, &subjects, &mut reporter, &mut recorder)
+        })
     });
     let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
     {
-        reporter.tell(&RunEvent::Note { text: format!("warning: the durations are not kept: {error:#}") });
+        reporter.tell(&RunEvent::Note {
+            text: format!("warning: the durations are not kept: {error:#}"),
+        });
     }
     if ended.is_err() {
         deliver::write(&result, &targets, &mut reporter);
     }
     ended?;
     let more = result.totals.failed > 0 && !run.verbose && !run.keep;
-    let note = "to see more: -v shows what the daemons print, --keep leaves the lab up to look around";
+    let note =
+        "to see more: -v shows what the daemons print, --keep leaves the lab up to look around";
     let notes: Vec<String> = more.then(|| note.to_string()).into_iter().collect();
     Ok(deliver::deliver(&result, &targets, &notes, &mut reporter) as u8)
 }
 
 /// Leaves of `chosen` the tests of `part`, and of `subjects` what these labs know.
-fn divide(chosen: &mut Vec<Selection>, part: Shard, durations: &Durations, subjects: &mut Vec<String>) -> Parted {
+fn divide(
+    chosen: &mut Vec<Selection>,
+    part: Shard,
+    durations: &Durations,
+    subjects: &mut Vec<String>,
+) -> Parted {
     let programs = |chosen: &[Selection]| -> Vec<String> {
-        chosen.iter().filter_map(|c| Some(c.lab.topology.subject.as_ref()?.program.clone())).collect()
+        chosen
+            .iter()
+            .filter_map(|c| Some(c.lab.topology.subject.as_ref()?.program.clone()))
+            .collect()
     };
     let all = programs(chosen);
     let plan = shard::keep(chosen, part, durations);
     let here = programs(chosen);
-    let elsewhere = |program: &str| all.iter().any(|p| p == program) && !here.iter().any(|p| p == program);
-    subjects.retain(|subject| !subject.split_once('=').is_some_and(|(program, _)| elsewhere(program)));
+    let elsewhere =
+        |program: &str| all.iter().any(|p| p == program) && !here.iter().any(|p| p == program);
+    subjects
+        .retain(|subject| !subject.split_once('=').is_some_and(|(program, _)| elsewhere(program)));
     Parted { part, plan }
 }
 
@@ -99,9 +114,17 @@ fn unrun(ended: &Result<()>) -> NotRun {
     match ended {
         Err(error) if !interrupt::interrupted() => {
             let text = format!("{error:#}");
-            NotRun { outcome: Outcome::Error, detail: "labrun could not begin".into(), lines: text.lines().map(String::from).collect() }
+            NotRun {
+                outcome: Outcome::Error,
+                detail: "labrun could not begin".into(),
+                lines: text.lines().map(String::from).collect(),
+            }
         }
-        _ => NotRun { outcome: Outcome::Skip, detail: "not run: labrun was interrupted".into(), lines: Vec::new() },
+        _ => NotRun {
+            outcome: Outcome::Skip,
+            detail: "not run: labrun was interrupted".into(),
+            lines: Vec::new(),
+        },
     }
 }
 
@@ -143,7 +166,13 @@ fn run_group(
 /// What happened in a lab, by its name; nothing when its last message has been.
 type Told = (String, Option<RunEvent>);
 
-fn run_labs(chosen: &[Selection], options: &Options, subjects: &Subjects, jobs: usize, mut hear: impl FnMut(&str, Option<RunEvent>)) {
+fn run_labs(
+    chosen: &[Selection],
+    options: &Options,
+    subjects: &Subjects,
+    jobs: usize,
+    mut hear: impl FnMut(&str, Option<RunEvent>),
+) {
     let queue = Mutex::new(chosen.iter());
     let (sender, receiver) = channel::<Told>();
     std::thread::scope(|scope| {
@@ -176,26 +205,36 @@ fn run_lab(chosen: &Selection, options: &Options, subjects: &Subjects, sender: &
     let lab = chosen.lab;
     let given = lab.topology.subject.as_ref().and_then(|s| subjects.get(&s.program));
     let tests: Vec<&Test> = chosen.tests.iter().map(|i| &lab.tests[*i]).collect();
-    let (runnable, silent): (Vec<&Test>, Vec<&Test>) = tests.into_iter().partition(|t| client_speaks(t, options));
+    let (runnable, silent): (Vec<&Test>, Vec<&Test>) =
+        tests.into_iter().partition(|t| client_speaks(t, options));
     let unrun = |tests: &[&Test], outcome, detail: &str, artifacts: Option<PathBuf>| {
         for test in tests {
             let result = TestResult::new(lab, test, outcome);
-            let result = TestResult { detail: detail.to_string(), artifacts: artifacts.clone(), ..result };
+            let result =
+                TestResult { detail: detail.to_string(), artifacts: artifacts.clone(), ..result };
             tell(RunEvent::Result(Box::new(result)));
         }
     };
-    unrun(&silent, Outcome::Skip, &format!("{} does not speak DHCPv6", options.client.name()), None);
+    unrun(
+        &silent,
+        Outcome::Skip,
+        &format!("{} does not speak DHCPv6", options.client.name()),
+        None,
+    );
     if runnable.is_empty() {
         return;
     }
     match session(chosen, options, given, &runnable, &tell) {
         Ok(()) | Err((SetupError::Interrupted, _)) => {}
         Err((SetupError::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
-        Err((SetupError::Failed(_), artifacts)) => unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts),
+        Err((SetupError::Failed(_), artifacts)) => {
+            unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts)
+        }
     }
 }
 
-/// Runs `tests` in the lab; why it is down if it could not be set up, and the folder of its artifacts.
+/// Runs `tests` in the lab; why it is down if it could not be set up, and the folder of its
+/// artifacts.
 fn session(
     chosen: &Selection,
     options: &Options,
@@ -204,7 +243,8 @@ fn session(
     tell: &dyn Fn(RunEvent),
 ) -> Result<(), (SetupError, Option<PathBuf>)> {
     let failed = |error: anyhow::Error| (SetupError::Failed(vec![format!("{error:#}")]), None);
-    let mut session = Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
+    let mut session =
+        Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
     if let Err(down) = session.up() {
         let artifacts = artifacts::save_setup(chosen.lab, options, &mut session, &down, tell);
         session.end();
@@ -218,7 +258,8 @@ fn session(
         if interrupt::interrupted() {
             break;
         }
-        let mut result = if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
+        let mut result =
+            if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
         result.evidence.shown = extent(&result, options.verbose);
         if !broken {
             artifacts::save(chosen.lab, options, &mut result, tell);

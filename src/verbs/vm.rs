@@ -39,7 +39,8 @@ pub fn vm(cli: &Cli, verb: &VmVerb) -> Result<u8> {
         VmVerb::Shell { command } => {
             let vm = Vm::new(VmConfig::default())?;
             vm.up(&progress)?;
-            let command = if command.is_empty() { &["bash".to_string(), "-l".into()][..] } else { command };
+            let command =
+                if command.is_empty() { &["bash".to_string(), "-l".into()][..] } else { command };
             let status = Remote::new(vm.machine()).tool(command)?;
             return Ok(u8::try_from(status).unwrap_or(255));
         }
@@ -70,7 +71,9 @@ fn state(instance: Option<&Instance>) -> &'static str {
 
 fn status_text(name: &str, instance: Option<&Instance>) -> String {
     let state = state(instance);
-    let Some(instance) = instance else { return format!("there is no VM `{name}`: `labrun vm up` makes it") };
+    let Some(instance) = instance else {
+        return format!("there is no VM `{name}`: `labrun vm up` makes it");
+    };
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
     let mut text = format!(
         "{name}  {state}  {}, {} GiB of memory, {} GiB of disk",

@@ -1,8 +1,8 @@
 //! Reading a [`Node`] into typed values while collecting every mistake.
 //!
-//! A reader never stops at a mistake: it notes it with its place and its path in the file and goes on
-//! with a default, so that a file with five mistakes is mended in one go. Nothing built from a file
-//! with mistakes is ever used.
+//! A reader never stops at a mistake: it notes it with its place and its path in the file and goes
+//! on with a default, so that a file with five mistakes is mended in one go. Nothing built from a
+//! file with mistakes is ever used.
 
 use crate::text::{quoted, suggest};
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
@@ -56,7 +56,10 @@ impl<'a> Reader<'a> {
                 text.clone()
             }
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-                self.wrong(format!("expected text, found {}: put it in quotes", self.node.value.kind()));
+                self.wrong(format!(
+                    "expected text, found {}: put it in quotes",
+                    self.node.value.kind()
+                ));
                 String::new()
             }
             other => {
@@ -111,12 +114,19 @@ impl<'a> Reader<'a> {
         };
         match parsed {
             Some(d) if d > most => {
-                self.wrong(format!("{} is too long: at most {} minutes", self.shown(), most.as_secs() / 60));
+                self.wrong(format!(
+                    "{} is too long: at most {} minutes",
+                    self.shown(),
+                    most.as_secs() / 60
+                ));
                 d
             }
             Some(d) if !d.is_zero() => d,
             _ => {
-                self.wrong(format!("expected a time such as `500ms`, `10s` or `2m`, found {}", self.shown()));
+                self.wrong(format!(
+                    "expected a time such as `500ms`, `10s` or `2m`, found {}",
+                    self.shown()
+                ));
                 Duration::from_secs(1)
             }
         }
@@ -142,7 +152,11 @@ impl<'a> Reader<'a> {
             Value::Float(n) => (*n).into(),
             Value::Text(t) => t.clone().into(),
             Value::List(_) => self.list(|r| r.json()).into(),
-            Value::Map(_) => self.entries(|key, r| (key.value, r.json())).into_iter().collect::<serde_json::Map<_, _>>().into(),
+            Value::Map(_) => self
+                .entries(|key, r| (key.value, r.json()))
+                .into_iter()
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 
@@ -153,7 +167,9 @@ impl<'a> Reader<'a> {
             Value::List(items) => items
                 .iter()
                 .enumerate()
-                .map(|(i, item)| read(Reader::new(item, &format!("{}[{i}]", self.path), self.diagnostics)))
+                .map(|(i, item)| {
+                    read(Reader::new(item, &format!("{}[{i}]", self.path), self.diagnostics))
+                })
                 .collect(),
             other => {
                 self.wrong(format!("expected a list, found {}", other.kind()));
@@ -195,7 +211,12 @@ impl<'a> Reader<'a> {
                 self.diagnostics.add(*position, &join(self.path, key), message);
             }
         }
-        Fields { map, position: self.node.position, path: self.path.into(), diagnostics: self.diagnostics }
+        Fields {
+            map,
+            position: self.node.position,
+            path: self.path.into(),
+            diagnostics: self.diagnostics,
+        }
     }
 
     fn map(&self) -> Option<&'a [(String, Position, Node)]> {
@@ -207,7 +228,8 @@ impl<'a> Reader<'a> {
                         self.diagnostics.add(*position, self.path, "a name cannot hold a NUL");
                     }
                     if let Some((_, first, _)) = map[..i].iter().find(|(other, ..)| other == key) {
-                        let message = format!("`{key}` stands here twice, first in line {}", first.line);
+                        let message =
+                            format!("`{key}` stands here twice, first in line {}", first.line);
                         self.diagnostics.add(*position, &join(self.path, key), message);
                     }
                 }
@@ -250,7 +272,11 @@ impl Fields<'_> {
     pub fn need<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
         let value = self.get(name, read);
         if value.is_none() {
-            self.diagnostics.add(self.position, &self.path, format!("the field `{name}` is missing"));
+            self.diagnostics.add(
+                self.position,
+                &self.path,
+                format!("the field `{name}` is missing"),
+            );
         }
         value
     }

@@ -22,7 +22,11 @@ pub struct Diagnostics(RefCell<Vec<Diagnostic>>);
 impl Diagnostics {
     /// Notes one.
     pub fn add(&self, position: Position, path: &str, message: impl Into<String>) {
-        self.0.borrow_mut().push(Diagnostic { position, path: path.into(), message: message.into() });
+        self.0.borrow_mut().push(Diagnostic {
+            position,
+            path: path.into(),
+            message: message.into(),
+        });
     }
 
     /// Notes one at `at`.
@@ -31,7 +35,12 @@ impl Diagnostics {
     }
 
     /// Notes that `name` refers to nothing, unless it is already known to be missing.
-    pub fn unknown<'n>(&self, what: &str, name: &Spanned<String>, known: impl Iterator<Item = &'n str> + Clone) {
+    pub fn unknown<'n>(
+        &self,
+        what: &str,
+        name: &Spanned<String>,
+        known: impl Iterator<Item = &'n str> + Clone,
+    ) {
         if name.value.is_empty() {
             return;
         }
@@ -67,7 +76,9 @@ impl Diagnostics {
     /// The mistakes in the order of the file.
     pub fn into_sorted(self) -> Vec<Diagnostic> {
         let mut all = self.0.into_inner();
-        all.sort_by(|a, b| (a.position, &a.path, &a.message).cmp(&(b.position, &b.path, &b.message)));
+        all.sort_by(|a, b| {
+            (a.position, &a.path, &a.message).cmp(&(b.position, &b.path, &b.message))
+        });
         all.dedup();
         all
     }

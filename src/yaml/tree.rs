@@ -63,7 +63,8 @@ pub fn parse(text: &str) -> Result<Node, (Position, String)> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
-        // Three times as deep as a lab file goes; the default is more than a thread's stack may hold.
+        // Three times as deep as a lab file goes; the default is more than a thread's stack may
+        // hold.
         budget: serde_saphyr::budget! { max_depth: 32 },
         // Repeats are reported by `decode`, all of them and with both places.
         duplicate_keys: DuplicateKeyPolicy::LastWins,
@@ -71,7 +72,8 @@ pub fn parse(text: &str) -> Result<Node, (Position, String)> {
     match serde_saphyr::from_str_with_options::<Spanned<Value>>(text, options) {
         Ok(root) => Ok(node(root)),
         Err(error) => {
-            let position = error.location().map(position).unwrap_or(Position { line: 1, column: 1 });
+            let position =
+                error.location().map(position).unwrap_or(Position { line: 1, column: 1 });
             // The library puts "line N column M:" in front, which the caller prints its own way.
             let words = error.without_snippet().to_string();
             let words = words.trim_start_matches("error: ");
@@ -82,8 +84,12 @@ pub fn parse(text: &str) -> Result<Node, (Position, String)> {
             let words = words.rsplit_once(" at line ").map_or(words, |(words, _)| words);
             // These two speak of the library.
             let words = match words {
-                _ if words.starts_with("multiple YAML documents") => "a second document begins: a lab file holds one",
-                _ if words.starts_with("budget breached") => "nested too deeply or too large for a lab file",
+                _ if words.starts_with("multiple YAML documents") => {
+                    "a second document begins: a lab file holds one"
+                }
+                _ if words.starts_with("budget breached") => {
+                    "nested too deeply or too large for a lab file"
+                }
                 other => other,
             };
             Err((position, words.to_string()))

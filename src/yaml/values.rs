@@ -9,7 +9,9 @@ pub const MAX_LINK_NAME: usize = 15;
 
 pub fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| match text.split_once('/') {
-        Some((bare, _)) if bare.parse::<IpAddr>().is_ok() => format!("`{text}`: an address without a prefix length is wanted, `{bare}`"),
+        Some((bare, _)) if bare.parse::<IpAddr>().is_ok() => {
+            format!("`{text}`: an address without a prefix length is wanted, `{bare}`")
+        }
         _ => format!("`{text}` is not an IP address"),
     })
 }
@@ -40,7 +42,9 @@ pub fn interface_address(text: &str) -> Result<IpNet, String> {
             return Err(format!("`{text}` is the network's own address, a host in it is meant"));
         }
         if v4.addr() == v4.broadcast() {
-            return Err(format!("`{text}` is the network's broadcast address, a host in it is meant"));
+            return Err(format!(
+                "`{text}` is the network's broadcast address, a host in it is meant"
+            ));
         }
     }
     Ok(net)
@@ -51,11 +55,14 @@ fn net(text: &str) -> Result<IpNet, String> {
         let wanted = match text.parse::<IpAddr>() {
             Ok(IpAddr::V4(_)) => format!("`{text}` has no prefix length, such as `{text}/24`"),
             Ok(IpAddr::V6(_)) => format!("`{text}` has no prefix length, such as `{text}/64`"),
-            Err(_) => format!("`{text}` is not an address with a prefix length, such as `192.168.1.1/24`"),
+            Err(_) => {
+                format!("`{text}` is not an address with a prefix length, such as `192.168.1.1/24`")
+            }
         };
         return Err(wanted);
     };
-    let address: IpAddr = address.parse().map_err(|_| format!("`{address}` is not an IP address"))?;
+    let address: IpAddr =
+        address.parse().map_err(|_| format!("`{address}` is not an IP address"))?;
     let most = if address.is_ipv4() { 32 } else { 128 };
     match length.parse::<u8>() {
         Ok(length) if length <= most => IpNet::new(address, length).map_err(|e| e.to_string()),
@@ -66,7 +73,10 @@ fn net(text: &str) -> Result<IpNet, String> {
 /// A unicast hardware address, in lower case.
 pub fn mac(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split(':').collect();
-    let bytes: Option<Vec<u8>> = parts.iter().map(|p| if p.len() == 2 { u8::from_str_radix(p, 16).ok() } else { None }).collect();
+    let bytes: Option<Vec<u8>> = parts
+        .iter()
+        .map(|p| if p.len() == 2 { u8::from_str_radix(p, 16).ok() } else { None })
+        .collect();
     match bytes {
         Some(bytes) if bytes.len() == 6 && bytes[0] & 1 == 1 => {
             Err(format!("`{text}` is a multicast address: the first byte must be even"))
@@ -78,8 +88,11 @@ pub fn mac(text: &str) -> Result<String, String> {
 
 /// A pool of addresses, `FIRST-LAST`, both in it.
 pub fn pool(text: &str) -> Result<Option<(IpAddr, IpAddr)>, String> {
-    let ends = text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
-    let (first, last): (IpAddr, IpAddr) = ends.ok_or_else(|| format!("`{text}` is not a pool such as `192.168.1.10-192.168.1.50`"))?;
+    let ends = text
+        .split_once('-')
+        .and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+    let (first, last): (IpAddr, IpAddr) =
+        ends.ok_or_else(|| format!("`{text}` is not a pool such as `192.168.1.10-192.168.1.50`"))?;
     if first.is_ipv4() != last.is_ipv4() {
         return Err(format!("`{text}` mixes IPv4 and IPv6"));
     }
@@ -98,15 +111,17 @@ pub fn pattern(reader: &Reader) -> String {
     })
 }
 
-/// A pattern that is searched for in a service's output, with `grep -E`: what only other dialects know
-/// would never be found, so it is refused.
+/// A pattern that is searched for in a service's output, with `grep -E`: what only other dialects
+/// know would never be found, so it is refused.
 pub fn log_pattern(reader: &Reader) -> String {
     let pattern = pattern(reader);
     let mut characters = pattern.chars().peekable();
     while let Some(c) = characters.next() {
         let next = characters.peek().copied().unwrap_or_default();
         let alien = match c {
-            '\\' => characters.next().is_some_and(|c| c.is_ascii_alphanumeric() && !"wWsSbB".contains(c)),
+            '\\' => characters
+                .next()
+                .is_some_and(|c| c.is_ascii_alphanumeric() && !"wWsSbB".contains(c)),
             '(' | '*' | '+' | '?' | '}' => next == '?',
             _ => false,
         };
@@ -152,7 +167,10 @@ pub fn package(text: &str) -> Result<String, String> {
     let good = is_word(name, "+-.:") && !name.ends_with('-') && is_word(version, "+-.:~");
     match good {
         true => Ok(text.into()),
-        false => Err(format!("`{}` cannot name a package: `dnsmasq-base`, or with its version `dnsmasq-base=2.90-4`", text.escape_debug())),
+        false => Err(format!(
+            "`{}` cannot name a package: `dnsmasq-base`, or with its version `dnsmasq-base=2.90-4`",
+            text.escape_debug()
+        )),
     }
 }
 
@@ -164,8 +182,16 @@ fn is_word(text: &str, others: &str) -> bool {
 
 /// A node's name. Any text will do that a file name allows; ip-netns(8) knows the node by it.
 pub fn node_name(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.len() > 200 || text == "." || text == ".." || text.contains(['/', '\0']) {
-        return Err(format!("`{}` cannot name a node: 1 to 200 bytes without `/`", text.escape_debug()));
+    if text.is_empty()
+        || text.len() > 200
+        || text == "."
+        || text == ".."
+        || text.contains(['/', '\0'])
+    {
+        return Err(format!(
+            "`{}` cannot name a node: 1 to 200 bytes without `/`",
+            text.escape_debug()
+        ));
     }
     Ok(())
 }
@@ -179,13 +205,19 @@ pub fn link_name(text: &str) -> Result<(), String> {
         return Err("`lo` is there in every node already".into());
     }
     if matches!(text, "all" | "default") {
-        return Err(format!("`{text}` cannot name a link: the kernel's settings for all links are called so"));
+        return Err(format!(
+            "`{text}` cannot name a link: the kernel's settings for all links are called so"
+        ));
     }
     // The kernel forbids blanks, `/` and `:`; `%` is a pattern to it; the rest would be special to
     // `ip -batch` or be taken for an option by a program that is given the name.
     let bad = |c: char| c.is_whitespace() || c.is_control() || "/:%#'\"\\".contains(c);
-    if text.is_empty() || text == "." || text == ".." || text.starts_with('-') || text.contains(bad) {
-        return Err(format!("`{}` cannot name a link: no blanks, quotes or any of / : % # \\, no leading `-`", text.escape_debug()));
+    if text.is_empty() || text == "." || text == ".." || text.starts_with('-') || text.contains(bad)
+    {
+        return Err(format!(
+            "`{}` cannot name a link: no blanks, quotes or any of / : % # \\, no leading `-`",
+            text.escape_debug()
+        ));
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! A host of its own for a test: what looks at everything on a host must be alone on it.
 //!
 //! A test that root runs runs itself again in fresh mount, PID and network namespaces with an empty
-//! /run, /tmp and /var/tmp. labrun cannot tell that host from any other, and there nothing else comes and goes:
-//! a process, namespace or file more is a leak. LABRUN_TEST_HOST=real keeps it on the real host (then
-//! with nobody else at work). An ordinary user's tests always run on the real host, one after the other,
-//! and look only at what carries their mark.
+//! /run, /tmp and /var/tmp. labrun cannot tell that host from any other, and there nothing else
+//! comes and goes: a process, namespace or file more is a leak. LABRUN_TEST_HOST=real keeps it on
+//! the real host (then with nobody else at work). An ordinary user's tests always run on the real
+//! host, one after the other, and look only at what carries their mark.
 
 use super::User;
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +76,20 @@ pub fn private(name: &str, body: impl FnOnce()) {
     }
     let name = &in_its_module(name);
     let output = Command::new("unshare")
-        .args(["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "bash", "-c", BOOT, "host"])
+        .args([
+            "--mount",
+            "--pid",
+            "--net",
+            "--ipc",
+            "--uts",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "bash",
+            "-c",
+            BOOT,
+            "host",
+        ])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(HOST, "private")
@@ -86,11 +99,14 @@ pub fn private(name: &str, body: impl FnOnce()) {
     let text = super::text(&output);
     println!("{text}");
     // A misspelt name would select no test, and that would be a success.
-    assert!(output.status.success() && text.contains("1 passed"), "on its own host, {name} failed:\n{text}");
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "on its own host, {name} failed:\n{text}"
+    );
 }
 
-/// As [`private`], run by root, on a host whose kernel refuses user namespaces to everybody, and on which
-/// `user` may use sudo. The refusal is a limit of a user namespace around that host.
+/// As [`private`], run by root, on a host whose kernel refuses user namespaces to everybody, and on
+/// which `user` may use sudo. The refusal is a limit of a user namespace around that host.
 #[track_caller]
 pub fn without_user_namespaces(name: &str, user: &str, body: impl FnOnce()) {
     if is_private() {
@@ -119,14 +135,19 @@ pub fn without_user_namespaces(name: &str, user: &str, body: impl FnOnce()) {
     // unshare(1) has to have made the namespace before its ids can be mapped.
     let process = format!("/proc/{}", child.id());
     let own = fs::read_link("/proc/self/ns/user").unwrap();
-    super::wait_for("the user namespace", || fs::read_link(format!("{process}/ns/user")).is_ok_and(|other| other != own));
+    super::wait_for("the user namespace", || {
+        fs::read_link(format!("{process}/ns/user")).is_ok_and(|other| other != own)
+    });
     for map in ["gid_map", "uid_map"] {
         fs::write(format!("{process}/{map}"), "0 0 65536").unwrap();
     }
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"go\n").unwrap();
     let text = super::text(&child.wait_with_output().unwrap());
     println!("{text}");
-    assert!(text.starts_with("exit Some(0)") && text.contains("1 passed"), "without user namespaces, {name} failed:\n{text}");
+    assert!(
+        text.starts_with("exit Some(0)") && text.contains("1 passed"),
+        "without user namespaces, {name} failed:\n{text}"
+    );
 }
 
 /// The test called `name` as the test runner knows it: a module of the test program is a file.
@@ -215,7 +236,8 @@ pub fn expect(user: User, words: &[&str], code: i32) -> String {
 
 /// Sends a signal; the process may be gone.
 pub fn kill(signal: &str, pid: u32) {
-    let _ = Command::new("kill").args(["-s", signal, &pid.to_string()]).stderr(Stdio::null()).status();
+    let _ =
+        Command::new("kill").args(["-s", signal, &pid.to_string()]).stderr(Stdio::null()).status();
 }
 
 /// A process as /proc shows it.
@@ -238,16 +260,22 @@ pub struct Process {
 /// The kinds of namespaces that a lab makes.
 const KINDS: [&str; 6] = ["net", "mnt", "pid", "user", "uts", "ipc"];
 
-/// All processes on a host of one's own, else those with this test's mark. A zombie is none: nothing
-/// of it runs any more.
+/// All processes on a host of one's own, else those with this test's mark. A zombie is none:
+/// nothing of it runs any more.
 pub fn processes() -> BTreeMap<u32, Process> {
-    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    all.filter(|pid| is_private() || carries_mark(*pid)).filter_map(process).map(|process| (process.pid, process)).collect()
+    let all = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|pid| is_private() || carries_mark(*pid))
+        .filter_map(process)
+        .map(|process| (process.pid, process))
+        .collect()
 }
 
 fn carries_mark(pid: u32) -> bool {
     let mark = format!("{MARK}={}", mark());
-    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|text| text.split(|b| *b == 0).any(|word| word == mark.as_bytes()))
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|text| text.split(|b| *b == 0).any(|word| word == mark.as_bytes()))
 }
 
 /// The process `pid`, if it runs.
@@ -259,7 +287,9 @@ pub fn process(pid: u32) -> Option<Process> {
         return None;
     }
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let namespace = |kind| Some((kind, fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok()?.display().to_string()));
+    let namespace = |kind| {
+        Some((kind, fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok()?.display().to_string()))
+    };
     Some(Process {
         pid,
         parent: fields[1].parse().ok()?,
@@ -294,7 +324,11 @@ pub struct Trace {
 impl Trace {
     /// How it is now, before any lab of `user` is up.
     pub fn now(user: User) -> Trace {
-        assert!(!state_root(user).exists(), "{} is there: `labrun clean` first", state_root(user).display());
+        assert!(
+            !state_root(user).exists(),
+            "{} is there: `labrun clean` first",
+            state_root(user).display()
+        );
         Trace { processes: processes(), mounts: mounts(), user, files: files() }
     }
 
@@ -308,10 +342,16 @@ impl Trace {
     pub fn assert_same(&self, when: &str) {
         self.wait_for_processes(when);
         let now = processes();
-        let extra: Vec<String> = namespaces(now.values()).difference(&namespaces(self.processes.values())).cloned().collect();
+        let extra: Vec<String> = namespaces(now.values())
+            .difference(&namespaces(self.processes.values()))
+            .cloned()
+            .collect();
         assert!(extra.is_empty(), "{when}: namespaces are left: {extra:?}");
         let (gone, come) = difference("mounts", &self.mounts, &mounts());
-        assert!(gone.is_empty() && come.is_empty(), "{when}: mounts are gone: {gone:#?}, have come: {come:#?}");
+        assert!(
+            gone.is_empty() && come.is_empty(),
+            "{when}: mounts are gone: {gone:#?}, have come: {come:#?}"
+        );
         assert_eq!(files(), self.files, "{when}: files differ");
         let root = state_root(self.user);
         assert!(!root.exists(), "{when}: {} is left: {:?}", root.display(), tree(&root));
@@ -339,9 +379,13 @@ pub fn mounts() -> String {
 /// The lines of `old`, which shows `name`, that are not in `new`, and the other way round.
 pub fn difference(name: &str, old: &str, new: &str) -> (Vec<String>, Vec<String>) {
     let lacks = |text: &str, line: &str| !text.lines().any(|l| l == line);
-    // The kernel ends a mount here, too, when somebody removes its folder in another mount namespace.
-    let removed = |line: &str| name == "mounts" && line.split(' ').nth(4).is_some_and(|path| !Path::new(path).exists());
-    let gone = old.lines().filter(|line| lacks(new, line) && !removed(line)).map(String::from).collect();
+    // The kernel ends a mount here, too, when somebody removes its folder in another mount
+    // namespace.
+    let removed = |line: &str| {
+        name == "mounts" && line.split(' ').nth(4).is_some_and(|path| !Path::new(path).exists())
+    };
+    let gone =
+        old.lines().filter(|line| lacks(new, line) && !removed(line)).map(String::from).collect();
     let come = new.lines().filter(|line| lacks(old, line)).map(String::from).collect();
     (gone, come)
 }
@@ -375,8 +419,14 @@ pub struct Random(u64);
 impl Random {
     /// From LABRUN_TEST_SEED, else from the clock; the seed is printed.
     pub fn new() -> Random {
-        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as u64;
-        let seed = std::env::var("LABRUN_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(clock).max(1);
+        let clock =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros()
+                as u64;
+        let seed = std::env::var("LABRUN_TEST_SEED")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(clock)
+            .max(1);
         println!("LABRUN_TEST_SEED={seed}");
         Random(seed)
     }

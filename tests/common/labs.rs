@@ -31,7 +31,11 @@ impl Lab {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let folder = folder();
-        let file = crate::common::write(folder.path(), "lab.yaml", &format!("lab: {name}\n{}", body.trim_start_matches('\n')));
+        let file = crate::common::write(
+            folder.path(),
+            "lab.yaml",
+            &format!("lab: {name}\n{}", body.trim_start_matches('\n')),
+        );
         Lab { name, file, user, folder }
     }
 
@@ -59,7 +63,9 @@ impl Lab {
         let results = json_lines(&done.stdout)
             .into_iter()
             .filter(|message| message["event"] == "result")
-            .map(|result| (result["test"].as_str().unwrap()[self.name.len() + 1..].to_string(), result))
+            .map(|result| {
+                (result["test"].as_str().unwrap()[self.name.len() + 1..].to_string(), result)
+            })
             .collect();
         (done, results)
     }
@@ -80,7 +86,10 @@ impl Lab {
 
     /// Whether `labrun status` knows the lab.
     pub fn is_up(&self) -> bool {
-        self.run(&["status"]).stdout.lines().any(|line| line.split_whitespace().next() == Some(&self.name))
+        self.run(&["status"])
+            .stdout
+            .lines()
+            .any(|line| line.split_whitespace().next() == Some(&self.name))
     }
 }
 
@@ -100,13 +109,22 @@ pub fn run(command: Command) -> Done {
 
 fn done(output: &Output, time: Duration) -> Done {
     let exit = output.status.code().unwrap_or(-1);
-    Done { exit, stdout: String::from_utf8_lossy(&output.stdout).into_owned(), all: text(output), time }
+    Done {
+        exit,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        all: text(output),
+        time,
+    }
 }
 
 /// `command` under timeout(1).
 pub fn bounded(command: &Command) -> Command {
     let mut bounded = Command::new("timeout");
-    bounded.args(["-k", "1", "120"]).arg(command.get_program()).args(command.get_args()).stdin(std::process::Stdio::null());
+    bounded
+        .args(["-k", "1", "120"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(std::process::Stdio::null());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => bounded.env(name, value),
@@ -121,7 +139,9 @@ pub fn bounded(command: &Command) -> Command {
 
 /// Every line of `text` as JSON.
 pub fn json_lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}")))
+        .collect()
 }
 
 /// The `lines` of a result, as one text.
@@ -132,7 +152,8 @@ pub fn lines(result: &Value) -> String {
 
 /// Whether all `commands` are there. If not, the test is skipped and says so.
 pub fn have(test: &str, commands: &[&str]) -> bool {
-    let missing: Vec<&&str> = commands.iter().filter(|c| which::which_in(c, Some(path()), "/").is_err()).collect();
+    let missing: Vec<&&str> =
+        commands.iter().filter(|c| which::which_in(c, Some(path()), "/").is_err()).collect();
     if !missing.is_empty() {
         eprintln!("SKIP {test}: there is no {missing:?}");
     }
@@ -155,7 +176,9 @@ pub struct Dhcplb {
 
 /// `None`, which is said, without such a checkout or Go.
 pub fn dhcplb(test: &str) -> Option<Dhcplb> {
-    let Some(repository) = std::env::var_os("LABRUN_TEST_DHCPLB").filter(|value| !value.is_empty()).map(PathBuf::from) else {
+    let Some(repository) =
+        std::env::var_os("LABRUN_TEST_DHCPLB").filter(|value| !value.is_empty()).map(PathBuf::from)
+    else {
         eprintln!("SKIP {test}: LABRUN_TEST_DHCPLB names no checkout of dhcplb");
         return None;
     };
@@ -169,7 +192,9 @@ pub fn dhcplb(test: &str) -> Option<Dhcplb> {
     build.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".").current_dir(&repository);
     let output = build.output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-    let sources = std::fs::read_dir(&repository).unwrap().chain(std::fs::read_dir(repository.join("lib")).into_iter().flatten());
+    let sources = std::fs::read_dir(&repository)
+        .unwrap()
+        .chain(std::fs::read_dir(repository.join("lib")).into_iter().flatten());
     let has_ranges = sources
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "go"))

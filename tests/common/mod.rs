@@ -25,7 +25,9 @@ pub enum User {
 /// LABRUN_TEST_ROOT=no leaves root out, for the tests with a second ordinary user.
 pub fn users() -> Vec<User> {
     match is_root() {
-        true if std::env::var_os("LABRUN_TEST_ROOT").is_some_and(|value| value == "no") => vec![User::Ordinary],
+        true if std::env::var_os("LABRUN_TEST_ROOT").is_some_and(|value| value == "no") => {
+            vec![User::Ordinary]
+        }
         true => vec![User::Own, User::Ordinary],
         false => vec![User::Own],
     }
@@ -49,7 +51,15 @@ pub fn command(user: User, program: &str) -> Command {
         User::Ordinary => {
             let name = std::env::var("LABRUN_TEST_USER").unwrap_or_else(|_| "nobody".into());
             let mut command = Command::new("setpriv");
-            command.args(["--reuid", &name, "--regid", &group(&name), "--clear-groups", "--", program]);
+            command.args([
+                "--reuid",
+                &name,
+                "--regid",
+                &group(&name),
+                "--clear-groups",
+                "--",
+                program,
+            ]);
             command.env("HOME", "/nonexistent");
             command
         }
@@ -81,7 +91,12 @@ fn group(user: &str) -> String {
 
 /// Both streams as text, for assertions that show everything when they fail.
 pub fn text(output: &Output) -> String {
-    format!("exit {:?}\n{}{}", output.status.code(), String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "exit {:?}\n{}{}",
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Polls `condition` until it holds; panics with `what` when it has not within ten seconds.
@@ -93,17 +108,23 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Which folders of `cache` have `program` in them, by their inodes: one that was replaced is another.
+/// Which folders of `cache` have `program` in them, by their inodes: one that was replaced is
+/// another.
 pub fn builds(cache: &Path, program: &str) -> Vec<u64> {
     let folders = std::fs::read_dir(cache).unwrap().map(Result::unwrap);
-    folders.filter(|folder| folder.path().join(program).exists()).map(|folder| folder.ino()).collect()
+    folders
+        .filter(|folder| folder.path().join(program).exists())
+        .map(|folder| folder.ino())
+        .collect()
 }
 
 /// The agent for `processor` that the labrun of this build brings along, if it brings any.
 pub fn agent(processor: &str) -> Option<PathBuf> {
     let folder = option_env!("LABRUN_AGENTS");
     if folder.is_none() {
-        eprintln!("SKIP labrun-agent: built without LABRUN_AGENTS, which .ci/agents says more about");
+        eprintln!(
+            "SKIP labrun-agent: built without LABRUN_AGENTS, which .ci/agents says more about"
+        );
     }
     Some(Path::new(folder?).join(format!("labrun-agent-{processor}")))
 }

@@ -1,8 +1,8 @@
 //! Another machine for a test: a real sshd of the test's own, on 127.0.0.1 and a free port.
 //!
-//! It has keys and a configuration of its own, and so has the user's ssh, which labrun finds on PATH as
-//! always. Where root runs the tests, one may log in as root or as LABRUN_TEST_USER, else only as the
-//! user that runs them.
+//! It has keys and a configuration of its own, and so has the user's ssh, which labrun finds on
+//! PATH as always. Where root runs the tests, one may log in as root or as LABRUN_TEST_USER, else
+//! only as the user that runs them.
 
 use super::host::{Trace, is_private};
 use super::{User, command, folder, is_root, wait_for, write};
@@ -17,7 +17,8 @@ pub const MACHINE: &str = "lab";
 
 /// The machine. It ends when dropped.
 pub struct Sshd {
-    /// Keys, configurations and log; in `there`, programs that come first on the PATH of who logs in.
+    /// Keys, configurations and log; in `there`, programs that come first on the PATH of who logs
+    /// in.
     pub folder: tempfile::TempDir,
     /// Where it listens.
     pub port: u16,
@@ -48,29 +49,43 @@ impl Login {
 
     /// How the host is before any lab.
     pub fn trace(&self) -> Trace {
-        assert!(!self.files().exists(), "{} is there: `labrun clean` first", self.files().display());
+        assert!(
+            !self.files().exists(),
+            "{} is there: `labrun clean` first",
+            self.files().display()
+        );
         Trace::now(self.user)
     }
 
     /// Where builds stay.
     pub fn cache(&self) -> PathBuf {
-        Path::new(run("getent", &["passwd", &self.name]).split(':').nth(5).unwrap()).join(".cache/labrun")
+        Path::new(run("getent", &["passwd", &self.name]).split(':').nth(5).unwrap())
+            .join(".cache/labrun")
     }
 
-    /// Homes are the real host's, where tests side by side would meet: what is built is this host's alone.
+    /// Homes are the real host's, where tests side by side would meet: what is built is this host's
+    /// alone.
     fn empty_cache(&self) {
         let cache = self.cache();
         let made = command(self.user, "mkdir").arg("-p").arg(&cache).status().unwrap();
         let options = format!("mode=755,uid={}", self.uid);
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(cache).status().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(cache)
+            .status()
+            .unwrap();
         assert!(made.success() && mounted.success());
     }
 
     /// Nothing is left, of copies neither.
     pub fn assert_clean(&self, trace: &Trace, when: &str) {
         // When labrun was killed, what it ran there ends a moment later.
-        wait_for(&format!("{when}: the end of {}", self.files().display()), || !self.files().exists());
-        wait_for(&format!("{when}: the end of the labs"), || !super::host::state_root(self.user).exists());
+        wait_for(&format!("{when}: the end of {}", self.files().display()), || {
+            !self.files().exists()
+        });
+        wait_for(&format!("{when}: the end of the labs"), || {
+            !super::host::state_root(self.user).exists()
+        });
         trace.assert_same(when);
     }
 }
@@ -85,11 +100,18 @@ pub fn have(test: &str) -> bool {
 }
 
 fn program() -> Option<PathBuf> {
-    ["/usr/sbin/sshd", "/usr/local/sbin/sshd"].map(PathBuf::from).into_iter().find(|path| path.exists())
+    ["/usr/sbin/sshd", "/usr/local/sbin/sshd"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.exists())
 }
 
 fn keygen(path: &Path) {
-    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status().unwrap();
+    let status = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(path)
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
@@ -131,7 +153,11 @@ impl Sshd {
         fs::create_dir(path("bin")).unwrap();
         fs::create_dir(path("there")).unwrap();
         let ssh = which::which("ssh").unwrap();
-        let own = write(&path("bin"), "ssh", &format!("#!/bin/sh\nexec {} -F {shown}/config \"$@\"\n", ssh.display()));
+        let own = write(
+            &path("bin"),
+            "ssh",
+            &format!("#!/bin/sh\nexec {} -F {shown}/config \"$@\"\n", ssh.display()),
+        );
         fs::set_permissions(own, fs::Permissions::from_mode(0o755)).unwrap();
         if is_root() {
             fs::create_dir_all("/run/sshd").unwrap();
@@ -148,8 +174,16 @@ impl Sshd {
         // What the first login leaves (a message of the day, for instance) is not labrun's.
         for login in machine.logins() {
             let login = format!("{}@{MACHINE}", login.name);
-            let status = Command::new(path("bin/ssh")).args([&login, "true"]).stdin(Stdio::null()).status().unwrap();
-            assert!(status.success(), "{login} may not log in: {}", fs::read_to_string(path("log")).unwrap());
+            let status = Command::new(path("bin/ssh"))
+                .args([&login, "true"])
+                .stdin(Stdio::null())
+                .status()
+                .unwrap();
+            assert!(
+                status.success(),
+                "{login} may not log in: {}",
+                fs::read_to_string(path("log")).unwrap()
+            );
         }
         if is_private() {
             machine.logins().iter().for_each(Login::empty_cache);
@@ -160,20 +194,26 @@ impl Sshd {
     /// Who may log in: root and an ordinary user where root runs the tests, else that user.
     pub fn logins(&self) -> Vec<Login> {
         let own = run("id", &["-un"]);
-        let mut logins = vec![Login { uid: run("id", &["-u"]).parse().unwrap(), name: own, user: User::Own }];
+        let mut logins =
+            vec![Login { uid: run("id", &["-u"]).parse().unwrap(), name: own, user: User::Own }];
         if is_root() {
             let name = std::env::var("LABRUN_TEST_USER").unwrap_or_else(|_| "nobody".into());
             let shell = run("getent", &["passwd", &name]);
             if shell.ends_with("/nologin") || shell.ends_with("/false") {
                 eprintln!("{name} may not log in, so only root does");
             } else {
-                logins.push(Login { uid: run("id", &["-u", &name]).parse().unwrap(), name, user: User::Ordinary });
+                logins.push(Login {
+                    uid: run("id", &["-u", &name]).parse().unwrap(),
+                    name,
+                    user: User::Ordinary,
+                });
             }
         }
         logins
     }
 
-    /// labrun with `words`, run by the user who runs the tests; labs run on this machine as `login`.
+    /// labrun with `words`, run by the user who runs the tests; labs run on this machine as
+    /// `login`.
     pub fn labrun(&self, login: &Login, words: &[&str]) -> Command {
         let mut command = self.labrun_on(&login.host(), words);
         command.env("LANG", "C.UTF-8");
@@ -188,14 +228,18 @@ impl Sshd {
     /// The labrun at `program` with `words`, run by the user who runs the tests, on `host`.
     pub fn labrun_at(&self, program: &str, host: &str, words: &[&str]) -> Command {
         let mut command = super::host::marked(User::Own, program);
-        let path = format!("{}/bin:{}", self.folder.path().display(), std::env::var("PATH").unwrap());
+        let path =
+            format!("{}/bin:{}", self.folder.path().display(), std::env::var("PATH").unwrap());
         command.env("PATH", path).args(["--host", host]).args(words);
         command
     }
 }
 
 fn run(program: &str, words: &[&str]) -> String {
-    String::from_utf8(Command::new(program).args(words).output().unwrap().stdout).unwrap().trim().into()
+    String::from_utf8(Command::new(program).args(words).output().unwrap().stdout)
+        .unwrap()
+        .trim()
+        .into()
 }
 
 impl Drop for Sshd {

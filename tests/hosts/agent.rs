@@ -1,5 +1,5 @@
-//! The agents that labrun brings to other machines: the one for this machine's processor, and, where QEMU
-//! runs its programs, the other one.
+//! The agents that labrun brings to other machines: the one for this machine's processor, and,
+//! where QEMU runs its programs, the other one.
 
 use crate::common;
 
@@ -17,7 +17,10 @@ fn command(processor: &str) -> Option<Command> {
     }
     let names = ["", "-static"].map(|rest| format!("qemu-{processor}{rest}"));
     let Some(emulator) = names.iter().find_map(|name| which::which(name).ok()) else {
-        eprintln!("SKIP labrun-agent for {processor}: there is no {} (qemu-user, qemu-user-static)", names[0]);
+        eprintln!(
+            "SKIP labrun-agent for {processor}: there is no {} (qemu-user, qemu-user-static)",
+            names[0]
+        );
         return None;
     };
     let mut command = Command::new(emulator);
@@ -29,7 +32,9 @@ fn command(processor: &str) -> Option<Command> {
 fn each(body: impl Fn(&str, &dyn Fn(&[&str]) -> Output)) {
     for processor in ["x86_64", "aarch64"] {
         if command(processor).is_some() {
-            body(processor, &|words| command(processor).unwrap().args(words).stdin(Stdio::null()).output().unwrap());
+            body(processor, &|words| {
+                command(processor).unwrap().args(words).stdin(Stdio::null()).output().unwrap()
+            });
         }
     }
 }
@@ -38,7 +43,11 @@ fn each(body: impl Fn(&str, &dyn Fn(&[&str]) -> Output)) {
 fn an_agent_says_what_it_is_and_what_it_does_not_know() {
     each(|processor, run| {
         let version = run(&["--version"]);
-        assert_eq!(String::from_utf8_lossy(&version.stdout), concat!("labrun-agent ", env!("CARGO_PKG_VERSION"), "\n"), "{processor}");
+        assert_eq!(
+            String::from_utf8_lossy(&version.stdout),
+            concat!("labrun-agent ", env!("CARGO_PKG_VERSION"), "\n"),
+            "{processor}"
+        );
         assert!(version.status.success() && version.stderr.is_empty(), "{}", text(&version));
         for (words, reason) in [
             (&[][..], "this is what labrun runs inside a lab"),
@@ -57,7 +66,9 @@ fn an_agent_says_what_it_is_and_what_it_does_not_know() {
 #[test]
 fn an_agent_captures_or_says_what_the_kernel_refuses() {
     if !is_root() {
-        return eprintln!("SKIP an_agent_captures_or_says_what_the_kernel_refuses: it needs root, or a lab (tests/hosts/capture.rs)");
+        return eprintln!(
+            "SKIP an_agent_captures_or_says_what_the_kernel_refuses: it needs root, or a lab (tests/hosts/capture.rs)"
+        );
     }
     host::private("an_agent_captures_or_says_what_the_kernel_refuses", || {
         each(|processor, run| {
@@ -83,10 +94,20 @@ fn an_agent_reads_the_text_of_a_network_and_names_what_is_wrong() {
     });
     for processor in ["x86_64", "aarch64"] {
         let Some(mut command) = command(processor) else { continue };
-        let mut child = command.arg("_net").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(b"[links of global]\nlink add name br0 type carrier-pigeon\n").unwrap();
+        let mut child =
+            command.arg("_net").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"[links of global]\nlink add name br0 type carrier-pigeon\n")
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(4), "{processor}: {}", text(&output));
-        assert!(text(&output).contains("link add name br0 type carrier-pigeon"), "{processor}: {}", text(&output));
+        assert!(
+            text(&output).contains("link add name br0 type carrier-pigeon"),
+            "{processor}: {}",
+            text(&output)
+        );
     }
 }

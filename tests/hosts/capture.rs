@@ -20,8 +20,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::SystemTime;
 
-/// Two hosts on a switch. The datagrams of `burst` come from one socket, without a pause, and the first
-/// and the last are what the test begins and ends with.
+/// Two hosts on a switch. The datagrams of `burst` come from one socket, without a pause, and the
+/// first and the last are what the test begins and ends with.
 const LAB: &str = r#"
 lab: counted
 bridges: [br0]
@@ -107,7 +107,8 @@ impl Session {
         let mut events = Vec::new();
         loop {
             let line = self.line();
-            let event = message::parse(&line, NONCE).unwrap_or_else(|| panic!("not of the agent: {line}, after {events:?}"));
+            let event = message::parse(&line, NONCE)
+                .unwrap_or_else(|| panic!("not of the agent: {line}, after {events:?}"));
             let over = last(&event);
             events.push(event);
             if over {
@@ -126,21 +127,28 @@ impl Session {
 
     fn captured(&mut self) -> Vec<u8> {
         self.ask(&Request::Captured);
-        let events = self.until(|event| matches!(event, Event::Captured { .. } | Event::NoCapture { .. }));
-        let Some(Event::Captured { packets, lost, left_out }) = events.last() else { panic!("{events:?}") };
+        let events =
+            self.until(|event| matches!(event, Event::Captured { .. } | Event::NoCapture { .. }));
+        let Some(Event::Captured { packets, lost, left_out }) = events.last() else {
+            panic!("{events:?}")
+        };
         let chunks = events.iter().filter_map(|event| match event {
             Event::Output { stream: Stream::Capture, data, .. } => Some(data.clone()),
             _ => None,
         });
         let file: Vec<u8> = chunks.flatten().collect();
         let capture = pcapng::read(&file).unwrap();
-        assert_eq!((capture.packets.len() as u64, capture.lost, capture.left_out), (*packets, *lost, *left_out));
+        assert_eq!(
+            (capture.packets.len() as u64, capture.lost, capture.left_out),
+            (*packets, *lost, *left_out)
+        );
         file
     }
 
     /// Asks for the capture of a test; how that was answered.
     fn begins(&mut self, nodes: &str) -> Event {
-        let nodes = ["global"].into_iter().chain(nodes.split_whitespace()).map(String::from).collect();
+        let nodes =
+            ["global"].into_iter().chain(nodes.split_whitespace()).map(String::from).collect();
         self.ask(&Request::Begin { nodes });
         self.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. })).pop().unwrap()
     }
@@ -177,7 +185,9 @@ fn numbers(capture: &Capture, test: &str) -> BTreeMap<(String, String, bool), Ve
         if let Some(text) = datagram(packet)
             && let Some(number) = text.strip_prefix(test).and_then(|rest| rest.trim().parse().ok())
         {
-            seen.entry((packet.interface.node.clone(), packet.interface.link.clone(), packet.sent)).or_default().push(number);
+            seen.entry((packet.interface.node.clone(), packet.interface.link.clone(), packet.sent))
+                .or_default()
+                .push(number);
         }
     }
     seen
@@ -196,41 +206,55 @@ fn key(node: &str, link: &str, sent: bool) -> (String, String, bool) {
 
 const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
 
-/// Every user, with labrun and with the static agent that it brings to other machines, if it has one.
+/// Every user, with labrun and with the static agent that it brings to other machines, if it has
+/// one.
 fn agents() -> Vec<(User, String)> {
-    let brought = common::agent(std::env::consts::ARCH).map(|path| path.to_str().unwrap().to_string());
+    let brought =
+        common::agent(std::env::consts::ARCH).map(|path| path.to_str().unwrap().to_string());
     let agents: Vec<String> = [LABRUN.to_string()].into_iter().chain(brought).collect();
-    users().into_iter().flat_map(|user| agents.clone().into_iter().map(move |agent| (user, agent))).collect()
+    users()
+        .into_iter()
+        .flat_map(|user| agents.clone().into_iter().map(move |agent| (user, agent)))
+        .collect()
 }
 
 #[test]
 fn every_packet_is_captured_once_at_every_interface_and_none_of_another_test() {
-    host::private("every_packet_is_captured_once_at_every_interface_and_none_of_another_test", || {
-        for (user, agent) in agents() {
-            let folder = folder();
-            let mut session = Session::start(user, folder.path(), &agent);
-            for _ in 0..5 {
-                let capture = pcapng::read(&session.test("burst", "a b")).unwrap();
-                let seen = numbers(&capture, "burst");
-                let all: Vec<usize> = (0..500).collect();
-                let places = [key("global", "p-a", false), key("global", "p-b", true), key("a", "eth0", true), key("b", "eth0", false)];
-                assert_eq!(seen.len(), places.len(), "{:?}", seen.keys());
-                for place in &places {
-                    assert_eq!(seen[place], all, "{place:?}");
-                }
-                assert_eq!((capture.lost, capture.left_out), (0, 0));
-                assert!(capture.packets.is_sorted_by_key(|packet| packet.time));
+    host::private(
+        "every_packet_is_captured_once_at_every_interface_and_none_of_another_test",
+        || {
+            for (user, agent) in agents() {
+                let folder = folder();
+                let mut session = Session::start(user, folder.path(), &agent);
+                for _ in 0..5 {
+                    let capture = pcapng::read(&session.test("burst", "a b")).unwrap();
+                    let seen = numbers(&capture, "burst");
+                    let all: Vec<usize> = (0..500).collect();
+                    let places = [
+                        key("global", "p-a", false),
+                        key("global", "p-b", true),
+                        key("a", "eth0", true),
+                        key("b", "eth0", false),
+                    ];
+                    assert_eq!(seen.len(), places.len(), "{:?}", seen.keys());
+                    for place in &places {
+                        assert_eq!(seen[place], all, "{place:?}");
+                    }
+                    assert_eq!((capture.lost, capture.left_out), (0, 0));
+                    assert!(capture.packets.is_sorted_by_key(|packet| packet.time));
 
-                // The next test, which sends nothing, sees nothing of it; nor nodes that it does not name.
-                let capture = pcapng::read(&session.test("none", "")).unwrap();
-                assert!(numbers(&capture, "burst").is_empty(), "{capture:?}");
-                let capture = pcapng::read(&session.test("burst", "")).unwrap();
-                assert!(capture.packets.iter().all(|packet| packet.interface.node == "global"));
-                assert_eq!(numbers(&capture, "burst")[&key("global", "p-b", true)], all);
+                    // The next test, which sends nothing, sees nothing of it; nor nodes that it
+                    // does not name.
+                    let capture = pcapng::read(&session.test("none", "")).unwrap();
+                    assert!(numbers(&capture, "burst").is_empty(), "{capture:?}");
+                    let capture = pcapng::read(&session.test("burst", "")).unwrap();
+                    assert!(capture.packets.iter().all(|packet| packet.interface.node == "global"));
+                    assert_eq!(numbers(&capture, "burst")[&key("global", "p-b", true)], all);
+                }
+                session.end();
             }
-            session.end();
-        }
-    });
+        },
+    );
 }
 
 /// Nanoseconds since 1970, by the clock that packets have their times from.
@@ -259,7 +283,10 @@ fn a_capture_begins_and_ends_at_once_in_the_middle_of_a_flow() {
                 let capture = pcapng::read(&session.captured()).unwrap();
                 let ended = now();
                 assert_eq!((capture.lost, capture.left_out), (0, 0));
-                assert!(capture.packets.iter().all(|packet| (asked..ended).contains(&packet.time)), "{asked}..{ended}: {capture:?}");
+                assert!(
+                    capture.packets.iter().all(|packet| (asked..ended).contains(&packet.time)),
+                    "{asked}..{ended}: {capture:?}"
+                );
                 let seen = numbers(&capture, "flow");
                 for (place, numbers) in &seen {
                     // Nothing is missing in between, and nothing was in the capture before.
@@ -284,10 +311,15 @@ fn a_burst_of_many_is_counted_to_the_last() {
             let mut session = Session::start(user, folder.path(), &agent);
             let capture = pcapng::read(&session.test("many", "")).unwrap();
             let seen = numbers(&capture, "many");
-            let counted = seen[&key("global", "p-a", false)].len() + seen[&key("global", "p-b", true)].len();
+            let counted =
+                seen[&key("global", "p-a", false)].len() + seen[&key("global", "p-b", true)].len();
             // What the kernel had to drop is known by its number, and nothing else is missing.
             assert_eq!(capture.left_out, 0);
-            assert!(counted as u64 + capture.lost >= 50_000, "{counted} seen, {} lost", capture.lost);
+            assert!(
+                counted as u64 + capture.lost >= 50_000,
+                "{counted} seen, {} lost",
+                capture.lost
+            );
             assert!(capture.lost > 0 || counted == 50_000, "{counted} seen, none lost");
             session.end();
         }
@@ -302,11 +334,18 @@ fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
             let mut session = Session::start(user, folder.path(), &agent);
             let file = session.test("big", "");
             let capture = pcapng::read(&file).unwrap();
-            assert!(capture.left_out > 0 && !capture.packets.is_empty(), "{} left out", capture.left_out);
+            assert!(
+                capture.left_out > 0 && !capture.packets.is_empty(),
+                "{} left out",
+                capture.left_out
+            );
             assert!((10 << 20..17 << 20).contains(&file.len()), "{} bytes", file.len());
             // The next one has all its room again.
             let capture = pcapng::read(&session.test("burst", "")).unwrap();
-            assert_eq!((capture.left_out, numbers(&capture, "burst")[&key("global", "p-a", false)].len()), (0, 500));
+            assert_eq!(
+                (capture.left_out, numbers(&capture, "burst")[&key("global", "p-a", false)].len()),
+                (0, 500)
+            );
             session.end();
         }
     });
@@ -321,17 +360,35 @@ fn frames_are_as_they_were_sent() {
             // A segment that nobody has split yet is longer than any frame on a wire, and whole.
             let capture = pcapng::read(&session.test("bulk", "")).unwrap();
             let longest = capture.packets.iter().max_by_key(|packet| packet.length).unwrap();
-            assert!(longest.length > 20_000 && longest.data.len() == longest.length as usize, "{} bytes", longest.length);
+            assert!(
+                longest.length > 20_000 && longest.data.len() == longest.length as usize,
+                "{} bytes",
+                longest.length
+            );
 
             // The kernel takes VLAN tags out of what it receives.
             let capture = pcapng::read(&session.test("tagged", "")).unwrap();
             let tagged = b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x81\0\0\x07\x88\xb5tagged";
-            let seen: Vec<_> = capture.packets.iter().filter(|packet| packet.data == tagged).map(|packet| &packet.interface.link).collect();
-            assert!(seen.contains(&&"p-a".to_string()) && seen.contains(&&"p-b".to_string()), "{capture:?}");
-            assert!(capture.packets.iter().all(|packet| packet.length as usize == packet.data.len()), "{capture:?}");
+            let seen: Vec<_> = capture
+                .packets
+                .iter()
+                .filter(|packet| packet.data == tagged)
+                .map(|packet| &packet.interface.link)
+                .collect();
+            assert!(
+                seen.contains(&&"p-a".to_string()) && seen.contains(&&"p-b".to_string()),
+                "{capture:?}"
+            );
+            assert!(
+                capture.packets.iter().all(|packet| packet.length as usize == packet.data.len()),
+                "{capture:?}"
+            );
 
             let capture = pcapng::read(&session.test("loop", "a")).unwrap();
-            assert_eq!(numbers(&capture, "loop"), BTreeMap::from([(key("a", "lo", true), vec![1]), (key("a", "lo", false), vec![1])]));
+            assert_eq!(
+                numbers(&capture, "loop"),
+                BTreeMap::from([(key("a", "lo", true), vec![1]), (key("a", "lo", false), vec![1])])
+            );
             // Inside, a node that the kernel cannot call by its name has another.
             let capture = pcapng::read(&session.test("odd", "_node-2")).unwrap();
             assert_eq!(numbers(&capture, "odd")[&key("_node-2", "lo", true)], [1]);
@@ -351,13 +408,19 @@ fn tcpdump_and_wireshark_read_the_file() {
             let path = folder.path().join("burst.pcap");
             fs::write(&path, &file).unwrap();
             let lines = |program: &str, words: &[&str]| {
-                let output = Command::new(program).args(words).arg(&path).stdin(Stdio::null()).output().unwrap();
+                let output = Command::new(program)
+                    .args(words)
+                    .arg(&path)
+                    .stdin(Stdio::null())
+                    .output()
+                    .unwrap();
                 let text = common::text(&output);
                 assert!(output.status.success(), "{program}: {text}");
                 text
             };
             if which::which("tcpdump").is_ok() {
-                // A pcapng of several interfaces is read by tcpdump, too, as they are all of Ethernet.
+                // A pcapng of several interfaces is read by tcpdump, too, as they are all of
+                // Ethernet.
                 let text = lines("tcpdump", &["-nr"]);
                 assert_eq!(text.matches("10.0.0.2.9: UDP, length 11").count(), 3 * 500, "{text}");
             } else {
@@ -365,7 +428,9 @@ fn tcpdump_and_wireshark_read_the_file() {
             }
             if which::which("capinfos").is_ok() {
                 let text = lines("capinfos", &["-M"]);
-                for words in ["Name = p-a", "Name = b/eth0", "Strict time order:   True", "nanoseconds"] {
+                for words in
+                    ["Name = p-a", "Name = b/eth0", "Strict time order:   True", "nanoseconds"]
+                {
                     assert!(text.contains(words), "{words} in {text}");
                 }
             } else {
@@ -387,18 +452,31 @@ fn agent(folder: &Path, name: &str, text: &str) -> String {
 fn a_test_goes_on_without_a_capture_and_says_why() {
     host::private("a_test_goes_on_without_a_capture_and_says_why", || {
         if !common::is_root() {
-            return eprintln!("SKIP without a capture: only root can be kept from packets, others get all rights in their sandbox");
+            return eprintln!(
+                "SKIP without a capture: only root can be kept from packets, others get all rights in their sandbox"
+            );
         }
         let folder = folder();
-        let refused = agent(folder.path(), "refused", &format!("#!/bin/sh\nexec setpriv --bounding-set -net_raw {LABRUN} \"$@\"\n"));
+        let refused = agent(
+            folder.path(),
+            "refused",
+            &format!("#!/bin/sh\nexec setpriv --bounding-set -net_raw {LABRUN} \"$@\"\n"),
+        );
         let mut session = Session::start(User::Own, folder.path(), &refused);
         for _ in 0..2 {
-            let reason = |event: Event| if let Event::NoCapture { reason } = event { reason } else { panic!("{event:?}") };
+            let reason = |event: Event| {
+                if let Event::NoCapture { reason } = event { reason } else { panic!("{event:?}") }
+            };
             let why = reason(session.begins(""));
-            assert!(why.starts_with("cannot capture in ") && why.ends_with("Operation not permitted (os error 1)"), "{why}");
+            assert!(
+                why.starts_with("cannot capture in ")
+                    && why.ends_with("Operation not permitted (os error 1)"),
+                "{why}"
+            );
             session.step("burst");
             session.ask(&Request::Captured);
-            let events = session.until(|event| matches!(event, Event::NoCapture { .. } | Event::Captured { .. }));
+            let events = session
+                .until(|event| matches!(event, Event::NoCapture { .. } | Event::Captured { .. }));
             assert_eq!(events, [Event::NoCapture { reason: why }]);
             session.restore();
         }
@@ -422,29 +500,52 @@ fn a_running_lab_is_captured_until_an_interrupt() {
         for user in users() {
             // The user of the moment must be able to write there.
             let out = common::folder();
-            fs::set_permissions(out.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+            fs::set_permissions(out.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777))
+                .unwrap();
             let path = out.path().join("b.pcap");
             expect(user, &["setup", "counted", "--file", file], 0);
             let send = |name: &str| {
-                let command = format!("exec 3>/dev/udp/10.0.0.2/9; for ((n = 0; n < 200; n++)); do printf '{name} %05d' $n >&3; done");
+                let command = format!(
+                    "exec 3>/dev/udp/10.0.0.2/9; for ((n = 0; n < 200; n++)); do printf '{name} %05d' $n >&3; done"
+                );
                 expect(user, &["exec", "counted", "a", "bash", "-c", &command], 0)
             };
 
-            let mut capture = live(user, &["counted", "b", "--filter", "udp port 9", "-w", path.to_str().unwrap()]);
+            let mut capture = live(
+                user,
+                &["counted", "b", "--filter", "udp port 9", "-w", path.to_str().unwrap()],
+            );
             let mut words = BufReader::new(capture.stderr.take().unwrap()).lines();
-            assert_eq!(words.next().unwrap().unwrap(), "labrun: capturing in b of counted, until Ctrl-C");
+            assert_eq!(
+                words.next().unwrap().unwrap(),
+                "labrun: capturing in b of counted, until Ctrl-C"
+            );
             send("live");
             host::kill("INT", capture.id());
             assert_eq!(words.next().unwrap().unwrap(), "200 packets");
             assert_eq!(capture.wait().unwrap().code(), Some(0));
             let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
-            assert_eq!(numbers(&capture, "live"), BTreeMap::from([(key("b", "eth0", false), (0..200).collect())]));
+            assert_eq!(
+                numbers(&capture, "live"),
+                BTreeMap::from([(key("b", "eth0", false), (0..200).collect())])
+            );
 
             // A node may be called anything.
             let mut capture = live(user, &["counted", "odd = one", "-w", path.to_str().unwrap()]);
             let mut words = BufReader::new(capture.stderr.take().unwrap()).lines();
             words.next().unwrap().unwrap();
-            expect(user, &["exec", "counted", "odd = one", "bash", "-c", "printf 'odd %05d' 7 >/dev/udp/127.0.0.1/9"], 0);
+            expect(
+                user,
+                &[
+                    "exec",
+                    "counted",
+                    "odd = one",
+                    "bash",
+                    "-c",
+                    "printf 'odd %05d' 7 >/dev/udp/127.0.0.1/9",
+                ],
+                0,
+            );
             host::kill("INT", capture.id());
             assert_eq!(capture.wait().unwrap().code(), Some(0));
             let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
@@ -457,11 +558,19 @@ fn a_running_lab_is_captured_until_an_interrupt() {
             std::thread::scope(|scope| {
                 let sender = scope.spawn(|| (0..20).for_each(|_| drop(send("line"))));
                 let line = lines.next().unwrap().unwrap();
-                assert!(line.contains("0.000000  ") && (line.contains("  p-") || line.contains("  br0")), "{line}");
+                assert!(
+                    line.contains("0.000000  ")
+                        && (line.contains("  p-") || line.contains("  br0")),
+                    "{line}"
+                );
                 drop(lines);
                 sender.join().unwrap();
             });
-            let output = finish_within(std::time::Duration::from_secs(10), capture, "labrun capture counted");
+            let output = finish_within(
+                std::time::Duration::from_secs(10),
+                capture,
+                "labrun capture counted",
+            );
             assert_eq!(output.status.code(), Some(0), "{}", common::text(&output));
 
             // The end of the lab is the end of its capture, whose file is whole.
@@ -473,7 +582,10 @@ fn a_running_lab_is_captured_until_an_interrupt() {
             assert_eq!(capture.wait().unwrap().code(), Some(0));
             assert!(words.next().unwrap().unwrap().ends_with(" packets"));
             let capture = pcapng::read(&fs::read(&path).unwrap()).unwrap();
-            assert_eq!(numbers(&capture, "last")[&key("global", "p-a", false)], (0..200).collect::<Vec<_>>());
+            assert_eq!(
+                numbers(&capture, "last")[&key("global", "p-a", false)],
+                (0..200).collect::<Vec<_>>()
+            );
         }
     });
 }
@@ -491,7 +603,11 @@ fn what_cannot_be_captured_is_refused_and_leaves_no_file() {
             (vec!["counted", "--filter", "udp prot 67"], "`udp prot 67` is no filter: "),
             (vec![], "required arguments"),
         ] {
-            let text = expect(User::Own, &[&["capture", "-w", path.to_str().unwrap()], words.as_slice()].concat(), 2);
+            let text = expect(
+                User::Own,
+                &[&["capture", "-w", path.to_str().unwrap()], words.as_slice()].concat(),
+                2,
+            );
             assert!(text.contains(reason), "{text}");
             assert!(!path.exists());
         }
@@ -509,7 +625,14 @@ fn only_nodes_that_there_are_can_be_captured_in() {
         (["a".to_string(), "b".into()].as_slice(), [].as_slice())
     );
     let nodes = script::captured_nodes(&lab);
-    assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "odd = one"]);
-    let diagnostics = check::lab(&LAB.replace("capture: [a, b]", "capture: [a, bb]"), "counted").unwrap_err();
-    assert!(format!("{diagnostics:?}").contains("no node `bb`, did you mean `b`?"), "{diagnostics:?}");
+    assert_eq!(
+        nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(),
+        ["a", "b", "odd = one"]
+    );
+    let diagnostics =
+        check::lab(&LAB.replace("capture: [a, b]", "capture: [a, bb]"), "counted").unwrap_err();
+    assert!(
+        format!("{diagnostics:?}").contains("no node `bb`, did you mean `b`?"),
+        "{diagnostics:?}"
+    );
 }

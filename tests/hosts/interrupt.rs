@@ -77,7 +77,9 @@ fn interrupt(signal: &str, child: Child, before: &Trace, what: &str) -> String {
 
 /// Whether a process of the lab has `words` in its command line.
 fn runs(before: &Trace, words: &str) -> bool {
-    before.added().iter().any(|p| p.command.contains(words) && p.name != "bash" && p.name != "labrun" && p.name != "setpriv")
+    before.added().iter().any(|p| {
+        p.command.contains(words) && p.name != "bash" && p.name != "labrun" && p.name != "setpriv"
+    })
 }
 
 #[test]
@@ -94,7 +96,12 @@ fn a_step_can_be_interrupted() {
             }
             let child = start(user, &lab, &["test", "idle-stubborn"]);
             wait_for("the step's command", || runs(&before, "sleep 60"));
-            interrupt("INT", child, &before, &format!("in a step that ignores signals as {user:?}"));
+            interrupt(
+                "INT",
+                child,
+                &before,
+                &format!("in a step that ignores signals as {user:?}"),
+            );
         }
     });
 }
@@ -122,11 +129,19 @@ fn waiting_for_a_service_can_be_interrupted() {
         let lab = write(folder.path(), "never.yaml", NEVER);
         for user in users() {
             let before = Trace::now(user);
-            for (signal, verb, keep) in [("INT", "test", false), ("TERM", "setup", false), ("INT", "setup", true)] {
-                let words: &[&str] = if keep { &[verb, "never", "--keep"] } else { &[verb, "never"] };
+            for (signal, verb, keep) in
+                [("INT", "test", false), ("TERM", "setup", false), ("INT", "setup", true)]
+            {
+                let words: &[&str] =
+                    if keep { &[verb, "never", "--keep"] } else { &[verb, "never"] };
                 let child = start(user, &lab, words);
                 wait_for("the service", || runs(&before, "sleep 61"));
-                let text = interrupt(signal, child, &before, &format!("while {words:?} waits for a service as {user:?}"));
+                let text = interrupt(
+                    signal,
+                    child,
+                    &before,
+                    &format!("while {words:?} waits for a service as {user:?}"),
+                );
                 assert!(text.contains("cleaned never"), "{text}");
             }
         }
@@ -145,14 +160,22 @@ fn any_moment_of_a_setup_can_be_interrupted() {
             host::expect(user, &["clean"], 0);
             for number in 0..15 {
                 let moment = usual.mul_f64(random.below(1200) as f64 / 1000.0);
-                let what = format!("`labrun setup relay` as {user:?} interrupted after {moment:?} (round {number})");
+                let what = format!(
+                    "`labrun setup relay` as {user:?} interrupted after {moment:?} (round {number})"
+                );
                 println!("{what}");
-                let child = labrun(user).args(["setup", "relay"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+                let child = labrun(user)
+                    .args(["setup", "relay"])
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap();
                 let pid = child.id();
                 // Before its first instructions a program dies of the signal like any other.
                 wait_for("labrun's handler", || handles_interrupts(pid));
                 if number % 3 == 0 {
-                    // The moment that is rarely drawn: the lab is up, and labrun is about to be told.
+                    // The moment that is rarely drawn: the lab is up, and labrun is about to be
+                    // told.
                     while !state_root(user).join("relay/ready").exists() {}
                 } else {
                     sleep(moment);
@@ -165,7 +188,10 @@ fn any_moment_of_a_setup_can_be_interrupted() {
                     // It was done already: then the lab is up, whole.
                     Some(0) => {
                         let status = host::expect(user, &["status"], 0);
-                        assert!(status.contains("relay            ready"), "{what}: {text}{status}");
+                        assert!(
+                            status.contains("relay            ready"),
+                            "{what}: {text}{status}"
+                        );
                         host::expect(user, &["clean", "relay"], 0);
                         before.assert_same(&what);
                     }
@@ -179,7 +205,10 @@ fn any_moment_of_a_setup_can_be_interrupted() {
 /// Whether `pid` has a handler for SIGINT, or has ended.
 fn handles_interrupts(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    let caught = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:"))
+        .map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
     caught.is_none_or(|mask| mask & 0b10 != 0)
 }
 
@@ -207,7 +236,10 @@ tests:
             fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o777)).unwrap();
             let mut command = labrun(user);
             command.arg("--file").arg(&lab).args(["test", "built", "--subject"]).arg(folder.path());
-            command.env("XDG_CACHE_HOME", cache.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command
+                .env("XDG_CACHE_HOME", cache.path())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
             let child = command.spawn().unwrap();
             wait_for("the build", || runs(&before, "sleep 62"));
             host::kill("TERM", child.id());
@@ -244,7 +276,13 @@ fn ctrl_c_in_a_terminal_cleans_up() {
                     None => command.env_remove(key),
                 };
             }
-            let mut child = command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut child = command
+                .current_dir("/")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
             let mut keys = child.stdin.take().unwrap();
             wait_for("dhclient", || runs(&before, "dhclient -4"));
             std::io::Write::write_all(&mut keys, b"\x03").unwrap();

@@ -1,5 +1,6 @@
-//! Proves that `labrun clean` finds and ends everything after a `kill -9` of anything at any moment:
-//! of labrun, of the runtime's outer shell, of the sandbox's PID 1, of a daemon, of all of them.
+//! Proves that `labrun clean` finds and ends everything after a `kill -9` of anything at any
+//! moment: of labrun, of the runtime's outer shell, of the sandbox's PID 1, of a daemon, of all of
+//! them.
 //!
 //! The moments are random; a failure names the seed that repeats the draw (LABRUN_TEST_SEED), and
 //! LABRUN_TEST_ROUNDS makes more of them.
@@ -21,13 +22,15 @@ enum Victim {
     All,
 }
 
-const VICTIMS: [Victim; 5] = [Victim::Labrun, Victim::Shell, Victim::Supervisor, Victim::Daemon, Victim::All];
+const VICTIMS: [Victim; 5] =
+    [Victim::Labrun, Victim::Shell, Victim::Supervisor, Victim::Daemon, Victim::All];
 
 #[test]
 fn nothing_is_left_after_any_kill_and_clean() {
     host::private("nothing_is_left_after_any_kill_and_clean", || {
         let mut random = Random::new();
-        let rounds = std::env::var("LABRUN_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(30);
+        let rounds =
+            std::env::var("LABRUN_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(30);
         for user in users() {
             let before = Trace::now(user);
             let began = Instant::now();
@@ -37,10 +40,12 @@ fn nothing_is_left_after_any_kill_and_clean() {
             let mut done = 0;
             for number in 0..rounds * 10 {
                 // Every victim gets its share, whatever is drawn.
-                if round(user, VICTIMS[number % VICTIMS.len()], usual, &before, &mut random, number) {
+                if round(user, VICTIMS[number % VICTIMS.len()], usual, &before, &mut random, number)
+                {
                     done += 1;
                 } else {
-                    // It had ended already: the first run, by which the moments are drawn, was a slow one.
+                    // It had ended already: the first run, by which the moments are drawn, was a
+                    // slow one.
                     usual = usual.mul_f64(0.95);
                 }
                 if done == rounds as u32 {
@@ -55,20 +60,37 @@ fn nothing_is_left_after_any_kill_and_clean() {
     });
 }
 
-/// One kill at a random moment of a set-up or a test, then the clean-up; whether there was something
-/// to kill.
-fn round(user: User, victim: Victim, usual: Duration, before: &Trace, random: &mut Random, number: usize) -> bool {
+/// One kill at a random moment of a set-up or a test, then the clean-up; whether there was
+/// something to kill.
+fn round(
+    user: User,
+    victim: Victim,
+    usual: Duration,
+    before: &Trace,
+    random: &mut Random,
+    number: usize,
+) -> bool {
     let words = [["setup", "relay"], ["test", "relay-v4"]][random.below(2) as usize];
     let moment = usual.mul_f64(random.below(1000) as f64 / 1000.0);
     let at_once = random.below(2) == 0;
-    let what =
-        format!("round {number}: {user:?}, `labrun {}`, {victim:?} killed after {moment:?}, clean at once: {at_once}", words.join(" "));
+    let what = format!(
+        "round {number}: {user:?}, `labrun {}`, {victim:?} killed after {moment:?}, clean at once: {at_once}",
+        words.join(" ")
+    );
     println!("{what}");
-    let mut child = host::labrun(user).args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = host::labrun(user)
+        .args(words)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let labrun = child.id();
     if victim == Victim::Labrun && random.below(2) == 0 {
-        // The moment that is rarely drawn: its state folder has just been made, nothing runs in it yet.
-        while !host::state_root(user).join("relay").exists() && child.try_wait().unwrap().is_none() {}
+        // The moment that is rarely drawn: its state folder has just been made, nothing runs in it
+        // yet.
+        while !host::state_root(user).join("relay").exists() && child.try_wait().unwrap().is_none()
+        {
+        }
     } else {
         sleep(moment);
     }
@@ -85,7 +107,9 @@ fn round(user: User, victim: Victim, usual: Duration, before: &Trace, random: &m
         let output = finish_within(Duration::from_secs(20), child, &what);
         println!("{}", text(&output).lines().take(3).collect::<Vec<_>>().join(" / "));
         if victim == Victim::Labrun && words[0] == "test" {
-            wait_for("the runtime to clean up after a labrun that was killed", || !host::state_root(user).exists());
+            wait_for("the runtime to clean up after a labrun that was killed", || {
+                !host::state_root(user).exists()
+            });
         }
         expect(user, &["clean"], 0);
     } else {
@@ -94,7 +118,10 @@ fn round(user: User, victim: Victim, usual: Duration, before: &Trace, random: &m
     }
     before.wait_for_processes(&what);
     let again = expect(user, &["clean"], 0);
-    assert!(again.contains("nothing to clean"), "{what}: the second clean found something: {again}");
+    assert!(
+        again.contains("nothing to clean"),
+        "{what}: the second clean found something: {again}"
+    );
     before.assert_same(&what);
     killed > 0
 }
@@ -105,7 +132,9 @@ fn pids(victim: Victim, labrun: u32, before: &Trace) -> Vec<u32> {
         return vec![labrun];
     }
     let all = before.added();
-    let find = |condition: &dyn Fn(&Process) -> bool| all.iter().filter(|p| condition(p)).map(|p| p.pid).collect::<Vec<_>>();
+    let find = |condition: &dyn Fn(&Process) -> bool| {
+        all.iter().filter(|p| condition(p)).map(|p| p.pid).collect::<Vec<_>>()
+    };
     let shell = find(&|p| p.parent == labrun && p.name == "bash");
     let unshare = find(&|p| p.name == "unshare" && p.command.contains("--kill-child"));
     let supervisor = find(&|p| unshare.contains(&p.parent));

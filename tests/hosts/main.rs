@@ -1,5 +1,5 @@
-//! Real labs, and everything that there is on their host: each of these tests has one of its own, or,
-//! run by an ordinary user, the real one, one test after the other.
+//! Real labs, and everything that there is on their host: each of these tests has one of its own,
+//! or, run by an ordinary user, the real one, one test after the other.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -42,12 +42,21 @@ fn two_runs_of_one_lab_each_get_their_own() {
     host::private("two_runs_of_one_lab_each_get_their_own", || {
         for user in users() {
             let before = Trace::now(user);
-            let runs = [spawn(user, &["test", "relay"]), spawn(user, &["test", "relay"]), spawn(user, &["test", "relay"])];
+            let runs = [
+                spawn(user, &["test", "relay"]),
+                spawn(user, &["test", "relay"]),
+                spawn(user, &["test", "relay"]),
+            ];
             let texts = runs.map(|child| passed(child, "one of three"));
             let all = texts.concat();
-            for instance in
-                ["setup relay\n", "setup relay@2\n", "setup relay@3\n", "cleaned relay\n", "cleaned relay@2\n", "cleaned relay@3\n"]
-            {
+            for instance in [
+                "setup relay\n",
+                "setup relay@2\n",
+                "setup relay@3\n",
+                "cleaned relay\n",
+                "cleaned relay@2\n",
+                "cleaned relay@3\n",
+            ] {
                 assert_eq!(all.matches(instance).count(), 1, "{instance} in {all}");
             }
             assert_eq!(all.matches("2 passed, 0 failed").count(), 3, "{all}");
@@ -105,7 +114,9 @@ fn a_lab_that_is_up_is_used_and_stays_up() {
             for _ in 0..2 {
                 let text = expect(user, &["test", "relay-v4"], 0);
                 assert!(
-                    text.contains("ready relay: was up already") && !text.contains("setup relay") && !text.contains("cleaned"),
+                    text.contains("ready relay: was up already")
+                        && !text.contains("setup relay")
+                        && !text.contains("cleaned"),
                     "{text}"
                 );
                 assert_eq!(self::supervisor(user, "relay"), supervisor);
@@ -117,7 +128,9 @@ fn a_lab_that_is_up_is_used_and_stays_up() {
             assert!(expect(user, &["status"], 0).contains("relay            ready"));
             // What is being tested is not to be had under its own name: a second run gets another.
             let first = spawn(user, &["test", "relay-v6"]);
-            wait_for("the first run's session", || expect(user, &["status"], 0).contains("relay            testing"));
+            wait_for("the first run's session", || {
+                expect(user, &["status"], 0).contains("relay            testing")
+            });
             let second = spawn(user, &["test", "relay-v4"]);
             assert!(passed(second, "the second run").contains("setup relay@2"));
             assert!(passed(first, "the first run").contains("was up already"));
@@ -145,7 +158,11 @@ fn an_outdated_lab_is_set_up_again_and_stays_up() {
             expect(user, &words("setup"), 0);
             let first = supervisor(user, "tiny");
             // A test or a comment that changes is no reason: the lab is the same.
-            write(folder.path(), "tiny.yaml", &TINY.replace("the node has its address", "in other words # and a comment"));
+            write(
+                folder.path(),
+                "tiny.yaml",
+                &TINY.replace("the node has its address", "in other words # and a comment"),
+            );
             assert!(expect(user, &words("test"), 0).contains("was up already"));
             assert_eq!(supervisor(user, "tiny"), first);
             // Another address is another lab.
@@ -177,7 +194,9 @@ fn a_lab_whose_program_changed_is_set_up_again() {
             let one = program(folder.path(), "one", "echo one");
             let two = program(folder.path(), "two", "echo two");
             let before = Trace::now(user);
-            let test = |subject: &str, code| expect(user, &["--file", file, "test", "prog", "--subject", subject], code);
+            let test = |subject: &str, code| {
+                expect(user, &["--file", file, "test", "prog", "--subject", subject], code)
+            };
             expect(user, &["--file", file, "setup", "prog", "--subject", &one], 0);
             assert!(test(&one, 0).contains("was up already"));
             // Another program, and the same one built anew.
@@ -188,7 +207,10 @@ fn a_lab_whose_program_changed_is_set_up_again() {
             assert!(test(&one, 0).contains("setup prog again"));
             // Without a name it is the program the lab was set up with.
             let text = expect(user, &["--file", file, "test", "prog"], 0);
-            assert!(text.contains("was up already") && text.contains(&format!("testing {one}")), "{text}");
+            assert!(
+                text.contains("was up already") && text.contains(&format!("testing {one}")),
+                "{text}"
+            );
             expect(user, &["clean"], 0);
             before.assert_same(&format!("after a changed program as {user:?}"));
         }
@@ -235,7 +257,11 @@ fn clean_takes_down_what_is_named_and_nothing_else() {
             assert!(text.contains("cleaned tiny@a") && !text.contains("tiny@b"), "{text}");
             assert_eq!(up(user), ["server", "tiny", "tiny@b"]);
             // What is left still works.
-            let node = expect(user, &["exec", "tiny@b", "one", "ip", "-4", "addr", "show", "dev", "eth0"], 0);
+            let node = expect(
+                user,
+                &["exec", "tiny@b", "one", "ip", "-4", "addr", "show", "dev", "eth0"],
+                0,
+            );
             assert!(node.contains("10.7.7.7"), "{node}");
             assert!(expect(user, &["test", "server-v4"], 0).contains("was up already"));
 
@@ -287,7 +313,9 @@ tests:
             assert!(shows("no lab is up"));
 
             let setup = spawn(user, &["--file", file, "setup", "states"]);
-            wait_for("the starting lab", || shows("states           starting") && state.join("service/idler").exists());
+            wait_for("the starting lab", || {
+                shows("states           starting") && state.join("service/idler").exists()
+            });
             // Set-up by somebody else is not waited for under a name of one's own choice.
             let busy = expect(user, &["--file", file, "setup", "states"], 4);
             assert!(busy.contains("states is in use by another labrun"), "{busy}");
@@ -306,10 +334,14 @@ tests:
 
             let supervisor = supervisor(user, "states");
             host::kill("KILL", supervisor.split(' ').next().unwrap().parse().unwrap());
-            wait_for("the sandbox's death to show", || shows("states           dead") && shows("(run `labrun clean`)"));
+            wait_for("the sandbox's death to show", || {
+                shows("states           dead") && shows("(run `labrun clean`)")
+            });
             // A dead lab is no obstacle to the next run of it.
             let again = spawn(user, &["--file", file, "setup", "states"]);
-            wait_for("the next set-up", || shows("states           starting") && state.join("service/idler").exists());
+            wait_for("the next set-up", || {
+                shows("states           starting") && state.join("service/idler").exists()
+            });
             std::fs::write(state.join("service/idler/go"), "").unwrap();
             passed(again, "the set-up after a dead lab");
             assert!(shows("states           ready"));
@@ -317,9 +349,17 @@ tests:
 
             // Kept although its set-up failed.
             let broken = write(folder.path(), "broken.yaml", BROKEN);
-            let text = expect(user, &["--file", broken.to_str().unwrap(), "setup", "broken", "--keep"], 4);
-            assert!(text.contains("service dier (node one) died with exit status 7") && text.contains("| last words"), "{text}");
-            assert!(shows("broken           failed") && shows("dier           ended with exit status 7"));
+            let text =
+                expect(user, &["--file", broken.to_str().unwrap(), "setup", "broken", "--keep"], 4);
+            assert!(
+                text.contains("service dier (node one) died with exit status 7")
+                    && text.contains("| last words"),
+                "{text}"
+            );
+            assert!(
+                shows("broken           failed")
+                    && shows("dier           ended with exit status 7")
+            );
             expect(user, &["clean"], 0);
             let text = expect(user, &["--file", broken.to_str().unwrap(), "test", "broken"], 4);
             assert!(text.contains("ERROR broken-none"), "{text}");

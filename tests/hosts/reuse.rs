@@ -46,9 +46,11 @@ impl Fixture {
         for name in ["repository", "repository/labs", "cache", "path"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        fs::set_permissions(folder.path().join("cache"), fs::Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(folder.path().join("cache"), fs::Permissions::from_mode(0o777))
+            .unwrap();
         write(folder.path(), "builds", "");
-        fs::set_permissions(folder.path().join("builds"), fs::Permissions::from_mode(0o666)).unwrap();
+        fs::set_permissions(folder.path().join("builds"), fs::Permissions::from_mode(0o666))
+            .unwrap();
         write(folder.path(), "repository/labs/said.yaml", LAB);
         write(folder.path(), "repository/sayer.source", "echo hello\n");
         Fixture { user, folder }
@@ -69,7 +71,10 @@ impl Fixture {
     /// labrun inside the repository, or elsewhere with the same lab.
     fn labrun(&self, inside: bool) -> Command {
         let mut command = labrun(self.user);
-        command.env("XDG_CACHE_HOME", self.path("cache")).env("BUILDS", self.path("builds")).env("AFTER", ".");
+        command
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("BUILDS", self.path("builds"))
+            .env("AFTER", ".");
         if inside {
             command.current_dir(self.path("repository"));
         } else {
@@ -94,7 +99,10 @@ fn a_repository_is_built_once_for_each_content() {
             let fixture = Fixture::new(user);
             let test = |code| fixture.expect(fixture.labrun(true).args(["test", "said"]), code);
             let first = test(0);
-            assert!(first.contains("build sayer from") && first.contains("built sayer in"), "{first}");
+            assert!(
+                first.contains("build sayer from") && first.contains("built sayer in"),
+                "{first}"
+            );
             assert!(first.contains("said: testing sayer, built from its repository"), "{first}");
             assert_eq!(fixture.builds(), 1);
 
@@ -128,7 +136,11 @@ fn of_two_that_build_the_same_content_the_first_ones_stays() {
             let fixture = Fixture::new(user);
             let begin = |after: &str, builds: usize| {
                 let mut command = fixture.labrun(true);
-                command.args(["test", "said"]).env("AFTER", after).stdout(Stdio::piped()).stderr(Stdio::piped());
+                command
+                    .args(["test", "said"])
+                    .env("AFTER", after)
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped());
                 let child = command.spawn().unwrap();
                 wait_for("the build", || fixture.builds() == builds);
                 child
@@ -136,7 +148,8 @@ fn of_two_that_build_the_same_content_the_first_ones_stays() {
             let cache = fixture.path("cache/labrun");
             let end = |child, after: &str| {
                 write(&cache, after, "");
-                let output = finish_within(Duration::from_secs(60), child, "a build beside another");
+                let output =
+                    finish_within(Duration::from_secs(60), child, "a build beside another");
                 assert!(output.status.success(), "{}", text(&output));
                 fs::remove_file(cache.join(after)).unwrap();
                 builds(&cache, "sayer")
@@ -151,25 +164,36 @@ fn of_two_that_build_the_same_content_the_first_ones_stays() {
 
 #[test]
 fn what_a_failed_test_leaves_in_the_repository_is_no_reason_to_build_again() {
-    host::private("what_a_failed_test_leaves_in_the_repository_is_no_reason_to_build_again", || {
-        for user in users() {
-            let fixture = Fixture::new(user);
-            fs::set_permissions(fixture.path("repository"), fs::Permissions::from_mode(0o777)).unwrap();
-            fixture.source("echo goodbye\n");
-            for (folder, builds) in [("labrun-artifacts", 1), ("labrun-artifacts", 1), ("reports/failed", 1), ("reports/failed", 1)] {
-                let mut command = fixture.labrun(true);
-                command.args(["test", "said", "--artifacts-dir", folder]).env_remove("LABRUN_ARTIFACTS");
-                let text = fixture.expect(&mut command, 1);
-                assert!(text.contains(&format!("artifacts: {folder}/said-word/")), "{text}");
-                assert_eq!(fixture.builds(), builds, "{text}");
+    host::private(
+        "what_a_failed_test_leaves_in_the_repository_is_no_reason_to_build_again",
+        || {
+            for user in users() {
+                let fixture = Fixture::new(user);
+                fs::set_permissions(fixture.path("repository"), fs::Permissions::from_mode(0o777))
+                    .unwrap();
+                fixture.source("echo goodbye\n");
+                for (folder, builds) in [
+                    ("labrun-artifacts", 1),
+                    ("labrun-artifacts", 1),
+                    ("reports/failed", 1),
+                    ("reports/failed", 1),
+                ] {
+                    let mut command = fixture.labrun(true);
+                    command
+                        .args(["test", "said", "--artifacts-dir", folder])
+                        .env_remove("LABRUN_ARTIFACTS");
+                    let text = fixture.expect(&mut command, 1);
+                    assert!(text.contains(&format!("artifacts: {folder}/said-word/")), "{text}");
+                    assert_eq!(fixture.builds(), builds, "{text}");
+                }
+                // Any other folder is content.
+                fs::create_dir(fixture.path("repository/other")).unwrap();
+                write(fixture.folder.path(), "repository/other/file", "");
+                fixture.expect(fixture.labrun(true).args(["test", "said"]), 1);
+                assert_eq!(fixture.builds(), 2);
             }
-            // Any other folder is content.
-            fs::create_dir(fixture.path("repository/other")).unwrap();
-            write(fixture.folder.path(), "repository/other/file", "");
-            fixture.expect(fixture.labrun(true).args(["test", "said"]), 1);
-            assert_eq!(fixture.builds(), 2);
-        }
-    });
+        },
+    );
 }
 
 #[test]
@@ -211,7 +235,8 @@ fn the_program_is_the_named_one_then_that_on_path_then_the_stand_in() {
                 fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
                 path.display().to_string()
             };
-            let path = format!("{}:{}", fixture.path("path").display(), std::env::var("PATH").unwrap());
+            let path =
+                format!("{}:{}", fixture.path("path").display(), std::env::var("PATH").unwrap());
             let elsewhere = || {
                 let mut command = fixture.labrun(false);
                 command.args(["test", "said"]);
@@ -220,10 +245,17 @@ fn the_program_is_the_named_one_then_that_on_path_then_the_stand_in() {
 
             // The stand-in says nothing, so the test that wants a word fails, and says why.
             let text = fixture.expect(&mut elsewhere(), 1);
-            assert!(text.contains("warning: said: no sayer found, testing its stand-in true"), "{text}");
+            assert!(
+                text.contains("warning: said: no sayer found, testing its stand-in true"),
+                "{text}"
+            );
             for strict in [elsewhere().arg("--strict"), elsewhere().env("CI", "true")] {
                 let text = fixture.expect(strict, 3);
-                assert!(text.contains("SKIP  said-word") && text.contains("--strict refuses its stand-in true"), "{text}");
+                assert!(
+                    text.contains("SKIP  said-word")
+                        && text.contains("--strict refuses its stand-in true"),
+                    "{text}"
+                );
             }
             let text = fixture.expect(elsewhere().env("CI", "true").arg("--no-strict"), 1);
             assert!(text.contains("testing its stand-in true"), "{text}");
@@ -244,19 +276,29 @@ fn the_program_is_the_named_one_then_that_on_path_then_the_stand_in() {
             assert_eq!(fixture.builds(), 0);
             // A folder is a repository to build.
             let repository = fixture.path("repository").display().to_string();
-            let text = fixture.expect(elsewhere().env("PATH", &path).args(["--subject", &repository]), 0);
+            let text =
+                fixture.expect(elsewhere().env("PATH", &path).args(["--subject", &repository]), 0);
             assert!(text.contains("said: testing sayer, built from its repository"), "{text}");
             assert_eq!(fixture.builds(), 1);
-            // Inside the repository it is built though there is one on PATH; a named one still goes first.
-            let text = fixture.expect(fixture.labrun(true).env("PATH", &path).args(["test", "said"]), 0);
+            // Inside the repository it is built though there is one on PATH; a named one still goes
+            // first.
+            let text =
+                fixture.expect(fixture.labrun(true).env("PATH", &path).args(["test", "said"]), 0);
             assert!(text.contains("built from its repository"), "{text}");
-            let text = fixture.expect(fixture.labrun(true).args(["test", "said", "--subject", &named]), 0);
+            let text =
+                fixture.expect(fixture.labrun(true).args(["test", "said", "--subject", &named]), 0);
             assert!(text.contains(&format!("said: testing {named}\n")), "{text}");
 
             // What is no program is refused before anything is set up.
             let text = fixture.expect(elsewhere().args(["--subject", "/nonexistent"]), 2);
-            assert!(text.contains("--subject: there is no `/nonexistent`") && !text.contains("setup"), "{text}");
-            let text = fixture.expect(elsewhere().args(["--subject", &fixture.path("builds").display().to_string()]), 2);
+            assert!(
+                text.contains("--subject: there is no `/nonexistent`") && !text.contains("setup"),
+                "{text}"
+            );
+            let text = fixture.expect(
+                elsewhere().args(["--subject", &fixture.path("builds").display().to_string()]),
+                2,
+            );
             assert!(text.contains("neither an executable file nor a repository"), "{text}");
             assert!(!host::state_root(user).exists());
         }

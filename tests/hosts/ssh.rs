@@ -1,5 +1,5 @@
-//! Labs on another machine, by ssh: everything is as on this one, nothing is left there, and what goes
-//! wrong on the way is told from what goes wrong in a lab.
+//! Labs on another machine, by ssh: everything is as on this one, nothing is left there, and what
+//! goes wrong on the way is told from what goes wrong in a lab.
 //!
 //! The other machine is a real sshd (tests/common/sshd.rs).
 
@@ -58,14 +58,33 @@ fn labs_run_there_as_they_do_here() {
     with_machine("labs_run_there_as_they_do_here", |machine, login| {
         let trace = login.trace();
         let done = expect(machine, login, &["test", "relay", "server"], 0);
-        has(&done, &["PASS  relay-v4", "PASS  relay-v6", "PASS  server-v4", "PASS  server-v6", "cleaned relay", "4 passed, 0 failed"]);
+        has(
+            &done,
+            &[
+                "PASS  relay-v4",
+                "PASS  relay-v6",
+                "PASS  server-v4",
+                "PASS  server-v6",
+                "cleaned relay",
+                "4 passed, 0 failed",
+            ],
+        );
         login.assert_clean(&trace, "after a run");
 
-        has(&expect(machine, login, &["logs", "server"], 2), &[&format!("`labrun setup server --host {}`", login.host())]);
+        has(
+            &expect(machine, login, &["logs", "server"], 2),
+            &[&format!("`labrun setup server --host {}`", login.host())],
+        );
         let done = expect(machine, login, &["setup", "server"], 0);
         has(&done, &["ready server", &format!("labrun clean server --host {}\n", login.host())]);
-        has(&expect(machine, login, &["status"], 0), &["server           ready", "dhcp-v4        running"]);
-        has(&expect(machine, login, &["test", "server-v4"], 0), &["ready server: was up already", "PASS  server-v4"]);
+        has(
+            &expect(machine, login, &["status"], 0),
+            &["server           ready", "dhcp-v4        running"],
+        );
+        has(
+            &expect(machine, login, &["test", "server-v4"], 0),
+            &["ready server: was up already", "PASS  server-v4"],
+        );
         has(&expect(machine, login, &["logs", "server", "dhcp-v4"], 0), &["dhcp-v4 | dnsmasq"]);
         has(&expect(machine, login, &["clean", "serve"], 0), &["no lab `serve` is up"]);
         has(&expect(machine, login, &["clean"], 0), &["cleaned server"]);
@@ -89,8 +108,19 @@ fn a_failing_test_says_there_what_it_says_here() {
         let mut command = machine.labrun(login, &["--file", lab, "test", "--artifacts", "never"]);
         let there = expect_of(command.current_dir(folder.path()), 1);
         let mut command = host::labrun(common::User::Own);
-        let here = expect_of(command.args(["--file", lab, "test", "--artifacts", "never"]).current_dir(folder.path()), 1);
-        let result = |text: &str| text.lines().skip_while(|line| !line.starts_with("FAIL")).take(4).map(without_time).collect::<Vec<_>>();
+        let here = expect_of(
+            command
+                .args(["--file", lab, "test", "--artifacts", "never"])
+                .current_dir(folder.path()),
+            1,
+        );
+        let result = |text: &str| {
+            text.lines()
+                .skip_while(|line| !line.starts_with("FAIL"))
+                .take(4)
+                .map(without_time)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(result(&there), result(&here), "{there}\n{here}");
         has(&there, &["lab.yaml:9", "exit status 3"]);
         has(&expect(machine, login, &["test", "no-such-lab"], 2), &["no-such-lab"]);
@@ -108,25 +138,57 @@ fn exec_hands_input_output_and_exit_status_on() {
         let trace = login.trace();
         expect(machine, login, &["setup", "vpn"], 0);
         for code in [0, 1, 2, 7, 42, 124, 255] {
-            expect(machine, login, &["exec", "vpn", "pc1", "--", "sh", "-c", &format!("exit {code}")], code);
+            expect(
+                machine,
+                login,
+                &["exec", "vpn", "pc1", "--", "sh", "-c", &format!("exit {code}")],
+                code,
+            );
         }
         expect(machine, login, &["exec", "vpn", "pc1", "--", "no-such-command"], 127);
-        let words = ["--", "printf", "%s|", "a b", "it's", "$HOME", "`x`", "\\", "*", "", "new\nline", "-n", "é"];
+        let words = [
+            "--",
+            "printf",
+            "%s|",
+            "a b",
+            "it's",
+            "$HOME",
+            "`x`",
+            "\\",
+            "*",
+            "",
+            "new\nline",
+            "-n",
+            "é",
+        ];
         let output = machine.labrun(login, &["exec", "vpn", "pc1"]).args(words).output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), "a b|it's|$HOME|`x`|\\|*||new\nline|-n|é|");
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            "a b|it's|$HOME|`x`|\\|*||new\nline|-n|é|"
+        );
 
         // Every byte, and more than a pipe holds.
         let bytes: Vec<u8> = (0..300_000_u32).map(|i| (i.wrapping_mul(i) >> 3) as u8).collect();
-        let mut child =
-            machine.labrun(login, &["exec", "vpn", "pc1", "--", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = machine
+            .labrun(login, &["exec", "vpn", "pc1", "--", "cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (mut stdin, copy) = (child.stdin.take().unwrap(), bytes.clone());
         let writer = std::thread::spawn(move || stdin.write_all(&copy).unwrap());
         let output = finish_within(LIMIT, child, "exec cat");
         writer.join().unwrap();
         assert!(output.stdout == bytes, "{} bytes came back", output.stdout.len());
 
-        has(&expect(machine, login, &["exec", "vp", "pc1", "--", "true"], 2), &["no lab `vp` is up, did you mean `vpn`?"]);
-        has(&expect(machine, login, &["exec", "vpn", "nobody", "--", "true"], 2), &["no node nobody"]);
+        has(
+            &expect(machine, login, &["exec", "vp", "pc1", "--", "true"], 2),
+            &["no lab `vp` is up, did you mean `vpn`?"],
+        );
+        has(
+            &expect(machine, login, &["exec", "vpn", "nobody", "--", "true"], 2),
+            &["no node nobody"],
+        );
         has(&expect(machine, login, &["exec", "../vpn", "pc1", "--", "true"], 2), &["is up"]);
         let name = expect(machine, login, &["exec", "vpn", "pc1", "--", "ip", "-o", "link"], 0);
         assert!(!name.contains("host0"), "that is the host: {name}");
@@ -138,20 +200,34 @@ fn exec_hands_input_output_and_exit_status_on() {
 #[test]
 fn a_shell_there_has_a_terminal() {
     if which::which("script").is_err() || !common::is_root() {
-        return eprintln!("SKIP a_shell_there_has_a_terminal: it needs script (bsdutils), and a sshd that may make terminals, so root");
+        return eprintln!(
+            "SKIP a_shell_there_has_a_terminal: it needs script (bsdutils), and a sshd that may make terminals, so root"
+        );
     }
     with_machine("a_shell_there_has_a_terminal", |machine, login| {
         let trace = login.trace();
         expect(machine, login, &["setup", "vpn"], 0);
         let labrun = machine.labrun(login, &["shell", "vpn", "pc1"]);
-        let words: Vec<&str> = [labrun.get_program()].into_iter().chain(labrun.get_args()).map(|word| word.to_str().unwrap()).collect();
+        let words: Vec<&str> = [labrun.get_program()]
+            .into_iter()
+            .chain(labrun.get_args())
+            .map(|word| word.to_str().unwrap())
+            .collect();
         let mut command = Command::new("script");
-        command.args(["-q", "-e", "-c", &labrun::quote::command(&words), "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .args(["-q", "-e", "-c", &labrun::quote::command(&words), "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         for (name, value) in labrun.get_envs() {
             value.map(|value| command.env(name, value));
         }
         let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(b"test -t 0 && echo terminal-$((40 + 2)); exit 5\n").unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"test -t 0 && echo terminal-$((40 + 2)); exit 5\n")
+            .unwrap();
         let output = finish_within(LIMIT, child, "shell");
         let text = text(&output);
         assert!(text.contains("terminal-42") && text.contains("(vpn pc1)"), "{text}");
@@ -237,9 +313,13 @@ fn is_session(pid: u32) -> bool {
     use base64::Engine;
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words = String::from_utf8_lossy(&words).into_owned();
-    let code = words.split("echo ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    let code =
+        words.split("echo ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
     let program = base64::engine::general_purpose::STANDARD.decode(code).unwrap_or_default();
-    String::from_utf8_lossy(&program).lines().last().is_some_and(|line| line.starts_with("remote run"))
+    String::from_utf8_lossy(&program)
+        .lines()
+        .last()
+        .is_some_and(|line| line.starts_with("remote run"))
 }
 
 #[test]
@@ -265,7 +345,9 @@ fn what_is_wrong_with_the_way_there_is_named() {
         let name = &login.name;
         let port = machine.port;
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let refused = format!("cannot reach {name}@127.0.0.1:{free}: ssh: connect to host 127.0.0.1 port {free}: Connection refused");
+        let refused = format!(
+            "cannot reach {name}@127.0.0.1:{free}: ssh: connect to host 127.0.0.1 port {free}: Connection refused"
+        );
         for words in [
             &["status"][..],
             &["test", "vpn"],
@@ -275,7 +357,10 @@ fn what_is_wrong_with_the_way_there_is_named() {
             &["clean"],
             &["logs", "vpn"],
         ] {
-            let text = expect_of(&mut machine.labrun_on(&format!("ssh://{name}@127.0.0.1:{free}"), words), 3);
+            let text = expect_of(
+                &mut machine.labrun_on(&format!("ssh://{name}@127.0.0.1:{free}"), words),
+                3,
+            );
             has(&text, &[&refused]);
         }
         // No key of his is there; the machine shows another key than it had.
@@ -285,23 +370,32 @@ fn what_is_wrong_with_the_way_there_is_named() {
         let right = fs::read_to_string(&known).unwrap();
         let other = fs::read_to_string(machine.folder.path().join("key.pub")).unwrap();
         fs::write(&known, format!("[127.0.0.1]:{port} {other}")).unwrap();
-        has(&expect(machine, login, &["status"], 3), &[&format!("cannot reach {name}@lab"), "Host key verification failed"]);
+        has(
+            &expect(machine, login, &["status"], 3),
+            &[&format!("cannot reach {name}@lab"), "Host key verification failed"],
+        );
         fs::write(&known, right).unwrap();
-        for wrong in ["ssh://-oProxyCommand=x", "ssh://", "ssh://lab:x", "telnet://lab", "ssh://lab/folder"] {
+        for wrong in
+            ["ssh://-oProxyCommand=x", "ssh://", "ssh://lab:x", "telnet://lab", "ssh://lab/folder"]
+        {
             let text = expect_of(&mut machine.labrun_on(wrong, &["status"]), 2);
             has(&text, &["--host", "ssh://[user@]machine[:port]"]);
         }
         // The option beats the variable.
         let elsewhere = format!("ssh://{name}@127.0.0.1:{free}");
         expect_of(machine.labrun(login, &["status"]).env("LABRUN_HOST", &elsewhere), 0);
-        let path = format!("{}/bin:{}", machine.folder.path().display(), std::env::var("PATH").unwrap());
+        let path =
+            format!("{}/bin:{}", machine.folder.path().display(), std::env::var("PATH").unwrap());
         let mut command = host::labrun(common::User::Own);
-        has(&expect_of(command.arg("status").env("PATH", path).env("LABRUN_HOST", &elsewhere), 3), &[&refused]);
+        has(
+            &expect_of(command.arg("status").env("PATH", path).env("LABRUN_HOST", &elsewhere), 3),
+            &[&refused],
+        );
     });
 }
 
-/// A repository with a program under test whose build is a few lines of shell, and a lab that shows the
-/// files its steps find.
+/// A repository with a program under test whose build is a few lines of shell, and a lab that shows
+/// the files its steps find.
 fn repository(folder: &Path) -> PathBuf {
     let root = folder.join("my project");
     fs::create_dir_all(root.join("labs")).unwrap();
@@ -334,7 +428,9 @@ fn the_repository_there_is_as_it_is_here() {
         let root = repository(folder.path());
         // What a run that failed may have left.
         remove_builds(login, "hello-");
-        for name in ["-rf", "a b", "it's", "$(touch x)", "tab\there", "quote\"", "back\\slash", "ü", "*"] {
+        for name in
+            ["-rf", "a b", "it's", "$(touch x)", "tab\there", "quote\"", "back\\slash", "ü", "*"]
+        {
             write(&root, name, name);
         }
         write(&root, "script", "");
@@ -360,7 +456,17 @@ fn the_repository_there_is_as_it_is_here() {
                 "644 *|",
             ],
         );
-        has(&text, &["750 script|", "l link=a b|", "l dangling=/nonexistent/x|", "copied ", "version 1", "built hello in"]);
+        has(
+            &text,
+            &[
+                "750 script|",
+                "l link=a b|",
+                "l dangling=/nonexistent/x|",
+                "copied ",
+                "version 1",
+                "built hello in",
+            ],
+        );
         assert!(!text.contains("ignored/big"), "{text}");
         login.assert_clean(&trace, "after a run that copied");
 
@@ -377,17 +483,35 @@ fn the_repository_there_is_as_it_is_here() {
         write(&root.join("sub"), "new", "");
         write(&root, "program.in", "#!/bin/sh\necho version 2\n");
         let text = seen(machine, login, &root);
-        has(&text, &["copied 4 files of ", ", removed 1 in ", "l link=-rf|", "700 script|", "644 sub/new|", "version 2"]);
+        has(
+            &text,
+            &[
+                "copied 4 files of ",
+                ", removed 1 in ",
+                "l link=-rf|",
+                "700 script|",
+                "644 sub/new|",
+                "version 2",
+            ],
+        );
         assert!(!text.contains("it's"), "{text}");
         // What was a folder becomes a file, and what a lab changes there is mended.
         fs::remove_dir_all(root.join("sub")).unwrap();
         write(&root, "sub", "");
-        let copy = fs::read_dir(login.files()).unwrap().flatten().map(|e| e.path().join("my_project")).find(|p| p.exists()).unwrap();
+        let copy = fs::read_dir(login.files())
+            .unwrap()
+            .flatten()
+            .map(|e| e.path().join("my_project"))
+            .find(|p| p.exists())
+            .unwrap();
         write(&copy, "program.in", "changed there");
         fs::remove_file(copy.join("a b")).unwrap();
         let text = seen(machine, login, &root);
         has(&text, &["644 sub|", "400 a b|", "version 2"]);
-        assert_eq!(fs::read_to_string(copy.join("program.in")).unwrap(), "#!/bin/sh\necho version 2\n");
+        assert_eq!(
+            fs::read_to_string(copy.join("program.in")).unwrap(),
+            "#!/bin/sh\necho version 2\n"
+        );
         // A machine that died may have left an empty manifest, which knows of none of the files.
         write(copy.parent().unwrap(), "manifest", "");
         write(&copy, "forgotten", "");
@@ -414,39 +538,44 @@ fn remove_builds(login: &Login, prefix: &str) {
 /// As tests/hosts/reuse.rs has it of builds here.
 #[test]
 fn of_two_that_build_the_same_content_there_the_first_ones_stays() {
-    with_machine("of_two_that_build_the_same_content_there_the_first_ones_stays", |machine, login| {
-        use std::os::unix::fs::PermissionsExt;
-        let trace = login.trace();
-        let folder = folder();
-        let root = repository(folder.path());
-        remove_builds(login, "hello-");
-        let lab = root.join("labs/own.yaml");
-        // What the two wait for lies beside the repository, where the build runs in a copy of it.
-        let right = fs::read_to_string(&lab).unwrap();
-        let place = folder.path().display();
-        let waits =
-            format!("build: 'n=one; mkdir {place}/one || n=two; : >{place}/$n.begun; until [ -e {place}/$n.go ]; do sleep 0.01; done; ");
-        fs::write(&lab, right.replace("build: '", &waits)).unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let begin = |name: &str| {
-            let mut command = machine.labrun(login, &["test", "own-says"]);
-            command.current_dir(&root);
-            let child = spawn(command);
-            wait_for("the build", || folder.path().join(format!("{name}.begun")).exists());
-            child
-        };
-        let end = |child, name: &str| {
-            write(folder.path(), &format!("{name}.go"), "");
-            let output = finish_within(LIMIT, child, "a build beside another");
-            assert!(output.status.success(), "{}", common::text(&output));
-            common::builds(&login.cache(), "hello")
-        };
-        let (first, second) = (begin("one"), begin("two"));
-        let built = end(first, "one");
-        assert_eq!((end(second, "two"), built.len()), (built, 1));
-        remove_builds(login, "hello-");
-        login.assert_clean(&trace, "after two builds");
-    });
+    with_machine(
+        "of_two_that_build_the_same_content_there_the_first_ones_stays",
+        |machine, login| {
+            use std::os::unix::fs::PermissionsExt;
+            let trace = login.trace();
+            let folder = folder();
+            let root = repository(folder.path());
+            remove_builds(login, "hello-");
+            let lab = root.join("labs/own.yaml");
+            // What the two wait for lies beside the repository, where the build runs in a copy of
+            // it.
+            let right = fs::read_to_string(&lab).unwrap();
+            let place = folder.path().display();
+            let waits = format!(
+                "build: 'n=one; mkdir {place}/one || n=two; : >{place}/$n.begun; until [ -e {place}/$n.go ]; do sleep 0.01; done; "
+            );
+            fs::write(&lab, right.replace("build: '", &waits)).unwrap();
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+            let begin = |name: &str| {
+                let mut command = machine.labrun(login, &["test", "own-says"]);
+                command.current_dir(&root);
+                let child = spawn(command);
+                wait_for("the build", || folder.path().join(format!("{name}.begun")).exists());
+                child
+            };
+            let end = |child, name: &str| {
+                write(folder.path(), &format!("{name}.go"), "");
+                let output = finish_within(LIMIT, child, "a build beside another");
+                assert!(output.status.success(), "{}", common::text(&output));
+                common::builds(&login.cache(), "hello")
+            };
+            let (first, second) = (begin("one"), begin("two"));
+            let built = end(first, "one");
+            assert_eq!((end(second, "two"), built.len()), (built, 1));
+            remove_builds(login, "hello-");
+            login.assert_clean(&trace, "after two builds");
+        },
+    );
 }
 
 #[test]
@@ -466,7 +595,13 @@ fn a_build_there_that_goes_wrong_says_so() {
         let at = format!("{}@lab", login.name);
         has(
             &build("no-such-compiler -o x"),
-            &["cannot build hello in", "my project", &at, "lacks a program", "no-such-compiler: command not found"],
+            &[
+                "cannot build hello in",
+                "my project",
+                &at,
+                "lacks a program",
+                "no-such-compiler: command not found",
+            ],
         );
         has(&build("'echo the reason; exit 3'"), &["it failed on", &at, "| the reason"]);
         has(&build("'true'"), &["left no $OUT/hello"]);
@@ -493,8 +628,19 @@ fn a_program_for_another_machine_is_refused() {
         // e_machine of elf(5): s390x, which no test runs on.
         elf[18..20].copy_from_slice(&[22, 0]);
         executable(&program, &elf);
-        let text = expect(machine, login, &["test", "server-v4", "--subject", program.to_str().unwrap()], 2);
-        has(&text, &["is a program for s390x", &format!("{}@lab runs Linux on {}", login.name, std::env::consts::ARCH)]);
+        let text = expect(
+            machine,
+            login,
+            &["test", "server-v4", "--subject", program.to_str().unwrap()],
+            2,
+        );
+        has(
+            &text,
+            &[
+                "is a program for s390x",
+                &format!("{}@lab runs Linux on {}", login.name, std::env::consts::ARCH),
+            ],
+        );
         login.assert_clean(&trace, "after a refusal");
     });
 }
@@ -503,8 +649,11 @@ fn a_program_for_another_machine_is_refused() {
 fn labs_run_through_sudo_there_if_they_must() {
     let name = "labs_run_through_sudo_there_if_they_must";
     let user = std::env::var("LABRUN_TEST_USER").unwrap_or_else(|_| "nobody".into());
-    if !common::is_root() || which::which("sudo").is_err() || user == "nobody" || !sshd::have(name) {
-        return eprintln!("SKIP {name}: it needs root, sudo, and a LABRUN_TEST_USER who may log in");
+    if !common::is_root() || which::which("sudo").is_err() || user == "nobody" || !sshd::have(name)
+    {
+        return eprintln!(
+            "SKIP {name}: it needs root, sudo, and a LABRUN_TEST_USER who may log in"
+        );
     }
     host::without_user_namespaces(name, &user, || {
         let machine = Sshd::start();
@@ -523,7 +672,10 @@ fn labs_run_through_sudo_there_if_they_must() {
         has(&expect(&machine, &login, &["clean", "vpn"], 0), &["cleaned vpn"]);
         assert!(!Path::new("/run/labrun").exists() && !login.files().exists());
         fs::remove_file("/etc/sudoers.d/labrun-test").unwrap();
-        has(&expect(&machine, &login, &["status"], 3), &["refuses user namespaces", "sudo asks for a password"]);
+        has(
+            &expect(&machine, &login, &["status"], 3),
+            &["refuses user namespaces", "sudo asks for a password"],
+        );
         remove_builds(&login, "hello-");
     });
 }
@@ -538,8 +690,8 @@ fn executable(path: &Path, content: &[u8]) {
 /// What can be missing at labrun on its way to be the agent on another machine.
 #[derive(Clone, Copy, Debug)]
 enum Lack {
-    /// It says that it is for FreeBSD (EI_OSABI of elf(5), which Linux does not look at), so this machine is
-    /// as foreign to it as it is to a labrun on a Mac.
+    /// It says that it is for FreeBSD (EI_OSABI of elf(5), which Linux does not look at), so this
+    /// machine is as foreign to it as it is to a labrun on a Mac.
     System,
     /// The agents that it brings are for s390x (e_machine), on which no test runs.
     Agents,
@@ -554,7 +706,8 @@ fn labrun_without(path: &Path, lacks: &[Lack]) {
             Lack::Agents => {
                 for agent in ["x86_64", "aarch64"].into_iter().filter_map(common::agent) {
                     let agent = fs::read(agent).unwrap();
-                    let at = (0..program.len() - agent.len()).find(|at| program[*at..].starts_with(&agent));
+                    let at = (0..program.len() - agent.len())
+                        .find(|at| program[*at..].starts_with(&agent));
                     program[at.expect("labrun has the agents it was built with") + 18] = 22;
                 }
             }
@@ -566,8 +719,11 @@ fn labrun_without(path: &Path, lacks: &[Lack]) {
 /// The folders of the login's cache in which `program` is the same as `content`.
 fn copies(login: &Login, program: &str, content: &Path) -> Vec<PathBuf> {
     let content = fs::read(content).unwrap();
-    let folders = fs::read_dir(login.cache()).into_iter().flatten().map(|entry| entry.unwrap().path());
-    folders.filter(|folder| fs::read(folder.join(program)).is_ok_and(|there| there == content)).collect()
+    let folders =
+        fs::read_dir(login.cache()).into_iter().flatten().map(|entry| entry.unwrap().path());
+    folders
+        .filter(|folder| fs::read(folder.join(program)).is_ok_and(|there| there == content))
+        .collect()
 }
 
 fn remove(folders: &[PathBuf]) {
@@ -590,22 +746,29 @@ fn packets_are_captured_there() {
             };
             println!("as {name}");
             remove(&copies(login, name, &content));
-            let labrun = |words: &[&str]| machine.labrun_at(program.to_str().unwrap(), &login.host(), words);
+            let labrun =
+                |words: &[&str]| machine.labrun_at(program.to_str().unwrap(), &login.host(), words);
             let mut test = labrun(&["test", "server-v4", "relay", "--artifacts", "always"]);
             expect_of(test.current_dir(folder.path()), 0);
             attempt += 1;
-            let capture = folder.path().join(format!("labrun-artifacts/server-v4/{attempt}/capture.pcapng"));
+            let capture =
+                folder.path().join(format!("labrun-artifacts/server-v4/{attempt}/capture.pcapng"));
             let shown = expect_of(&mut labrun(&["capture", "show", capture.to_str().unwrap()]), 0);
             has(&shown, &["DISCOVER", "OFFER", "REQUEST", "ACK"]);
 
             expect_of(&mut labrun(&["setup", "vpn"]), 0);
-            let ping = spawn(labrun(&["exec", "vpn", "pc1", "--", "ping", "-i", "0.2", "192.168.10.10"]));
+            let ping =
+                spawn(labrun(&["exec", "vpn", "pc1", "--", "ping", "-i", "0.2", "192.168.10.10"]));
             let file = folder.path().join("live.pcapng");
-            let live = spawn(labrun(&["capture", "vpn", "vpn10", "--write", file.to_str().unwrap()]));
+            let live =
+                spawn(labrun(&["capture", "vpn", "vpn10", "--write", file.to_str().unwrap()]));
             wait_for("packets", || fs::metadata(&file).is_ok_and(|file| file.len() > 2000));
             host::kill("INT", live.id());
             has(&text(&finish_within(LIMIT, live, "capture")), &["packets"]);
-            has(&expect_of(&mut labrun(&["capture", "show", file.to_str().unwrap()]), 0), &["192.168.10.10"]);
+            has(
+                &expect_of(&mut labrun(&["capture", "show", file.to_str().unwrap()]), 0),
+                &["192.168.10.10"],
+            );
             fs::remove_file(file).unwrap();
             host::kill("INT", ping.id());
             host::kill("KILL", processes().into_values().find(|p| p.name == "ssh").unwrap().pid);
@@ -627,7 +790,8 @@ fn a_labrun_without_an_agent_for_a_machine_says_what_to_do() {
         let folder = folder();
         let program = folder.path().join("labrun");
         labrun_without(&program, &[Lack::System, Lack::Agents]);
-        let labrun = |words: &[&str]| machine.labrun_at(program.to_str().unwrap(), &login.host(), words);
+        let labrun =
+            |words: &[&str]| machine.labrun_at(program.to_str().unwrap(), &login.host(), words);
         let why = format!(
             "{}@lab (Linux on {}) gets no agent: this labrun brings none for it, and is itself a program for another system (ELF OS ABI 9); \
              use a released labrun, or build one with `LABRUN_AGENTS=$(.ci/agents) cargo build`",
@@ -635,7 +799,10 @@ fn a_labrun_without_an_agent_for_a_machine_says_what_to_do() {
             std::env::consts::ARCH
         );
         has(&expect_of(labrun(&["test", "server-v4"]).current_dir(folder.path()), 3), &[&why]);
-        has(&expect_of(&mut labrun(&["doctor", "vpn"]), 3), &["ok    sandbox", &format!("LACKS agent    {why}"), "ok    lab vpn"]);
+        has(
+            &expect_of(&mut labrun(&["doctor", "vpn"]), 3),
+            &["ok    sandbox", &format!("LACKS agent    {why}"), "ok    lab vpn"],
+        );
         has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    agent"]);
         login.assert_clean(&trace, "without an agent");
     });
@@ -649,7 +816,16 @@ fn an_agent_that_does_not_start_there_is_named() {
         let folder = folder();
         let foreign = folder.path().join("labrun");
         labrun_without(&foreign, &[Lack::System]);
-        let doctor = |code| expect_of(&mut machine.labrun_at(foreign.to_str().unwrap(), &login.host(), &["doctor", "vpn"]), code);
+        let doctor = |code| {
+            expect_of(
+                &mut machine.labrun_at(
+                    foreign.to_str().unwrap(),
+                    &login.host(),
+                    &["doctor", "vpn"],
+                ),
+                code,
+            )
+        };
         remove(&copies(login, "agent", &agent));
         has(&doctor(0), &["ok    agent"]);
         let there = copies(login, "agent", &agent);
@@ -659,7 +835,13 @@ fn an_agent_that_does_not_start_there_is_named() {
         executable(&copy.join("agent"), b"#!/bin/sh\nexit 1\n");
         let path = copy.join("agent");
         let path = path.display();
-        has(&doctor(3), &[&format!("LACKS agent    the agent does not start on {}@lab: `{path} --version` says there why", login.name)]);
+        has(
+            &doctor(3),
+            &[&format!(
+                "LACKS agent    the agent does not start on {}@lab: `{path} --version` says there why",
+                login.name
+            )],
+        );
         // A labrun that runs there itself does.
         has(&expect(machine, login, &["doctor", "vpn"], 0), &["ok    agent"]);
         remove(&there);
@@ -667,14 +849,16 @@ fn an_agent_that_does_not_start_there_is_named() {
     });
 }
 
-/// A copy of dhcplb's repository with everything its build needs: a host of one's own has no network.
+/// A copy of dhcplb's repository with everything its build needs: a host of one's own has no
+/// network.
 fn vendored(repository: &Path) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dhcplb-vendored");
     if !host::is_private() {
         let _ = fs::remove_dir_all(&folder);
         let copied = Command::new("cp").arg("-r").arg(repository).arg(&folder).status().unwrap();
         assert!(copied.success());
-        let vendor = Command::new("go").args(["mod", "vendor"]).current_dir(&folder).output().unwrap();
+        let vendor =
+            Command::new("go").args(["mod", "vendor"]).current_dir(&folder).output().unwrap();
         assert!(vendor.status.success(), "{}", text(&vendor));
     }
     folder
@@ -689,20 +873,34 @@ fn dhcplb_is_built_and_tested_there() {
         let trace = login.trace();
         let run = |words: &[&str]| {
             let mut command = machine.labrun(login, words);
-            let output = host::run_within(Duration::from_secs(300), command.current_dir(&repository));
+            let output =
+                host::run_within(Duration::from_secs(300), command.current_dir(&repository));
             let text = text(&output);
             assert!(output.status.success(), "{text}");
             text
         };
         let text = run(&["test", "relay", "--strict"]);
-        has(&text, &["testing dhcplb, built from its repository", "PASS  relay-v4", "PASS  relay-v6"]);
+        has(
+            &text,
+            &["testing dhcplb, built from its repository", "PASS  relay-v4", "PASS  relay-v6"],
+        );
         if dhcplb.has_ranges {
             let text = run(&["test", "server", "--strict"]);
-            has(&text, &["built dhcplb earlier from the same content", "PASS  server-v4", "PASS  server-v6"]);
+            has(
+                &text,
+                &[
+                    "built dhcplb earlier from the same content",
+                    "PASS  server-v4",
+                    "PASS  server-v6",
+                ],
+            );
         }
         login.assert_clean(&trace, "after dhcplb");
         let program = dhcplb.program.to_str().unwrap();
-        has(&expect(machine, login, &["test", "relay-v4", "--subject", program], 0), &["PASS  relay-v4"]);
+        has(
+            &expect(machine, login, &["test", "relay-v4", "--subject", program], 0),
+            &["PASS  relay-v4"],
+        );
         login.assert_clean(&trace, "after a binary");
     });
 }

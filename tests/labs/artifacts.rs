@@ -105,7 +105,9 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 /// In each of `expected`, a file and a part of its content, the file has that part.
 fn assert_has(files: &BTreeMap<String, String>, expected: &[(&str, &str)]) {
     for (name, part) in expected {
-        let Some(content) = files.get(*name) else { panic!("there is no {name}: {:?}", files.keys()) };
+        let Some(content) = files.get(*name) else {
+            panic!("there is no {name}: {:?}", files.keys())
+        };
         assert!(content.contains(part), "`{part}` is not in {name}:\n{content}");
     }
 }
@@ -114,7 +116,11 @@ fn assert_has(files: &BTreeMap<String, String>, expected: &[(&str, &str)]) {
 fn assert_portable(folder: &Path) {
     for path in common::host::tree(folder) {
         let name = path.file_name().unwrap().to_str().expect("names are UTF-8");
-        assert!(!name.starts_with('.') && !name.contains(|c: char| "\"<>:|*?\\".contains(c) || c.is_control()), "{path:?}");
+        assert!(
+            !name.starts_with('.')
+                && !name.contains(|c: char| "\"<>:|*?\\".contains(c) || c.is_control()),
+            "{path:?}"
+        );
     }
 }
 
@@ -129,11 +135,18 @@ fn a_failure_leaves_the_state_of_everything_and_a_retry_leaves_it_alone() {
         let done = fixture.test(&[&pool, &said, &good]);
         assert_eq!(done.exit, 1, "{}", done.all);
         let first = fixture.folder("pool", 1);
-        assert!(done.stdout.contains(&format!("      artifacts: {}\n", first.display())), "{}", done.all);
+        assert!(
+            done.stdout.contains(&format!("      artifacts: {}\n", first.display())),
+            "{}",
+            done.all
+        );
         assert!(!fixture.out.join(&good).exists(), "a test that passed needs none");
 
         let found = files(&first);
-        let lease = found["steps/1-dhcp/lease"].lines().find_map(|l| l.trim().strip_prefix("fixed-address ")).unwrap();
+        let lease = found["steps/1-dhcp/lease"]
+            .lines()
+            .find_map(|l| l.trim().strip_prefix("fixed-address "))
+            .unwrap();
         let address = lease.trim_end_matches(';');
         assert_has(
             &found,
@@ -175,22 +188,40 @@ fn a_failure_leaves_the_state_of_everything_and_a_retry_leaves_it_alone() {
                 ("README.txt", "services/ "),
             ],
         );
-        assert!(found["processes.txt"].lines().any(|l| l.contains(" server ") && l.ends_with("--conf-file=dnsmasq.conf")));
+        assert!(
+            found["processes.txt"]
+                .lines()
+                .any(|l| l.contains(" server ") && l.ends_with("--conf-file=dnsmasq.conf"))
+        );
         assert!(!found["nodes/client/nft.txt"].contains("dport"), "each node has its own");
         // What can be run, can be run: the script is whole.
         let checked = Command::new("bash").arg("-n").arg(first.join("lab.sh")).status().unwrap();
         assert!(checked.success());
         assert_has(
             &files(&fixture.folder("said", 1)),
-            &[("steps/1-run/stdout", "out\n"), ("steps/1-run/stderr", "err\n"), ("steps/1-run/status", "3\n")],
+            &[
+                ("steps/1-run/stdout", "out\n"),
+                ("steps/1-run/stderr", "err\n"),
+                ("steps/1-run/status", "3\n"),
+            ],
         );
         assert_portable(&fixture.out);
 
         assert_eq!(fixture.test(&[&pool]).exit, 1);
         assert_eq!(files(&first), found, "the first attempt is as it was");
-        assert_has(&files(&fixture.folder("pool", 2)), &[("failure.txt", &format!("artifacts: {}", fixture.folder("pool", 2).display()))]);
-        let owner = if user == User::Own { fs::metadata("/proc/self").unwrap().uid() } else { fs::metadata(&first).unwrap().uid() };
-        assert_eq!((owner == 0, fs::metadata(first.join("lab.sh")).unwrap().uid()), (common::is_root() && user == User::Own, owner));
+        assert_has(
+            &files(&fixture.folder("pool", 2)),
+            &[("failure.txt", &format!("artifacts: {}", fixture.folder("pool", 2).display()))],
+        );
+        let owner = if user == User::Own {
+            fs::metadata("/proc/self").unwrap().uid()
+        } else {
+            fs::metadata(&first).unwrap().uid()
+        };
+        assert_eq!(
+            (owner == 0, fs::metadata(first.join("lab.sh")).unwrap().uid()),
+            (common::is_root() && user == User::Own, owner)
+        );
     }
 }
 
@@ -202,8 +233,13 @@ fn a_daemon_that_dies_leaves_its_last_words_and_its_exit_status() {
     for user in users() {
         let fixture = Fixture::new(user, LAB);
         let done = fixture.test(&[&fixture.name("dies")]);
-        // Its step held: that the daemon is dead is only found after it, and its state is still there then.
-        assert!(done.exit == 1 && done.stdout.contains("a service died during the test"), "{}", done.all);
+        // Its step held: that the daemon is dead is only found after it, and its state is still
+        // there then.
+        assert!(
+            done.exit == 1 && done.stdout.contains("a service died during the test"),
+            "{}",
+            done.all
+        );
         let found = files(&fixture.folder("dies", 1));
         let expected = [
             ("services/mortal.log", "I live\nfamous last words\n"),
@@ -213,7 +249,10 @@ fn a_daemon_that_dies_leaves_its_last_words_and_its_exit_status() {
             ("failure.txt", "service mortal (node server) died with exit status 7"),
         ];
         assert_has(&found, &expected);
-        assert!(found["services/mortal.log"].ends_with("famous last words\n"), "not after it was started again");
+        assert!(
+            found["services/mortal.log"].ends_with("famous last words\n"),
+            "not after it was started again"
+        );
     }
 }
 
@@ -232,18 +271,30 @@ fn always_and_never_are_what_they_say() {
     let found = files(&fixture.folder("good", 1));
     assert_has(
         &found,
-        &[("result.json", r#""outcome": "pass""#), ("nodes/server/addresses.txt", "10.0.0.1"), ("services/dhcp.log", "started")],
+        &[
+            ("result.json", r#""outcome": "pass""#),
+            ("nodes/server/addresses.txt", "10.0.0.1"),
+            ("services/dhcp.log", "started"),
+        ],
     );
     assert!(!found.contains_key("failure.txt"));
     assert!(fixture.folder("said", 1).exists());
-    // The folder of those who name none is in the current one, and both may come from the environment.
+    // The folder of those who name none is in the current one, and both may come from the
+    // environment.
     let mut command = fixture.lab.command(&["test", &said]);
     command.env_remove("LABRUN_ARTIFACTS").current_dir(&fixture.out);
     let done = run(command);
     let path = format!("artifacts: labrun-artifacts/{said}/1\n");
-    assert!(done.stdout.contains(&path) && fixture.out.join("labrun-artifacts").join(&said).join("1/lab.sh").exists(), "{}", done.all);
+    assert!(
+        done.stdout.contains(&path)
+            && fixture.out.join("labrun-artifacts").join(&said).join("1/lab.sh").exists(),
+        "{}",
+        done.all
+    );
     let mut command = fixture.lab.command(&["test", &good]);
-    command.env("LABRUN_ARTIFACTS", "always").env("LABRUN_ARTIFACTS_DIR", fixture.out.join("deep/er"));
+    command
+        .env("LABRUN_ARTIFACTS", "always")
+        .env("LABRUN_ARTIFACTS_DIR", fixture.out.join("deep/er"));
     assert_eq!(run(command).exit, 0);
     assert!(fixture.out.join("deep/er").join(&good).join("1/lab.sh").exists());
 }
@@ -279,9 +330,16 @@ tests:
                 ("versions.txt", "kernel "),
             ];
             assert_has(&files(&folder), &expected);
-            let results: Vec<_> = labs::json_lines(&done.stdout).into_iter().filter(|m| m["event"] == "result").collect();
+            let results: Vec<_> = labs::json_lines(&done.stdout)
+                .into_iter()
+                .filter(|m| m["event"] == "result")
+                .collect();
             assert_eq!(results.len(), 2);
-            assert!(results.iter().all(|r| r["artifacts"] == folder.to_str().unwrap()), "{}", done.all);
+            assert!(
+                results.iter().all(|r| r["artifacts"] == folder.to_str().unwrap()),
+                "{}",
+                done.all
+            );
         }
         assert_eq!(fs::read_dir(&fixture.out).unwrap().count(), 1);
     }
@@ -334,7 +392,11 @@ tests:
         let fixture = Fixture::new(user, body);
         let tools = fixture.lab.folder.path().join("tools");
         fs::create_dir(&tools).unwrap();
-        let ss = common::write(&tools, "ss", "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\nwait\nsleep 1000\n");
+        let ss = common::write(
+            &tools,
+            "ss",
+            "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\nwait\nsleep 1000\n",
+        );
         fs::set_permissions(ss, fs::Permissions::from_mode(0o755)).unwrap();
         let mut command = fixture.command(&[]);
         command.env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap()));
@@ -350,23 +412,37 @@ tests:
         ];
         assert_has(&found, &expected);
         let log = &found["services/loud.log"];
-        assert!(log.ends_with("the end\n") && log.len() > 4_000_000 && log.len() < 4_300_000, "{}", log.len());
+        assert!(
+            log.ends_with("the end\n") && log.len() > 4_000_000 && log.len() < 4_300_000,
+            "{}",
+            log.len()
+        );
     }
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_is_a_warning() {
     for user in users() {
-        let fixture = Fixture::new(user, "nodes: {a: {}}\ntests: {t: {steps: [run: {node: a, command: \"false\"}]}}\n");
+        let fixture = Fixture::new(
+            user,
+            "nodes: {a: {}}\ntests: {t: {steps: [run: {node: a, command: \"false\"}]}}\n",
+        );
         // Root may write to any folder, but nobody below a file.
         let file = common::write(&fixture.out, "file", "");
         let mut command = fixture.lab.command(&["test", "--artifacts-dir"]);
         command.arg(&file).env_remove("LABRUN_ARTIFACTS");
         let done = run(command);
         assert!(done.exit == 1 && done.stdout.contains("0 passed, 1 failed"), "{}", done.all);
-        let warning =
-            format!("warning: the artifacts of {} are not complete: cannot make the folder {}/", fixture.name("t"), file.display());
-        assert!(done.stdout.contains(&warning) && !done.stdout.contains("artifacts: "), "{}", done.all);
+        let warning = format!(
+            "warning: the artifacts of {} are not complete: cannot make the folder {}/",
+            fixture.name("t"),
+            file.display()
+        );
+        assert!(
+            done.stdout.contains(&warning) && !done.stdout.contains("artifacts: "),
+            "{}",
+            done.all
+        );
         assert!(done.stdout.contains("(see --artifacts-dir)"), "{}", done.all);
     }
 }
@@ -390,16 +466,19 @@ tests:
         let supervisor = || {
             let status = fixture.lab.run(&["status", "--format", "json"]).stdout;
             let instances: Vec<serde_json::Value> = serde_json::from_str(&status).unwrap();
-            let own = instances.into_iter().find(|i| i["instance"] == fixture.lab.name && i["condition"] == "testing")?;
+            let own = instances
+                .into_iter()
+                .find(|i| i["instance"] == fixture.lab.name && i["condition"] == "testing")?;
             own["pid"].as_u64().map(|pid| pid as u32)
         };
         let sleeps = |pid: u32| {
             let own = fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
             let all = fs::read_dir("/proc").unwrap().flatten();
             own.is_some()
-                && all
-                    .filter(|p| fs::read_link(p.path().join("ns/pid")).ok() == own)
-                    .any(|p| fs::read(p.path().join("cmdline")).is_ok_and(|line| line.starts_with(b"sleep\x00100\0")))
+                && all.filter(|p| fs::read_link(p.path().join("ns/pid")).ok() == own).any(|p| {
+                    fs::read(p.path().join("cmdline"))
+                        .is_ok_and(|line| line.starts_with(b"sleep\x00100\0"))
+                })
         };
         let mut pid = 0;
         wait_for("the second step", || {
@@ -414,7 +493,10 @@ tests:
         assert_eq!(output.status.code(), Some(4), "{text}");
         let results = labs::json_lines(&String::from_utf8_lossy(&output.stdout));
         let result = results.iter().find(|m| m["event"] == "result").unwrap();
-        assert!(result["outcome"] == "error" && lines(result).contains("the lab is gone"), "{text}");
+        assert!(
+            result["outcome"] == "error" && lines(result).contains("the lab is gone"),
+            "{text}"
+        );
         let expected = [
             ("services/talker.log", "still here\n"),
             ("steps/1-run/stdout", "the first step\n"),
@@ -428,8 +510,17 @@ tests:
 
 #[test]
 fn runs_at_the_same_time_have_folders_of_their_own() {
-    let fixture = Fixture::new(User::Own, "nodes: {a: {}}\ntests: {t: {steps: [run: {node: a, command: \"false\"}]}}\n");
-    let start = |_| labs::bounded(&fixture.command(&[])).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let fixture = Fixture::new(
+        User::Own,
+        "nodes: {a: {}}\ntests: {t: {steps: [run: {node: a, command: \"false\"}]}}\n",
+    );
+    let start = |_| {
+        labs::bounded(&fixture.command(&[]))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
     let children: Vec<_> = (0..4).map(start).collect();
     for child in children {
         let output = child.wait_with_output().unwrap();
@@ -438,7 +529,14 @@ fn runs_at_the_same_time_have_folders_of_their_own() {
     for attempt in 1..=4 {
         let folder = fixture.folder("t", attempt);
         let path = format!("artifacts: {}", folder.display());
-        assert_has(&files(&folder), &[("failure.txt", &path), ("nodes/a/addresses.txt", "lo:"), ("README.txt", "failure.txt")]);
+        assert_has(
+            &files(&folder),
+            &[
+                ("failure.txt", &path),
+                ("nodes/a/addresses.txt", "lo:"),
+                ("README.txt", "failure.txt"),
+            ],
+        );
     }
     assert!(!fixture.folder("t", 5).exists());
 }

@@ -17,7 +17,12 @@ use std::sync::OnceLock;
 /// Frames of all protocols that the built-in labs speak.
 fn frames() -> &'static [Packet] {
     static FRAMES: OnceLock<Vec<Packet>> = OnceLock::new();
-    FRAMES.get_or_init(|| captures::all().into_iter().flat_map(|(_, capture)| capture.packets.into_iter().step_by(5)).collect())
+    FRAMES.get_or_init(|| {
+        captures::all()
+            .into_iter()
+            .flat_map(|(_, capture)| capture.packets.into_iter().step_by(5))
+            .collect()
+    })
 }
 
 /// How many bytes each frame has that tcpdump finds in a file of `frames` with `expression`.
@@ -25,15 +30,34 @@ fn tcpdump(frames: &[&[u8]], expression: &str) -> Vec<Vec<u8>> {
     let folder = folder();
     let (all, some) = (folder.path().join("all.pcap"), folder.path().join("some.pcap"));
     let words = [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 262_144, 1].map(u32::to_ne_bytes).concat();
-    let frame = |frame: &&[u8]| [&[0, 0, frame.len() as u32, frame.len() as u32].map(u32::to_ne_bytes).concat()[..], frame].concat();
+    let frame = |frame: &&[u8]| {
+        [&[0, 0, frame.len() as u32, frame.len() as u32].map(u32::to_ne_bytes).concat()[..], frame]
+            .concat()
+    };
     std::fs::write(&all, [words, frames.iter().flat_map(frame).collect()].concat()).unwrap();
-    let output = Command::new("tcpdump").arg("-r").arg(&all).arg("-w").arg(&some).args(["--", expression]).output().unwrap();
+    let output = Command::new("tcpdump")
+        .arg("-r")
+        .arg(&all)
+        .arg("-w")
+        .arg(&some)
+        .args(["--", expression])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{expression}: {output:?}");
-    pcapng::read(&std::fs::read(&some).unwrap()).unwrap().packets.into_iter().map(|packet| packet.data).collect()
+    pcapng::read(&std::fs::read(&some).unwrap())
+        .unwrap()
+        .packets
+        .into_iter()
+        .map(|packet| packet.data)
+        .collect()
 }
 
 fn ours(frames: &[&[u8]], program: &[Instruction]) -> Vec<Vec<u8>> {
-    frames.iter().filter(|frame| accepts(program, frame, frame.len() as u32)).map(|frame| frame.to_vec()).collect()
+    frames
+        .iter()
+        .filter(|frame| accepts(program, frame, frame.len() as u32))
+        .map(|frame| frame.to_vec())
+        .collect()
 }
 
 /// A filter expression that has something to say of these frames.
@@ -77,7 +101,12 @@ fn expression() -> impl Strategy<Value = String> {
             "ip[9] * 2 / 3 = 11",
         ])
         .prop_map(String::from),
-        (0..80u32, prop::sample::select(vec![1, 2, 4]), prop::sample::select(vec!["=", "!=", ">", "<"]), any::<u16>())
+        (
+            0..80u32,
+            prop::sample::select(vec![1, 2, 4]),
+            prop::sample::select(vec!["=", "!=", ">", "<"]),
+            any::<u16>()
+        )
             .prop_map(|(at, size, is, value)| format!("ether[{at}:{size}] {is} {value}")),
     ];
     primitive.prop_recursive(3, 8, 2, |inner| {
@@ -143,9 +172,16 @@ tests:
                 command
             });
             assert_eq!(done.exit, 2, "{}", done.all);
-            let place = format!("{file}:7:18: tests.t.path[0].filter: `udp prot 67` is no filter: ");
+            let place =
+                format!("{file}:7:18: tests.t.path[0].filter: `udp prot 67` is no filter: ");
             assert!(done.all.contains(&place) && done.all.contains("syntax error"), "{}", done.all);
-            assert!(done.all.contains(&format!("{file}:9:30: tests.t.path[2].filter: `-w /tmp/file` is no filter: ")), "{}", done.all);
+            assert!(
+                done.all.contains(&format!(
+                    "{file}:9:30: tests.t.path[2].filter: `-w /tmp/file` is no filter: "
+                )),
+                "{}",
+                done.all
+            );
             assert!(!done.all.contains("path[1]"), "{}", done.all);
         }
     }

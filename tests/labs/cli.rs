@@ -32,12 +32,20 @@ fn plain(arguments: &[&str]) -> Done {
 fn help_tells_the_exit_codes_and_wrong_usage_has_its_own() {
     let help = plain(&["--help"]);
     assert_eq!(help.exit, 0);
-    for words in
-        ["0 passed", "1 a test failed", "2 wrong usage or lab file", "3 this machine cannot run it", "4 set-up failed", "130 interrupted"]
-    {
+    for words in [
+        "0 passed",
+        "1 a test failed",
+        "2 wrong usage or lab file",
+        "3 this machine cannot run it",
+        "4 set-up failed",
+        "130 interrupted",
+    ] {
         assert!(help.stdout.contains(words), "{words}: {}", help.stdout);
     }
-    for verb in ["setup", "test", "clean", "status", "exec", "shell", "logs", "report", "list", "check", "script", "doctor"] {
+    for verb in [
+        "setup", "test", "clean", "status", "exec", "shell", "logs", "report", "list", "check",
+        "script", "doctor",
+    ] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}");
         assert_eq!(plain(&[verb, "--help"]).exit, 0, "{verb}");
     }
@@ -61,12 +69,18 @@ fn list_shows_labs_with_their_tests() {
     assert_eq!(list.exit, 0);
     for (lab, _) in labrun::lab::find::BUILT_IN {
         assert!(
-            list.stdout.lines().any(|l| l.split_whitespace().next() == Some(lab) && l.ends_with("(built in)")),
+            list.stdout
+                .lines()
+                .any(|l| l.split_whitespace().next() == Some(lab) && l.ends_with("(built in)")),
             "{lab}: {}",
             list.stdout
         );
     }
-    assert!(list.stdout.lines().any(|l| l.starts_with("  relay-v6 ") && l.contains("DHCPv6")), "{}", list.stdout);
+    assert!(
+        list.stdout.lines().any(|l| l.starts_with("  relay-v6 ") && l.contains("DHCPv6")),
+        "{}",
+        list.stdout
+    );
     let lab = Lab::new(User::Own, TALKER);
     let done = lab.run(&["--format", "json", "list"]);
     let expected = serde_json::json!({
@@ -81,14 +95,37 @@ fn check_tells_good_files_from_bad_ones() {
     let lab = Lab::new(User::Own, TALKER);
     let path = lab.file.to_str().unwrap();
     let good = plain(&["check", path]);
-    assert!(good.exit == 0 && good.stdout == format!("{path}: lab `{}`, 1 nodes, 2 services, 2 tests: ok\n", lab.name), "{}", good.all);
-    let bad = common::write(lab.folder.path(), "bad.yaml", "lab: x\nnods: {}\nnodes: {a: {forward: on}}\n");
+    assert!(
+        good.exit == 0
+            && good.stdout
+                == format!("{path}: lab `{}`, 1 nodes, 2 services, 2 tests: ok\n", lab.name),
+        "{}",
+        good.all
+    );
+    let bad = common::write(
+        lab.folder.path(),
+        "bad.yaml",
+        "lab: x\nnods: {}\nnodes: {a: {forward: on}}\n",
+    );
     let bad = bad.to_str().unwrap();
     let done = plain(&["check", path, bad]);
     assert_eq!(done.exit, 2);
-    assert!(done.stdout.contains(&format!("{bad}:2:1: nods: unknown field `nods`, did you mean `nodes`?\n")), "{}", done.all);
-    assert!(done.stdout.contains(&format!("{bad}:3:22: nodes.a.forward: `on` is not a boolean here")), "{}", done.all);
-    assert!(done.stdout.contains(&format!("{path}: lab")), "the good one is reported, too: {}", done.all);
+    assert!(
+        done.stdout
+            .contains(&format!("{bad}:2:1: nods: unknown field `nods`, did you mean `nodes`?\n")),
+        "{}",
+        done.all
+    );
+    assert!(
+        done.stdout.contains(&format!("{bad}:3:22: nodes.a.forward: `on` is not a boolean here")),
+        "{}",
+        done.all
+    );
+    assert!(
+        done.stdout.contains(&format!("{path}: lab")),
+        "the good one is reported, too: {}",
+        done.all
+    );
     // What `check` refuses, nothing else takes.
     assert_eq!(plain(&["--file", bad, "test"]).exit, 2);
     let binary = lab.folder.path().join("binary.yaml");
@@ -104,8 +141,16 @@ fn a_repositorys_labs_are_found_and_hide_built_in_ones() {
     let folder = common::folder();
     std::fs::create_dir_all(folder.path().join("labs")).unwrap();
     std::fs::create_dir_all(folder.path().join("deep/er")).unwrap();
-    common::write(folder.path(), "labs/own.yaml", "lab: own\nnodes: {a: {}}\ntests: {t: {steps: [run: {node: a, command: \"pwd\"}]}}\n");
-    common::write(folder.path(), "labs/relay.yml", "lab: relay\nabout: another relay\nnodes: {a: {}}\n");
+    common::write(
+        folder.path(),
+        "labs/own.yaml",
+        "lab: own\nnodes: {a: {}}\ntests: {t: {steps: [run: {node: a, command: \"pwd\"}]}}\n",
+    );
+    common::write(
+        folder.path(),
+        "labs/relay.yml",
+        "lab: relay\nabout: another relay\nnodes: {a: {}}\n",
+    );
     let list = |place: &str| {
         let mut command = labrun(User::Own);
         command.arg("list").current_dir(folder.path().join(place));
@@ -114,12 +159,22 @@ fn a_repositorys_labs_are_found_and_hide_built_in_ones() {
     for place in ["", "deep/er"] {
         let done = list(place);
         assert!(done.stdout.lines().any(|l| l.starts_with("own ")), "{}", done.all);
-        assert!(done.stdout.contains("another relay") && !done.stdout.contains("relay-v4"), "{}", done.all);
+        assert!(
+            done.stdout.contains("another relay") && !done.stdout.contains("relay-v4"),
+            "{}",
+            done.all
+        );
     }
     // A broken file does not hide the others, but it is told.
     common::write(folder.path(), "labs/broken.yaml", "lab: [\n");
     let done = list("");
-    assert!(done.exit == 2 && done.stdout.lines().any(|l| l.starts_with("own ")) && done.all.contains("labs/broken.yaml:"), "{}", done.all);
+    assert!(
+        done.exit == 2
+            && done.stdout.lines().any(|l| l.starts_with("own "))
+            && done.all.contains("labs/broken.yaml:"),
+        "{}",
+        done.all
+    );
 }
 
 /// The fields that each message has, besides `event`.
@@ -150,7 +205,13 @@ fn json_output_is_one_known_object_a_line() {
         let messages = json_lines(&done.stdout);
         for message in &messages {
             let event = message["event"].as_str().unwrap();
-            let mut found: Vec<&str> = message.as_object().unwrap().keys().map(String::as_str).filter(|k| *k != "event").collect();
+            let mut found: Vec<&str> = message
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .filter(|k| *k != "event")
+                .collect();
             let mut expected = fields(event).to_vec();
             found.sort();
             expected.sort();
@@ -158,16 +219,32 @@ fn json_output_is_one_known_object_a_line() {
         }
         let of = |event: &str| messages.iter().filter(|m| m["event"] == event).collect::<Vec<_>>();
         assert_eq!(of("result").len(), 2);
-        assert_eq!((&of("kept")[0]["node"], &of("ready")[0]["services"]), (&"host".into(), &2.into()));
-        assert!(of("log").iter().any(|m| m["source"] == "bad" && m["line"] == "seen"), "{}", done.all);
+        assert_eq!(
+            (&of("kept")[0]["node"], &of("ready")[0]["services"]),
+            (&"host".into(), &2.into())
+        );
+        assert!(
+            of("log").iter().any(|m| m["source"] == "bad" && m["line"] == "seen"),
+            "{}",
+            done.all
+        );
         let summary: &Value = messages.last().unwrap();
-        assert_eq!((&summary["event"], &summary["passed"], &summary["failed"]), (&"summary".into(), &1.into(), &1.into()));
+        assert_eq!(
+            (&summary["event"], &summary["passed"], &summary["failed"]),
+            (&"summary".into(), &1.into(), &1.into())
+        );
         let status = lab.run(&["--format", "json", "status"]);
         let status: Value = serde_json::from_str(&status.stdout).unwrap();
-        let own = status.as_array().unwrap().iter().find(|i| i["instance"] == lab.name.as_str()).unwrap();
+        let own =
+            status.as_array().unwrap().iter().find(|i| i["instance"] == lab.name.as_str()).unwrap();
         assert_eq!(own["condition"], "ready");
         assert!(
-            own["pid"].is_u64() && own["services"].as_array().unwrap().iter().any(|s| s["name"] == "talker" && s["state"] == "running"),
+            own["pid"].is_u64()
+                && own["services"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|s| s["name"] == "talker" && s["state"] == "running"),
             "{own}"
         );
         assert_eq!(
@@ -199,8 +276,14 @@ fn plain_output_has_no_escape_codes_and_names_everything() {
 }
 
 /// Runs labrun on a terminal of its own, typing `input`; everything it shows, and its exit code.
-fn on_a_terminal(lab: &Lab, arguments: &[&str], input: &str, environment: &[(&str, &str)]) -> (i32, String) {
-    let words: Vec<String> = lab.command(arguments).get_args().map(|a| a.to_str().unwrap().to_string()).collect();
+fn on_a_terminal(
+    lab: &Lab,
+    arguments: &[&str],
+    input: &str,
+    environment: &[(&str, &str)],
+) -> (i32, String) {
+    let words: Vec<String> =
+        lab.command(arguments).get_args().map(|a| a.to_str().unwrap().to_string()).collect();
     let line = format!("{} {}", env!("CARGO_BIN_EXE_labrun"), labrun::quote::command(&words));
     let mut command = Command::new("timeout");
     command
@@ -226,15 +309,23 @@ fn a_terminal_gets_colour_unless_no_color_is_set() {
     }
     let lab = Lab::new(User::Own, TALKER);
     let (exit, shown) = on_a_terminal(&lab, &["test"], "", &[]);
-    assert!(exit == 1 && shown.contains("\u{1b}[1m") && shown.contains("1 passed, 1 failed"), "{shown:?}");
+    assert!(
+        exit == 1 && shown.contains("\u{1b}[1m") && shown.contains("1 passed, 1 failed"),
+        "{shown:?}"
+    );
     // Colours and weights end in `m`; what moves the cursor is no colour (no-color.org).
     let coloured = |text: &str| {
-        text.split("\u{1b}[").skip(1).any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'))
+        text.split("\u{1b}[").skip(1).any(|rest| {
+            rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
+        })
     };
     assert!(coloured(&shown));
     for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
         let (exit, shown) = on_a_terminal(&lab, &["test"], "", &[environment]);
-        assert!(exit == 1 && !coloured(&shown) && shown.contains("1 passed, 1 failed"), "{environment:?}: {shown:?}");
+        assert!(
+            exit == 1 && !coloured(&shown) && shown.contains("1 passed, 1 failed"),
+            "{environment:?}: {shown:?}"
+        );
     }
 }
 
@@ -251,9 +342,16 @@ fn exec_hands_input_output_and_exit_code_through() {
             assert_eq!(lab.exec(node, &["no-such-command"]).exit, 127, "{node}");
         }
         let done = lab.exec("host", &["sh", "-c", "echo out; echo err >&2"]);
-        assert_eq!((done.stdout.as_str(), done.all.as_str()), ("out\n", "exit Some(0)\nout\nerr\n"));
+        assert_eq!(
+            (done.stdout.as_str(), done.all.as_str()),
+            ("out\n", "exit Some(0)\nout\nerr\n")
+        );
         let done = lab.exec("nobody", &["true"]);
-        assert!(done.exit == 2 && done.all.contains("has no node nobody") && done.stdout.is_empty(), "{}", done.all);
+        assert!(
+            done.exit == 2 && done.all.contains("has no node nobody") && done.stdout.is_empty(),
+            "{}",
+            done.all
+        );
         let mut command = labs::bounded(&lab.command(&["exec", &lab.name, "host", "cat"]));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(b"through\0the pipe\n").unwrap();
@@ -271,9 +369,16 @@ fn a_shell_on_a_terminal_stands_in_its_node() {
     }
     let lab = Lab::new(User::Own, TALKER);
     assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
-    let (exit, shown) =
-        on_a_terminal(&lab, &["shell", &lab.name, "host"], "echo $((40 + 2))-$LABRUN_NODE; test -t 0 && echo a-terminal-$?; exit 7\n", &[]);
-    assert!(exit == 7 && shown.contains("42-host") && shown.contains("a-terminal-0"), "{exit} {shown:?}");
+    let (exit, shown) = on_a_terminal(
+        &lab,
+        &["shell", &lab.name, "host"],
+        "echo $((40 + 2))-$LABRUN_NODE; test -t 0 && echo a-terminal-$?; exit 7\n",
+        &[],
+    );
+    assert!(
+        exit == 7 && shown.contains("42-host") && shown.contains("a-terminal-0"),
+        "{exit} {shown:?}"
+    );
     assert!(shown.contains(&format!("({} host)", lab.name)), "the prompt says where: {shown:?}");
 }
 
@@ -283,12 +388,23 @@ fn logs_show_each_service_and_follow_until_interrupted() {
         let lab = Lab::new(user, TALKER);
         assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
         assert_eq!(lab.run(&["logs", &lab.name]).stdout, "talker | hello\n");
-        let messages = json_lines(&lab.run(&["--format", "json", "logs", &lab.name, "talker"]).stdout);
-        assert_eq!(messages, [serde_json::json!({"event": "log", "lab": lab.name, "source": "talker", "line": "hello"})]);
+        let messages =
+            json_lines(&lab.run(&["--format", "json", "logs", &lab.name, "talker"]).stdout);
+        assert_eq!(
+            messages,
+            [
+                serde_json::json!({"event": "log", "lab": lab.name, "source": "talker", "line": "hello"})
+            ]
+        );
         let wrong = lab.run(&["logs", &lab.name, "talkre"]);
         assert!(wrong.exit == 2 && wrong.all.contains("has no service talkre"), "{}", wrong.all);
 
-        let mut child = lab.command(&["logs", "-f", &lab.name]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = lab
+            .command(&["logs", "-f", &lab.name])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "talker | hello");
         let more = "for i in /run/labrun /tmp/labrun-*; do [ ! -d \"$i/$LABRUN_LAB\" ] || echo added >>\"$i/$LABRUN_LAB/service/talker/more\"; done";
@@ -309,15 +425,26 @@ fn status_shows_instances_and_clean_takes_them_down_one_by_one_or_by_lab() {
         let two = format!("{}@two", lab.name);
         assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
         assert_eq!(lab.run(&["setup", &lab.name, "--instance", "two"]).exit, 0);
-        let ups = || lab.run(&["status"]).stdout.lines().filter(|l| l.starts_with(&lab.name)).count();
+        let ups =
+            || lab.run(&["status"]).stdout.lines().filter(|l| l.starts_with(&lab.name)).count();
         let status = lab.run(&["status"]).stdout;
-        assert!(status.lines().any(|l| l.starts_with(&two) && l.contains(" ready ") && l.contains(" pid ")), "{status}");
+        assert!(
+            status
+                .lines()
+                .any(|l| l.starts_with(&two) && l.contains(" ready ") && l.contains(" pid ")),
+            "{status}"
+        );
         assert!(status.contains("  talker         running"), "{status}");
         assert_eq!(ups(), 2);
         assert_eq!(lab.run(&["exec", &two, "host", "true"]).exit, 0);
         // A second set-up finds it up.
         let again = lab.run(&["setup", &lab.name]);
-        assert!(again.exit == 0 && again.stdout.contains(&format!("ready {}: was up already", lab.name)), "{}", again.all);
+        assert!(
+            again.exit == 0
+                && again.stdout.contains(&format!("ready {}: was up already", lab.name)),
+            "{}",
+            again.all
+        );
         assert_eq!(lab.run(&["clean", &two]).exit, 0);
         assert_eq!(ups(), 1);
         assert_eq!(lab.run(&["setup", &lab.name, "--instance", "two"]).exit, 0);
@@ -335,14 +462,26 @@ fn a_lab_that_was_set_up_is_used_and_left_up_by_test() {
     for user in users() {
         let lab = Lab::new(user, TALKER);
         let done = lab.run(&["setup", &lab.name, "--instance", "other"]);
-        let next: Vec<&str> = done.stdout.lines().filter_map(|line| line.strip_prefix("   next: labrun ")).collect();
-        assert!(next[0].starts_with("test ") && next[0].ends_with(&format!(" --file {} --instance other", lab.file.display())), "{next:?}");
-        assert_eq!(next[1..], [format!("shell {}@other host", lab.name), format!("clean {}@other", lab.name)]);
+        let next: Vec<&str> =
+            done.stdout.lines().filter_map(|line| line.strip_prefix("   next: labrun ")).collect();
+        assert!(
+            next[0].starts_with("test ")
+                && next[0].ends_with(&format!(" --file {} --instance other", lab.file.display())),
+            "{next:?}"
+        );
+        assert_eq!(
+            next[1..],
+            [format!("shell {}@other host", lab.name), format!("clean {}@other", lab.name)]
+        );
         assert_eq!(lab.run(&["clean", &format!("{}@other", lab.name)]).exit, 0);
 
         assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
         let (done, _) = lab.results(&[&format!("{}-good", lab.name)]);
-        assert!(done.exit == 0 && done.stdout.contains("\"reused\":true") && lab.is_up(), "{}", done.all);
+        assert!(
+            done.exit == 0 && done.stdout.contains("\"reused\":true") && lab.is_up(),
+            "{}",
+            done.all
+        );
         // A changed file makes it anew.
         common::write(
             lab.folder.path(),
@@ -350,7 +489,11 @@ fn a_lab_that_was_set_up_is_used_and_left_up_by_test() {
             &std::fs::read_to_string(&lab.file).unwrap().replace("echo hello", "echo hello again"),
         );
         let (done, _) = lab.results(&[&format!("{}-good", lab.name)]);
-        assert!(done.exit == 0 && done.stdout.contains("\"again\":true") && lab.is_up(), "{}", done.all);
+        assert!(
+            done.exit == 0 && done.stdout.contains("\"again\":true") && lab.is_up(),
+            "{}",
+            done.all
+        );
         assert_eq!(lab.run(&["logs", &lab.name]).stdout, "talker | hello again\n");
     }
 }
@@ -362,11 +505,18 @@ fn a_script_needs_no_labrun_to_come_up_be_used_and_go() {
         // As this user, with labrun only printing.
         let mut command = Command::new("bash");
         let inner = lab.command(&["script", &lab.name]);
-        let (program, arguments) = (inner.get_program(), inner.get_args().map(|a| a.to_str().unwrap().to_string()).collect::<Vec<_>>());
+        let (program, arguments) = (
+            inner.get_program(),
+            inner.get_args().map(|a| a.to_str().unwrap().to_string()).collect::<Vec<_>>(),
+        );
         let binary = arguments.iter().position(|a| a == env!("CARGO_BIN_EXE_labrun"));
         // What stands in front of labrun changes the user, and must stand in front of bash as well.
-        let prefix: Vec<String> = binary
-            .map_or(Vec::new(), |at| [program.to_str().unwrap().to_string()].into_iter().chain(arguments[..at].iter().cloned()).collect());
+        let prefix: Vec<String> = binary.map_or(Vec::new(), |at| {
+            [program.to_str().unwrap().to_string()]
+                .into_iter()
+                .chain(arguments[..at].iter().cloned())
+                .collect()
+        });
         let line = format!(
             "{} {} | {} bash",
             labrun::quote::shell(program.to_str().unwrap()),
@@ -377,18 +527,30 @@ fn a_script_needs_no_labrun_to_come_up_be_used_and_go() {
         let up = run(command);
         assert!(up.exit == 0 && up.stdout.contains("\"event\":\"ready\""), "{}", up.all);
         let ready = json_lines(&up.stdout);
-        let state = ready.iter().find(|e| e["event"] == "setup").unwrap()["state"].as_str().unwrap().to_string();
+        let state = ready.iter().find(|e| e["event"] == "setup").unwrap()["state"]
+            .as_str()
+            .unwrap()
+            .to_string();
         assert!(lab.is_up());
 
         let by_hand = |words: &[&str]| {
             let script = format!("{state}/lab.sh");
-            let all: Vec<&str> = prefix.iter().map(String::as_str).chain(["bash", &script]).chain(words.iter().copied()).collect();
+            let all: Vec<&str> = prefix
+                .iter()
+                .map(String::as_str)
+                .chain(["bash", &script])
+                .chain(words.iter().copied())
+                .collect();
             let mut command = Command::new(all[0]);
             command.args(&all[1..]).env_remove("XDG_RUNTIME_DIR").current_dir("/");
             run(command)
         };
         assert_eq!(by_hand(&["exec", &lab.name, "host", "echo", "by hand"]).stdout, "by hand\n");
-        assert!(by_hand(&["status"]).stdout.contains(&format!("\"instance\":\"{}\",\"condition\":\"ready\"", lab.name)));
+        assert!(
+            by_hand(&["status"])
+                .stdout
+                .contains(&format!("\"instance\":\"{}\",\"condition\":\"ready\"", lab.name))
+        );
         let clean = by_hand(&["clean", &lab.name]);
         assert!(clean.exit == 0 && clean.stdout.contains("\"event\":\"cleaned\""), "{}", clean.all);
         assert!(!lab.is_up() && !std::path::Path::new(&state).exists());
@@ -425,7 +587,9 @@ fn doctor_says_what_is_there_and_what_is_not() {
     let lab = Lab::new(User::Own, TALKER);
     let done = lab.run(&["doctor"]);
     assert!(
-        done.exit == 0 && done.stdout.contains("ok    sandbox") && done.stdout.contains(&format!("ok    lab {}", lab.name)),
+        done.exit == 0
+            && done.stdout.contains("ok    sandbox")
+            && done.stdout.contains(&format!("ok    lab {}", lab.name)),
         "{}",
         done.all
     );

@@ -8,7 +8,8 @@ const LAB_FILES: &str = include_str!("../../docs/lab-files.md");
 
 /// The code block of the document that begins with `start`.
 fn block(start: &str) -> String {
-    let begin = LAB_FILES.find(&format!("```yaml\n{start}")).expect("the document has it") + "```yaml\n".len();
+    let begin = LAB_FILES.find(&format!("```yaml\n{start}")).expect("the document has it")
+        + "```yaml\n".len();
     let length = LAB_FILES[begin..].find("```").unwrap();
     LAB_FILES[begin..begin + length].to_string()
 }
@@ -18,7 +19,8 @@ fn the_small_lab_of_the_reference_passes() {
     let folder = folder();
     let file = write(folder.path(), "web.yaml", &block("lab: web"));
     for user in common::users() {
-        let output = labrun(user).args(["test", "web-fetch", "--file"]).arg(&file).output().unwrap();
+        let output =
+            labrun(user).args(["test", "web-fetch", "--file"]).arg(&file).output().unwrap();
         assert!(output.status.success(), "{user:?}: {}", text(&output));
     }
 }
@@ -29,7 +31,11 @@ fn the_mistakes_that_the_reference_shows_are_reported_so() {
     std::fs::create_dir(folder.path().join("labs")).unwrap();
     let lab = "lab: web\nbridges: [br0]\nnodes:\n  web:\n    links:\n      eth0:\n        brigde: br0\n        port: p\n        addresses: [10.0.0.0/24]\n";
     write(folder.path(), "labs/web.yaml", lab);
-    let output = labrun(User::Own).args(["check", "labs/web.yaml"]).current_dir(folder.path()).output().unwrap();
+    let output = labrun(User::Own)
+        .args(["check", "labs/web.yaml"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let printed = String::from_utf8(output.stdout).unwrap();
     for line in LAB_FILES.lines().filter(|line| line.starts_with("    labs/web.yaml:")) {
@@ -42,11 +48,20 @@ fn the_verbs_and_exit_codes_of_the_readme_exist() {
     let readme = include_str!("../../README.md");
     let help = labrun(User::Own).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    for verb in ["setup", "test", "clean", "status", "exec", "shell", "logs", "report", "list", "check", "script", "doctor"] {
+    for verb in [
+        "setup", "test", "clean", "status", "exec", "shell", "logs", "report", "list", "check",
+        "script", "doctor",
+    ] {
         assert!(help.contains(&format!("\n  {verb} ")), "no {verb} in {help}");
         assert!(readme.contains(&format!("`labrun {verb}")), "no {verb} in the README");
     }
-    for code in ["0 passed", "1 a test failed", "2 wrong usage", "3 this machine cannot run it", "130 interrupted"] {
+    for code in [
+        "0 passed",
+        "1 a test failed",
+        "2 wrong usage",
+        "3 this machine cannot run it",
+        "130 interrupted",
+    ] {
         assert!(help.contains(code) && readme.contains(code), "{code}");
     }
 }

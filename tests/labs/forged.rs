@@ -51,14 +51,34 @@ fn nothing_in_a_lab_speaks_for_the_agent_or_outlives_its_test() {
     for user in users() {
         let lab = Lab::new(user, LAB);
         let (done, results) = lab.results(&["-v"]);
-        let outcome = |name: &str| results.get(name).map(|result| result["outcome"].as_str().unwrap().to_string());
-        for (name, wanted) in
-            [("forged", "fail"), ("left", "pass"), ("gone", "pass"), ("loud", "pass"), ("stopped", "fail"), ("unseen", "pass")]
-        {
-            assert_eq!(outcome(name).as_deref(), Some(wanted), "{user:?} {name}: {}", results.get(name).map(lines).unwrap_or_default());
+        let outcome = |name: &str| {
+            results.get(name).map(|result| result["outcome"].as_str().unwrap().to_string())
+        };
+        for (name, wanted) in [
+            ("forged", "fail"),
+            ("left", "pass"),
+            ("gone", "pass"),
+            ("loud", "pass"),
+            ("stopped", "fail"),
+            ("unseen", "pass"),
+        ] {
+            assert_eq!(
+                outcome(name).as_deref(),
+                Some(wanted),
+                "{user:?} {name}: {}",
+                results.get(name).map(lines).unwrap_or_default()
+            );
         }
-        assert!(lines(&results["forged"]).contains("ended with exit status 7, not 0"), "{}", lines(&results["forged"]));
-        assert!(lines(&results["stopped"]).contains("did not end within 1s"), "{}", lines(&results["stopped"]));
+        assert!(
+            lines(&results["forged"]).contains("ended with exit status 7, not 0"),
+            "{}",
+            lines(&results["forged"])
+        );
+        assert!(
+            lines(&results["stopped"]).contains("did not end within 1s"),
+            "{}",
+            lines(&results["stopped"])
+        );
         // What was left in the background holds nobody up.
         assert!(results["left"]["ms"].as_u64().unwrap() < 4000, "{}", results["left"]);
         assert!(done.time < Duration::from_secs(60), "{:?}", done.time);

@@ -175,24 +175,41 @@ fn services_start_when_and_where_they_should_and_steps_do_what_they_say() {
         )
     };
     let before = host();
-    assert_eq!((before.1, before.2), (false, false), "the host must not have what only the lab has");
+    assert_eq!(
+        (before.1, before.2),
+        (false, false),
+        "the host must not have what only the lab has"
+    );
     for user in users() {
         let lab = Lab::new(user, SERVICES);
         let (done, results) = lab.results(&[]);
         for test in ["ready", "waits", "run"] {
             assert_eq!(results[test]["outcome"], "pass", "{user:?} {test}: {}", done.all);
         }
-        assert_eq!((done.exit, &results["waits-in-vain"]["outcome"]), (1, &"fail".into()), "{}", done.all);
-        assert!(lines(&results["waits-in-vain"]).contains("waited 200ms for TCP port 5353"), "{}", done.all);
+        assert_eq!(
+            (done.exit, &results["waits-in-vain"]["outcome"]),
+            (1, &"fail".into()),
+            "{}",
+            done.all
+        );
+        assert!(
+            lines(&results["waits-in-vain"]).contains("waited 200ms for TCP port 5353"),
+            "{}",
+            done.all
+        );
         assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
         let logs = |service: &str| lab.run(&["logs", &lab.name, service]).stdout;
         let environment = logs("environment");
         assert!(
-            environment.starts_with(&format!("environment | <hello  world><7><{}><host>\n", lab.name))
+            environment
+                .starts_with(&format!("environment | <hello  world><7><{}><host>\n", lab.name))
                 && environment.contains("/service/environment\n"),
             "{environment}"
         );
-        assert_eq!(logs("files"), "files | a\nfiles | b\nfiles | c\nfiles | nameserver 192.0.2.53\nfiles | d\n");
+        assert_eq!(
+            logs("files"),
+            "files | a\nfiles | b\nfiles | c\nfiles | nameserver 192.0.2.53\nfiles | d\n"
+        );
         // `after`: what the others had made was there already.
         assert_eq!(logs("last"), "last | made\n");
         assert!(host() == before, "the host's /etc or /run changed");
@@ -282,7 +299,9 @@ fn a_lease_does_not_outlive_its_test() {
     }
     let clean = r#"[run: {node: client, command: 'ip -o addr show dev eth0 scope global; ip route show; ip -6 route show default; cat /etc/resolv.conf | grep -c 192.0.2.53; ! pgrep -x dhclient && ! pgrep -x dhcpcd && ! pgrep -x udhcpc', stdout: "0"}]"#;
     let mut tests = String::new();
-    for (client, family) in [("dhclient", 4), ("dhcpcd", 4), ("udhcpc", 4), ("dhclient", 6), ("dhcpcd", 6)] {
+    for (client, family) in
+        [("dhclient", 4), ("dhcpcd", 4), ("udhcpc", 4), ("dhclient", 6), ("dhcpcd", 6)]
+    {
         tests.push_str(&format!("  {client}-{family}: {{steps: [dhcp: {{node: client, link: eth0, family: {family}, client: {client}}}]}}\n  {client}-{family}-gone: {{steps: {clean}}}\n"));
     }
     // Two leases in one test: the second client begins from nothing.
@@ -322,24 +341,54 @@ tests:
 
 #[test]
 fn all_built_in_labs_pass_with_every_client() {
-    if !have("all_built_in_labs_pass", &["dnsmasq", "dhcrelay", "dhclient", "dhcpcd", "udhcpc", "busybox", "socat", "nft", "ping"]) {
+    if !have(
+        "all_built_in_labs_pass",
+        &["dnsmasq", "dhcrelay", "dhclient", "dhcpcd", "udhcpc", "busybox", "socat", "nft", "ping"],
+    ) {
         return;
     }
     let mut probe = std::process::Command::new("unshare");
-    let probe =
-        probe.args(["--user", "--map-root-user", "--net", "ip", "link", "add", "link", "lo", "name", "tagged", "type", "vlan", "id", "1"]);
+    let probe = probe.args([
+        "--user",
+        "--map-root-user",
+        "--net",
+        "ip",
+        "link",
+        "add",
+        "link",
+        "lo",
+        "name",
+        "tagged",
+        "type",
+        "vlan",
+        "id",
+        "1",
+    ]);
     let vlan = probe.output().unwrap().status.success();
     for user in users() {
         for (name, text) in labrun::lab::find::BUILT_IN {
-            let clients: &[&str] = if text.contains("dhcp:") { &["dhclient", "dhcpcd", "udhcpc"] } else { &["dhclient"] };
+            let clients: &[&str] = if text.contains("dhcp:") {
+                &["dhclient", "dhcpcd", "udhcpc"]
+            } else {
+                &["dhclient"]
+            };
             for client in clients {
                 let lab = Lab::built_in(user, name, |text| text);
                 let (done, results) = lab.results(&["--client", client]);
-                assert!(done.exit == 0 && !results.is_empty(), "{user:?} {name} {client}: {}", done.all);
+                assert!(
+                    done.exit == 0 && !results.is_empty(),
+                    "{user:?} {name} {client}: {}",
+                    done.all
+                );
                 for (test, result) in results {
-                    let skipped = (*client == "udhcpc" && test == "v6") || (name == "trunk" && !vlan);
+                    let skipped =
+                        (*client == "udhcpc" && test == "v6") || (name == "trunk" && !vlan);
                     let expected = if skipped { "skip" } else { "pass" };
-                    assert_eq!(result["outcome"], expected, "{user:?} {name}-{test} {client}: {}", done.all);
+                    assert_eq!(
+                        result["outcome"], expected,
+                        "{user:?} {name}-{test} {client}: {}",
+                        done.all
+                    );
                 }
             }
         }
@@ -358,7 +407,13 @@ fn the_relay_and_server_labs_pass_with_dhcplb_itself() {
         for user in users() {
             for client in ["dhclient", "dhcpcd"] {
                 let lab = Lab::built_in(user, lab, |text| text);
-                lab.passes(&["--strict", "--client", client, "--subject", dhcplb.program.to_str().unwrap()]);
+                lab.passes(&[
+                    "--strict",
+                    "--client",
+                    client,
+                    "--subject",
+                    dhcplb.program.to_str().unwrap(),
+                ]);
             }
         }
     }

@@ -30,12 +30,33 @@ TESTS
 
 /// A lab whose one-step tests are `tests`: each a name and the fields of its step.
 fn lab(user: common::User, tests: &[(&str, &str)]) -> Lab {
-    let steps = tests.iter().map(|(name, fields)| format!("  {name}: {{steps: [{{http: {{node: client, {fields}}}}}]}}\n"));
+    let steps = tests.iter().map(|(name, fields)| {
+        format!("  {name}: {{steps: [{{http: {{node: client, {fields}}}}}]}}\n")
+    });
     let mut lab = Lab::new(user, &LAB.replace("TESTS", &steps.collect::<String>()));
     let folder = lab.folder.path();
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=lab", "-addext", "subjectAltName=IP:10.0.0.2", "-keyout", "key.pem", "-out", "cert.pem"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args([
+            "-subj",
+            "/CN=lab",
+            "-addext",
+            "subjectAltName=IP:10.0.0.2",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "cert.pem",
+        ])
         .current_dir(folder)
         .output()
         .unwrap();
@@ -56,10 +77,16 @@ fn requests_are_answered_as_the_lab_file_says() {
             user,
             &[
                 ("found", r#"url: "http://10.0.0.2/", body: hello"#),
-                ("json", r#"url: "http://10.0.0.2/state.json", json: {peers: [2]}, match: 'st.te'"#),
+                (
+                    "json",
+                    r#"url: "http://10.0.0.2/state.json", json: {peers: [2]}, match: 'st.te'"#,
+                ),
                 ("absent", r#"url: "http://10.0.0.2/nothing", status: 404"#),
                 ("head", r#"url: "http://10.0.0.2/", method: HEAD, status: 200"#),
-                ("secure", r#"url: "https://10.0.0.2/page", cacert: FOLDER/cert.pem, body: secret"#),
+                (
+                    "secure",
+                    r#"url: "https://10.0.0.2/page", cacert: FOLDER/cert.pem, body: secret"#,
+                ),
                 ("unknown-authority", r#"url: "https://10.0.0.2/page", fails: true"#),
                 ("refused", r#"url: "http://10.0.0.2:81/", fails: true"#),
             ],
@@ -76,16 +103,36 @@ fn what_is_not_as_wanted_fails_and_is_named() {
         return;
     }
     let wrong = [
-        ("status", r#"url: "http://10.0.0.2/nothing""#, "GET http://10.0.0.2/nothing was answered with status 404, not 200 to 299"),
-        ("other-status", r#"url: "http://10.0.0.2/", status: 204"#, "was answered with status 200, not 204"),
+        (
+            "status",
+            r#"url: "http://10.0.0.2/nothing""#,
+            "GET http://10.0.0.2/nothing was answered with status 404, not 200 to 299",
+        ),
+        (
+            "other-status",
+            r#"url: "http://10.0.0.2/", status: 204"#,
+            "was answered with status 200, not 204",
+        ),
         ("body", r#"url: "http://10.0.0.2/", body: bye"#, "the body is not `bye`"),
-        ("json", r#"url: "http://10.0.0.2/state.json", json: {state: down}"#, "JSON: .state is \"up\", not \"down\""),
+        (
+            "json",
+            r#"url: "http://10.0.0.2/state.json", json: {state: down}"#,
+            "JSON: .state is \"up\", not \"down\"",
+        ),
         ("no-json", r#"url: "http://10.0.0.2/", json: {}"#, "the body is not JSON"),
         ("authority", r#"url: "https://10.0.0.2/page""#, "curl ended with exit status 60"),
         ("nobody", r#"url: "http://10.0.0.2:81/""#, "curl ended with exit status 7"),
-        ("answered", r#"url: "http://10.0.0.2/", fails: true"#, "was answered with status 200, but was not to be"),
+        (
+            "answered",
+            r#"url: "http://10.0.0.2/", fails: true"#,
+            "was answered with status 200, but was not to be",
+        ),
         // Nothing was sent: that nobody answered proves nothing.
-        ("no-route", r#"url: "http://10.9.9.9/", fails: true"#, "could not even be asked, which proves nothing"),
+        (
+            "no-route",
+            r#"url: "http://10.9.9.9/", fails: true"#,
+            "could not even be asked, which proves nothing",
+        ),
     ];
     let tests: Vec<(&str, &str)> = wrong.iter().map(|(name, fields, _)| (*name, *fields)).collect();
     let lab = lab(common::User::Own, &tests);

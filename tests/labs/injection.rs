@@ -84,10 +84,16 @@ fn nodes_may_be_called_anything_and_arguments_arrive_byte_for_byte() {
         for (index, trap) in traps().iter().enumerate() {
             let node = &names[index % names.len()];
             let done = lab.exec(node, &["printf", "%s", trap]);
-            assert_eq!((done.exit, done.stdout.as_str()), (0, trap.as_str()), "{node:?}: {}", done.all);
+            assert_eq!(
+                (done.exit, done.stdout.as_str()),
+                (0, trap.as_str()),
+                "{node:?}: {}",
+                done.all
+            );
         }
         // Each name leads to a namespace of its own.
-        let mut namespaces: Vec<String> = names.iter().map(|n| lab.exec(n, &["readlink", "/proc/self/ns/net"]).stdout).collect();
+        let mut namespaces: Vec<String> =
+            names.iter().map(|n| lab.exec(n, &["readlink", "/proc/self/ns/net"]).stdout).collect();
         namespaces.sort();
         namespaces.dedup();
         assert_eq!(namespaces.len(), names.len());
@@ -102,9 +108,12 @@ fn files_variables_and_expectations_are_taken_as_they_are() {
     let files: String = traps
         .iter()
         .enumerate()
-        .map(|(i, t)| format!("          {}: {}\n", yaml(&format!("folder {i}/{}", file_name(t))), yaml(t)))
+        .map(|(i, t)| {
+            format!("          {}: {}\n", yaml(&format!("folder {i}/{}", file_name(t))), yaml(t))
+        })
         .collect();
-    let variables: String = traps.iter().enumerate().map(|(i, t)| format!("          V{i}: {}\n", yaml(t))).collect();
+    let variables: String =
+        traps.iter().enumerate().map(|(i, t)| format!("          V{i}: {}\n", yaml(t))).collect();
     // Names that the runtime's own shell uses.
     let own: String = ["command", "node", "IN", "STATE", "EVENTS", "ready", "IFS", "UID", "PS4"]
         .map(|n| format!("          {n}: {}\n", yaml(&format!("$(touch {})", canary()))))
@@ -121,12 +130,19 @@ fn files_variables_and_expectations_are_taken_as_they_are() {
         let folder = lab.exec("host", &["sh", "-c", "cat \"$TMPDIR/folder\""]).stdout;
         for (i, trap) in traps.iter().enumerate() {
             let path = format!("{}/folder {i}/{}", folder.trim(), file_name(trap));
-            assert_eq!(std::fs::read(&path).unwrap_or_else(|e| panic!("{path:?}: {e}")), trap.as_bytes(), "{trap:?}");
+            assert_eq!(
+                std::fs::read(&path).unwrap_or_else(|e| panic!("{path:?}: {e}")),
+                trap.as_bytes(),
+                "{trap:?}"
+            );
         }
         let environment = lab.exec("host", &["sh", "-c", "cat \"$TMPDIR/env\""]).stdout;
         let variables: Vec<&str> = environment.split('\0').collect();
         for (i, trap) in traps.iter().enumerate() {
-            assert!(variables.contains(&format!("V{i}={trap}").as_str()), "{trap:?} in {variables:?}");
+            assert!(
+                variables.contains(&format!("V{i}={trap}").as_str()),
+                "{trap:?} in {variables:?}"
+            );
         }
         assert!(variables.contains(&format!("STATE=$(touch {})", canary()).as_str()));
         canary_is_dead("files and variables");
@@ -145,7 +161,12 @@ fn steps_say_and_expect_what_is_written() {
         .map(|trap| {
             // The command's own quoting is the author's affair; here it is printf's argument.
             let command = format!("printf %s {}", labrun::quote::shell(trap));
-            format!("      - run: {{node: {}, command: {}, stdout: {}}}\n", yaml("the 'node'"), yaml(&command), yaml(trap))
+            format!(
+                "      - run: {{node: {}, command: {}, stdout: {}}}\n",
+                yaml("the 'node'"),
+                yaml(&command),
+                yaml(trap)
+            )
         })
         .collect();
     let waits: String = traps()
@@ -161,7 +182,13 @@ fn steps_say_and_expect_what_is_written() {
         })
         .collect();
     for user in users() {
-        let lab = Lab::new(user, &format!("nodes:\n  {}: {{}}\ntests:\n  say:\n    steps:\n{steps}{waits}", yaml("the 'node'")));
+        let lab = Lab::new(
+            user,
+            &format!(
+                "nodes:\n  {}: {{}}\ntests:\n  say:\n    steps:\n{steps}{waits}",
+                yaml("the 'node'")
+            ),
+        );
         lab.passes(&[]);
         canary_is_dead("steps");
     }
@@ -196,7 +223,12 @@ tests:
     );
     let (done, results) = lab.results(&[]);
     assert_eq!(results["t"]["outcome"], "pass", "{}", done.all);
-    assert_eq!((&results["no-log"]["outcome"], &results["no-file"]["outcome"]), (&"fail".into(), &"fail".into()), "{}", done.all);
+    assert_eq!(
+        (&results["no-log"]["outcome"], &results["no-file"]["outcome"]),
+        (&"fail".into(), &"fail".into()),
+        "{}",
+        done.all
+    );
     canary_is_dead("waits");
 }
 
@@ -209,15 +241,21 @@ fn links_have_odd_names_or_are_refused_with_a_reason() {
             yaml(name)
         )
     };
-    for name in
-        ["$(id)", "`id`", "a;b", "a&b|c", "ü✓", "*", "?x", "~", "!x", "a@b", "{a,b}", "a=b", "type", "dev", "up", "peer", "esac", "$IFS"]
-    {
+    for name in [
+        "$(id)", "`id`", "a;b", "a&b|c", "ü✓", "*", "?x", "~", "!x", "a@b", "{a,b}", "a=b", "type",
+        "dev", "up", "peer", "esac", "$IFS",
+    ] {
         let lab = Lab::new(User::Own, &file(name));
         let setup = lab.run(&["setup", &lab.name]);
         assert_eq!(setup.exit, 0, "{name}: {}", setup.all);
         let links = lab.exec("a", &["ls", "/sys/class/net"]).stdout;
         let shown = lab.exec("a", &["ip", "-j", "addr", "show", "dev", name]).stdout;
-        assert!(links.lines().any(|l| l == name) && shown.contains("10.0.0.1") && shown.contains("fd00::1"), "{name}: {links} {shown}");
+        assert!(
+            links.lines().any(|l| l == name)
+                && shown.contains("10.0.0.1")
+                && shown.contains("fd00::1"),
+            "{name}: {links} {shown}"
+        );
         canary_is_dead(name);
     }
     for name in [
@@ -244,9 +282,15 @@ fn links_have_odd_names_or_are_refused_with_a_reason() {
     ] {
         let lab = Lab::new(User::Own, &file(name));
         let done = lab.run(&["check", lab.file.to_str().unwrap()]);
-        assert!(done.exit == 2 && done.all.contains("lab.yaml:6:7: nodes.a.links."), "{name:?}: {}", done.all);
         assert!(
-            ["cannot name a link", "the kernel takes 15", "is there in every node"].iter().any(|reason| done.all.contains(reason)),
+            done.exit == 2 && done.all.contains("lab.yaml:6:7: nodes.a.links."),
+            "{name:?}: {}",
+            done.all
+        );
+        assert!(
+            ["cannot name a link", "the kernel takes 15", "is there in every node"]
+                .iter()
+                .any(|reason| done.all.contains(reason)),
             "{name:?}: {}",
             done.all
         );
@@ -256,12 +300,20 @@ fn links_have_odd_names_or_are_refused_with_a_reason() {
 #[test]
 fn services_may_be_called_like_anything_in_the_runtime() {
     let names = [
-        "start", "stop", "pid", "describe", "files", "signal", "failed", "again", "names", "main", "esac", "if", "1", "a.b-c_d", "exit",
-        "log",
+        "start", "stop", "pid", "describe", "files", "signal", "failed", "again", "names", "main",
+        "esac", "if", "1", "a.b-c_d", "exit", "log",
     ];
-    let services: String = names.map(|n| format!("      {}: {{command: exec sleep 1000, ready: {{running: 1ms}}}}\n", yaml(n))).concat();
-    let steps: String = names.map(|n| format!("      - service: {{restart: {}}}\n", yaml(n))).concat();
-    let lab = Lab::new(User::Own, &format!("nodes:\n  esac:\n    services:\n{services}tests:\n  t:\n    steps:\n{steps}"));
+    let services: String = names
+        .map(|n| {
+            format!("      {}: {{command: exec sleep 1000, ready: {{running: 1ms}}}}\n", yaml(n))
+        })
+        .concat();
+    let steps: String =
+        names.map(|n| format!("      - service: {{restart: {}}}\n", yaml(n))).concat();
+    let lab = Lab::new(
+        User::Own,
+        &format!("nodes:\n  esac:\n    services:\n{services}tests:\n  t:\n    steps:\n{steps}"),
+    );
     lab.passes(&[]);
 }
 

@@ -1,5 +1,5 @@
-//! A lab that is wrong is found out: every way of failing has its result, its exit code and its words,
-//! and comes to an end.
+//! A lab that is wrong is found out: every way of failing has its result, its exit code and its
+//! words, and comes to an end.
 
 use crate::common;
 use crate::common::labs;
@@ -44,8 +44,11 @@ fn a_wrong_lease_fails_and_names_what_was_wanted_and_found() {
     if !have("a_wrong_lease_fails", &["dnsmasq", "dhclient"]) {
         return;
     }
-    let test =
-        |name: &str, expect: &str| format!("  {name}: {{steps: [dhcp: {{node: client, link: eth0, family: 4, expect: {{{expect}}}}}]}}\n");
+    let test = |name: &str, expect: &str| {
+        format!(
+            "  {name}: {{steps: [dhcp: {{node: client, link: eth0, family: 4, expect: {{{expect}}}}}]}}\n"
+        )
+    };
     let tests = [
         test("pool", "pool: 10.0.0.30-10.0.0.40"),
         test("router", "router: 10.0.0.2"),
@@ -53,7 +56,10 @@ fn a_wrong_lease_fails_and_names_what_was_wanted_and_found() {
         test("prefix", "prefix: 25"),
         test("dns", "dns: 10.0.0.9"),
         test("lease", "lease: 11h"),
-        test("right", "pool: 10.0.0.10-10.0.0.20, router: 10.0.0.1, server: 10.0.0.1, prefix: 24, dns: 10.0.0.1, lease: 12h"),
+        test(
+            "right",
+            "pool: 10.0.0.10-10.0.0.20, router: 10.0.0.1, server: 10.0.0.1, prefix: 24, dns: 10.0.0.1, lease: 12h",
+        ),
     ];
     for user in users() {
         let lab = dhcp_lab(user, &tests.concat());
@@ -71,7 +77,14 @@ fn a_wrong_lease_fails_and_names_what_was_wanted_and_found() {
             assert_eq!(results[name]["outcome"], "fail", "{}", done.all);
             assert!(lines(&results[name]).contains(words), "{name}: {}", done.all);
             // The place in the file, too.
-            assert!(results[name]["detail"].as_str().unwrap().starts_with(&format!("{}:", lab.file.display())), "{}", done.all);
+            assert!(
+                results[name]["detail"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with(&format!("{}:", lab.file.display())),
+                "{}",
+                done.all
+            );
         }
         assert_eq!(results["right"]["outcome"], "pass", "{}", done.all);
     }
@@ -83,7 +96,9 @@ fn without_a_server_no_lease_comes_in_bounded_time() {
         return;
     }
     let step = |client: &str, family: u8, more: &str| {
-        format!("dhcp: {{node: client, link: eth0, family: {family}, client: {client}, within: 2s{more}}}")
+        format!(
+            "dhcp: {{node: client, link: eth0, family: {family}, client: {client}, within: 2s{more}}}"
+        )
     };
     let tests = format!(
         "  dead: {{steps: [service: {{kill: dhcp}}, {}]}}\n  wanted: {{steps: [service: {{stop: dhcp}}, {}, {}]}}\n  six: {{steps: [{}]}}\n",
@@ -97,9 +112,19 @@ fn without_a_server_no_lease_comes_in_bounded_time() {
         let (done, results) = dhcp_lab(user, &tests).results(&[]);
         assert_eq!(done.exit, 1, "{}", done.all);
         assert_eq!(results["dead"]["outcome"], "fail", "{}", done.all);
-        assert!(lines(&results["dead"]).contains("no lease within 2s: dhclient was still asking on eth0"), "{}", done.all);
+        assert!(
+            lines(&results["dead"])
+                .contains("no lease within 2s: dhclient was still asking on eth0"),
+            "{}",
+            done.all
+        );
         assert!(lines(&results["dead"]).contains("| DHCPDISCOVER on eth0"), "{}", done.all);
-        assert_eq!((&results["wanted"]["outcome"], &results["six"]["outcome"]), (&"pass".into(), &"pass".into()), "{}", done.all);
+        assert_eq!(
+            (&results["wanted"]["outcome"], &results["six"]["outcome"]),
+            (&"pass".into(), &"pass".into()),
+            "{}",
+            done.all
+        );
         // Four clients of two seconds each.
         assert!(done.time < Duration::from_secs(20), "{:?}", done.time);
     }
@@ -110,9 +135,17 @@ fn a_lease_where_none_is_wanted_fails() {
     if !have("a_lease_where_none_is_wanted_fails", &["dnsmasq", "dhclient"]) {
         return;
     }
-    let (done, results) = dhcp_lab(User::Own, "  t: {steps: [dhcp: {node: client, link: eth0, family: 4, fails: true}]}\n").results(&[]);
+    let (done, results) = dhcp_lab(
+        User::Own,
+        "  t: {steps: [dhcp: {node: client, link: eth0, family: 4, fails: true}]}\n",
+    )
+    .results(&[]);
     assert_eq!((done.exit, &results["t"]["outcome"]), (1, &"fail".into()), "{}", done.all);
-    assert!(lines(&results["t"]).contains("no lease was wanted, but dhclient got 10.0.0."), "{}", done.all);
+    assert!(
+        lines(&results["t"]).contains("no lease was wanted, but dhclient got 10.0.0."),
+        "{}",
+        done.all
+    );
 }
 
 #[test]
@@ -147,7 +180,12 @@ fn a_dhcplb_without_range_handler_is_named_as_the_service_that_died() {
         let lab = Lab::built_in(user, "server", |text| text);
         let done = lab.run(&["test", "--subject", dhcplb.program.to_str().unwrap()]);
         assert_eq!(done.exit, 4, "{}", done.all);
-        assert!(done.all.contains("service dhcp-v") && done.all.contains(" (node ns-dhcplb) died with exit status "), "{}", done.all);
+        assert!(
+            done.all.contains("service dhcp-v")
+                && done.all.contains(" (node ns-dhcplb) died with exit status "),
+            "{}",
+            done.all
+        );
         assert!(done.all.contains("command: exec dhcplb -server -logtostderr"), "{}", done.all);
         assert!(done.all.contains("its last lines:\n      | "), "{}", done.all);
         assert!(done.time < Duration::from_secs(10), "{:?}", done.time);
@@ -168,8 +206,16 @@ fn service_lab(user: User, service: &str) -> Lab {
 #[test]
 fn a_service_that_does_not_come_up_is_an_error_that_says_why() {
     let cases = [
-        ("{command: echo it is broken; exit 3, ready: {udp: 67}}", "died with exit status 3", "| it is broken"),
-        ("{command: exec no-such-command, ready: {udp: 67}}", "could not be run (exit status 127)", "no-such-command: not found"),
+        (
+            "{command: echo it is broken; exit 3, ready: {udp: 67}}",
+            "died with exit status 3",
+            "| it is broken",
+        ),
+        (
+            "{command: exec no-such-command, ready: {udp: 67}}",
+            "could not be run (exit status 127)",
+            "no-such-command: not found",
+        ),
         (
             "{command: 'echo here I hang; exec sleep 1000', ready: {udp: 67, within: 500ms}}",
             "was not ready within 500ms, still waiting for: udp 67",
@@ -182,17 +228,33 @@ fn a_service_that_does_not_come_up_is_an_error_that_says_why() {
         ),
         ("{command: 'kill -SEGV $$', ready: {udp: 67}}", "died of signal 11", ""),
         ("{command: exit 5, ready: {exit: 0}}", "died with exit status 5", ""),
-        ("{command: exec sleep 1000, ready: {exit: 0, within: 300ms}}", "still waiting for: exit 0", ""),
+        (
+            "{command: exec sleep 1000, ready: {exit: 0, within: 300ms}}",
+            "still waiting for: exit 0",
+            "",
+        ),
         ("{command: exec sleep 0.2, ready: {running: 1s}}", "died with exit status 0", ""),
-        ("{command: exec sleep 1000, ready: {command: 'false', within: 300ms}}", "still waiting for: command false", ""),
+        (
+            "{command: exec sleep 1000, ready: {command: 'false', within: 300ms}}",
+            "still waiting for: command false",
+            "",
+        ),
     ];
     for user in users() {
         for (service, what, line) in cases {
             let lab = service_lab(user, service);
             let done = lab.run(&["test"]);
             assert_eq!(done.exit, 4, "{service}: {}", done.all);
-            assert!(done.all.contains("service daemon (node host) ") && done.all.contains(what), "{service}: {}", done.all);
-            assert!(done.all.contains(line) && done.all.contains("command: "), "{service}: {}", done.all);
+            assert!(
+                done.all.contains("service daemon (node host) ") && done.all.contains(what),
+                "{service}: {}",
+                done.all
+            );
+            assert!(
+                done.all.contains(line) && done.all.contains("command: "),
+                "{service}: {}",
+                done.all
+            );
             assert!(done.all.contains(&format!("ERROR {}-t", lab.name)), "{}", done.all);
             assert!(!lab.is_up(), "{service}");
             assert!(done.time < Duration::from_secs(8), "{service}: {:?}", done.time);
@@ -230,7 +292,8 @@ tests:
         );
         let lines = lines(&results["first"]);
         assert!(
-            lines.contains("service daemon (node host) died of signal 9") && lines.contains("| these were its last words"),
+            lines.contains("service daemon (node host) died of signal 9")
+                && lines.contains("| these were its last words"),
             "{}",
             done.all
         );
@@ -278,7 +341,9 @@ tests:
         assert!(lines(&results[test]).contains("did not end within 300ms"), "{test}: {}", done.all);
     }
     assert!(
-        lines(&results["retried"]).contains(" times within 600ms, the last time:\n`echo again; false` ended with exit status 1"),
+        lines(&results["retried"]).contains(
+            " times within 600ms, the last time:\n`echo again; false` ended with exit status 1"
+        ),
         "{}",
         done.all
     );
@@ -293,10 +358,17 @@ fn a_missing_command_is_a_skip_with_the_command_that_installs_it() {
             "needs: {commands: {some-nonexistent-command: some-package}}\nnodes: {host: {}}\ntests: {t: {steps: [run: {node: host, command: \"true\"}]}}\n",
         );
         let sudo = if user == User::Own && common::is_root() { "" } else { "sudo " };
-        let words =
-            format!("some-nonexistent-command is missing, install it: {sudo}apt-get install -y --no-install-recommends some-package");
+        let words = format!(
+            "some-nonexistent-command is missing, install it: {sudo}apt-get install -y --no-install-recommends some-package"
+        );
         let done = lab.run(&["test"]);
-        assert!(done.exit == 0 && done.stdout.contains(&format!("SKIP  {}-t", lab.name)) && done.stdout.contains(&words), "{}", done.all);
+        assert!(
+            done.exit == 0
+                && done.stdout.contains(&format!("SKIP  {}-t", lab.name))
+                && done.stdout.contains(&words),
+            "{}",
+            done.all
+        );
         assert!(done.stdout.contains("0 passed, 0 failed, 1 skipped"), "{}", done.all);
         assert_eq!(lab.run(&["test", "--strict"]).exit, 3);
         // CI=true makes it strict, --no-strict takes that back.
@@ -321,7 +393,9 @@ fn a_missing_kernel_feature_is_a_skip_that_names_it() {
         !unshare.output().unwrap().status.success()
     };
     let Some(feature) = ["dummy", "wireguard", "ifb"].into_iter().find(lacks) else {
-        eprintln!("SKIP a_missing_kernel_feature_is_a_skip_that_names_it: this kernel has them all");
+        eprintln!(
+            "SKIP a_missing_kernel_feature_is_a_skip_that_names_it: this kernel has them all"
+        );
         return;
     };
     for user in users() {
@@ -345,11 +419,24 @@ fn without_its_subject_or_a_stand_in_a_lab_is_skipped() {
         "subject: {program: no-such-program}\nnodes: {host: {}}\ntests: {t: {steps: [run: {node: host, command: \"true\"}]}}\n",
     );
     let done = lab.run(&["test"]);
-    assert!(done.exit == 0 && done.stdout.contains("there is no no-such-program: name it with --subject PATH"), "{}", done.all);
+    assert!(
+        done.exit == 0
+            && done.stdout.contains("there is no no-such-program: name it with --subject PATH"),
+        "{}",
+        done.all
+    );
     let done = lab.run(&["test", "--subject", "/nowhere"]);
-    assert!(done.exit == 2 && done.all.contains("--subject: there is no `/nowhere`"), "{}", done.all);
+    assert!(
+        done.exit == 2 && done.all.contains("--subject: there is no `/nowhere`"),
+        "{}",
+        done.all
+    );
     let done = lab.run(&["test", "--subject", lab.file.to_str().unwrap()]);
-    assert!(done.exit == 2 && done.all.contains("neither an executable file nor a repository"), "{}", done.all);
+    assert!(
+        done.exit == 2 && done.all.contains("neither an executable file nor a repository"),
+        "{}",
+        done.all
+    );
 }
 
 #[test]
@@ -359,7 +446,14 @@ fn strict_refuses_a_stand_in() {
     }
     let lab = Lab::built_in(User::Own, "server", |text| text);
     let done = lab.run(&["test", "--strict"]);
-    assert!(done.exit == 3 && done.stdout.contains("there is no dhcplb, and --strict refuses its stand-in dnsmasq"), "{}", done.all);
+    assert!(
+        done.exit == 3
+            && done
+                .stdout
+                .contains("there is no dhcplb, and --strict refuses its stand-in dnsmasq"),
+        "{}",
+        done.all
+    );
 }
 
 #[test]
@@ -387,12 +481,20 @@ fn keep_leaves_a_failed_lab_up_to_be_entered_until_it_is_cleaned() {
             "nodes: {\"the host\": {}}\ntests:\n  bad: {steps: [run: {node: the host, command: 'echo evidence >\"$TMPDIR/left\"; false'}]}\n  good: {steps: [run: {node: the host, command: \"true\"}]}\n",
         );
         let done = lab.run(&["test", "--keep"]);
-        let hint = format!("kept {0}: enter it with `labrun shell {0} 'the host'`, end it with `labrun clean {0}`", lab.name);
+        let hint = format!(
+            "kept {0}: enter it with `labrun shell {0} 'the host'`, end it with `labrun clean {0}`",
+            lab.name
+        );
         assert!(done.exit == 1 && done.stdout.contains(&hint), "{}", done.all);
-        let exec = lab.exec("the host", &["sh", "-c", "cat \"$TMPDIR/left\"; echo \"in $LABRUN_LAB\""]);
+        let exec =
+            lab.exec("the host", &["sh", "-c", "cat \"$TMPDIR/left\"; echo \"in $LABRUN_LAB\""]);
         assert_eq!((exec.exit, exec.stdout), (0, format!("evidence\nin {}\n", lab.name)));
         let clean = lab.run(&["clean", &lab.name]);
-        assert!(clean.exit == 0 && clean.stdout.contains(&format!("cleaned {}", lab.name)), "{}", clean.all);
+        assert!(
+            clean.exit == 0 && clean.stdout.contains(&format!("cleaned {}", lab.name)),
+            "{}",
+            clean.all
+        );
         assert!(!lab.is_up());
         // A lab whose tests pass is not kept.
         let done = lab.run(&["test", "--keep", &format!("{}-good", lab.name)]);
@@ -402,10 +504,18 @@ fn keep_leaves_a_failed_lab_up_to_be_entered_until_it_is_cleaned() {
 
 #[test]
 fn keep_leaves_a_lab_up_whose_set_up_failed() {
-    let lab = service_lab(User::Own, "{command: 'echo broken; exec sleep 1000', ready: {udp: 67, within: 200ms}}");
+    let lab = service_lab(
+        User::Own,
+        "{command: 'echo broken; exec sleep 1000', ready: {udp: 67, within: 200ms}}",
+    );
     let done = lab.run(&["test", "--keep"]);
     assert!(done.exit == 4 && done.stdout.contains(&format!("kept {}", lab.name)), "{}", done.all);
     assert_eq!(lab.exec("host", &["echo", "inside"]).stdout, "inside\n");
-    assert!(lab.run(&["status"]).stdout.lines().any(|l| l.starts_with(&lab.name) && l.contains("failed")));
+    assert!(
+        lab.run(&["status"])
+            .stdout
+            .lines()
+            .any(|l| l.starts_with(&lab.name) && l.contains("failed"))
+    );
     assert_eq!(lab.run(&["logs", &lab.name]).stdout, "daemon | broken\n");
 }

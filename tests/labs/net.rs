@@ -1,7 +1,8 @@
-//! A lab's network is the same whether labrun builds it in one process or iproute2 does, line by line.
+//! A lab's network is the same whether labrun builds it in one process or iproute2 does, line by
+//! line.
 //!
-//! Both build every lab here, and what the kernel then has is compared: links, addresses, routes and bridges
-//! of each namespace, all settings, the mounts of the sandbox.
+//! Both build every lab here, and what the kernel then has is compared: links, addresses, routes
+//! and bridges of each namespace, all settings, the mounts of the sandbox.
 
 use crate::common;
 
@@ -32,8 +33,7 @@ const KINDS: [&str; 6] = [
     "bridge -j vlan",
 ];
 const MARK: &str = "\nsettings:\n";
-const SETTINGS: &str =
-    "printf '\\nsettings:\\n'; cd /proc/sys/net && grep -rs . ipv4/conf ipv6/conf ipv4/ip_forward ipv4/tcp_rmem bridge | sort";
+const SETTINGS: &str = "printf '\\nsettings:\\n'; cd /proc/sys/net && grep -rs . ipv4/conf ipv6/conf ipv4/ip_forward ipv4/tcp_rmem bridge | sort";
 
 /// What one of the two has built, by namespace and kind.
 type State = BTreeMap<String, Value>;
@@ -62,7 +62,8 @@ fn the_kernel_has_the_same_of_any_lab() {
     let vlans = kernel_has("vlan");
     for _ in 0..6 {
         let text = any_lab(&mut random, vlans);
-        let lab = check::lab(&text, "any").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
+        let lab = check::lab(&text, "any")
+            .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
         for user in users() {
             assert_same(user, &lab);
         }
@@ -71,12 +72,18 @@ fn the_kernel_has_the_same_of_any_lab() {
 
 fn kernel_has(feature: &str) -> bool {
     let link = match feature {
-        "vlan" => "ip link add p0 type veth peer name p1 && ip link add link p0 name p0.7 type vlan id 7".into(),
+        "vlan" => {
+            "ip link add p0 type veth peer name p1 && ip link add link p0 name p0.7 type vlan id 7"
+                .into()
+        }
         "nftables" | "nat" => "nft add table ip t".into(),
         _ => format!("ip link add k0 type {feature}"),
     };
     let mut unshare = Command::new("unshare");
-    unshare.args(["--user", "--map-root-user", "--net", "sh", "-c", &link]).stdout(Stdio::null()).stderr(Stdio::null());
+    unshare
+        .args(["--user", "--map-root-user", "--net", "sh", "-c", &link])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     unshare.status().unwrap().success()
 }
 
@@ -89,7 +96,11 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
             if coin(2) { "mtu: 1400, " } else { "" },
             if coin(2) { format!("mac: \"02:00:00:00:ff:0{bridge}\", ") } else { String::new() },
         );
-        let addresses = if coin(2) { format!("10.9.{bridge}.1/24, \"fd09:{bridge}::1/64\"") } else { String::new() };
+        let addresses = if coin(2) {
+            format!("10.9.{bridge}.1/24, \"fd09:{bridge}::1/64\"")
+        } else {
+            String::new()
+        };
         let _ = writeln!(text, "  b{bridge}: {{{mtu}{mac}addresses: [{addresses}]}}");
     }
     text.push_str("nodes:\n");
@@ -98,15 +109,24 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
         for bridge in 0..2 {
             let (mtu, mac) = (
                 if coin(2) { "mtu: 1300, " } else { "" },
-                if coin(2) { format!("mac: \"02:00:00:00:{node:02}:{bridge:02}\", ") } else { String::new() },
+                if coin(2) {
+                    format!("mac: \"02:00:00:00:{node:02}:{bridge:02}\", ")
+                } else {
+                    String::new()
+                },
             );
             let more = if coin(2) {
-                format!(", 10.{bridge}.{node}.{node}/31, 10.77.{bridge}.{node}/32, \"fd77:{bridge}::{node}/128\"")
+                format!(
+                    ", 10.{bridge}.{node}.{node}/31, 10.77.{bridge}.{node}/32, \"fd77:{bridge}::{node}/128\""
+                )
             } else {
                 String::new()
             };
-            let tagged =
-                if vlans && coin(2) { format!("vlans: {{7: {{addresses: [10.7{bridge}.0.{}/24]}}}}, ", node + 1) } else { String::new() };
+            let tagged = if vlans && coin(2) {
+                format!("vlans: {{7: {{addresses: [10.7{bridge}.0.{}/24]}}}}, ", node + 1)
+            } else {
+                String::new()
+            };
             let _ = writeln!(
                 text,
                 "      e{bridge}: {{bridge: b{bridge}, port: p{node}-{bridge}, {mtu}{mac}{tagged}addresses: [10.1{bridge}.0.{}/24, \"fd1{bridge}::{}/64\"{more}]}}",
@@ -115,8 +135,15 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
             );
         }
         let (peer, address) = (node ^ 1, 1 + node % 2);
-        let _ = writeln!(text, "      c: {{peer: n{peer}/c, addresses: [192.0.2.{address}/30, \"2001:db8::{address}/127\"]}}");
-        let _ = writeln!(text, "    routes:\n      - {{to: 203.0.113.0/24, via: 10.10.0.200, src: 10.10.0.{}, metric: 50}}", node + 1);
+        let _ = writeln!(
+            text,
+            "      c: {{peer: n{peer}/c, addresses: [192.0.2.{address}/30, \"2001:db8::{address}/127\"]}}"
+        );
+        let _ = writeln!(
+            text,
+            "    routes:\n      - {{to: 203.0.113.0/24, via: 10.10.0.200, src: 10.10.0.{}, metric: 50}}",
+            node + 1
+        );
         let _ = writeln!(
             text,
             "      - {{to: \"2001:db8:1::/48\", via: \"fd10::99\", dev: e0, metric: 7}}\n      - {{to: \"2001:db8:2::/48\", dev: c}}"
@@ -135,8 +162,12 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
         }
     }
     text.push_str("  last:\n    links: {e: {peer: global/own, addresses: 10.200.0.2/24}}\n");
-    text.push_str("  global:\n    links: {own: {peer: last/e, addresses: [10.200.0.1/24, \"fd20::1/64\"]}}\n");
-    text.push_str("    routes: [{to: 10.66.0.0/16, via: 10.200.0.2}, {to: 10.67.0.0/16, dev: own}]\n");
+    text.push_str(
+        "  global:\n    links: {own: {peer: last/e, addresses: [10.200.0.1/24, \"fd20::1/64\"]}}\n",
+    );
+    text.push_str(
+        "    routes: [{to: 10.66.0.0/16, via: 10.200.0.2}, {to: 10.67.0.0/16, dev: own}]\n",
+    );
     text
 }
 
@@ -152,7 +183,11 @@ fn assert_same(user: User, lab: &Lab) {
         }
         if Instant::now() > deadline {
             let differs = fast.iter().filter(|(what, value)| slow.get(*what) != Some(value));
-            let both: Vec<String> = differs.map(|(what, value)| format!("{what}\n  labrun: {value}\n  iproute2: {}", slow[what])).collect();
+            let both: Vec<String> = differs
+                .map(|(what, value)| {
+                    format!("{what}\n  labrun: {value}\n  iproute2: {}", slow[what])
+                })
+                .collect();
             panic!("{} as {user:?} is not the same: {}", lab.name, both.join("\n"));
         }
     }
@@ -170,7 +205,8 @@ impl Built {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = folder();
         write(folder.path(), "lab.sh", &script::compile(lab, Client::Dhclient));
-        let instance = format!("net{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
+        let instance =
+            format!("net{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let built = Built { user, folder, instance: format!("{}@{instance}", lab.name) };
         let mut words = vec!["--instance", &instance];
         if fast {
@@ -183,22 +219,49 @@ impl Built {
     }
 
     fn run(&self, words: &[&str]) -> String {
-        let output = command(self.user, "bash").arg(self.folder.path().join("lab.sh")).args(words).output().unwrap();
-        assert!(output.status.success(), "{} as {:?}: {}", words.join(" "), self.user, text(&output));
+        let output = command(self.user, "bash")
+            .arg(self.folder.path().join("lab.sh"))
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{} as {:?}: {}",
+            words.join(" "),
+            self.user,
+            text(&output)
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
     fn state(&self, lab: &Lab) -> State {
         let mut state = State::new();
         let global = [("global".to_string(), "global")];
-        let nodes = lab.topology.nodes.iter().filter(|node| node.name != "global").map(|node| (node.name.clone(), node.name.as_str()));
+        let nodes = lab
+            .topology
+            .nodes
+            .iter()
+            .filter(|node| node.name != "global")
+            .map(|node| (node.name.clone(), node.name.as_str()));
         for (title, node) in nodes.chain(global) {
-            let said = self.run(&["exec", &self.instance, node, "sh", "-c", &format!("{}; {SETTINGS}", KINDS.join("; echo; echo @; "))]);
+            let said = self.run(&[
+                "exec",
+                &self.instance,
+                node,
+                "sh",
+                "-c",
+                &format!("{}; {SETTINGS}", KINDS.join("; echo; echo @; ")),
+            ]);
             let (tables, settings) = said.split_once(MARK).unwrap();
             for (kind, table) in KINDS.iter().zip(tables.split("\n@\n")) {
-                let mut value = if table.trim().is_empty() { Value::Null } else { serde_json::from_str(table).unwrap() };
+                let mut value = if table.trim().is_empty() {
+                    Value::Null
+                } else {
+                    serde_json::from_str(table).unwrap()
+                };
                 plain(&mut value, &macs(lab));
-                // In which order the links of a namespace got their own depends on when the kernel told them of a carrier.
+                // In which order the links of a namespace got their own depends on when the kernel
+                // told them of a carrier.
                 if let (true, Value::Array(routes)) = (kind.contains("-6"), &mut value) {
                     routes.sort_by_key(Value::to_string);
                 }
@@ -214,11 +277,19 @@ impl Built {
             "-c",
             "cat /proc/self/mountinfo; hostname; stat -c '%n %a %u %F' /run /run/* /run/netns/* /etc",
         ]);
-        // Before the fourth field are numbers of mounts and devices; those of namespaces and peers differ, too.
-        let plain = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit() || c == ']').replace(&self.instance, "INSTANCE");
-        let lines = seen
-            .lines()
-            .map(|line| line.split(' ').skip(if line.contains(" - ") { 3 } else { 0 }).map(plain).collect::<Vec<_>>().join(" "));
+        // Before the fourth field are numbers of mounts and devices; those of namespaces and peers
+        // differ, too.
+        let plain = |word: &str| {
+            word.trim_end_matches(|c: char| c.is_ascii_digit() || c == ']')
+                .replace(&self.instance, "INSTANCE")
+        };
+        let lines = seen.lines().map(|line| {
+            line.split(' ')
+                .skip(if line.contains(" - ") { 3 } else { 0 })
+                .map(plain)
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
         state.insert("mounts".into(), lines.collect::<Vec<_>>().into());
         state
     }
@@ -227,18 +298,23 @@ impl Built {
 impl Drop for Built {
     fn drop(&mut self) {
         let mut clean = command(self.user, "bash");
-        clean.arg(self.folder.path().join("lab.sh")).args(["clean", &self.instance]).output().unwrap();
+        clean
+            .arg(self.folder.path().join("lab.sh"))
+            .args(["clean", &self.instance])
+            .output()
+            .unwrap();
     }
 }
 
 /// The hardware addresses that the plan gives, all others are the kernel's choice.
 fn macs(lab: &Lab) -> Vec<String> {
-    let of_nodes = lab.topology.nodes.iter().flat_map(|node| node.links.iter().map(|link| link.mac.clone()));
+    let of_nodes =
+        lab.topology.nodes.iter().flat_map(|node| node.links.iter().map(|link| link.mac.clone()));
     of_nodes.chain(lab.topology.bridges.iter().filter_map(|bridge| bridge.mac.clone())).collect()
 }
 
-/// Takes out of `value` what no two labs have in common: numbers of links, timers, hardware addresses that
-/// the kernel draws, and what it makes of those.
+/// Takes out of `value` what no two labs have in common: numbers of links, timers, hardware
+/// addresses that the kernel draws, and what it makes of those.
 fn plain(value: &mut Value, macs: &[String]) {
     match value {
         Value::Object(fields) => {
@@ -251,7 +327,10 @@ fn plain(value: &mut Value, macs: &[String]) {
         Value::String(text) => {
             if is_mac(text) && !macs.contains(text) {
                 *text = "drawn".into();
-            } else if text.starts_with("fe80::") && !macs.iter().any(|mac| *text == link_local(mac)) && text.len() > 9 {
+            } else if text.starts_with("fe80::")
+                && !macs.iter().any(|mac| *text == link_local(mac))
+                && text.len() > 9
+            {
                 *text = "of a drawn one".into();
             }
         }
@@ -260,13 +339,25 @@ fn plain(value: &mut Value, macs: &[String]) {
 }
 
 fn is_mac(text: &str) -> bool {
-    text.split(':').count() == 6 && text.split(':').all(|byte| byte.len() == 2 && byte.chars().all(|c| c.is_ascii_hexdigit()))
+    text.split(':').count() == 6
+        && text
+            .split(':')
+            .all(|byte| byte.len() == 2 && byte.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
 /// RFC 4291, appendix A
 fn link_local(mac: &str) -> String {
     let b: Vec<u16> = mac.split(':').map(|byte| u16::from_str_radix(byte, 16).unwrap()).collect();
-    let parts = [0xfe80, 0, 0, 0, (b[0] ^ 2) << 8 | b[1], b[2] << 8 | 0xff, 0xfe00 | b[3], b[4] << 8 | b[5]];
+    let parts = [
+        0xfe80,
+        0,
+        0,
+        0,
+        (b[0] ^ 2) << 8 | b[1],
+        b[2] << 8 | 0xff,
+        0xfe00 | b[3],
+        b[4] << 8 | b[5],
+    ];
     std::net::Ipv6Addr::from(parts).to_string()
 }
 
@@ -278,11 +369,16 @@ fn applied(text: &str, fast: bool) -> (bool, String) {
     let file = write(
         folder.path(),
         "apply.sh",
-        &format!("{runtime}\nmount -t tmpfs tmpfs /run\nmkdir /run/netns\nAGENT=$1\napply \"$2\" && printf 'refused %s.' \"$REFUSED\""),
+        &format!(
+            "{runtime}\nmount -t tmpfs tmpfs /run\nmkdir /run/netns\nAGENT=$1\napply \"$2\" && printf 'refused %s.' \"$REFUSED\""
+        ),
     );
     let agent = if fast { LABRUN } else { "" };
     let mut unshare = Command::new("unshare");
-    unshare.args(["--user", "--map-root-user", "--mount", "--net", "bash"]).arg(file).args([agent, text]);
+    unshare
+        .args(["--user", "--map-root-user", "--mount", "--net", "bash"])
+        .arg(file)
+        .args([agent, text]);
     let output = unshare.output().unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
@@ -322,9 +418,16 @@ fn what_goes_wrong_is_said_in_the_same_words() {
     }
     // The shell does not say why.
     for fast in [true, false] {
-        let (success, said) =
-            applied("[settings of global]\nsysctl ?net/ipv4/nothing 1\nsysctl net/ipv4/ip_forward 1\nsysctl net/ipv4/nothing 1", fast);
-        assert!(!success && said.contains("settings of global: ") && said.contains("(sysctl net/ipv4/nothing 1)"), "fast {fast}: {said}");
+        let (success, said) = applied(
+            "[settings of global]\nsysctl ?net/ipv4/nothing 1\nsysctl net/ipv4/ip_forward 1\nsysctl net/ipv4/nothing 1",
+            fast,
+        );
+        assert!(
+            !success
+                && said.contains("settings of global: ")
+                && said.contains("(sysctl net/ipv4/nothing 1)"),
+            "fast {fast}: {said}"
+        );
     }
 }
 
@@ -336,11 +439,18 @@ fn what_may_fail_is_told_and_what_is_not_understood_is_refused_before_anything_i
             fast,
         );
         assert!(
-            success && said.starts_with("refused mount -t nothing none /run/netns") && said.matches("mount").count() == 1,
+            success
+                && said.starts_with("refused mount -t nothing none /run/netns")
+                && said.matches("mount").count() == 1,
             "fast {fast}: {said}"
         );
         let (success, said) = applied("[mounts of global]\nmkdir /run/netns", fast);
-        assert!(!success && said.contains("mounts of global: ") && said.contains("File exists (mkdir /run/netns)"), "fast {fast}: {said}");
+        assert!(
+            !success
+                && said.contains("mounts of global: ")
+                && said.contains("File exists (mkdir /run/netns)"),
+            "fast {fast}: {said}"
+        );
     }
     for (line, words) in [
         ("link add name x type wireguard", "links of type `wireguard` are not known here"),
@@ -350,14 +460,19 @@ fn what_may_fail_is_told_and_what_is_not_understood_is_refused_before_anything_i
         ("addr add 10.0.0.1/33 dev lo", "`10.0.0.1/33`"),
         ("route add 10.0.0.0/8 via fd00::1", "a route has addresses of one IP version"),
     ] {
-        let (success, said) = applied(&format!("[links of global]\nlink add name first type bridge mcast_snooping 0\n{line}"), true);
+        let (success, said) = applied(
+            &format!("[links of global]\nlink add name first type bridge mcast_snooping 0\n{line}"),
+            true,
+        );
         assert!(!success && said.contains(words) && said.contains(line), "{line}: {said}");
     }
 }
 
 #[test]
 fn an_agent_that_does_not_start_leaves_it_to_iproute2_and_one_that_fails_does_not() {
-    let lab = check::lab("lab: x\nbridges: [b]\nnodes: {n: {links: {e: {bridge: b, port: p}}}}\n", "x").unwrap();
+    let lab =
+        check::lab("lab: x\nbridges: [b]\nnodes: {n: {links: {e: {bridge: b, port: p}}}}\n", "x")
+            .unwrap();
     let End::Port { .. } = &lab.topology.nodes[0].links[0].end else { panic!("a port") };
     let folder = folder();
     for (name, body, fine) in [
@@ -372,9 +487,18 @@ fn an_agent_that_does_not_start_leaves_it_to_iproute2_and_one_that_fails_does_no
         let agent = if name == "missing" { folder.path().join("nowhere") } else { agent };
         let script = write(folder.path(), "lab.sh", &script::compile(&lab, Client::Dhclient));
         let instance = format!("{name}{}", std::process::id());
-        let output = command(User::Own, "bash").arg(&script).args(["--instance", &instance, "--agent"]).arg(&agent).output().unwrap();
+        let output = command(User::Own, "bash")
+            .arg(&script)
+            .args(["--instance", &instance, "--agent"])
+            .arg(&agent)
+            .output()
+            .unwrap();
         let said = text(&output);
-        command(User::Own, "bash").arg(&script).args(["clean", &format!("x@{instance}")]).output().unwrap();
+        command(User::Own, "bash")
+            .arg(&script)
+            .args(["clean", &format!("x@{instance}")])
+            .output()
+            .unwrap();
         assert_eq!(output.status.success(), fine, "{name}: {said}");
         let words = match name {
             "broken" => "ended with status 101: it is broken",
@@ -394,8 +518,11 @@ fn make_executable(file: &std::path::Path) {
 fn what_runs_as_pid_1_is_what_is_printed() {
     let folder = folder();
     let lab = write(folder.path(), "x.yaml", "lab: x\nnodes: {n: {}}\n").display().to_string();
-    let printed = command(User::Own, LABRUN).args(["--file", &lab, "script", "x"]).output().unwrap().stdout;
-    let script = write(folder.path(), "lab.sh", std::str::from_utf8(&printed).unwrap()).display().to_string();
+    let printed =
+        command(User::Own, LABRUN).args(["--file", &lab, "script", "x"]).output().unwrap().stdout;
+    let script = write(folder.path(), "lab.sh", std::str::from_utf8(&printed).unwrap())
+        .display()
+        .to_string();
     for (way, how) in [
         ("labrun", format!("{LABRUN} --host native --file {lab} setup x --instance")),
         ("file", format!("bash {script} --instance")),
@@ -405,10 +532,16 @@ fn what_runs_as_pid_1_is_what_is_printed() {
     ] {
         for user in users() {
             let instance = format!("{way}{}", std::process::id());
-            let output = command(user, "bash").args(["-c", &format!("{how} {instance}")]).output().unwrap();
-            let show = format!("bash {script} exec x@{instance} global sh -c 'cat \"${{TMPDIR%/tmp}}/lab.sh\"'");
+            let output =
+                command(user, "bash").args(["-c", &format!("{how} {instance}")]).output().unwrap();
+            let show = format!(
+                "bash {script} exec x@{instance} global sh -c 'cat \"${{TMPDIR%/tmp}}/lab.sh\"'"
+            );
             let saved = command(user, "bash").args(["-c", &show]).output().unwrap();
-            command(user, "bash").args([&script, "clean", &format!("x@{instance}")]).output().unwrap();
+            command(user, "bash")
+                .args([&script, "clean", &format!("x@{instance}")])
+                .output()
+                .unwrap();
             assert!(output.status.success(), "{way} as {user:?}: {}", text(&output));
             assert!(saved.stdout == printed, "{way} as {user:?}: {}", text(&saved));
         }

@@ -1,5 +1,6 @@
-//! Path rules in real runs: a lab whose packets go another way, come twice or hold something else fails
-//! though every client gets its lease, and the same lab passes where they do what they are to.
+//! Path rules in real runs: a lab whose packets go another way, come twice or hold something else
+//! fails though every client gets its lease, and the same lab passes where they do what they are
+//! to.
 
 use crate::common;
 use crate::common::labs;
@@ -10,20 +11,35 @@ use labs::{Lab, have, lines};
 /// The place of the rule that has `text` in its first line.
 fn place(lab: &Lab, text: &str) -> String {
     let file = std::fs::read_to_string(&lab.file).unwrap();
-    let line = file.lines().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text} is not in the file")) + 1;
+    let line = file
+        .lines()
+        .position(|line| line.contains(text))
+        .unwrap_or_else(|| panic!("{text} is not in the file"))
+        + 1;
     format!("{}:{line}", lab.file.display())
 }
 
-/// Runs the built-in lab `name` after `change`: the test `test` fails, although its steps hold, with these
-/// words; `passing` passes as ever.
-fn fails(name: &str, change: impl Fn(String) -> String, test: &str, words: &[&str], passing: &[&str]) {
+/// Runs the built-in lab `name` after `change`: the test `test` fails, although its steps hold,
+/// with these words; `passing` passes as ever.
+fn fails(
+    name: &str,
+    change: impl Fn(String) -> String,
+    test: &str,
+    words: &[&str],
+    passing: &[&str],
+) {
     if !have(name, &["dnsmasq", "dhclient", "dhcrelay"]) {
         return;
     }
     for user in users() {
         let lab = Lab::built_in(user, name, &change);
         let (done, results) = lab.results(&[]);
-        assert_eq!((done.exit, &results[test]["outcome"]), (1, &"fail".into()), "{user:?}: {}", done.all);
+        assert_eq!(
+            (done.exit, &results[test]["outcome"]),
+            (1, &"fail".into()),
+            "{user:?}: {}",
+            done.all
+        );
         let said = lines(&results[test]);
         for word in words {
             assert!(said.contains(word), "{user:?}: no `{word}` in\n{said}");
@@ -42,7 +58,8 @@ fn replaced(text: String, from: &str, to: &str) -> String {
 
 #[test]
 fn answers_that_are_routed_through_the_balancer_are_found_out() {
-    // The server is no longer in the client's network, and its way there leads through the balancer.
+    // The server is no longer in the client's network, and its way there leads through the
+    // balancer.
     let change = |text: String| {
         let text = replaced(
             text,
@@ -68,7 +85,11 @@ fn answers_that_are_routed_through_the_balancer_are_found_out() {
 fn a_server_that_answers_past_the_balancer_is_found_out() {
     // It also listens in the client's network. Which answer the client takes is for it to say.
     let change = |text: String| {
-        let text = replaced(text, "interface=v-srv\n", "interface=v-srv\n            interface=v-srv-int\n");
+        let text = replaced(
+            text,
+            "interface=v-srv\n",
+            "interface=v-srv\n            interface=v-srv-int\n",
+        );
         replaced(text, "            server: 192.168.200.3\n", "")
     };
     let words = [
@@ -90,8 +111,10 @@ fn a_relay_agent_that_gives_another_address_is_found_out() {
         let text = replaced(text, "dhcp-relay=192.168.100.1,", "dhcp-relay=192.168.100.4,");
         replaced(text, "dhcp-relay=fd00:100::1,", "dhcp-relay=fd00:100::4,")
     };
-    let words =
-        ["dhcp4 discover at v-br-srv: giaddr must be 192.168.100.1, but it is 192.168.100.4:", "DISCOVER giaddr 192.168.100.4 xid "];
+    let words = [
+        "dhcp4 discover at v-br-srv: giaddr must be 192.168.100.1, but it is 192.168.100.4:",
+        "DISCOVER giaddr 192.168.100.4 xid ",
+    ];
     fails("relay", change, "v4", &words, &[]);
     let words = [
         "dhcp6 relay-forward at v-br-srv: link-address must be fd00:100::1, but it is fd00:100::4:",
@@ -127,7 +150,8 @@ fn two_servers_that_answer_both_are_found_out() {
         "rogue → ns-client (v-br-cli)  OFFER",
         "ns-dhcplb → ns-client (v-br-cli)  OFFER",
     ];
-    // Which one the client takes is for it to say, so only the rules are of interest, not the lease.
+    // Which one the client takes is for it to say, so only the rules are of interest, not the
+    // lease.
     let any = |text: String| {
         let text = change(text).replace("            router: 192.168.100.1\n            dns: 192.168.100.1\n            lease: 10m\n            server: 192.168.100.1\n", "");
         text.replace("            dns: fd00:100::1\n", "").replace("            lease: 10m\n            # The hardware address in the server's DUID: that of v-lb.\n            server: \"02:00:00:00:00:01\"\n", "")
@@ -153,13 +177,33 @@ fn every_kind_of_rule_fails_where_it_does_not_hold_and_passes_where_it_does() {
     }
     // (what it is, the rule, what is said; nothing if it holds)
     let rules = [
-        ("order", "{packet: dhcp4 discover, crosses: [ns-client, ns-dhcplb, ns-relay]}", "but one did not get from ns-dhcplb to ns-relay:"),
-        ("ordered", "{packet: dhcp4 discover, crosses: [ns-client, ns-relay, ns-dhcplb, ns-server]}", ""),
-        ("avoided", "{packet: dhcp4 request, avoids: [v-br-lb, br-int]}", "dhcp4 request must avoid v-br-lb and br-int, but was there:"),
+        (
+            "order",
+            "{packet: dhcp4 discover, crosses: [ns-client, ns-dhcplb, ns-relay]}",
+            "but one did not get from ns-dhcplb to ns-relay:",
+        ),
+        (
+            "ordered",
+            "{packet: dhcp4 discover, crosses: [ns-client, ns-relay, ns-dhcplb, ns-server]}",
+            "",
+        ),
+        (
+            "avoided",
+            "{packet: dhcp4 request, avoids: [v-br-lb, br-int]}",
+            "dhcp4 request must avoid v-br-lb and br-int, but was there:",
+        ),
         ("avoids", "{packet: dhcp4 ack, avoids: [ns-dhcplb, br-ext]}", ""),
-        ("none", "{packet: dhcp4 ack, at: ns-client, at-most: 0}", "dhcp4 ack must not be seen at ns-client, but was:"),
+        (
+            "none",
+            "{packet: dhcp4 ack, at: ns-client, at-most: 0}",
+            "dhcp4 ack must not be seen at ns-client, but was:",
+        ),
         ("no-nak", "{packet: dhcp4 nak, at-most: 0}", ""),
-        ("missing", "{packet: dhcp4 nak, at: ns-client}", "no dhcp4 nak was seen at ns-client\nseen instead: 1 DHCPv4 DISCOVER, "),
+        (
+            "missing",
+            "{packet: dhcp4 nak, at: ns-client}",
+            "no dhcp4 nak was seen at ns-client\nseen instead: 1 DHCPv4 DISCOVER, ",
+        ),
         ("seen", "{packet: dhcp4 ack, at: ns-client}", ""),
         (
             "field",
@@ -185,7 +229,9 @@ fn every_kind_of_rule_fails_where_it_does_not_hold_and_passes_where_it_does() {
         })
         .collect();
     for user in users() {
-        let lab = Lab::built_in(user, "relay", |text| format!("{}\ntests:\n{tests}", text.split_once("\ntests:\n").unwrap().0));
+        let lab = Lab::built_in(user, "relay", |text| {
+            format!("{}\ntests:\n{tests}", text.split_once("\ntests:\n").unwrap().0)
+        });
         let (done, results) = lab.results(&[]);
         assert_eq!(done.exit, 1, "{}", done.all);
         for (name, rule, words) in rules {
@@ -236,6 +282,10 @@ tests:
         assert_eq!(results["left"]["outcome"], "fail", "{user:?}: {}", done.all);
         let said = lines(&results["left"]);
         assert!(said.contains("icmp echo-reply must cross right → r1 → left, but one did not get from right to r1:"), "{said}");
-        assert!(said.contains("right → r2 (right/r2)  ECHO-REPLY") && said.contains("its way: right → r2 → left"), "{said}");
+        assert!(
+            said.contains("right → r2 (right/r2)  ECHO-REPLY")
+                && said.contains("its way: right → r2 → left"),
+            "{said}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Reports of real runs: written whatever happens, the same each time, and of parts as of the whole.
+//! Reports of real runs: written whatever happens, the same each time, and of parts as of the
+//! whole.
 
 use crate::common;
 use crate::common::labs;
@@ -12,7 +13,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-/// A lab of which two tests pass, one fails and one is skipped, in another order than that of their names.
+/// A lab of which two tests pass, one fails and one is skipped, in another order than that of their
+/// names.
 const MIXED: &str = r#"
 about: a host <b>and</b> what it does
 nodes:
@@ -57,18 +59,22 @@ fn out(lab: &Lab) -> PathBuf {
 }
 
 fn read(path: &Path) -> Run {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     merge::read("report", &text).unwrap()
 }
 
 /// The options for a report of every kind, `folder/NAME.*`.
 fn every_kind(folder: &Path, name: &str) -> Vec<String> {
-    let option = |kind: &str, ending: &str| format!("--report={kind}={}", folder.join(format!("deep/{name}.{ending}")).display());
+    let option = |kind: &str, ending: &str| {
+        format!("--report={kind}={}", folder.join(format!("deep/{name}.{ending}")).display())
+    };
     vec![option("json", "json"), option("junit", "xml"), option("html", "html")]
 }
 
 fn test(lab: &Lab, options: &[String]) -> Done {
-    let words: Vec<&str> = ["test", CLIENT].into_iter().chain(options.iter().map(String::as_str)).collect();
+    let words: Vec<&str> =
+        ["test", CLIENT].into_iter().chain(options.iter().map(String::as_str)).collect();
     lab.run(&words)
 }
 
@@ -79,7 +85,10 @@ fn outcomes(lab: &Lab, run: &Run) -> Vec<String> {
 
 /// What is left of a report when times are taken out of it.
 fn timeless(text: &str) -> String {
-    let time = regex_lite::Regex::new(r#"[0-9]+\.[0-9]{2,3}( s|")|"ms": [0-9]+|2[0-9]{3}-[0-9-]+[T ][0-9:.]+"#).unwrap();
+    let time = regex_lite::Regex::new(
+        r#"[0-9]+\.[0-9]{2,3}( s|")|"ms": [0-9]+|2[0-9]{3}-[0-9-]+[T ][0-9:.]+"#,
+    )
+    .unwrap();
     time.replace_all(text, "TIME").into_owned()
 }
 
@@ -92,19 +101,46 @@ fn every_kind_of_report_is_written_and_is_the_same_in_every_run() {
         for name in ["a", "b"] {
             let done = test(&lab, &every_kind(&folder, name));
             assert_eq!(done.exit, 1, "{}", done.all);
-            assert!(done.stdout.contains(&format!("\nreport: junit in {}", folder.join("deep").display())), "{}", done.all);
-            assert!(done.stdout.lines().last().unwrap().starts_with("2 passed, 1 failed, 1 skipped in "), "{}", done.all);
-            texts.push(
-                ["json", "xml", "html"].map(|ending| timeless(&fs::read_to_string(folder.join(format!("deep/{name}.{ending}"))).unwrap())),
+            assert!(
+                done.stdout
+                    .contains(&format!("\nreport: junit in {}", folder.join("deep").display())),
+                "{}",
+                done.all
             );
+            assert!(
+                done.stdout
+                    .lines()
+                    .last()
+                    .unwrap()
+                    .starts_with("2 passed, 1 failed, 1 skipped in "),
+                "{}",
+                done.all
+            );
+            texts.push(["json", "xml", "html"].map(|ending| {
+                timeless(&fs::read_to_string(folder.join(format!("deep/{name}.{ending}"))).unwrap())
+            }));
         }
         assert_eq!(texts[0], texts[1]);
         let run = read(&folder.join("deep/a.json"));
-        assert_eq!(outcomes(&lab, &run), ["second Pass", "bad Fail", "first Pass", "six Skip"], "the order of the file");
+        assert_eq!(
+            outcomes(&lab, &run),
+            ["second Pass", "bad Fail", "first Pass", "six Skip"],
+            "the order of the file"
+        );
         assert_eq!(run.tests[1].place().unwrap(), format!("{}:10", lab.file.display()));
-        assert!(run.tests[1].lines.iter().any(|line| line.contains("not labrun")), "{:?}", run.tests[1]);
-        assert!(texts[0][2].contains("a host &lt;b&gt;and&lt;/b&gt; what it does") && texts[0][2].contains("<svg"));
-        let left: Vec<_> = fs::read_dir(folder.join("deep")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        assert!(
+            run.tests[1].lines.iter().any(|line| line.contains("not labrun")),
+            "{:?}",
+            run.tests[1]
+        );
+        assert!(
+            texts[0][2].contains("a host &lt;b&gt;and&lt;/b&gt; what it does")
+                && texts[0][2].contains("<svg")
+        );
+        let left: Vec<_> = fs::read_dir(folder.join("deep"))
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         assert_eq!(left.len(), 6, "nothing half-written is left: {left:?}");
         let mode = fs::metadata(folder.join("deep/a.html")).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode & 0o444, 0o444, "others may read it: {mode:o}");
@@ -120,9 +156,16 @@ fn a_lab_that_does_not_come_up_is_reported_with_the_reason() {
         assert_eq!(done.exit, 4, "{}", done.all);
         let run = read(&folder.join("deep/x.json"));
         assert_eq!(outcomes(&lab, &run), ["one Error", "two Error"]);
-        assert!(run.labs[0].setup.state == SetupState::Failed && run.labs[0].setup.lines.iter().any(|l| l == "| last words"), "{run:?}");
+        assert!(
+            run.labs[0].setup.state == SetupState::Failed
+                && run.labs[0].setup.lines.iter().any(|l| l == "| last words"),
+            "{run:?}"
+        );
         let junit = fs::read_to_string(folder.join("deep/x.xml")).unwrap();
-        assert!(junit.contains("errors=\"2\"") && junit.contains("died with exit status 7"), "{junit}");
+        assert!(
+            junit.contains("errors=\"2\"") && junit.contains("died with exit status 7"),
+            "{junit}"
+        );
     }
 }
 
@@ -134,7 +177,10 @@ fn a_program_that_cannot_be_built_is_reported_for_every_test() {
     common::write(lab.folder.path(), "p.txt", "");
     let subject = format!("--subject={}", lab.folder.path().display());
     let mut command = lab.command(&["test", &subject]);
-    command.args(every_kind(&folder, "x")).env("XDG_CACHE_HOME", folder.join("cache")).env("GITHUB_ACTIONS", "true");
+    command
+        .args(every_kind(&folder, "x"))
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .env("GITHUB_ACTIONS", "true");
     let done = run(command);
     assert!(done.exit == 4 && done.all.contains("cannot build p"), "{}", done.all);
     let run = read(&folder.join("deep/x.json"));
@@ -151,7 +197,9 @@ fn an_interrupted_run_reports_what_ran_and_what_did_not() {
         let mut command = lab.command(&["--format", "json", "test"]);
         command.args(every_kind(&folder, "x")).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
-        let sleeps = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).is_ok_and(|words| words == b"sleep\x0063\0");
+        let sleeps = |entry: fs::DirEntry| {
+            fs::read(entry.path().join("cmdline")).is_ok_and(|words| words == b"sleep\x0063\0")
+        };
         wait_for("the second test", || fs::read_dir("/proc").unwrap().flatten().any(sleeps));
         common::host::kill("TERM", child.id());
         let output = child.wait_with_output().unwrap();
@@ -176,7 +224,11 @@ fn a_place_that_cannot_be_written_is_refused_before_anything_runs() {
             ("junit=/proc/labrun/x".into(), "cannot write the junit report"),
         ] {
             let done = test(&lab, &["--report".into(), report]);
-            assert!(done.exit == 2 && done.all.contains(words) && done.stdout.is_empty(), "{words}: {}", done.all);
+            assert!(
+                done.exit == 2 && done.all.contains(words) && done.stdout.is_empty(),
+                "{words}: {}",
+                done.all
+            );
         }
         let twice = format!("--report=html={}", folder.join("x").display());
         let done = test(&lab, &[twice.clone(), twice.replace("html", "json")]);
@@ -191,10 +243,18 @@ fn a_report_may_go_into_a_pipe_and_keeps_links() {
     std::os::unix::fs::symlink(folder.join("real.json"), folder.join("link.json")).unwrap();
     fs::write(folder.join("real.json"), "old").unwrap();
     let first = format!("{}-first", lab.name);
-    let done =
-        lab.run(&["test", CLIENT, &first, "--report=junit=/dev/stdout", &format!("--report=json={}", folder.join("link.json").display())]);
+    let done = lab.run(&[
+        "test",
+        CLIENT,
+        &first,
+        "--report=junit=/dev/stdout",
+        &format!("--report=json={}", folder.join("link.json").display()),
+    ]);
     assert!(done.exit == 0 && done.stdout.contains("<testsuites"), "{}", done.all);
-    assert!(fs::symlink_metadata(folder.join("link.json")).unwrap().is_symlink() && read(&folder.join("real.json")).totals.passed == 1);
+    assert!(
+        fs::symlink_metadata(folder.join("link.json")).unwrap().is_symlink()
+            && read(&folder.join("real.json")).totals.passed == 1
+    );
 }
 
 #[test]
@@ -203,9 +263,15 @@ fn parts_have_every_test_once_and_join_to_the_whole() {
         let lab = Lab::new(user, MIXED);
         let folder = out(&lab);
         let durations = format!("--durations={}", folder.join("durations.json").display());
-        assert_eq!(test(&lab, &[every_kind(&folder, "whole"), vec![durations.clone()]].concat()).exit, 1);
+        assert_eq!(
+            test(&lab, &[every_kind(&folder, "whole"), vec![durations.clone()]].concat()).exit,
+            1
+        );
         let known = fs::read_to_string(folder.join("durations.json")).unwrap();
-        assert!(known.contains(&format!("\"{}-second\"", lab.name)) && !known.contains("-bad"), "{known}");
+        assert!(
+            known.contains(&format!("\"{}-second\"", lab.name)) && !known.contains("-bad"),
+            "{known}"
+        );
 
         let mut all = Vec::new();
         // The parts don't learn from each other, so that they stay parts of one division.
@@ -213,14 +279,27 @@ fn parts_have_every_test_once_and_join_to_the_whole() {
         for part in 1..=5 {
             fs::copy(folder.join("before.json"), folder.join("durations.json")).unwrap();
             let json = folder.join(format!("part{part}.json"));
-            let options =
-                [format!("--partition={part}/5"), format!("--report=json={}", json.display()), durations.clone(), "--strict".into()];
+            let options = [
+                format!("--partition={part}/5"),
+                format!("--report=json={}", json.display()),
+                durations.clone(),
+                "--strict".into(),
+            ];
             let done = test(&lab, &options);
-            let listed =
-                lab.run(&["list", "--partition", &format!("{part}/5"), &format!("--durations={}", folder.join("before.json").display())]);
+            let listed = lab.run(&[
+                "list",
+                "--partition",
+                &format!("{part}/5"),
+                &format!("--durations={}", folder.join("before.json").display()),
+            ]);
             let run = read(&json);
             if run.tests.is_empty() {
-                assert!(done.exit == 0 && done.stdout.contains(&format!("there is no test in part {part}/5")), "{}", done.all);
+                assert!(
+                    done.exit == 0
+                        && done.stdout.contains(&format!("there is no test in part {part}/5")),
+                    "{}",
+                    done.all
+                );
             }
             for t in &run.tests {
                 assert!(listed.stdout.contains(&t.test), "{} is not in {}", t.test, listed.all);
@@ -233,19 +312,38 @@ fn parts_have_every_test_once_and_join_to_the_whole() {
         all.sort();
         assert_eq!(all, wanted);
 
-        let inputs: Vec<String> = (1..=5).rev().map(|part| folder.join(format!("part{part}.json")).display().to_string()).collect();
+        let inputs: Vec<String> = (1..=5)
+            .rev()
+            .map(|part| folder.join(format!("part{part}.json")).display().to_string())
+            .collect();
         let merge = |inputs: &[String], options: &[String]| {
-            let words: Vec<&str> = ["report", "merge"].into_iter().chain(inputs.iter().chain(options).map(String::as_str)).collect();
+            let words: Vec<&str> = ["report", "merge"]
+                .into_iter()
+                .chain(inputs.iter().chain(options).map(String::as_str))
+                .collect();
             lab.run(&words)
         };
         let done = merge(&inputs, &every_kind(&folder, "joined"));
-        assert!(done.exit == 1 && done.stdout.contains("2 passed, 1 failed, 1 skipped in "), "{}", done.all);
-        let [joined, whole] =
-            ["joined", "whole"].map(|name| timeless(&fs::read_to_string(folder.join(format!("deep/{name}.html"))).unwrap()));
-        assert_eq!(joined.replace(" · strict", ""), whole, "the page of the parts is that of the whole");
+        assert!(
+            done.exit == 1 && done.stdout.contains("2 passed, 1 failed, 1 skipped in "),
+            "{}",
+            done.all
+        );
+        let [joined, whole] = ["joined", "whole"].map(|name| {
+            timeless(&fs::read_to_string(folder.join(format!("deep/{name}.html"))).unwrap())
+        });
+        assert_eq!(
+            joined.replace(" · strict", ""),
+            whole,
+            "the page of the parts is that of the whole"
+        );
 
         let done = merge(&inputs[1..], &[]);
-        assert!(done.exit == 1 && done.stdout.contains("incomplete: the part 5/5 is missing"), "{}", done.all);
+        assert!(
+            done.exit == 1 && done.stdout.contains("incomplete: the part 5/5 is missing"),
+            "{}",
+            done.all
+        );
         let done = merge(&["/no/such.json".into()], &[]);
         assert!(done.exit == 2 && done.all.contains("cannot read /no/such.json"), "{}", done.all);
     }
@@ -255,8 +353,18 @@ fn parts_have_every_test_once_and_join_to_the_whole() {
 fn a_file_that_holds_no_durations_is_left_alone_and_told_of() {
     let lab = Lab::new(User::Own, MIXED);
     let file = common::write(&out(&lab), "notes.txt", "my notes\n");
-    let done = lab.run(&["test", CLIENT, &format!("{}-first", lab.name), "--durations", file.to_str().unwrap()]);
-    assert!(done.exit == 0 && done.stdout.starts_with("warning: no durations are used or kept"), "{}", done.all);
+    let done = lab.run(&[
+        "test",
+        CLIENT,
+        &format!("{}-first", lab.name),
+        "--durations",
+        file.to_str().unwrap(),
+    ]);
+    assert!(
+        done.exit == 0 && done.stdout.starts_with("warning: no durations are used or kept"),
+        "{}",
+        done.all
+    );
     assert_eq!(fs::read_to_string(file).unwrap(), "my notes\n");
 }
 
@@ -268,31 +376,49 @@ fn github_gets_groups_annotations_and_a_summary_by_itself() {
         common::write(summary.parent().unwrap(), "summary.md", "there before\n");
         fs::set_permissions(&summary, fs::Permissions::from_mode(0o666)).unwrap();
         let mut command = lab.command(&["test", CLIENT]);
-        command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_WORKSPACE", lab.folder.path());
+        command
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_STEP_SUMMARY", &summary)
+            .env("GITHUB_WORKSPACE", lab.folder.path());
         let done = run(command);
         assert_eq!(done.exit, 1, "{}", done.all);
-        let place = |words: &str| done.stdout.find(words).unwrap_or_else(|| panic!("no {words} in {}", done.all));
-        let (open, close, failed) = (place("::group::lab "), place("::endgroup::\n"), place("FAIL "));
+        let place = |words: &str| {
+            done.stdout.find(words).unwrap_or_else(|| panic!("no {words} in {}", done.all))
+        };
+        let (open, close, failed) =
+            (place("::group::lab "), place("::endgroup::\n"), place("FAIL "));
         assert!(open < close && close < failed, "results stand behind the group: {}", done.all);
         let annotation = format!("::error file=lab.yaml,line=10,title={}-bad failed::", lab.name);
-        assert!(done.stdout.lines().any(|line| line.starts_with(&annotation)), "{annotation}: {}", done.all);
+        assert!(
+            done.stdout.lines().any(|line| line.starts_with(&annotation)),
+            "{annotation}: {}",
+            done.all
+        );
         // The runner sees no command but labrun's.
         let mut stopped: Option<String> = None;
         for line in done.stdout.lines() {
             match &stopped {
                 Some(token) if line == format!("::{token}::") => stopped = None,
                 Some(_) => {}
-                None if line.starts_with("::stop-commands::") => stopped = Some(line["::stop-commands::".len()..].into()),
+                None if line.starts_with("::stop-commands::") => {
+                    stopped = Some(line["::stop-commands::".len()..].into())
+                }
                 None => {
-                    let own = ["::group::", "::endgroup::", "::error file=lab.yaml", "::warning title="];
-                    let command = line.trim_start().starts_with("::") || line.contains("##[") && !line.starts_with("::error file=");
+                    let own =
+                        ["::group::", "::endgroup::", "::error file=lab.yaml", "::warning title="];
+                    let command = line.trim_start().starts_with("::")
+                        || line.contains("##[") && !line.starts_with("::error file=");
                     assert!(!command || own.iter().any(|own| line.starts_with(own)), "{line}");
                 }
             }
         }
         assert_eq!(stopped, None);
         let text = fs::read_to_string(&summary).unwrap();
-        assert!(text.starts_with("there before\n### ❌ labrun: 2 passed, 1 failed") && text.contains("```mermaid\n"), "{text}");
+        assert!(
+            text.starts_with("there before\n### ❌ labrun: 2 passed, 1 failed")
+                && text.contains("```mermaid\n"),
+            "{text}"
+        );
     }
 }
 
@@ -315,9 +441,15 @@ fn a_matrix_has_a_job_a_test_or_a_job_a_part() {
         serde_json::from_str(&done.stdout).unwrap()
     };
     let first = format!("{}-first", lab.name);
-    assert_eq!(matrix(&[&first]), serde_json::json!({"include": [{"lab": lab.name, "test": first}]}));
+    assert_eq!(
+        matrix(&[&first]),
+        serde_json::json!({"include": [{"lab": lab.name, "test": first}]})
+    );
     assert_eq!(matrix(&[])["include"].as_array().unwrap().len(), 4);
-    assert_eq!(matrix(&["--partitions", "2"]), serde_json::json!({"include": [{"partition": "1/2"}, {"partition": "2/2"}]}));
+    assert_eq!(
+        matrix(&["--partitions", "2"]),
+        serde_json::json!({"include": [{"partition": "1/2"}, {"partition": "2/2"}]})
+    );
     let done = lab.run(&["list", "--format", "github-matrix", "--partitions", "257"]);
     assert!(done.exit == 2 && done.all.contains("GitHub makes 256"), "{}", done.all);
     assert_eq!(lab.run(&["test", "--format", "github-matrix"]).exit, 2);
@@ -327,10 +459,19 @@ fn a_matrix_has_a_job_a_test_or_a_job_a_part() {
 fn the_end_of_a_run_names_what_matters() {
     let lab = Lab::new(User::Own, MIXED);
     let done = lab.run(&["test", CLIENT]);
-    let end: Vec<&str> = done.stdout.lines().rev().take_while(|line| !line.starts_with("cleaned")).collect();
+    let end: Vec<&str> =
+        done.stdout.lines().rev().take_while(|line| !line.starts_with("cleaned")).collect();
     assert!(end[0].starts_with("2 passed, 1 failed, 1 skipped in"), "{}", done.all);
-    assert!(end.contains(&format!("skipped: {}-six: udhcpc does not speak DHCPv6", lab.name).as_str()), "{}", done.all);
-    assert!(end.contains(&format!("failed: {}-bad  {}:10", lab.name, lab.file.display()).as_str()), "{}", done.all);
+    assert!(
+        end.contains(&format!("skipped: {}-six: udhcpc does not speak DHCPv6", lab.name).as_str()),
+        "{}",
+        done.all
+    );
+    assert!(
+        end.contains(&format!("failed: {}-bad  {}:10", lab.name, lab.file.display()).as_str()),
+        "{}",
+        done.all
+    );
     // Three tests ran, which are not worth a list of three.
     assert!(!done.stdout.contains("slowest"), "{}", done.all);
 }
@@ -359,12 +500,21 @@ fn nothing_is_wider_than_the_terminal() {
     let done = run(command);
     assert_eq!(done.exit, 1, "{}", done.all);
     // Spinners move the cursor; what stays is what the last carriage return left of a line.
-    let shown: Vec<String> =
-        done.stdout.lines().map(|line| console::strip_ansi_codes(line.trim_end().rsplit('\r').next().unwrap()).into_owned()).collect();
-    let wide: Vec<&String> = shown.iter().filter(|line| console::measure_text_width(line) > 80 && !line.contains(".html")).collect();
+    let shown: Vec<String> = done
+        .stdout
+        .lines()
+        .map(|line| {
+            console::strip_ansi_codes(line.trim_end().rsplit('\r').next().unwrap()).into_owned()
+        })
+        .collect();
+    let wide: Vec<&String> = shown
+        .iter()
+        .filter(|line| console::measure_text_width(line) > 80 && !line.contains(".html"))
+        .collect();
     assert!(wide.is_empty(), "{wide:?}");
     assert!(
-        shown.iter().any(|line| line.contains("--keep leaves the lab up to look")) && shown.iter().any(|line| line == "   around"),
+        shown.iter().any(|line| line.contains("--keep leaves the lab up to look"))
+            && shown.iter().any(|line| line == "   around"),
         "{shown:?}"
     );
 }

@@ -19,7 +19,12 @@ fn save(path: &Path, capture: &Capture) {
 
 /// `labrun capture show ARGUMENTS` in `folder`.
 fn show(folder: &Path, arguments: &[&str]) -> Output {
-    labrun(User::Own).current_dir(folder).args(["capture", "show"]).args(arguments).output().unwrap()
+    labrun(User::Own)
+        .current_dir(folder)
+        .args(["capture", "show"])
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn drawn(capture: &str) -> String {
@@ -67,7 +72,9 @@ fn what_was_lost_is_said_and_strange_interfaces_are_no_reason_to_show_nothing() 
     let output = show(folder.path(), &["x"]);
     let all = text(&output);
     assert!(output.status.success() && all.contains("wlan0"), "{all}");
-    for words in ["no lab has these interfaces", "3 packets lost by the kernel", "1 packet left out"] {
+    for words in
+        ["no lab has these interfaces", "3 packets lost by the kernel", "1 packet left out"]
+    {
         assert!(all.contains(words), "{all}");
     }
 }
@@ -75,17 +82,32 @@ fn what_was_lost_is_said_and_strange_interfaces_are_no_reason_to_show_nothing() 
 #[test]
 fn the_newest_capture_of_a_test_is_found_by_the_tests_name() {
     let folder = folder();
-    let path = |test: &str, attempt: &str| folder.path().join("labrun-artifacts").join(test).join(attempt).join("capture.pcapng");
-    for (age, test, attempt, of) in
-        [(3, "relay-v6", "1", "relay-v6"), (2, "relay-v4", "2", "relay-v4"), (1, "relay-v4", "1", "relay-v4-stand-in")]
-    {
+    let path = |test: &str, attempt: &str| {
+        folder.path().join("labrun-artifacts").join(test).join(attempt).join("capture.pcapng")
+    };
+    for (age, test, attempt, of) in [
+        (3, "relay-v6", "1", "relay-v6"),
+        (2, "relay-v4", "2", "relay-v4"),
+        (1, "relay-v4", "1", "relay-v4-stand-in"),
+    ] {
         save(&path(test, attempt), &captures::read(of));
         let time = std::time::SystemTime::now() - std::time::Duration::from_secs(age * 100);
-        std::fs::File::options().append(true).open(path(test, attempt)).unwrap().set_modified(time).unwrap();
+        std::fs::File::options()
+            .append(true)
+            .open(path(test, attempt))
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
     }
     let shown = |what: &[&str]| String::from_utf8(show(folder.path(), what).stdout).unwrap();
-    assert_eq!(shown(&["relay-v4"]), format!("labrun-artifacts/relay-v4/1/capture.pcapng\n{}", drawn("relay-v4-stand-in")));
-    assert_eq!(shown(&["relay-v6"]), format!("labrun-artifacts/relay-v6/1/capture.pcapng\n{}", drawn("relay-v6")));
+    assert_eq!(
+        shown(&["relay-v4"]),
+        format!("labrun-artifacts/relay-v4/1/capture.pcapng\n{}", drawn("relay-v4-stand-in"))
+    );
+    assert_eq!(
+        shown(&["relay-v6"]),
+        format!("labrun-artifacts/relay-v6/1/capture.pcapng\n{}", drawn("relay-v6"))
+    );
     assert_eq!(shown(&[]), shown(&["relay-v4"]));
 }
 
@@ -95,16 +117,27 @@ fn what_is_no_capture_is_wrong_usage() {
     write(folder.path(), "no-capture", "hello");
     for (arguments, message) in [
         (&["no-capture"][..], "no-capture: "),
-        (&["relay-v4"], "there is no file `relay-v4`, and no capture of a test `relay-v4` in labrun-artifacts"),
+        (
+            &["relay-v4"],
+            "there is no file `relay-v4`, and no capture of a test `relay-v4` in labrun-artifacts",
+        ),
         (&["../etc"], "there is no file `../etc`"),
         (&[], "there is no capture in labrun-artifacts: name a file"),
     ] {
         let output = show(folder.path(), arguments);
-        assert!(output.status.code() == Some(2) && text(&output).contains(message), "{}", text(&output));
+        assert!(
+            output.status.code() == Some(2) && text(&output).contains(message),
+            "{}",
+            text(&output)
+        );
     }
     save(&folder.path().join("x"), &captures::read("relay-v4"));
     let output = show(folder.path(), &["x", "--lab", "rely"]);
-    assert!(output.status.code() == Some(2) && text(&output).contains("did you mean `relay`?"), "{}", text(&output));
+    assert!(
+        output.status.code() == Some(2) && text(&output).contains("did you mean `relay`?"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
@@ -113,7 +146,11 @@ fn of_labs_with_the_same_interfaces_the_first_is_taken() {
     save(&folder.path().join("x"), &captures::read("server-v4"));
     let (_, server) = BUILT_IN.into_iter().find(|(name, _)| *name == "server").unwrap();
     for lab in ["one", "two"] {
-        write(folder.path(), lab, &server.replace("lab: server", &format!("lab: {lab}")).replace("ns-client", lab));
+        write(
+            folder.path(),
+            lab,
+            &server.replace("lab: server", &format!("lab: {lab}")).replace("ns-client", lab),
+        );
     }
     let output = show(folder.path(), &["x", "--file", "one", "--file", "two"]);
     let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -132,7 +169,8 @@ tests:
 ";
 
 /// Which fails after so many messages.
-const MANY: &str = "  many: {steps: [run: {node: a, command: ping -c 40 -i 0.002 10.0.0.2, exit: 1}]}\n";
+const MANY: &str =
+    "  many: {steps: [run: {node: a, command: ping -c 40 -i 0.002 10.0.0.2, exit: 1}]}\n";
 
 #[test]
 fn a_test_shows_its_ladder_if_it_fails_or_with_verbose() {
@@ -142,13 +180,20 @@ fn a_test_shows_its_ladder_if_it_fails_or_with_verbose() {
         let instance = format!("show-{}-{user:?}", std::process::id());
         let run = |arguments: &[&str]| {
             let mut command = labrun(user);
-            command.args(["test", "--no-strict", "--instance", &instance, "--file"]).arg(&file).args(arguments);
+            command
+                .args(["test", "--no-strict", "--instance", &instance, "--file"])
+                .arg(&file)
+                .args(arguments);
             String::from_utf8(command.output().unwrap().stdout).unwrap()
         };
         // The ladder is below the result.
         let ladder = |text: &str, test: &str| {
-            let below = text.lines().skip_while(|l| !l.contains(test) || !(l.starts_with("PASS") || l.starts_with("FAIL")));
-            below.filter(|l| l.contains("├─ ECHO-REQUEST ─") || l.contains("◀── ECHO-REPLY ─")).count()
+            let below = text.lines().skip_while(|l| {
+                !l.contains(test) || !(l.starts_with("PASS") || l.starts_with("FAIL"))
+            });
+            below
+                .filter(|l| l.contains("├─ ECHO-REQUEST ─") || l.contains("◀── ECHO-REPLY ─"))
+                .count()
         };
         let quiet = run(&["rungs-good", "rungs-bad"]);
         assert_eq!((ladder(&quiet, "rungs-good"), ladder(&quiet, "rungs-bad")), (2, 2), "{quiet}");

@@ -10,7 +10,8 @@ use common::{is_root, text};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Runs `script` as `nobody`, who may use sudo but no user namespaces. `None` where this can't be made.
+/// Runs `script` as `nobody`, who may use sudo but no user namespaces. `None` where this can't be
+/// made.
 fn without_user_namespaces(script: &str) -> Option<std::process::Output> {
     if !is_root() || which::which("sudo").is_err() {
         eprintln!("skipped: needs root and sudo");
@@ -50,7 +51,9 @@ fn without_user_namespaces(script: &str) -> Option<std::process::Output> {
     // unshare(1) has to have made the namespace before its ids can be mapped.
     let process = format!("/proc/{}", child.id());
     let own = std::fs::read_link("/proc/self/ns/user").unwrap();
-    common::wait_for("the user namespace", || std::fs::read_link(format!("{process}/ns/user")).is_ok_and(|other| other != own));
+    common::wait_for("the user namespace", || {
+        std::fs::read_link(format!("{process}/ns/user")).is_ok_and(|other| other != own)
+    });
     for map in ["gid_map", "uid_map"] {
         std::fs::write(format!("{process}/{map}"), "0 0 65536").unwrap();
     }

@@ -1,12 +1,13 @@
-//! What labrun says of a lab file: all mistakes at once, each with its place, its path and, where one
-//! is likely, what was meant. The words are part of the interface, so they stand in snapshots.
+//! What labrun says of a lab file: all mistakes at once, each with its place, its path and, where
+//! one is likely, what was meant. The words are part of the interface, so they stand in snapshots.
 
 use labrun::lab::check;
 use labrun::lab::find::{BUILT_IN, show_diagnostics};
 
 /// The mistakes of `text`, one a line; empty if there are none.
 fn mistakes(text: &str) -> String {
-    check::lab(text, "lab.yaml").map_or_else(|diagnostics| show_diagnostics("lab.yaml", &diagnostics), |_| String::new())
+    check::lab(text, "lab.yaml")
+        .map_or_else(|diagnostics| show_diagnostics("lab.yaml", &diagnostics), |_| String::new())
 }
 
 #[test]
@@ -94,14 +95,16 @@ fn files_that_are_no_lab_at_all_say_what_was_expected() {
         ("a NUL in a text", "lab: x\nnodes: {a: {nft: \"x\\0y\"}}\n"),
         ("a NUL in a name", "lab: x\nnodes: {\"a\\0b\": {}}\n"),
     ];
-    let found: Vec<String> = cases.iter().map(|(what, text)| format!("{what}:\n{}", mistakes(text))).collect();
+    let found: Vec<String> =
+        cases.iter().map(|(what, text)| format!("{what}:\n{}", mistakes(text))).collect();
     assert!(found.iter().all(|text| text.contains("lab.yaml:")), "{found:#?}");
     insta::assert_snapshot!(found.join("\n\n"));
 }
 
 #[test]
 fn an_alias_bomb_is_refused_before_it_explodes() {
-    let mut text = String::from("lab: x\nnodes: {}\nbomb:\n  - &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    let mut text =
+        String::from("lab: x\nnodes: {}\nbomb:\n  - &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for i in 1..12 {
         let previous = vec![format!("*a{}", i - 1); 10].join(", ");
         text.push_str(&format!("  - &a{i} [{previous}]\n"));
@@ -131,7 +134,11 @@ fn a_single_wrong_value_is_a_single_mistake() {
     let pinned = good.replace("one: package", "one: package=1:2.90-4~deb12u1+b1");
     assert_eq!(mistakes(&pinned), "");
     let cases = [
-        ("addresses: 10.0.0.1/24", "addresses: 10.0.0.1", "no prefix length, such as `10.0.0.1/24`"),
+        (
+            "addresses: 10.0.0.1/24",
+            "addresses: 10.0.0.1",
+            "no prefix length, such as `10.0.0.1/24`",
+        ),
         ("addresses: 10.0.0.1/24", "addresses: 10.0.0.0/24", "the network's own address"),
         ("addresses: 10.0.0.1/24", "addresses: 10.0.0.255/24", "broadcast address"),
         ("addresses: 10.0.0.1/24", "addresses: 300.1.1.1/24", "`300.1.1.1` is not an IP address"),
@@ -141,11 +148,23 @@ fn a_single_wrong_value_is_a_single_mistake() {
         ("bridge: br0, port: p2", "bridge: br0, port: p1", "`p1` is the name of a port too"),
         ("bridge: br0, port: p1", "bridge: br0, port: br0", "`br0` is the name of a bridge too"),
         ("bridge: br0, port: p1", "bridge: br0", "the field `port` is missing"),
-        ("bridge: br0, port: p1", "bridge: br0, port: sixteen-bytes-xx", "has 16 bytes, the kernel takes 15"),
-        ("bridge: br0, port: p1", "bridge: br0, port: üüüüüüüü", "has 16 bytes, the kernel takes 15"),
+        (
+            "bridge: br0, port: p1",
+            "bridge: br0, port: sixteen-bytes-xx",
+            "has 16 bytes, the kernel takes 15",
+        ),
+        (
+            "bridge: br0, port: p1",
+            "bridge: br0, port: üüüüüüüü",
+            "has 16 bytes, the kernel takes 15",
+        ),
         ("forward: true", "forward: yes", "`yes` is not a boolean here: write `true` or `false`"),
         ("forward: true", "forward: 1", "expected `true` or `false`, found the number 1"),
-        ("command: exec one", "command: 1.10", "expected text, found the number 1.1: put it in quotes"),
+        (
+            "command: exec one",
+            "command: 1.10",
+            "expected text, found the number 1.1: put it in quotes",
+        ),
         ("command: exec one", "command: ''", "an empty command"),
         ("after: one", "after: none", "did you mean `one`?"),
         ("after: one", "after: two", "`two` can never start"),
@@ -159,7 +178,11 @@ fn a_single_wrong_value_is_a_single_mistake() {
         ("running: 100ms", "log: '(?i)up'", "`(?` is unknown to extended regular expressions"),
         ("running: 100ms", "udp: 65536", "65536 is out of range: 1 to 65535"),
         ("ready: {running: 100ms}", "ready: {}", "nothing says when the service is ready"),
-        ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.20-10.0.0.10", "is empty: its first address is after its last"),
+        (
+            "pool: 10.0.0.10-10.0.0.20",
+            "pool: 10.0.0.20-10.0.0.10",
+            "is empty: its first address is after its last",
+        ),
         ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.10-fd00::1", "mixes IPv4 and IPv6"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: fd00::1-fd00::2", "an impossible pool"),
         ("pool: 10.0.0.10-10.0.0.20", "pool: 10.0.0.10", "is not a pool such as"),
@@ -193,6 +216,9 @@ fn a_single_wrong_value_is_a_single_mistake() {
         assert!(found.contains(expected), "{to}: wanted {expected:?}, found {found:?}");
         // `kil` leaves its step without an action, which is a mistake of its own.
         assert!(found.lines().count() == 1 || to.starts_with("kil"), "{to}: {found}");
-        assert!(found.lines().all(|l| l.starts_with(&format!("lab.yaml:{line}:"))), "{to}: line {line}: {found}");
+        assert!(
+            found.lines().all(|l| l.starts_with(&format!("lab.yaml:{line}:"))),
+            "{to}: line {line}: {found}"
+        );
     }
 }

@@ -19,11 +19,15 @@ fn lab(text: &str) -> Lab {
     check::lab(text, "x").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"))
 }
 
-/// The lab's own part of its script, without the hash, which changes with every comment in scripts/.
+/// The lab's own part of its script, without the hash, which changes with every comment in
+/// scripts/.
 fn data(lab: &Lab, client: Client) -> String {
     let script = script::compile(lab, client);
     let (_, data) = script.split_once("\n# ---- the lab\n").expect("the lab's data comes last");
-    data.lines().filter(|line| !line.starts_with("LAB_HASH=")).map(|line| format!("{line}\n")).collect()
+    data.lines()
+        .filter(|line| !line.starts_with("LAB_HASH="))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 #[test]
@@ -35,8 +39,12 @@ fn the_relay_labs_script_is_what_it_was() {
 fn the_client_is_all_that_changes_with_the_client() {
     let lab = built_in("relay");
     let (one, other) = (data(&lab, Client::Dhclient), data(&lab, Client::Dhcpcd));
-    let changed: Vec<&str> = other.lines().filter(|line| !one.lines().any(|l| l == *line)).collect();
-    assert!(!changed.is_empty() && changed.iter().all(|line| line.contains("dhcpcd")), "{changed:#?}");
+    let changed: Vec<&str> =
+        other.lines().filter(|line| !one.lines().any(|l| l == *line)).collect();
+    assert!(
+        !changed.is_empty() && changed.iter().all(|line| line.contains("dhcpcd")),
+        "{changed:#?}"
+    );
 }
 
 /// The places of the actions that `kind` picks.
@@ -54,8 +62,14 @@ fn settings_come_before_links_links_before_addresses_addresses_before_rules() {
         let addresses = places(&actions, |a| matches!(a, Action::Addresses(..)));
         let rules = places(&actions, |a| matches!(a, Action::Rules(..)));
         assert_eq!((nodes.as_slice(), links.len()), (&[0][..], 1), "{name}");
-        assert!(settings.last() < links.first() && links.last() < addresses.first(), "{name}: {actions:#?}");
-        assert!(rules.first().is_none_or(|rule| Some(rule) > addresses.last()), "{name}: {actions:#?}");
+        assert!(
+            settings.last() < links.first() && links.last() < addresses.first(),
+            "{name}: {actions:#?}"
+        );
+        assert!(
+            rules.first().is_none_or(|rule| Some(rule) > addresses.last()),
+            "{name}: {actions:#?}"
+        );
     }
 }
 
@@ -66,8 +80,16 @@ fn settings_of_a_single_link_wait_for_the_link() {
     );
     let actions = plan(&lab.topology).actions;
     let links = places(&actions, |a| matches!(a, Action::Links(_)))[0];
-    let sets = |key: &str| places(&actions, |a| matches!(a, Action::Sysctls(_, settings) if settings.iter().any(|(k, _)| k == key)));
-    assert!(sets("net/ipv4/conf/eth0/rp_filter").iter().all(|i| *i > links) && sets("net/ipv4/conf/eth0/rp_filter").len() == 1);
+    let sets = |key: &str| {
+        places(
+            &actions,
+            |a| matches!(a, Action::Sysctls(_, settings) if settings.iter().any(|(k, _)| k == key)),
+        )
+    };
+    assert!(
+        sets("net/ipv4/conf/eth0/rp_filter").iter().all(|i| *i > links)
+            && sets("net/ipv4/conf/eth0/rp_filter").len() == 1
+    );
     assert!(sets("net/ipv4/conf/all/rp_filter").iter().all(|i| *i < links));
 }
 
@@ -80,7 +102,8 @@ fn every_namespace_says_whether_it_forwards_so_that_the_hosts_settings_do_not_ma
             _ => None,
         });
         let settings = settings.unwrap_or_else(|| panic!("{node} has no settings"));
-        ["net/ipv4/ip_forward", "?net/ipv6/conf/all/forwarding"].map(|key| settings.iter().find(|(k, _)| k == key).unwrap().1.clone())
+        ["net/ipv4/ip_forward", "?net/ipv6/conf/all/forwarding"]
+            .map(|key| settings.iter().find(|(k, _)| k == key).unwrap().1.clone())
     };
     assert_eq!(forwards("vpn10"), ["1", "1"]);
     for node in ["pc1", "global"] {
@@ -95,7 +118,12 @@ fn a_nodes_own_settings_come_last_so_that_they_win() {
     );
     for action in plan(&lab.topology).actions {
         let Action::Sysctls(handle, settings) = action else { continue };
-        let own: Vec<&str> = settings.iter().rev().take(if handle.0 == "a" { 2 } else { 1 }).map(|(key, _)| key.as_str()).collect();
+        let own: Vec<&str> = settings
+            .iter()
+            .rev()
+            .take(if handle.0 == "a" { 2 } else { 1 })
+            .map(|(key, _)| key.as_str())
+            .collect();
         match handle.0.as_str() {
             "a" => assert_eq!(own, ["net/ipv6/conf/all/accept_dad", "net/ipv4/conf/all/rp_filter"]),
             _ => assert_eq!(own, ["net/ipv6/conf/default/disable_ipv6"]),
@@ -106,7 +134,10 @@ fn a_nodes_own_settings_come_last_so_that_they_win() {
 #[test]
 fn a_cable_between_two_nodes_is_made_once_with_both_ends_in_place() {
     let actions = plan(&built_in("vpn").topology).actions;
-    let links = actions.iter().find_map(|a| if let Action::Links(links) = a { Some(links) } else { None }).unwrap();
+    let links = actions
+        .iter()
+        .find_map(|a| if let Action::Links(links) = a { Some(links) } else { None })
+        .unwrap();
     let lines: Vec<String> = links.iter().map(|words| words.join(" ")).collect();
     assert_eq!(lines.len(), 3, "{lines:#?}");
     for line in &lines {
@@ -131,13 +162,18 @@ fn hardware_addresses_are_the_same_in_every_run_and_differ_from_each_other() {
 
 #[test]
 fn names_that_a_shell_or_ip_could_misread_get_a_handle_that_no_other_node_has() {
-    let lab = lab("lab: x\nnodes: {\"a b\": {}, node-0: {}, _node-0: {}, \"-n\": {}, esac: {}, \"$(id)\": {}, \"ü\": {}, global: {}}\n");
+    let lab = lab(
+        "lab: x\nnodes: {\"a b\": {}, node-0: {}, _node-0: {}, \"-n\": {}, esac: {}, \"$(id)\": {}, \"ü\": {}, global: {}}\n",
+    );
     let mut handles: Vec<&str> = lab.topology.nodes.iter().map(|n| n.netns.0.as_str()).collect();
     assert!(
-        handles.iter().all(|h| h.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !h.starts_with('-')),
+        handles.iter().all(|h| h.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && !h.starts_with('-')),
         "{handles:?}"
     );
-    assert!(handles.contains(&"esac") && handles.contains(&"node-0") && handles.contains(&"global"));
+    assert!(
+        handles.contains(&"esac") && handles.contains(&"node-0") && handles.contains(&"global")
+    );
     handles.sort();
     handles.dedup();
     assert_eq!(handles.len(), 8);
@@ -146,15 +182,21 @@ fn names_that_a_shell_or_ip_could_misread_get_a_handle_that_no_other_node_has() 
 #[test]
 fn what_a_lab_needs_is_told_from_what_it_does() {
     let needs = |lab: &Lab, client, stand_in| {
-        script::commands(lab, client, stand_in).into_iter().map(|(c, p)| format!("{c} {p}")).collect::<Vec<_>>()
+        script::commands(lab, client, stand_in)
+            .into_iter()
+            .map(|(c, p)| format!("{c} {p}"))
+            .collect::<Vec<_>>()
     };
     let relay = built_in("relay");
-    let common = ["ip iproute2", "dnsmasq dnsmasq-base", "dhclient isc-dhcp-client", "ping iputils-ping"];
+    let common =
+        ["ip iproute2", "dnsmasq dnsmasq-base", "dhclient isc-dhcp-client", "ping iputils-ping"];
     assert_eq!(needs(&relay, Client::Dhclient, false), common);
     assert_eq!(needs(&relay, Client::Dhclient, true)[4..], ["dhcrelay isc-dhcp-relay"]);
     // udhcpc takes the lease of v4; for v6 it is no use, so nothing is needed for that.
     assert_eq!(needs(&relay, Client::Udhcpc, false)[2..], ["udhcpc udhcpc", "ping iputils-ping"]);
-    assert!(needs(&built_in("balance"), Client::Dhclient, false).contains(&"nft nftables".to_string()));
+    assert!(
+        needs(&built_in("balance"), Client::Dhclient, false).contains(&"nft nftables".to_string())
+    );
     let filter = "lab: x\nnodes: {a: {links: {e: {peer: b/e}}}, b: {links: {e: {peer: a/e}}}}\ntests: {t: {steps: [run: {node: a, command: x}], path: [{filter: arp, avoids: a}]}}\n";
     assert_eq!(needs(&lab(filter), Client::Dhclient, false)[1..], ["tcpdump tcpdump"]);
 }
@@ -163,7 +205,10 @@ fn what_a_lab_needs_is_told_from_what_it_does() {
 fn every_built_in_lab_compiles_to_good_bash() {
     for (name, _) in BUILT_IN {
         for client in Client::ALL {
-            assert!(accepted_by_bash(&script::compile(&built_in(name), client)), "{name} {client:?}");
+            assert!(
+                accepted_by_bash(&script::compile(&built_in(name), client)),
+                "{name} {client:?}"
+            );
         }
     }
     assert!(accepted_by_bash(&script::runtime()));
@@ -173,9 +218,12 @@ fn every_built_in_lab_compiles_to_good_bash() {
 #[test]
 fn service_names_do_not_meet_the_runtimes_functions() {
     let runtime = script::runtime();
-    let functions: Vec<&str> = runtime.lines().filter_map(|line| line.strip_suffix("() {")).collect();
+    let functions: Vec<&str> =
+        runtime.lines().filter_map(|line| line.strip_suffix("() {")).collect();
     assert!(functions.len() > 50 && functions.contains(&"service_start"));
-    assert!(functions.iter().all(|f| !f.starts_with("lab_runs_") && !f.starts_with("lab_stand_in_")));
+    assert!(
+        functions.iter().all(|f| !f.starts_with("lab_runs_") && !f.starts_with("lab_stand_in_"))
+    );
     let data = data(&built_in("relay"), Client::Dhclient);
     let own: Vec<&str> = data.lines().filter_map(|line| line.strip_suffix("() {")).collect();
     assert!(own.iter().all(|f| !functions.contains(f)), "{own:?}");
@@ -183,7 +231,8 @@ fn service_names_do_not_meet_the_runtimes_functions() {
 
 fn accepted_by_bash(script: &str) -> bool {
     use std::io::Write;
-    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut bash =
+        Command::new("bash").arg("-n").stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     bash.wait().unwrap().success()
 }

@@ -1,5 +1,5 @@
-//! What labrun makes of frames: real ones, as tcpdump recorded them in the built-in labs, and ones that
-//! no sensible program sends.
+//! What labrun makes of frames: real ones, as tcpdump recorded them in the built-in labs, and ones
+//! that no sensible program sends.
 
 use crate::common::captures;
 
@@ -12,14 +12,22 @@ use proptest::prelude::*;
 
 /// What a capture holds, a line a frame, but for what every kernel says at every link.
 fn told(name: &str) -> String {
-    let packets = captures::read(name).packets.into_iter().map(|packet| (Summary::of(&packet.data), packet));
-    let told = packets.filter(|(summary, _)| summary.label != "MULTICAST-REPORT").map(|(summary, packet)| {
-        let direction = if packet.sent { ">" } else { "<" };
-        format!(
-            "{:>12} {direction} {} {} {} | {} -> {}\n",
-            packet.interface.link, summary.protocol.title, summary.label, summary.detail, summary.source, summary.destination
-        )
-    });
+    let packets =
+        captures::read(name).packets.into_iter().map(|packet| (Summary::of(&packet.data), packet));
+    let told = packets.filter(|(summary, _)| summary.label != "MULTICAST-REPORT").map(
+        |(summary, packet)| {
+            let direction = if packet.sent { ">" } else { "<" };
+            format!(
+                "{:>12} {direction} {} {} {} | {} -> {}\n",
+                packet.interface.link,
+                summary.protocol.title,
+                summary.label,
+                summary.detail,
+                summary.source,
+                summary.destination
+            )
+        },
+    );
     told.collect()
 }
 
@@ -136,17 +144,36 @@ fn relayed(kind: u8, hops: u8, inner: &[u8]) -> Vec<u8> {
 fn a_dhcpv6_message_is_found_in_the_relay_messages_around_it() {
     // SOLICIT with a client identifier and an IA_NA that has an address.
     let mut solicit = vec![1, 0xab, 0xcd, 0xef, 0, 1, 0, 10, 0, 3, 0, 1, 2, 0, 0, 0, 0, 0x0c];
-    solicit.extend([0, 3, 0, 40].into_iter().chain([0; 12]).chain([0, 5, 0, 24]).chain([0xfd; 16]).chain([0; 8]));
+    solicit.extend(
+        [0, 3, 0, 40]
+            .into_iter()
+            .chain([0; 12])
+            .chain([0, 5, 0, 24])
+            .chain([0xfd; 16])
+            .chain([0; 8]),
+    );
     let frame = udp(6, 547, &relayed(12, 1, &relayed(12, 0, &solicit)));
     let message = dhcp6(&relayed(12, 1, &relayed(12, 0, &solicit)));
-    assert_eq!((message.outermost(), message.kind, message.xid), (Some(12), Some(1), Some(0xabcdef)));
+    assert_eq!(
+        (message.outermost(), message.kind, message.xid),
+        (Some(12), Some(1), Some(0xabcdef))
+    );
     assert_eq!(message.relays.iter().map(|relay| relay.hops).collect::<Vec<_>>(), [1, 0]);
     let nearest = message.nearest().unwrap();
-    assert_eq!((nearest.interface.as_deref(), nearest.link), (Some(&b"i0"[..]), Some("fd00:100::".parse().unwrap())));
-    assert_eq!((message.client.as_deref().map(<[u8]>::len), message.addresses.len()), (Some(10), 1));
+    assert_eq!(
+        (nearest.interface.as_deref(), nearest.link),
+        (Some(&b"i0"[..]), Some("fd00:100::".parse().unwrap()))
+    );
+    assert_eq!(
+        (message.client.as_deref().map(<[u8]>::len), message.addresses.len()),
+        (Some(10), 1)
+    );
     let told = Summary::of(&frame);
     assert_eq!((told.protocol.title, told.label.as_str()), ("DHCPv6", "RELAY-FORWARD SOLICIT"));
-    assert!(told.detail.contains("link fd00:100::") && told.detail.contains("xid abcdef"), "{told:?}");
+    assert!(
+        told.detail.contains("link fd00:100::") && told.detail.contains("xid abcdef"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -195,8 +222,14 @@ fn what_is_not_looked_into_has_its_name_or_number() {
         let told = Summary::of(&frame);
         format!("{} {}", told.protocol.title, told.label)
     };
-    assert_eq!([told(23, &[89]), told(23, &[50]), told(23, &[253])], ["IPv4 OSPF", "IPv4 ESP", "IPv4 PROTOCOL 253"]);
-    assert_eq!([told(12, &[0x88, 0x63]), told(12, &[0x88, 0xb5])], ["Ethernet PPPOE-DISCOVERY", "Ethernet TYPE 0x88b5"]);
+    assert_eq!(
+        [told(23, &[89]), told(23, &[50]), told(23, &[253])],
+        ["IPv4 OSPF", "IPv4 ESP", "IPv4 PROTOCOL 253"]
+    );
+    assert_eq!(
+        [told(12, &[0x88, 0x63]), told(12, &[0x88, 0xb5])],
+        ["Ethernet PPPOE-DISCOVERY", "Ethernet TYPE 0x88b5"]
+    );
 }
 
 #[test]
@@ -226,17 +259,30 @@ fn rules_ask_for_the_fields_of_dns() {
         let test = format!("{{steps: [ping: {{node: a, to: 10.0.0.1}}], path: [{fields}]}}");
         labrun::lab::check::lab(&format!("lab: x\nnodes: {{{nodes}}}\ntests: {{t: {test}}}\n"), "x")
     };
-    let query = udp(4, 53, b"\x1f\x2e\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03WWW\x00\x00\x1c\x00\x01");
+    let query =
+        udp(4, 53, b"\x1f\x2e\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03WWW\x00\x00\x1c\x00\x01");
     let frame = Frame::of(&query);
-    for (fields, holds) in [("{name: Www., type: AAAA, id: 7982}", true), ("{type: A}", false), ("{name: ww}", false)] {
+    for (fields, holds) in
+        [("{name: Www., type: AAAA, id: 7982}", true), ("{type: A}", false), ("{name: ww}", false)]
+    {
         let lab = rules(&format!("{{packet: dns query, fields: {fields}}}")).unwrap();
         let checks = &lab.tests[0].path[0].fields;
-        let all = checks.iter().all(|check| frame.field(check.field).is_some_and(|found| check.holds(&found)));
+        let all = checks
+            .iter()
+            .all(|check| frame.field(check.field).is_some_and(|found| check.holds(&found)));
         assert_eq!(all, holds, "{fields}");
     }
-    let wrong = |rule: &str| rules(rule).unwrap_err().into_iter().map(|problem| problem.message).collect::<String>();
-    assert_eq!(wrong("{packet: dns query, fields: {rcode: NOERROR}}"), "only answers have `rcode`: name one, such as `dns answer`");
-    assert_eq!(wrong("{packet: dns, fields: {type: AAA}}"), "there is no type `AAA`, did you mean `AAAA`?");
+    let wrong = |rule: &str| {
+        rules(rule).unwrap_err().into_iter().map(|problem| problem.message).collect::<String>()
+    };
+    assert_eq!(
+        wrong("{packet: dns query, fields: {rcode: NOERROR}}"),
+        "only answers have `rcode`: name one, such as `dns answer`"
+    );
+    assert_eq!(
+        wrong("{packet: dns, fields: {type: AAA}}"),
+        "there is no type `AAA`, did you mean `AAAA`?"
+    );
 }
 
 /// Everything that can be asked of a frame.

@@ -1,5 +1,5 @@
-//! DHCP as labrun reads it is DHCP as dhcproto reads it, which takes only what the RFCs allow: in all
-//! captures, and in messages that it has written.
+//! DHCP as labrun reads it is DHCP as dhcproto reads it, which takes only what the RFCs allow: in
+//! all captures, and in messages that it has written.
 
 use crate::common::captures;
 use dhcproto::v4::DhcpOption as Option4;
@@ -11,11 +11,15 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What follows `headers` bytes in all captured frames that go from or to one of the UDP `ports`.
 fn payloads(headers: usize, ethertype: [u8; 2], ports: [u16; 2]) -> Vec<Vec<u8>> {
-    let frames = captures::all().into_iter().flat_map(|(_, capture)| capture.packets).map(|packet| packet.data);
+    let frames = captures::all()
+        .into_iter()
+        .flat_map(|(_, capture)| capture.packets)
+        .map(|packet| packet.data);
     let is = |data: &Vec<u8>| {
         let next = if headers == 42 { 23 } else { 20 };
         data.len() > headers && data[12..14] == ethertype && data[next] == 17 && {
-            let port = |at: usize| u16::from_be_bytes([data[headers + at - 8], data[headers + at - 7]]);
+            let port =
+                |at: usize| u16::from_be_bytes([data[headers + at - 8], data[headers + at - 7]]);
             ports.contains(&port(0)) || ports.contains(&port(2))
         }
     };
@@ -26,7 +30,9 @@ fn same_v4(data: &[u8]) {
     let theirs = v4::Message::from_bytes(data).unwrap();
     let ours = dhcp4::Message::read(data).unwrap();
     let address = |code| match theirs.opts().get(code) {
-        Some(Option4::ServerIdentifier(address) | Option4::RequestedIpAddress(address)) => Some(*address),
+        Some(Option4::ServerIdentifier(address) | Option4::RequestedIpAddress(address)) => {
+            Some(*address)
+        }
         _ => None,
     };
     let wanted = dhcp4::Message {
@@ -56,10 +62,21 @@ fn same_v6(data: &[u8]) {
             _ => None,
         };
         let (kind, hops) = (u8::from(theirs.msg_type()), theirs.hop_count());
-        assert_eq!(*relay, dhcp6::Relay { kind, hops, link: Some(theirs.link_addr()), peer: Some(theirs.peer_addr()), interface });
+        assert_eq!(
+            *relay,
+            dhcp6::Relay {
+                kind,
+                hops,
+                link: Some(theirs.link_addr()),
+                peer: Some(theirs.peer_addr()),
+                interface
+            }
+        );
         // Their option for it takes relay messages only, so it is found by its code and length.
         let begin = (34..inner.len() - 4).find(|at| {
-            inner[*at..*at + 2] == [0, 9] && usize::from(u16::from_be_bytes([inner[at + 2], inner[at + 3]])) <= inner.len() - at - 4
+            inner[*at..*at + 2] == [0, 9]
+                && usize::from(u16::from_be_bytes([inner[at + 2], inner[at + 3]]))
+                    <= inner.len() - at - 4
         });
         let begin = begin.expect("an option with the message");
         let length = usize::from(u16::from_be_bytes([inner[begin + 2], inner[begin + 3]]));
@@ -72,9 +89,14 @@ fn same_v6(data: &[u8]) {
         _ => None,
     };
     assert_eq!((ours.client, ours.server), (id(OptionCode::ClientId), id(OptionCode::ServerId)));
-    let addresses = theirs.opts().iter().filter_map(|option| if let Option6::IANA(ia) = option { Some(&ia.opts) } else { None });
+    let addresses = theirs
+        .opts()
+        .iter()
+        .filter_map(|option| if let Option6::IANA(ia) = option { Some(&ia.opts) } else { None });
     let addresses = addresses.flat_map(|opts| opts.iter());
-    let addresses: Vec<Ipv6Addr> = addresses.filter_map(|o| if let Option6::IAAddr(ia) = o { Some(ia.addr) } else { None }).collect();
+    let addresses: Vec<Ipv6Addr> = addresses
+        .filter_map(|o| if let Option6::IAAddr(ia) = o { Some(ia.addr) } else { None })
+        .collect();
     assert_eq!(ours.addresses, addresses);
 }
 

@@ -1,4 +1,5 @@
-//! Drawings of labs: the built-in ones as they were, and any lab without breaking what it is drawn in.
+//! Drawings of labs: the built-in ones as they were, and any lab without breaking what it is drawn
+//! in.
 
 use crate::common;
 
@@ -64,7 +65,10 @@ fn lab(nodes: usize, bridges: usize, plugged: impl Fn(usize, usize) -> bool) -> 
 fn a_hundred_nodes_take_a_line_for_each_link_and_all_are_there() {
     let drawing = graph::terminal(&lab(100, 1, |_, _| true), 80);
     for node in 0..100 {
-        let line = drawing.lines().find(|l| l.contains(&format!(" p{node}-0 "))).unwrap_or_else(|| panic!("{drawing}"));
+        let line = drawing
+            .lines()
+            .find(|l| l.contains(&format!(" p{node}-0 ")))
+            .unwrap_or_else(|| panic!("{drawing}"));
         assert!(line.ends_with(&format!("e0     10.0.0.{}/24", node + 1)), "{line}");
     }
     assert_eq!(drawing.lines().count(), 2 + 1 + 100 * 3, "{drawing}");
@@ -73,15 +77,24 @@ fn a_hundred_nodes_take_a_line_for_each_link_and_all_are_there() {
 #[test]
 fn with_more_networks_than_there_is_room_for_each_link_says_what_it_is_plugged_into() {
     let drawing = graph::terminal(&lab(3, 12, |_, _| true), 80);
-    assert!(!drawing.contains('┃') && drawing.contains("e11    on br11, 10.11.0.3/24") && drawing.contains("to n2/none2"), "{drawing}");
+    assert!(
+        !drawing.contains('┃')
+            && drawing.contains("e11    on br11, 10.11.0.3/24")
+            && drawing.contains("to n2/none2"),
+        "{drawing}"
+    );
 }
 
 #[test]
 fn networks_that_do_not_meet_share_a_lane() {
     // Each bridge joins two neighbours only, so there are never more than two at a time.
-    let drawing = graph::terminal(&lab(10, 9, |node, bridge| node == bridge || node == bridge + 1), 80);
+    let drawing =
+        graph::terminal(&lab(10, 9, |node, bridge| node == bridge || node == bridge + 1), 80);
     assert!(drawing.lines().all(|l| l.matches('┃').count() <= 2), "{drawing}");
-    assert!(drawing.contains("\n┏━━┃━ br2\n") && drawing.contains("┤ e8     10.8.0.10/24"), "{drawing}");
+    assert!(
+        drawing.contains("\n┏━━┃━ br2\n") && drawing.contains("┤ e8     10.8.0.10/24"),
+        "{drawing}"
+    );
 }
 
 #[test]
@@ -98,10 +111,15 @@ fn the_program_under_test_is_found_by_its_name_as_a_word() {
             "lab: x\nsubject: {{program: foo, repository: {{files: [foo]}}, build: make}}\nnodes:\n  a:\n    services: {{s: {{command: {command}, ready: {{running: 1s}}}}}}\n"
         )
     };
-    for (command, is) in
-        [("exec foo -v", true), ("/usr/bin/foo", true), ("exec food", false), ("exec a-foo", false), ("cat foo.conf", false)]
-    {
-        let lab = check::lab(&text(command), "x").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"));
+    for (command, is) in [
+        ("exec foo -v", true),
+        ("/usr/bin/foo", true),
+        ("exec food", false),
+        ("exec a-foo", false),
+        ("cat foo.conf", false),
+    ] {
+        let lab = check::lab(&text(command), "x")
+            .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"));
         assert_eq!(graph::terminal(&lab, 80).contains("under test: foo"), is, "{command}");
         assert_eq!(graph::json(&lab)["nodes"][0]["subject"], is, "{command}");
     }
@@ -110,15 +128,32 @@ fn the_program_under_test_is_found_by_its_name_as_a_word() {
 #[test]
 fn graph_prints_each_format_and_refuses_others() {
     let run = |arguments: &[&str]| labrun(User::Own).args(arguments).output().unwrap();
-    let begins = [("text", "relay: "), ("mermaid", "%%{init"), ("dot", "graph lab {"), ("svg", "<svg "), ("json", "{\"about\"")];
+    let begins = [
+        ("text", "relay: "),
+        ("mermaid", "%%{init"),
+        ("dot", "graph lab {"),
+        ("svg", "<svg "),
+        ("json", "{\"about\""),
+    ];
     for (format, begin) in begins {
         let output = run(&["graph", "relay", "--format", format]);
-        assert!(output.status.success() && output.stdout.starts_with(begin.as_bytes()), "{}", text(&output));
+        assert!(
+            output.status.success() && output.stdout.starts_with(begin.as_bytes()),
+            "{}",
+            text(&output)
+        );
     }
     // A pipe is 80 columns wide, and has no colours.
     let output = run(&["graph", "relay"]);
-    assert_eq!(String::from_utf8_lossy(&output.stdout), graph::terminal(&check::lab(BUILT_IN[0].1, "x").unwrap(), 80));
-    for wrong in [&["graph", "relay", "--format", "png"][..], &["list", "--format", "svg"], &["graph", "rely"]] {
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        graph::terminal(&check::lab(BUILT_IN[0].1, "x").unwrap(), 80)
+    );
+    for wrong in [
+        &["graph", "relay", "--format", "png"][..],
+        &["list", "--format", "svg"],
+        &["graph", "rely"],
+    ] {
         let output = run(wrong);
         assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     }
@@ -126,11 +161,20 @@ fn graph_prints_each_format_and_refuses_others() {
 
 /// What Graphviz makes of `dot`; empty if it complains.
 fn graphviz(dot: &str) -> String {
-    let child = Command::new("dot").arg("-Tsvg").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = Command::new("dot")
+        .arg("-Tsvg")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut child = child.expect("dot, of the package graphviz");
     child.stdin.take().unwrap().write_all(dot.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    if output.stderr.is_empty() && output.status.success() { String::from_utf8(output.stdout).unwrap() } else { String::new() }
+    if output.stderr.is_empty() && output.status.success() {
+        String::from_utf8(output.stdout).unwrap()
+    } else {
+        String::new()
+    }
 }
 
 #[test]
@@ -170,7 +214,11 @@ fn hostile() -> impl Strategy<Value = String> {
         "\u{1b}[1m",
     ];
     let name = || {
-        let piece = prop_oneof![proptest::sample::select(signs.to_vec()).prop_map(String::from), "[^/\0]{1,4}", "[a-z]{1,30}"];
+        let piece = prop_oneof![
+            proptest::sample::select(signs.to_vec()).prop_map(String::from),
+            "[^/\0]{1,4}",
+            "[a-z]{1,30}"
+        ];
         proptest::collection::vec(piece, 1..5).prop_map(|pieces| pieces.concat().replace('/', ""))
     };
     let link = r"[!$&(-,.;-\[\]-~]{1,11}";

@@ -1,5 +1,5 @@
-//! Path rules judged from captures of real runs: those of the built-in labs hold in them, and what each
-//! kind of rule says when it does not hold stands in snapshots.
+//! Path rules judged from captures of real runs: those of the built-in labs hold in them, and what
+//! each kind of rule says when it does not hold stands in snapshots.
 
 use crate::common::captures;
 
@@ -11,7 +11,8 @@ use labrun::packet::tcpdump;
 use labrun::rules::judge::{Filters, judge};
 
 fn lab(text: &str) -> Lab {
-    check::lab(text, "lab.yaml").unwrap_or_else(|diagnostics| panic!("{}", show_diagnostics("lab.yaml", &diagnostics)))
+    check::lab(text, "lab.yaml")
+        .unwrap_or_else(|diagnostics| panic!("{}", show_diagnostics("lab.yaml", &diagnostics)))
 }
 
 fn text_of(name: &str) -> &'static str {
@@ -21,21 +22,34 @@ fn text_of(name: &str) -> &'static str {
 /// The topology of a built-in lab with a test `t` that has these rules.
 fn with_rules(name: &str, rules: &str) -> Lab {
     let (topology, _) = text_of(name).split_once("\ntests:\n").unwrap();
-    lab(&format!("{topology}\ntests: {{t: {{steps: [run: {{node: global, command: x}}], path: [{rules}]}}}}\n"))
+    lab(&format!(
+        "{topology}\ntests: {{t: {{steps: [run: {{node: global, command: x}}], path: [{rules}]}}}}\n"
+    ))
 }
 
 /// What is said of test `index` of `lab`; nothing if all its rules hold.
 fn said(lab: &Lab, index: usize, capture: &Capture) -> String {
     let test = &lab.tests[index];
-    let filters: Filters =
-        test.path.iter().filter_map(|rule| rule.filter.as_ref()).map(|f| (f.value.clone(), tcpdump::compile(f).unwrap())).collect();
+    let filters: Filters = test
+        .path
+        .iter()
+        .filter_map(|rule| rule.filter.as_ref())
+        .map(|f| (f.value.clone(), tcpdump::compile(f).unwrap()))
+        .collect();
     let violations = judge(&lab.topology, &test.path, capture, &filters);
-    violations.iter().flat_map(|violation| &violation.lines).map(|line| format!("{line}\n")).collect()
+    violations
+        .iter()
+        .flat_map(|violation| &violation.lines)
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// Each of `rules` and what is said of it.
 fn all_said(name: &str, capture: &Capture, rules: &[&str]) -> String {
-    rules.iter().map(|rule| format!("{rule}\n{}\n", said(&with_rules(name, rule), 0, capture))).collect()
+    rules
+        .iter()
+        .map(|rule| format!("{rule}\n{}\n", said(&with_rules(name, rule), 0, capture)))
+        .collect()
 }
 
 #[test]
@@ -102,7 +116,10 @@ fn a_dhcpv6_rule_that_does_not_hold_says_what_went_which_way_instead() {
 #[test]
 fn rules_hold_for_what_happened() {
     let holds = |name: &str, capture: &str, rules: &[&str]| {
-        assert_eq!(all_said(name, &captures::read(capture), rules), rules.iter().map(|rule| format!("{rule}\n\n")).collect::<String>());
+        assert_eq!(
+            all_said(name, &captures::read(capture), rules),
+            rules.iter().map(|rule| format!("{rule}\n\n")).collect::<String>()
+        );
     };
     holds(
         "relay",
@@ -130,13 +147,28 @@ fn rules_hold_for_what_happened() {
         ],
     );
     // Only those from pc1 pass the nodes in this order.
-    holds("vpn", "vpn-routed", &["{packet: icmp echo-request, filter: src host 192.168.10.1, crosses: [pc1, vpn10, vpn20, pc2]}"]);
-    holds("vpn", "vpn-routed", &["{packet: icmp echo-request, filter: dst host 192.168.20.1, at: pc2/eth0, fields: {ttl: 62}}"]);
+    holds(
+        "vpn",
+        "vpn-routed",
+        &[
+            "{packet: icmp echo-request, filter: src host 192.168.10.1, crosses: [pc1, vpn10, vpn20, pc2]}",
+        ],
+    );
+    holds(
+        "vpn",
+        "vpn-routed",
+        &[
+            "{packet: icmp echo-request, filter: dst host 192.168.20.1, at: pc2/eth0, fields: {ttl: 62}}",
+        ],
+    );
     // The balancer writes other addresses, and it is the same connection.
     holds(
         "balance",
         "balance-spread",
-        &["{packet: tcp syn, crosses: [global/wan0, br1]}", "{packet: tcp syn-ack from port 80, crosses: [br1, global/wan0]}"],
+        &[
+            "{packet: tcp syn, crosses: [global/wan0, br1]}",
+            "{packet: tcp syn-ack from port 80, crosses: [br1, global/wan0]}",
+        ],
     );
     holds("balance", "balance-spread", &["{packet: tcp syn to port 80, at: server1, at-most: 2}"]);
 }
@@ -145,8 +177,16 @@ fn rules_hold_for_what_happened() {
 fn every_message_must_have_gone_the_whole_way() {
     let rules = "{packet: icmp echo-request, crosses: [pc1, vpn10, vpn20, pc2]}";
     let found = all_said("vpn", &captures::read("vpn-routed"), &[rules]);
-    assert!(found.contains("but one did not come from pc1:") && found.contains("its way: pc2 → vpn20 → vpn10 → pc1"), "{found}");
-    let found = all_said("balance", &captures::read("balance-spread"), &["{packet: tcp syn to port 80, at: server1, at-most: 1}"]);
+    assert!(
+        found.contains("but one did not come from pc1:")
+            && found.contains("its way: pc2 → vpn20 → vpn10 → pc1"),
+        "{found}"
+    );
+    let found = all_said(
+        "balance",
+        &captures::read("balance-spread"),
+        &["{packet: tcp syn to port 80, at: server1, at-most: 1}"],
+    );
     assert!(found.contains("must be seen at most once, but was 2 times at br-veth1:"), "{found}");
 }
 
@@ -182,7 +222,11 @@ fn an_answer_given_twice_is_found_out_be_it_the_same_or_another() {
     let asked = repeated(&capture, |label, _| ["DISCOVER", "OFFER"].contains(&label));
     assert_eq!(said(&with_rules("server", rule), 0, &asked), "");
     let thrice = repeated(&asked, |label, _| label == "OFFER");
-    assert!(all_said("server", &thrice, &[rule]).contains("to a client that asked 2 times"), "{}", all_said("server", &thrice, &[rule]));
+    assert!(
+        all_said("server", &thrice, &[rule]).contains("to a client that asked 2 times"),
+        "{}",
+        all_said("server", &thrice, &[rule])
+    );
     // Another exchange is another matter: the transaction is 4 bytes into the message.
     let other = repeated(&capture, |label, data| {
         label == "OFFER" && {
@@ -196,8 +240,11 @@ fn an_answer_given_twice_is_found_out_be_it_the_same_or_another() {
 #[test]
 fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_way() {
     let mut capture = captures::read("relay-v4");
-    let discover = |packet: &&mut labrun::packet::capture::Packet| labrun::packet::summary::Summary::of(&packet.data).label == "DISCOVER";
-    let mut again: Vec<_> = capture.packets.iter_mut().filter(discover).map(|packet| packet.clone()).collect();
+    let discover = |packet: &&mut labrun::packet::capture::Packet| {
+        labrun::packet::summary::Summary::of(&packet.data).label == "DISCOVER"
+    };
+    let mut again: Vec<_> =
+        capture.packets.iter_mut().filter(discover).map(|packet| packet.clone()).collect();
     assert_eq!(again.len(), 7);
     // The first three come from the client, and again before the relay agent has sent anything on.
     let (first, relayed) = (again[2].time, again[3].time);
@@ -212,18 +259,28 @@ fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_
     let rule = "{packet: dhcp4 discover, crosses: [ns-client, ns-relay, ns-dhcplb, ns-server]}";
     assert_eq!(said(&with_rules("relay", rule), 0, &capture), "");
     // Where the balancer swallows both, that is told of the one that got so far.
-    capture.packets.retain(|packet| packet.interface.link != "v-br-srv" && (packet.interface.link != "v-br-lb" || packet.sent));
-    assert!(said(&with_rules("relay", rule), 0, &capture).contains("but one got no further than ns-dhcplb:"));
+    capture.packets.retain(|packet| {
+        packet.interface.link != "v-br-srv" && (packet.interface.link != "v-br-lb" || packet.sent)
+    });
+    assert!(
+        said(&with_rules("relay", rule), 0, &capture)
+            .contains("but one got no further than ns-dhcplb:")
+    );
 }
 
 #[test]
 fn an_answer_that_also_takes_a_short_cut_is_found_out() {
     let mut capture = captures::read("relay-v6");
     let end = capture.packets.last().unwrap().time;
-    let bare = |packet: &&labrun::packet::capture::Packet| labrun::packet::summary::Summary::of(&packet.data).label == "REPLY";
+    let bare = |packet: &&labrun::packet::capture::Packet| {
+        labrun::packet::summary::Summary::of(&packet.data).label == "REPLY"
+    };
     let mut direct: Vec<_> = capture.packets.iter().filter(bare).cloned().collect();
     // From the server's own interface in the client's network.
-    assert_eq!(direct.iter().map(|packet| packet.interface.link.as_str()).collect::<Vec<_>>(), ["v-br-rly-int", "v-br-cli"]);
+    assert_eq!(
+        direct.iter().map(|packet| packet.interface.link.as_str()).collect::<Vec<_>>(),
+        ["v-br-rly-int", "v-br-cli"]
+    );
     direct[0].interface.link = "v-br-srv-int".into();
     for packet in &mut direct {
         packet.time += end;
@@ -242,16 +299,26 @@ fn a_dhcpv6_answer_given_twice_is_found_out() {
     let rule = "{packet: dhcp6 reply, at-most: 1}";
     assert_eq!(said(&with_rules("server", rule), 0, &capture), "");
     let twice = repeated(&capture, |label, _| label == "REPLY");
-    assert!(all_said("server", &twice, &[rule]).contains("must be seen at most once, but was 2 times at v-br-lb:"), "{rule}");
+    assert!(
+        all_said("server", &twice, &[rule])
+            .contains("must be seen at most once, but was 2 times at v-br-lb:"),
+        "{rule}"
+    );
 }
 
 #[test]
 fn a_capture_that_lacks_packets_proves_nothing() {
     let lab = with_rules("server", "{packet: dhcp4 offer}, {packet: dhcp4 ack, at-most: 0}");
     let whole = captures::read("server-v4");
-    let (lost, left_out) = (Capture { lost: 3, ..whole.clone() }, Capture { left_out: 7, ..whole.clone() });
-    assert!(said(&lab, 0, &lost).contains("the capture lacks packets, so nobody can tell whether the path was kept: 3 were lost"));
-    assert!(said(&lab, 0, &left_out).contains("dhcp4 ack must not be seen, but was:"), "what was seen was seen");
+    let (lost, left_out) =
+        (Capture { lost: 3, ..whole.clone() }, Capture { left_out: 7, ..whole.clone() });
+    assert!(said(&lab, 0, &lost).contains(
+        "the capture lacks packets, so nobody can tell whether the path was kept: 3 were lost"
+    ));
+    assert!(
+        said(&lab, 0, &left_out).contains("dhcp4 ack must not be seen, but was:"),
+        "what was seen was seen"
+    );
     let holds = with_rules("server", "{packet: dhcp4 offer}");
     assert_eq!(said(&holds, 0, &whole), "");
     assert!(said(&holds, 0, &left_out).contains("7 were left out because of its size"));
@@ -264,8 +331,14 @@ fn without_a_capture_the_test_fails_and_says_why() {
     let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
     result.evidence.no_capture = Some("the kernel has no AF_PACKET".into());
     labrun::run::path::path(&lab, &lab.tests[0], &mut result);
-    assert_eq!((result.outcome, result.place), (Outcome::Fail, Some(("lab.yaml".into(), lab.tests[0].path[0].line))));
-    assert_eq!(result.lines, ["the path cannot be judged without a capture: the kernel has no AF_PACKET"]);
+    assert_eq!(
+        (result.outcome, result.place),
+        (Outcome::Fail, Some(("lab.yaml".into(), lab.tests[0].path[0].line)))
+    );
+    assert_eq!(
+        result.lines,
+        ["the path cannot be judged without a capture: the kernel has no AF_PACKET"]
+    );
     // A test that asks nothing of its packets needs none.
     let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
     let test = labrun::lab::model::Test { path: Vec::new(), ..lab.tests[0].clone() };
@@ -278,15 +351,31 @@ fn nodes_on_cables_are_captured_inside() {
     let captured = |lab: Lab| lab.tests[0].capture.join(" ");
     let inside = |name: &str, rule: &str| captured(with_rules(name, rule));
     assert_eq!(inside("vpn", ""), "pc1 pc2 vpn10 vpn20");
-    assert_eq!(inside("balance", "{packet: icmp, crosses: [server1, global, global/wan0], at-most: 9}"), "outside");
-    assert_eq!(inside("relay", "{packet: icmp, crosses: [ns-client, ns-relay/v-rly-int, v-br-srv, br-ext]}"), "");
+    assert_eq!(
+        inside("balance", "{packet: icmp, crosses: [server1, global, global/wan0], at-most: 9}"),
+        "outside"
+    );
+    assert_eq!(
+        inside(
+            "relay",
+            "{packet: icmp, crosses: [ns-client, ns-relay/v-rly-int, v-br-srv, br-ext]}"
+        ),
+        ""
+    );
     // Of many nodes those that matter: all of them, where it is the way that does.
     let chain = |rule: &str| {
-        let ends =
-            |n: usize| [(n > 1).then(|| format!("l: {{peer: n{}/r}}", n - 1)), (n < 9).then(|| format!("r: {{peer: n{}/l}}", n + 1))];
+        let ends = |n: usize| {
+            [
+                (n > 1).then(|| format!("l: {{peer: n{}/r}}", n - 1)),
+                (n < 9).then(|| format!("r: {{peer: n{}/l}}", n + 1)),
+            ]
+        };
         let links = |n: usize| ends(n).into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let nodes: String = (1..=9).map(|n| format!("  n{n}: {{links: {{{}}}}}\n", links(n))).collect();
-        captured(lab(&format!("lab: chain\nnodes:\n{nodes}tests: {{t: {{steps: [run: {{node: n1, command: x}}], path: [{rule}]}}}}\n")))
+        let nodes: String =
+            (1..=9).map(|n| format!("  n{n}: {{links: {{{}}}}}\n", links(n))).collect();
+        captured(lab(&format!(
+            "lab: chain\nnodes:\n{nodes}tests: {{t: {{steps: [run: {{node: n1, command: x}}], path: [{rule}]}}}}\n"
+        )))
     };
     assert_eq!(chain(""), "");
     assert_eq!(chain("{packet: icmp, at: [n1, n2/r]}"), "n1 n2");

@@ -32,7 +32,9 @@ fn a_dhcpv4_lease_through_a_relay_agent_and_a_balancer() {
 #[test]
 fn a_dhcpv6_lease_in_a_wide_terminal_and_in_a_narrow_one() {
     let ladder = ladder("relay-v6");
-    insta::assert_snapshot!([text(&ladder, 160), text(&ladder, 80), text(&ladder, 60), text(&ladder, 40)].join("\n\n"));
+    insta::assert_snapshot!(
+        [text(&ladder, 160), text(&ladder, 80), text(&ladder, 60), text(&ladder, 40)].join("\n\n")
+    );
 }
 
 #[test]
@@ -43,8 +45,15 @@ fn a_ladder_as_svg() {
 /// A row in short: `0 DISCOVER: a -> b c`.
 fn rows(ladder: &Ladder) -> Vec<String> {
     let name = |node: &usize| ladder.nodes[*node].as_str();
-    let row =
-        |row: &Row| format!("{} {}: {} -> {}", row.at, row.label, name(&row.from), row.to.iter().map(name).collect::<Vec<_>>().join(" "));
+    let row = |row: &Row| {
+        format!(
+            "{} {}: {} -> {}",
+            row.at,
+            row.label,
+            name(&row.from),
+            row.to.iter().map(name).collect::<Vec<_>>().join(" ")
+        )
+    };
     ladder.rows.iter().map(row).collect()
 }
 
@@ -53,7 +62,11 @@ fn what_was_recorded_inside_every_node_is_told_once() {
     let rows = rows(&ladder("vpn-routed"));
     assert_eq!(
         rows[..3].iter().map(|r| r.split_once(' ').unwrap().1).collect::<Vec<_>>(),
-        ["ECHO-REQUEST: pc1 -> vpn10", "ECHO-REQUEST: vpn10 -> vpn20", "ECHO-REQUEST: vpn20 -> pc2"]
+        [
+            "ECHO-REQUEST: pc1 -> vpn10",
+            "ECHO-REQUEST: vpn10 -> vpn20",
+            "ECHO-REQUEST: vpn20 -> pc2"
+        ]
     );
     // Six steps of each ping, there and back.
     assert_eq!(rows.len() % 6, 0, "{rows:#?}");
@@ -73,14 +86,21 @@ const OTHER: u16 = 0x88b5;
 
 /// A frame from the node whose hardware address ends with `from`, to that which ends with `to`.
 fn frame(from: u8, to: u8, ethertype: u16, number: u8) -> Vec<u8> {
-    [&[2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from][..], &ethertype.to_be_bytes(), &[number; 30]].concat()
+    [&[2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from][..], &ethertype.to_be_bytes(), &[number; 30]]
+        .concat()
 }
 
 /// `time` in microseconds; `place` as NODE/LINK.
 fn seen(time: u64, place: &str, sent: bool, data: Vec<u8>) -> Packet {
     let (node, link) = place.split_once('/').unwrap();
     let interface = InterfaceId { node: node.into(), link: link.into() };
-    Packet { time: 1_700_000_000_000_000_000 + time * 1000, interface, sent, length: data.len() as u32, data }
+    Packet {
+        time: 1_700_000_000_000_000_000 + time * 1000,
+        interface,
+        sent,
+        length: data.len() as u32,
+        data,
+    }
 }
 
 fn of(packets: Vec<Packet>) -> Ladder {
@@ -105,12 +125,15 @@ fn ports_send_what_nodes_get_and_nodes_send_what_ports_get() {
 fn the_same_bytes_sent_again_are_another_message() {
     let data = frame(0xa, 0xb, OTHER, 0);
     let twice = [0, 10, 200_000];
-    let packets = twice.iter().flat_map(|t| [seen(*t, "global/pa", false, data.clone()), seen(t + 1, "global/pb", true, data.clone())]);
+    let packets = twice.iter().flat_map(|t| {
+        [seen(*t, "global/pa", false, data.clone()), seen(t + 1, "global/pb", true, data.clone())]
+    });
     let ladder = of(packets.collect());
     let label = "Ethernet TYPE 0x88b5: a -> b";
     assert_eq!(rows(&ladder), twice.map(|t| format!("{t} {label}")));
     // It may be that each was seen in another place only.
-    let ladder = of(vec![seen(0, "global/pa", false, data.clone()), seen(200_000, "a/eth0", true, data)]);
+    let ladder =
+        of(vec![seen(0, "global/pa", false, data.clone()), seen(200_000, "a/eth0", true, data)]);
     assert_eq!(ladder.rows.len(), 2);
 }
 
@@ -124,7 +147,14 @@ fn who_sent_a_frame_that_was_only_seen_to_arrive_is_told_by_its_address_or_its_c
         seen(3, "global/px", false, frame(0xa, 0xb, OTHER, 3)),
     ]);
     let label = "Ethernet TYPE 0x88b5";
-    assert_eq!(rows(&ladder), [format!("0 {label}: c -> b"), format!("1 {label}: c -> a"), format!("2 {label}: global -> b")]);
+    assert_eq!(
+        rows(&ladder),
+        [
+            format!("0 {label}: c -> b"),
+            format!("1 {label}: c -> a"),
+            format!("2 {label}: global -> b")
+        ]
+    );
 }
 
 #[test]
@@ -138,7 +168,14 @@ fn a_frame_that_nobody_gets_is_drawn_as_lost_unless_its_way_is_only_not_seen() {
         seen(2, "a/eth1", true, frame(0x78, 0x77, OTHER, 2)),
     ]);
     let label = "Ethernet TYPE 0x88b5";
-    assert_eq!(rows(&ladder), [format!("0 {label}: a -> "), format!("1 {label}: a -> global"), format!("2 {label}: a -> c")]);
+    assert_eq!(
+        rows(&ladder),
+        [
+            format!("0 {label}: a -> "),
+            format!("1 {label}: a -> global"),
+            format!("2 {label}: a -> c")
+        ]
+    );
     assert!(text(&ladder, 100).lines().nth(1).unwrap().contains('×'));
     assert!(text(&ladder, 30).starts_with("   0.0 ms  a → nobody"));
 }
@@ -148,13 +185,23 @@ fn noise_is_left_out_and_counted_unless_there_is_nothing_else() {
     let noise = |time, number| seen(time, "global/pa", false, frame(0xa, 0xff, ARP, number));
     let alone = of(vec![noise(0, 1), noise(5, 2)]);
     assert_eq!((alone.rows.len(), alone.left_out), (2, 0));
-    let other = of(vec![noise(0, 1), seen(2, "global/pb", false, frame(0xb, 0xa, OTHER, 0)), noise(5, 2)]);
+    let other =
+        of(vec![noise(0, 1), seen(2, "global/pb", false, frame(0xb, 0xa, OTHER, 0)), noise(5, 2)]);
     // Time begins with the first that is shown.
     assert_eq!(other.rows.iter().map(|r| r.at).collect::<Vec<_>>(), [0]);
     assert_eq!(other.left_out, 2);
-    assert!(text(&other, 80).ends_with("2 messages of ARP, neighbour discovery and the like left out"));
-    // A search for routers (RFC 4861, 4.1) comes at any time, so it is no message even where it is alone.
-    let ip = [&[0x60, 0, 0, 0, 0, 8, 58, 255][..], &[0xfe; 16], &[0xff; 16], &[133, 0, 0, 0, 0, 0, 0, 0]].concat();
+    assert!(
+        text(&other, 80).ends_with("2 messages of ARP, neighbour discovery and the like left out")
+    );
+    // A search for routers (RFC 4861, 4.1) comes at any time, so it is no message even where it is
+    // alone.
+    let ip = [
+        &[0x60, 0, 0, 0, 0, 8, 58, 255][..],
+        &[0xfe; 16],
+        &[0xff; 16],
+        &[133, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    .concat();
     let search = [&[0x33, 0x33, 0, 0, 0, 2, 2, 0, 0, 0, 0, 0xa, 0x86, 0xdd][..], &ip].concat();
     assert_eq!(of(vec![seen(0, "global/pa", false, search.clone())]).rows, []);
     let both = of(vec![seen(0, "global/pa", false, search), noise(2, 1)]);
@@ -164,7 +211,8 @@ fn noise_is_left_out_and_counted_unless_there_is_nothing_else() {
 #[test]
 fn nodes_stand_in_the_order_of_the_file_and_only_those_that_took_part() {
     let data = frame(0xc, 0xb, OTHER, 0);
-    let ladder = of(vec![seen(0, "global/pc", false, data.clone()), seen(1, "global/pb", true, data)]);
+    let ladder =
+        of(vec![seen(0, "global/pc", false, data.clone()), seen(1, "global/pb", true, data)]);
     assert_eq!(ladder.nodes, ["b", "c"]);
     assert_eq!(of(Vec::new()), Ladder::default());
     assert_eq!(Ladder::default().text(80, Extent::LONG), ["no messages"]);
@@ -172,11 +220,17 @@ fn nodes_stand_in_the_order_of_the_file_and_only_those_that_took_part() {
 
 #[test]
 fn of_many_messages_the_first_and_the_last_are_shown() {
-    let frames = (0..200).map(|i| seen(i * 1000, "global/pa", false, frame(0xa, 0xb, OTHER, i as u8)));
+    let frames =
+        (0..200).map(|i| seen(i * 1000, "global/pa", false, frame(0xa, 0xb, OTHER, i as u8)));
     let ladder = of(frames.collect());
     let lines = ladder.text(80, Extent::LONG);
     assert_eq!(lines.len(), 1 + 40 + 1 + 20, "{lines:#?}");
-    assert!(lines[41].ends_with("140 more") && lines[40].starts_with("  39.0 ms") && lines[42].starts_with(" 180.0 ms"), "{lines:#?}");
+    assert!(
+        lines[41].ends_with("140 more")
+            && lines[40].starts_with("  39.0 ms")
+            && lines[42].starts_with(" 180.0 ms"),
+        "{lines:#?}"
+    );
     assert!(ladder.svg().contains("… 140 more"));
     let lines = ladder.text(80, Extent::SHORT);
     assert_eq!(lines.len(), 1 + 10 + 1 + 20, "{lines:#?}");
@@ -189,7 +243,10 @@ fn a_long_name_at_the_edge_is_not_written_beyond_it() {
     let row = Row { at: 0, from: 0, to: vec![1], label: "ACK".into(), detail: String::new() };
     let ladder = Ladder { nodes: vec!["a".into(), "b".repeat(80)], rows: vec![row], left_out: 0 };
     for columns in 1..160 {
-        assert!(ladder.text(columns, Extent::LONG).iter().all(|line| width(line) <= columns), "{columns}");
+        assert!(
+            ladder.text(columns, Extent::LONG).iter().all(|line| width(line) <= columns),
+            "{columns}"
+        );
     }
     // It is moved to the left before it is cut.
     assert_eq!(ladder.text(60, Extent::LONG)[0].matches('b').count(), 40);
@@ -200,10 +257,16 @@ fn colours_change_nothing_but_colours() {
     let ladder = ladder("relay-v4");
     let lines = ladder.coloured(80, Extent::LONG);
     // No colour runs into the next line.
-    assert!(lines.iter().all(|line| !line.contains('\u{1b}') || line.ends_with("\u{1b}[0m")), "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| !line.contains('\u{1b}') || line.ends_with("\u{1b}[0m")),
+        "{lines:#?}"
+    );
     let painted = lines.join("\n");
     assert!(painted.contains("\u{1b}[36m├─── \u{1b}[0mDISCOVER"), "{painted:?}");
-    assert_eq!(regex_lite::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&painted, ""), text(&ladder, 80));
+    assert_eq!(
+        regex_lite::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&painted, ""),
+        text(&ladder, 80)
+    );
 }
 
 #[test]
@@ -218,8 +281,16 @@ fn a_ladder_that_was_read_from_a_report_breaks_no_lines() {
 fn any_ladder() -> impl Strategy<Value = Ladder> {
     (1..12usize, any::<bool>()).prop_flat_map(|(nodes, long)| {
         let name = if long { "[a-z网]{1,40}" } else { "[a-z网<&]{1,4}" };
-        let label = proptest::sample::select(vec!["ACK", "RELAY-FORWARD SOLICIT", "网络网络", "", "<&\">"]);
-        let row = (any::<u64>(), 0..64u32, 0..nodes, proptest::collection::btree_set(0..nodes, 0..=nodes), label, "[ -~é网]{0,60}");
+        let label =
+            proptest::sample::select(vec!["ACK", "RELAY-FORWARD SOLICIT", "网络网络", "", "<&\">"]);
+        let row = (
+            any::<u64>(),
+            0..64u32,
+            0..nodes,
+            proptest::collection::btree_set(0..nodes, 0..=nodes),
+            label,
+            "[ -~é网]{0,60}",
+        );
         let row = row.prop_map(|(at, shift, from, to, label, detail)| Row {
             at: at >> shift,
             from,

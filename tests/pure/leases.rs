@@ -62,8 +62,14 @@ fn dhcpv6_leases_are_read_with_the_servers_duid() {
         };
         assert_eq!(lease, expected, "{client:?}");
         assert_eq!(duid_mac(&duid), Some(SERVER_MAC));
-        assert!(lease.is_from(&ServerId::Mac(SERVER_MAC)) && lease.is_from(&ServerId::Duid(duid.clone())));
-        assert!(!lease.is_from(&ServerId::Mac([2, 0, 0, 0, 0, 2])) && !lease.is_from(&ServerId::Duid(duid[1..].to_vec())));
+        assert!(
+            lease.is_from(&ServerId::Mac(SERVER_MAC))
+                && lease.is_from(&ServerId::Duid(duid.clone()))
+        );
+        assert!(
+            !lease.is_from(&ServerId::Mac([2, 0, 0, 0, 0, 2]))
+                && !lease.is_from(&ServerId::Duid(duid[1..].to_vec()))
+        );
         assert_eq!(lease.giver(), "02:00:00:00:00:01");
     }
 }
@@ -75,9 +81,13 @@ fn the_last_lease_of_a_dhclient_file_counts_alone() {
     let lease = Lease::parse(Client::Dhclient, &format!("{text}{second}")).unwrap();
     // Nothing of the first one is left in it.
     assert_eq!(lease, Lease { address: Some(ip("192.168.100.45")), ..Lease::default() });
-    assert_eq!(Lease::parse(Client::Dhclient, &format!("{second}{text}")), Some(v4("192.168.100.44")));
+    assert_eq!(
+        Lease::parse(Client::Dhclient, &format!("{second}{text}")),
+        Some(v4("192.168.100.44"))
+    );
     let v6 = include_str!("../data/leases/dhclient-6");
-    let later = Lease::parse(Client::Dhclient, &format!("{v6}{}", v6.replace("::30 ", "::31 "))).unwrap();
+    let later =
+        Lease::parse(Client::Dhclient, &format!("{v6}{}", v6.replace("::30 ", "::31 "))).unwrap();
     assert_eq!(later.address, Some(ip("fd00:100::31")));
 }
 
@@ -90,10 +100,15 @@ fn text_that_a_server_chose_does_not_begin_a_lease() {
 #[test]
 fn without_an_address_there_is_no_lease() {
     for client in Client::ALL {
-        for text in ["", "reason=BOUND\nnew_routers=10.0.0.1\nrouter=10.0.0.1\n", "lease {\n  option routers 10.0.0.1;\n}\n"] {
+        for text in [
+            "",
+            "reason=BOUND\nnew_routers=10.0.0.1\nrouter=10.0.0.1\n",
+            "lease {\n  option routers 10.0.0.1;\n}\n",
+        ] {
             assert_eq!(Lease::parse(client, text), None, "{client:?} {text:?}");
         }
-        let broken = ["new_ip_address=10.0.0.300\n", "ip=x\n", "lease {\n  fixed-address 10.0.0.;\n}\n"];
+        let broken =
+            ["new_ip_address=10.0.0.300\n", "ip=x\n", "lease {\n  fixed-address 10.0.0.;\n}\n"];
         assert!(broken.iter().all(|text| Lease::parse(client, text).is_none()));
     }
 }
@@ -102,14 +117,20 @@ fn without_an_address_there_is_no_lease() {
 fn several_routers_and_servers_are_told_apart() {
     let dhclient = "lease {\n  fixed-address 10.0.0.9;\n  option subnet-mask 255.255.240.0;\n  option routers 10.0.0.1,10.0.0.2;\n  option domain-name-servers 10.0.0.3, 10.0.0.4;\n}\n";
     let dhcpcd = "new_ip_address=10.0.0.9\nnew_subnet_cidr=20\nnew_routers=10.0.0.1 10.0.0.2\nnew_domain_name_servers=10.0.0.3 10.0.0.4\n";
-    let udhcpc = "ip=10.0.0.9\nsubnet=255.255.240.0\nrouter=10.0.0.1 10.0.0.2\ndns=10.0.0.3 10.0.0.4\n";
-    for (client, text) in [(Client::Dhclient, dhclient), (Client::Dhcpcd, dhcpcd), (Client::Udhcpc, udhcpc)] {
+    let udhcpc =
+        "ip=10.0.0.9\nsubnet=255.255.240.0\nrouter=10.0.0.1 10.0.0.2\ndns=10.0.0.3 10.0.0.4\n";
+    for (client, text) in
+        [(Client::Dhclient, dhclient), (Client::Dhcpcd, dhcpcd), (Client::Udhcpc, udhcpc)]
+    {
         let lease = Lease::parse(client, text).unwrap();
         assert_eq!((lease.prefix, lease.router), (Some(20), Some(ip("10.0.0.1"))), "{client:?}");
         assert_eq!(lease.dns, [ip("10.0.0.3"), ip("10.0.0.4")], "{client:?}");
     }
     // A mask with a hole is none.
-    assert_eq!(Lease::parse(Client::Udhcpc, "ip=10.0.0.9\nsubnet=255.0.255.0\n").unwrap().prefix, None);
+    assert_eq!(
+        Lease::parse(Client::Udhcpc, "ip=10.0.0.9\nsubnet=255.0.255.0\n").unwrap().prefix,
+        None
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The HTML report in a real browser: what it shows, that it fits, and that it neither runs nor loads
-//! anything. Without a Chromium the tests are skipped, and say so.
+//! The HTML report in a real browser: what it shows, that it fits, and that it neither runs nor
+//! loads anything. Without a Chromium the tests are skipped, and say so.
 
 use super::runs;
 
@@ -69,30 +69,51 @@ impl Browser {
             "--enable-logging=stderr",
             "--hide-scrollbars",
         ]);
-        command.arg(format!("--user-data-dir={}", folder.join("profile").display())).env("HOME", folder);
-        command.arg(format!("--log-net-log={}", net.display())).args(arguments).arg(format!("file://{}", file.display()));
+        command
+            .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+            .env("HOME", folder);
+        command
+            .arg(format!("--log-net-log={}", net.display()))
+            .args(arguments)
+            .arg(format!("file://{}", file.display()));
         let output = command.stdin(Stdio::null()).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{words}");
         let log = std::fs::read_to_string(&net).unwrap();
-        let asked = log.split("\"url\":\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_string());
+        let asked =
+            log.split("\"url\":\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_string());
         Shown {
             dom: String::from_utf8_lossy(&output.stdout).into_owned(),
-            words: words.lines().filter(|line| line.contains("CONSOLE")).collect::<Vec<_>>().join("\n"),
-            asked: asked.filter(|url| !url.starts_with("file:") && !url.starts_with("data:") && !is_browsers_own(url)).collect(),
+            words: words
+                .lines()
+                .filter(|line| line.contains("CONSOLE"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+            asked: asked
+                .filter(|url| {
+                    !url.starts_with("file:") && !url.starts_with("data:") && !is_browsers_own(url)
+                })
+                .collect(),
         }
     }
 
     /// What [`LOOK`] sees in a window of `width` pixels. Only for that the page may run a script.
     fn look(&self, run: &Run, width: u32, scheme: u8) -> serde_json::Value {
         let folder = tempfile::tempdir().unwrap();
-        let page = page(run).replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'").replace("</body>", LOOK);
+        let page = page(run)
+            .replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
+            .replace("</body>", LOOK);
         let size = format!("--window-size={width},900");
         let colours = format!("--blink-settings=preferredColorScheme={scheme}");
         let shown = self.run(folder.path(), &["--dump-dom", &size, &colours], &page);
-        let title =
-            shown.dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).unwrap_or_else(|| panic!("{}", shown.dom));
-        serde_json::from_str(title).unwrap_or_else(|error| panic!("{error}: {title}\n{}", shown.words))
+        let title = shown
+            .dom
+            .split("<title>")
+            .nth(1)
+            .and_then(|rest| rest.split("</title>").next())
+            .unwrap_or_else(|| panic!("{}", shown.dom));
+        serde_json::from_str(title)
+            .unwrap_or_else(|error| panic!("{error}: {title}\n{}", shown.words))
     }
 }
 
@@ -108,7 +129,9 @@ fn page(run: &Run) -> String {
 
 #[test]
 fn a_failed_run_shows_what_failed_and_filters_the_rest() {
-    let Some(browser) = Browser::find("a_failed_run_shows_what_failed_and_filters_the_rest") else { return };
+    let Some(browser) = Browser::find("a_failed_run_shows_what_failed_and_filters_the_rest") else {
+        return;
+    };
     let seen = browser.look(&mixed(), 1280, 1);
     assert_eq!(seen["title"], "labrun: 3 passed, 2 failed (1 in set-up), 1 skipped in 5.21 s");
     assert_eq!(seen["shown"].as_array().unwrap().len(), 6, "{seen}");
@@ -121,7 +144,10 @@ fn a_failed_run_shows_what_failed_and_filters_the_rest() {
 
 #[test]
 fn the_page_fits_a_telephone_and_follows_the_readers_colours() {
-    let Some(browser) = Browser::find("the_page_fits_a_telephone_and_follows_the_readers_colours") else { return };
+    let Some(browser) = Browser::find("the_page_fits_a_telephone_and_follows_the_readers_colours")
+    else {
+        return;
+    };
     let light = browser.look(&mixed(), 500, 1);
     let dark = browser.look(&mixed(), 500, 0);
     assert_eq!((&light["wide"], &dark["wide"]), (&false.into(), &false.into()), "{light}");
@@ -137,12 +163,20 @@ fn nothing_is_run_and_nothing_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let picture = folder.path().join("page.png");
         let shown = browser.run(folder.path(), &["--dump-dom"], &page(&run));
-        assert!(shown.dom.contains(&format!("<title>labrun: {}", &run.summary()[..8])), "{}", shown.dom);
+        assert!(
+            shown.dom.contains(&format!("<title>labrun: {}", &run.summary()[..8])),
+            "{}",
+            shown.dom
+        );
         assert_eq!(shown.asked, Vec::<String>::new());
         if run != hostile() {
             assert_eq!(shown.words, "", "the console is empty");
         }
-        let shown = browser.run(folder.path(), &[&format!("--screenshot={}", picture.display()), "--window-size=1000,800"], &page(&run));
+        let shown = browser.run(
+            folder.path(),
+            &[&format!("--screenshot={}", picture.display()), "--window-size=1000,800"],
+            &page(&run),
+        );
         assert_eq!(shown.asked, Vec::<String>::new());
         let png = std::fs::read(&picture).unwrap();
         // The size of the picture stands in its header (PNG specification, 11.2.1).
@@ -156,9 +190,17 @@ fn nothing_is_run_and_nothing_is_loaded() {
 /// What the last test looks for does happen where the page does not forbid it.
 #[test]
 fn without_its_policy_the_page_would_run_and_load_what_came_with_a_drawing() {
-    let Some(browser) = Browser::find("without_its_policy_the_page_would_run_and_load_what_came_with_a_drawing") else { return };
+    let Some(browser) =
+        Browser::find("without_its_policy_the_page_would_run_and_load_what_came_with_a_drawing")
+    else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
-    let shown = browser.run(folder.path(), &["--dump-dom"], &page(&hostile()).replace("Content-Security-Policy", "nothing"));
+    let shown = browser.run(
+        folder.path(),
+        &["--dump-dom"],
+        &page(&hostile()).replace("Content-Security-Policy", "nothing"),
+    );
     assert!(shown.dom.contains("<title>owned</title>"), "{}", shown.dom);
     assert!(shown.asked.iter().any(|url| url == "http://evil.example/x.png"), "{:?}", shown.asked);
 }

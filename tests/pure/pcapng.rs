@@ -6,23 +6,27 @@ use proptest::prelude::*;
 
 fn written(capture: &Capture) -> Vec<u8> {
     let mut file = Vec::new();
-    pcapng::write(&mut file, capture, &|place| format!("{}, where {} is", place.node, place.link)).unwrap();
+    pcapng::write(&mut file, capture, &|place| format!("{}, where {} is", place.node, place.link))
+        .unwrap();
     file
 }
 
 fn packets() -> impl Strategy<Value = Packet> {
-    let place = (prop_oneof![Just("global".to_string()), "[a-z][a-z0-9._-]{0,9}"], "[a-z][a-z0-9.@-]{0,14}");
-    (any::<u64>(), place, any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0u32..9000).prop_map(
-        |(time, (node, link), sent, data, more)| {
+    let place = (
+        prop_oneof![Just("global".to_string()), "[a-z][a-z0-9._-]{0,9}"],
+        "[a-z][a-z0-9.@-]{0,14}",
+    );
+    (any::<u64>(), place, any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0u32..9000)
+        .prop_map(|(time, (node, link), sent, data, more)| {
             let length = data.len() as u32 + more;
             Packet { time, interface: InterfaceId { node, link }, sent, data, length }
-        },
-    )
+        })
 }
 
 fn captures() -> impl Strategy<Value = Capture> {
     let counts = (prop_oneof![Just(0), any::<u64>()], prop_oneof![Just(0), any::<u64>()]);
-    (prop::collection::vec(packets(), 0..20), counts).prop_map(|(packets, (lost, left_out))| Capture { packets, lost, left_out })
+    (prop::collection::vec(packets(), 0..20), counts)
+        .prop_map(|(packets, (lost, left_out))| Capture { packets, lost, left_out })
 }
 
 proptest! {
@@ -59,7 +63,10 @@ proptest! {
 /// A classic file, as tcpdump writes it on a machine of that order of bytes.
 fn classic(big_endian: bool, magic: u32, link_type: u32, record: &[u8]) -> Vec<u8> {
     let words = [magic, 0, 0, 0, 65535, link_type, 1_700_000_000, 5, record.len() as u32, 1000];
-    let mut file: Vec<u8> = words.iter().flat_map(|w| if big_endian { w.to_be_bytes() } else { w.to_le_bytes() }).collect();
+    let mut file: Vec<u8> = words
+        .iter()
+        .flat_map(|w| if big_endian { w.to_be_bytes() } else { w.to_le_bytes() })
+        .collect();
     file.extend(record);
     file
 }
@@ -68,10 +75,15 @@ fn classic(big_endian: bool, magic: u32, link_type: u32, record: &[u8]) -> Vec<u
 fn classic_files_of_every_kind_are_read() {
     let frame = [2; 20];
     for big_endian in [false, true] {
-        for (magic, time) in [(0xa1b2_c3d4, 1_700_000_000_000_005_000), (0xa1b2_3c4d, 1_700_000_000_000_000_005)] {
+        for (magic, time) in
+            [(0xa1b2_c3d4, 1_700_000_000_000_005_000), (0xa1b2_3c4d, 1_700_000_000_000_000_005)]
+        {
             let capture = pcapng::read(&classic(big_endian, magic, 1, &frame)).unwrap();
             let interface = InterfaceId { node: "global".into(), link: "any".into() };
-            assert_eq!(capture.packets, [Packet { time, interface, sent: false, data: frame.to_vec(), length: 1000 }]);
+            assert_eq!(
+                capture.packets,
+                [Packet { time, interface, sent: false, data: frame.to_vec(), length: 1000 }]
+            );
         }
     }
 }
@@ -79,7 +91,9 @@ fn classic_files_of_every_kind_are_read() {
 #[test]
 fn packets_without_an_ethernet_header_get_one() {
     let ethernet = |kind: [u8; 2], rest: &[u8]| [&[0; 12], kind.as_slice(), rest].concat();
-    let read = |link_type, record: &[u8]| pcapng::read(&classic(false, 0xa1b2_c3d4, link_type, record)).unwrap().packets.remove(0);
+    let read = |link_type, record: &[u8]| {
+        pcapng::read(&classic(false, 0xa1b2_c3d4, link_type, record)).unwrap().packets.remove(0)
+    };
 
     let packet = read(101, &[0x60, 1]);
     assert_eq!((packet.data, packet.length), (ethernet([0x86, 0xdd], &[0x60, 1]), 1014));
@@ -90,14 +104,19 @@ fn packets_without_an_ethernet_header_get_one() {
     assert_eq!((packet.data, packet.sent, packet.length), (ethernet([8, 0], &[0x45]), true, 998));
 
     // SLL2: IPv6, received by interface 3.
-    let packet = read(276, &[0x86, 0xdd, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x60]);
-    assert_eq!((packet.data, packet.sent, packet.interface.link.as_str()), (ethernet([0x86, 0xdd], &[0x60]), false, "if3"));
+    let packet =
+        read(276, &[0x86, 0xdd, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x60]);
+    assert_eq!(
+        (packet.data, packet.sent, packet.interface.link.as_str()),
+        (ethernet([0x86, 0xdd], &[0x60]), false, "if3")
+    );
 
     let error = pcapng::read(&classic(false, 0xa1b2_c3d4, 105, &[])).unwrap_err().to_string();
     assert_eq!(error, "packets of link type 105, where Ethernet was expected");
 }
 
-/// One interface in microseconds, one in 1/1024 seconds and with an offset, big-endian, and two sections.
+/// One interface in microseconds, one in 1/1024 seconds and with an offset, big-endian, and two
+/// sections.
 #[test]
 fn times_and_orders_of_bytes_of_others_are_understood() {
     let block = |kind: u32, body: &[u8]| {
@@ -106,17 +125,35 @@ fn times_and_orders_of_bytes_of_others_are_understood() {
     };
     let section = block(0x0a0d_0d0a, b"\x1a\x2b\x3c\x4d\0\x01\0\0\xff\xff\xff\xff\xff\xff\xff\xff");
     let micro = block(1, b"\0\x01\0\0\0\0\0\0\0\x02\0\x04eth0");
-    let binary = block(1, b"\0\x01\0\0\0\0\0\0\0\x09\0\x01\x8a\0\0\0\0\x0e\0\x08\0\0\0\0\0\0\0\x64\0\0\0\0");
+    let binary =
+        block(1, b"\0\x01\0\0\0\0\0\0\0\x09\0\x01\x8a\0\0\0\0\x0e\0\x08\0\0\0\0\0\0\0\x64\0\0\0\0");
     let packet = |interface: u8, ticks: [u8; 2]| {
-        let head = [0, 0, 0, interface, 0, 0, 0, 0, 0, 0, ticks[0], ticks[1], 0, 0, 0, 1, 0, 0, 0, 1, 7, 0, 0, 0];
+        let head = [
+            0, 0, 0, interface, 0, 0, 0, 0, 0, 0, ticks[0], ticks[1], 0, 0, 0, 1, 0, 0, 0, 1, 7, 0,
+            0, 0,
+        ];
         block(6, &[head.as_slice(), b"\0\x02\0\x04\0\0\0\x02"].concat())
     };
     let simple = block(3, &[0, 0, 0, 2, 5, 6, 0, 0]);
     let unknown = block(0x0bad, &[1, 2, 3, 4]);
-    let file =
-        [&section, &micro, &binary, &unknown, &packet(0, [0, 9]), &packet(1, [0x04, 0]), &simple, &section, &binary, &packet(0, [0x08, 0])];
+    let file = [
+        &section,
+        &micro,
+        &binary,
+        &unknown,
+        &packet(0, [0, 9]),
+        &packet(1, [0x04, 0]),
+        &simple,
+        &section,
+        &binary,
+        &packet(0, [0x08, 0]),
+    ];
     let capture = pcapng::read(&file.map(|bytes| bytes.as_slice()).concat()).unwrap();
-    let seen: Vec<_> = capture.packets.iter().map(|p| (p.time, p.interface.link.as_str(), p.sent, p.data.as_slice())).collect();
+    let seen: Vec<_> = capture
+        .packets
+        .iter()
+        .map(|p| (p.time, p.interface.link.as_str(), p.sent, p.data.as_slice()))
+        .collect();
     assert_eq!(
         seen,
         [

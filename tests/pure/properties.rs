@@ -1,5 +1,5 @@
-//! Whatever a lab file holds, checking it ends in a lab or in mistakes with places, never in a panic;
-//! and whatever lab comes out compiles to a script that bash can read.
+//! Whatever a lab file holds, checking it ends in a lab or in mistakes with places, never in a
+//! panic; and whatever lab comes out compiles to a script that bash can read.
 
 use labrun::compile::plan;
 use labrun::compile::script;
@@ -23,7 +23,10 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
             // To YAML a carriage return alone is a line break, too.
             let lines = text.replace("\r\n", "\n").replace('\r', "\n").lines().count() as u64 + 1;
             for problem in diagnostics {
-                prop_assert!((1..=lines).contains(&problem.position.line) && problem.position.column >= 1, "{problem:?} in {text:?}");
+                prop_assert!(
+                    (1..=lines).contains(&problem.position.line) && problem.position.column >= 1,
+                    "{problem:?} in {text:?}"
+                );
             }
         }
     }
@@ -101,7 +104,12 @@ fn built_in() -> impl Strategy<Value = &'static str> {
 fn spliced(text: &str, at: usize, length: usize, new: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let at = at % characters.len();
-    characters[..at].iter().copied().chain(new.chars()).chain(characters[(at + length).min(characters.len())..].iter().copied()).collect()
+    characters[..at]
+        .iter()
+        .copied()
+        .chain(new.chars())
+        .chain(characters[(at + length).min(characters.len())..].iter().copied())
+        .collect()
 }
 
 proptest! {
@@ -154,7 +162,8 @@ proptest! {
         let _ = parse_duration(&text);
     }
 
-    /// `server` of an IPv6 lease: six bytes are a hardware address, more a DUID, anything else is refused.
+    /// `server` of an IPv6 lease: six bytes are a hardware address, more a DUID, anything else is
+    /// refused.
     #[test]
     fn a_server_of_an_ipv6_lease_is_a_hardware_address_or_a_duid(bytes in proptest::collection::vec(any::<u8>(), 1..20)) {
         use labrun::packet::server_id::ServerId;

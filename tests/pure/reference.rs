@@ -1,5 +1,5 @@
-//! The reference says what the tables say: its path rules are right, and the packets and fields that it
-//! lists are all that there are.
+//! The reference says what the tables say: its path rules are right, and the packets and fields
+//! that it lists are all that there are.
 
 use labrun::packet::PROTOCOLS;
 use labrun::packet::ethernet::ETHERNET;
@@ -9,7 +9,8 @@ const LAB_FILES: &str = include_str!("../../docs/lab-files.md");
 
 /// The code block of the document that begins with `start`.
 fn block(start: &str) -> String {
-    let begin = LAB_FILES.find(&format!("```yaml\n{start}")).expect("the document has it") + "```yaml\n".len();
+    let begin = LAB_FILES.find(&format!("```yaml\n{start}")).expect("the document has it")
+        + "```yaml\n".len();
     let length = LAB_FILES[begin..].find("```").unwrap();
     LAB_FILES[begin..begin + length].to_string()
 }
@@ -24,12 +25,23 @@ fn the_path_rules_of_the_reference_are_right() {
                 if *bridge == "b2" { "q".to_string() + node } else { format!("p-{node}") }
             )
         };
-        format!("  {node}: {{links: {{{}}}}}\n", bridges.iter().map(link).collect::<Vec<_>>().join(", "))
+        format!(
+            "  {node}: {{links: {{{}}}}}\n",
+            bridges.iter().map(link).collect::<Vec<_>>().join(", ")
+        )
     };
-    let nodes =
-        [links("client", &["b1"]), links("relay", &["b1", "b2"]), links("balancer", &["b2"]), links("server", &["b1", "b2"])].concat();
-    let lab = format!("lab: x\nbridges: [b1, b2]\nnodes:\n{nodes}tests:\n  t:\n    steps: [ping: {{node: client, to: 10.0.0.1}}]\n{rules}");
-    let lab = labrun::lab::check::lab(&lab, "x").unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{lab}"));
+    let nodes = [
+        links("client", &["b1"]),
+        links("relay", &["b1", "b2"]),
+        links("balancer", &["b2"]),
+        links("server", &["b1", "b2"]),
+    ]
+    .concat();
+    let lab = format!(
+        "lab: x\nbridges: [b1, b2]\nnodes:\n{nodes}tests:\n  t:\n    steps: [ping: {{node: client, to: 10.0.0.1}}]\n{rules}"
+    );
+    let lab = labrun::lab::check::lab(&lab, "x")
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{lab}"));
     assert_eq!(lab.tests[0].path.len(), 4);
 }
 
@@ -39,7 +51,8 @@ fn quoted<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
 }
 
 fn row(cells: &[String]) -> String {
-    let cell = |cell: &String| if cell.is_empty() { "| ".to_string() } else { format!("| {cell} ") };
+    let cell =
+        |cell: &String| if cell.is_empty() { "| ".to_string() } else { format!("| {cell} ") };
     cells.iter().map(cell).collect::<String>() + "|\n"
 }
 
@@ -58,7 +71,8 @@ fn kinds(protocol: &Protocol) -> String {
 
 #[test]
 fn the_reference_lists_all_packets() {
-    let mut table = String::from("| `packet` | is carried by | may be followed by |\n|---|---|---|\n");
+    let mut table =
+        String::from("| `packet` | is carried by | may be followed by |\n|---|---|---|\n");
     for protocol in PROTOCOLS {
         let over: Vec<&str> = protocol.over.iter().map(|over| over.name).collect();
         table += &row(&[quoted(&[protocol.name]), quoted(&over), kinds(protocol)]);
@@ -88,7 +102,9 @@ fn the_reference_lists_all_fields() {
     for (protocol, fields) in PROTOCOLS.iter().map(of).chain([all]) {
         for field in *fields {
             let about = match field.only {
-                Some((_, called)) if !field.about.is_empty() => format!("of {called}: {}", field.about),
+                Some((_, called)) if !field.about.is_empty() => {
+                    format!("of {called}: {}", field.about)
+                }
                 Some((_, called)) => format!("of {called}"),
                 None => field.about.to_string(),
             };

@@ -39,7 +39,12 @@ fn a_good_run_looks_as_it_did() {
     insta::assert_snapshot!("good_summary", summary::markdown(&good(), summary::LIMIT));
     assert!(page(&good()).contains(">All 3 tests passed<"));
     // The stand-in is named even where all is well.
-    assert_eq!(annotations(&good()), ["::warning title=relay tested a stand-in::no dhcplb was found, so its stand-in dhcrelay was tested"]);
+    assert_eq!(
+        annotations(&good()),
+        [
+            "::warning title=relay tested a stand-in::no dhcplb was found, so its stand-in dhcrelay was tested"
+        ]
+    );
 }
 
 #[test]
@@ -63,7 +68,11 @@ fn the_json_report_is_the_run() {
 fn is_valid(document: &str) -> (bool, String) {
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/junit.xsd");
     let mut command = Command::new("xmllint");
-    command.args(["--noout", "--nonet", "--schema", schema, "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["--noout", "--nonet", "--schema", schema, "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -90,7 +99,10 @@ fn junit_reports_are_as_the_schema_wants_them() {
         ("tests=\"6\"", "tests=\"-6\""),
     ] {
         let broken = document.replacen(right, wrong, 1);
-        assert!(broken != document && !is_valid(&broken).0, "{wrong} instead of {right} is taken for valid");
+        assert!(
+            broken != document && !is_valid(&broken).0,
+            "{wrong} instead of {right} is taken for valid"
+        );
     }
 }
 
@@ -98,14 +110,18 @@ fn junit_reports_are_as_the_schema_wants_them() {
 fn a_page_loads_nothing_and_nothing_from_outside_is_part_of_it() {
     for run in [mixed(), good()] {
         let html = page(&run);
-        for attribute in ["src=", "href=", "url(", "@import", "http://", "https://", "<script", "<link", "<iframe"] {
+        for attribute in [
+            "src=", "href=", "url(", "@import", "http://", "https://", "<script", "<link",
+            "<iframe",
+        ] {
             for (at, _) in html.match_indices(attribute) {
                 let there = &html[at..(at + 40).min(html.len())];
                 if html[..at].ends_with("xmlns=\"") {
                     continue;
                 }
                 let own = ["href=\"./../artifacts/", "href=\"data:,\"", "<link rel=\"icon\""];
-                let name_of_svg = html[..at].ends_with("<svg xmlns=\"") && there.starts_with("http://www.w3.org/2000/svg\"");
+                let name_of_svg = html[..at].ends_with("<svg xmlns=\"")
+                    && there.starts_with("http://www.w3.org/2000/svg\"");
                 assert!(name_of_svg || own.iter().any(|own| there.starts_with(own)), "{there}");
             }
         }
@@ -142,18 +158,43 @@ fn everything_of_a_run_is_on_its_page() {
 #[test]
 fn annotations_point_to_the_lab_file_and_are_escaped() {
     let all = annotations(&mixed());
-    assert!(all[0].starts_with("::error file=sub/labs/server.yaml,line=1,title=setup of server failed::service dhcp-v4"), "{}", all[0]);
-    assert!(all[1].starts_with("::error file=sub/labs/relay.yaml,line=123,title=relay-v4 failed::the OFFER"), "{}", all[1]);
+    assert!(
+        all[0].starts_with(
+            "::error file=sub/labs/server.yaml,line=1,title=setup of server failed::service dhcp-v4"
+        ),
+        "{}",
+        all[0]
+    );
+    assert!(
+        all[1].starts_with(
+            "::error file=sub/labs/relay.yaml,line=123,title=relay-v4 failed::the OFFER"
+        ),
+        "{}",
+        all[1]
+    );
     assert!(all[1].contains("%0A| ::error::not labrun's, 100%25 |"), "{}", all[1]);
-    assert!(all[2].starts_with("::warning title=1 test skipped::dhcpcd is missing, install it%") || all[2].contains("dhcpcd is missing"));
+    assert!(
+        all[2].starts_with("::warning title=1 test skipped::dhcpcd is missing, install it%")
+            || all[2].contains("dhcpcd is missing")
+    );
     // A test whose lab was not set up is told by that, once.
     assert_eq!(all.iter().filter(|line| line.starts_with("::error")).count(), 2, "{all:?}");
     assert!(annotations(&hostile()).iter().all(|line| !line.contains(['\n', '\r'])));
     let mut strict = mixed();
     strict.strict = true;
-    assert!(annotations(&strict).iter().any(|line| line.starts_with("::error title=1 test skipped::")), "strict makes it a failure");
+    assert!(
+        annotations(&strict).iter().any(|line| line.starts_with("::error title=1 test skipped::")),
+        "strict makes it a failure"
+    );
     // A built-in lab has no file in the repository, and a colon or comma would end a property.
-    let mut odd = run(vec![], vec![TestRun { line: Some(7), file: "<built-in>/x.yaml".into(), ..test("a:b,c%", 0, "t", Outcome::Fail) }]);
+    let mut odd = run(
+        vec![],
+        vec![TestRun {
+            line: Some(7),
+            file: "<built-in>/x.yaml".into(),
+            ..test("a:b,c%", 0, "t", Outcome::Fail)
+        }],
+    );
     assert_eq!(annotations(&odd), ["::error title=a%3Ab%2Cc%25-t failed::"]);
     odd.tests[0].file = "/elsewhere/x.yaml".into();
     assert_eq!(annotations(&odd), ["::error title=a%3Ab%2Cc%25-t failed::"]);
@@ -161,7 +202,14 @@ fn annotations_point_to_the_lab_file_and_are_escaped() {
 
 #[test]
 fn no_more_annotations_than_github_shows_and_the_last_names_the_rest() {
-    let failed = |n: usize| run(vec![], (0..n).map(|i| TestRun { line: Some(1), ..test("x", i, &i.to_string(), Outcome::Fail) }).collect());
+    let failed = |n: usize| {
+        run(
+            vec![],
+            (0..n)
+                .map(|i| TestRun { line: Some(1), ..test("x", i, &i.to_string(), Outcome::Fail) })
+                .collect(),
+        )
+    };
     assert_eq!(annotations(&failed(10)).len(), 10);
     let many = annotations(&failed(12));
     assert_eq!(many.len(), 10);
@@ -173,9 +221,14 @@ fn what_programs_print_is_no_command() {
     for harmless in ["fd00:100::10", "a ::error::b", "", "x\n  y"] {
         assert_eq!(github::safe(harmless), harmless);
     }
-    for command in
-        ["::error::x", "ok\n  ::set-output name=a::b", "ok\r::error::x", "a ##[error]b", "\u{feff}::error::x", "\u{a0}::error::x"]
-    {
+    for command in [
+        "::error::x",
+        "ok\n  ::set-output name=a::b",
+        "ok\r::error::x",
+        "a ##[error]b",
+        "\u{feff}::error::x",
+        "\u{a0}::error::x",
+    ] {
         let safe = github::safe(command);
         let lines: Vec<&str> = safe.lines().collect();
         let token = lines[0].strip_prefix("::stop-commands::").unwrap();
@@ -193,7 +246,9 @@ fn outside_of_blocks(text: &str) -> Vec<&str> {
         match fence {
             Some(end) if line == end => fence = None,
             Some(_) => {}
-            None if line.starts_with("```") => fence = Some(line.trim_end_matches(char::is_alphabetic)),
+            None if line.starts_with("```") => {
+                fence = Some(line.trim_end_matches(char::is_alphabetic))
+            }
             None => outside.push(line),
         }
     }
@@ -203,8 +258,12 @@ fn outside_of_blocks(text: &str) -> Vec<&str> {
 
 #[test]
 fn a_summary_never_exceeds_its_room_and_says_what_it_left_out() {
-    let long: Vec<TestRun> =
-        (0..60).map(|i| TestRun { lines: vec!["`|<".repeat(4000); 3], ..test("x", i, &i.to_string(), Outcome::Fail) }).collect();
+    let long: Vec<TestRun> = (0..60)
+        .map(|i| TestRun {
+            lines: vec!["`|<".repeat(4000); 3],
+            ..test("x", i, &i.to_string(), Outcome::Fail)
+        })
+        .collect();
     let run = run(vec![lab("x", Setup::default())], long);
     for room in [summary::LIMIT, 70_000, 10_000, 1000, 300] {
         let text = summary::markdown(&run, room);
@@ -220,7 +279,10 @@ fn a_summary_never_exceeds_its_room_and_says_what_it_left_out() {
 fn nothing_in_a_summary_is_markdown_but_what_is_meant_to_be() {
     let text = summary::markdown(&hostile(), summary::LIMIT);
     for line in outside_of_blocks(&text) {
-        assert!(!line.contains("<script") && !line.contains("](") && !line.contains("*_"), "{line}");
+        assert!(
+            !line.contains("<script") && !line.contains("](") && !line.contains("*_"),
+            "{line}"
+        );
     }
     let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
     assert!(table.len() == 8 && table.iter().all(|row| row.matches('|').count() == 5), "{table:?}");
@@ -232,7 +294,8 @@ fn parts() -> [Run; 2] {
         let mut run = whole.clone();
         run.tests.retain(keep);
         run.labs.retain(|lab| run.tests.iter().any(|t| t.lab == lab.name));
-        run.partition = Some(Parted { part: format!("{number}/2").parse().unwrap(), plan: "abc".into() });
+        run.partition =
+            Some(Parted { part: format!("{number}/2").parse().unwrap(), plan: "abc".into() });
         run.count();
         run
     };
@@ -240,7 +303,9 @@ fn parts() -> [Run; 2] {
 }
 
 fn join(runs: &[&Run]) -> anyhow::Result<Run> {
-    merge::join(runs.iter().enumerate().map(|(i, run)| (format!("{i}.json"), (*run).clone())).collect())
+    merge::join(
+        runs.iter().enumerate().map(|(i, run)| (format!("{i}.json"), (*run).clone())).collect(),
+    )
 }
 
 #[test]
@@ -257,7 +322,9 @@ fn parts_that_do_not_belong_together_are_no_whole() {
     let half = join(&[&a]).unwrap();
     assert_eq!(half.lack().unwrap(), "the part 2/2 is missing");
     assert!(
-        half.exit() as u8 == 4 && page(&half).contains("the part 2/2 is missing") && summary::markdown(&half, 9999).contains("is missing")
+        half.exit() as u8 == 4
+            && page(&half).contains("the part 2/2 is missing")
+            && summary::markdown(&half, 9999).contains("is missing")
     );
     let mut passed = half.clone();
     passed.tests.retain(|t| t.outcome == Outcome::Pass);
@@ -280,13 +347,19 @@ fn the_worst_set_up_and_the_longest_time_are_those_of_the_whole() {
     b.interrupted = true;
     b.labs[0].setup = Setup { state: SetupState::Failed, ms: 0, lines: vec!["why".into()] };
     let whole = join(&[&a, &b]).unwrap();
-    assert_eq!((whole.ms, whole.exit() as u8, whole.labs[0].setup.lines.as_slice()), (9000, 130, ["why".to_string()].as_slice()));
+    assert_eq!(
+        (whole.ms, whole.exit() as u8, whole.labs[0].setup.lines.as_slice()),
+        (9000, 130, ["why".to_string()].as_slice())
+    );
 }
 
 #[test]
 fn exit_codes_follow_the_worst_that_happened() {
     let exit = |outcomes: &[Outcome], strict| {
-        let mut run = run(vec![], outcomes.iter().enumerate().map(|(i, o)| test("x", i, &i.to_string(), *o)).collect());
+        let mut run = run(
+            vec![],
+            outcomes.iter().enumerate().map(|(i, o)| test("x", i, &i.to_string(), *o)).collect(),
+        );
         run.strict = strict;
         run.exit() as u8
     };
@@ -303,7 +376,10 @@ fn only_what_passed_tells_how_long_a_test_takes() {
         durations.tests.iter().map(|(name, ms)| (name.as_str(), *ms)).collect::<Vec<_>>(),
         [("relay-ping", 20), ("relay-quick", 7), ("relay-v6", 1843)]
     );
-    assert_eq!(durations.labs.iter().map(|(name, ms)| (name.as_str(), *ms)).collect::<Vec<_>>(), [("relay", 304)]);
+    assert_eq!(
+        durations.labs.iter().map(|(name, ms)| (name.as_str(), *ms)).collect::<Vec<_>>(),
+        [("relay", 304)]
+    );
     assert_eq!(durations.typical(["relay-ping", "relay-quick", "relay-v6", "new"].into_iter()), 20);
 }
 

@@ -13,7 +13,10 @@ pub fn mixed() -> Run {
             Setup {
                 state: SetupState::Failed,
                 ms: 0,
-                lines: text(&["service dhcp-v4 (node ns-dhcplb) died with exit status 2", "| panic: <nil>"]),
+                lines: text(&[
+                    "service dhcp-v4 (node ns-dhcplb) died with exit status 2",
+                    "| panic: <nil>",
+                ]),
             },
         ),
     ];
@@ -47,9 +50,16 @@ pub fn mixed() -> Run {
             ..test("relay", 1, "v6", Outcome::Pass)
         },
         TestRun { ms: 20, detail: "1 step".into(), ..test("relay", 2, "ping", Outcome::Pass) },
-        TestRun { detail: "dhcpcd is missing, install it: apt-get install dhcpcd-base".into(), ..test("relay", 3, "other", Outcome::Skip) },
+        TestRun {
+            detail: "dhcpcd is missing, install it: apt-get install dhcpcd-base".into(),
+            ..test("relay", 3, "other", Outcome::Skip)
+        },
         TestRun { ms: 7, detail: "1 step".into(), ..test("relay", 4, "quick", Outcome::Pass) },
-        TestRun { detail: "the lab could not be set up".into(), subject: None, ..test("server", 0, "v4", Outcome::Error) },
+        TestRun {
+            detail: "the lab could not be set up".into(),
+            subject: None,
+            ..test("server", 0, "v4", Outcome::Error)
+        },
     ];
     run(labs, tests)
 }
@@ -65,8 +75,7 @@ pub fn good() -> Run {
 /// A run whose every text tries to be something else.
 pub fn hostile() -> Run {
     let mut run = mixed();
-    let evil =
-        "</pre><script>document.title='owned'</script>]]>\0\x0b\x1b]0;x\x07\u{fffe}\r\n::error::x\n##[error]x|`*_[a](http://evil.example/)";
+    let evil = "</pre><script>document.title='owned'</script>]]>\0\x0b\x1b]0;x\x07\u{fffe}\r\n::error::x\n##[error]x|`*_[a](http://evil.example/)";
     for lab in &mut run.labs {
         (lab.about, lab.file) = (evil.into(), evil.into());
         lab.drawing =
@@ -143,11 +152,21 @@ fn stand_in() -> ResolvedSubject {
 }
 
 fn ladder() -> Ladder {
-    let row =
-        |at, from, to: &[usize], label: &str| Row { at, from, to: to.to_vec(), label: label.into(), detail: "giaddr 192.168.100.1".into() };
+    let row = |at, from, to: &[usize], label: &str| Row {
+        at,
+        from,
+        to: to.to_vec(),
+        label: label.into(),
+        detail: "giaddr 192.168.100.1".into(),
+    };
     Ladder {
         nodes: text(&["client", "relay", "server"]),
-        rows: vec![row(0, 0, &[1], "DISCOVER"), row(310, 1, &[2], "DISCOVER"), row(900, 2, &[1], "OFFER"), row(1234, 1, &[0], "OFFER")],
+        rows: vec![
+            row(0, 0, &[1], "DISCOVER"),
+            row(310, 1, &[2], "DISCOVER"),
+            row(900, 2, &[1], "OFFER"),
+            row(1234, 1, &[0], "OFFER"),
+        ],
         left_out: 0,
     }
 }

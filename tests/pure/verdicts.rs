@@ -1,5 +1,5 @@
-//! Every expectation of a step can fail, by itself, with words that name what was wanted and what was
-//! found; and what is as wanted passes.
+//! Every expectation of a step can fail, by itself, with words that name what was wanted and what
+//! was found; and what is as wanted passes.
 
 use labrun::lab::check;
 use labrun::steps::{Client, StepKind, StepOutput, Verdict};
@@ -9,7 +9,8 @@ fn verdict(step: &str, seen: &StepOutput) -> Verdict {
     let text = format!(
         "lab: x\nbridges: [br0]\nnodes:\n  a:\n    links: {{eth0: {{bridge: br0, port: p}}}}\n    services: {{s: {{command: x, ready: {{udp: 1}}}}}}\ntests: {{t: {{steps: [{step}]}}}}\n"
     );
-    let lab = check::lab(&text, "x").unwrap_or_else(|diagnostics| panic!("{step}: {diagnostics:?}"));
+    let lab =
+        check::lab(&text, "x").unwrap_or_else(|diagnostics| panic!("{step}: {diagnostics:?}"));
     let kind: &StepKind = &lab.tests[0].steps[0].kind;
     kind.with_client(Client::Dhclient).judge(seen)
 }
@@ -32,31 +33,60 @@ fn dhcp(family: u8, expect: &str) -> String {
 
 #[test]
 fn a_lease_that_is_as_wanted_passes_and_says_what_it_is() {
-    let all =
-        "pool: 192.168.100.40-192.168.100.44, prefix: 24, router: 192.168.100.1, dns: 192.168.100.1, lease: 10m, server: 192.168.100.1";
-    assert_eq!(verdict(&dhcp(4, all), &leased(4)), Ok("192.168.100.44/24 from 192.168.100.1".into()));
+    let all = "pool: 192.168.100.40-192.168.100.44, prefix: 24, router: 192.168.100.1, dns: 192.168.100.1, lease: 10m, server: 192.168.100.1";
+    assert_eq!(
+        verdict(&dhcp(4, all), &leased(4)),
+        Ok("192.168.100.44/24 from 192.168.100.1".into())
+    );
     let all = "pool: fd00:100::30-fd00:100::30, prefix: 128, dns: fd00:100::1, lease: 10m, server: \"02:00:00:00:00:01\"";
-    assert_eq!(verdict(&dhcp(6, all), &leased(6)), Ok("fd00:100::30/128 from 02:00:00:00:00:01".into()));
+    assert_eq!(
+        verdict(&dhcp(6, all), &leased(6)),
+        Ok("fd00:100::30/128 from 02:00:00:00:00:01".into())
+    );
     assert!(verdict(&dhcp(4, ""), &leased(4)).is_ok());
 }
 
 #[test]
 fn every_expectation_of_a_lease_can_fail_by_itself() {
     let cases = [
-        (4, "pool: 192.168.100.45-192.168.100.50", "the address 192.168.100.44 is outside the pool 192.168.100.45-192.168.100.50"),
-        (4, "pool: 192.168.100.40-192.168.100.43", "the address 192.168.100.44 is outside the pool 192.168.100.40-192.168.100.43"),
+        (
+            4,
+            "pool: 192.168.100.45-192.168.100.50",
+            "the address 192.168.100.44 is outside the pool 192.168.100.45-192.168.100.50",
+        ),
+        (
+            4,
+            "pool: 192.168.100.40-192.168.100.43",
+            "the address 192.168.100.44 is outside the pool 192.168.100.40-192.168.100.43",
+        ),
         (4, "prefix: 25", "the prefix length on the link is 24, not 25"),
         (4, "router: 192.168.100.2", "the router is 192.168.100.1, not 192.168.100.2"),
-        (4, "dns: [192.168.100.1, 192.168.100.2]", "the DNS servers are [192.168.100.1], not [192.168.100.1, 192.168.100.2]"),
+        (
+            4,
+            "dns: [192.168.100.1, 192.168.100.2]",
+            "the DNS servers are [192.168.100.1], not [192.168.100.1, 192.168.100.2]",
+        ),
         (4, "dns: 192.168.100.2", "the DNS servers are [192.168.100.1], not [192.168.100.2]"),
         (4, "lease: 599s", "the lease is for 600 seconds, not 599"),
         (4, "server: 192.168.100.2", "the lease is from 192.168.100.1, not from 192.168.100.2"),
-        (6, "pool: fd00:100::31-fd00:100::40", "the address fd00:100::30 is outside the pool fd00:100::31-fd00:100::40"),
+        (
+            6,
+            "pool: fd00:100::31-fd00:100::40",
+            "the address fd00:100::30 is outside the pool fd00:100::31-fd00:100::40",
+        ),
         (6, "prefix: 64", "the prefix length on the link is 128, not 64"),
         (6, "dns: fd00:100::2", "the DNS servers are [fd00:100::1], not [fd00:100::2]"),
         (6, "lease: 1h", "the lease is for 600 seconds, not 3600"),
-        (6, "server: \"02:00:00:00:00:02\"", "the lease is from 02:00:00:00:00:01, not from 02:00:00:00:00:02"),
-        (6, "server: \"00:03:00:01:02:00:00:00:00:01\"", "not from DUID 00:03:00:01:02:00:00:00:00:01"),
+        (
+            6,
+            "server: \"02:00:00:00:00:02\"",
+            "the lease is from 02:00:00:00:00:01, not from 02:00:00:00:00:02",
+        ),
+        (
+            6,
+            "server: \"00:03:00:01:02:00:00:00:00:01\"",
+            "not from DUID 00:03:00:01:02:00:00:00:00:01",
+        ),
     ];
     for (family, expect, words) in cases {
         let wrong = verdict(&dhcp(family, expect), &leased(family)).expect_err(expect);
@@ -67,7 +97,8 @@ fn every_expectation_of_a_lease_can_fail_by_itself() {
 
 #[test]
 fn a_lease_that_lacks_what_is_wanted_fails() {
-    let bare = StepOutput { lease: "lease {\n  fixed-address 192.168.100.44;\n}\n".into(), ..leased(4) };
+    let bare =
+        StepOutput { lease: "lease {\n  fixed-address 192.168.100.44;\n}\n".into(), ..leased(4) };
     for (expect, words) in [
         ("router: 192.168.100.1", "the router is none"),
         ("dns: 192.168.100.1", "the DNS servers are []"),
@@ -83,10 +114,17 @@ fn a_lease_that_lacks_what_is_wanted_fails() {
 fn a_lease_that_is_not_on_the_link_is_none() {
     for (addresses, words) in [
         ("[]", "which has no address"),
-        (r#"[{"addr_info":[{"local":"192.168.100.99","prefixlen":24,"scope":"global"}]}]"#, "which has 192.168.100.99/24"),
+        (
+            r#"[{"addr_info":[{"local":"192.168.100.99","prefixlen":24,"scope":"global"}]}]"#,
+            "which has 192.168.100.99/24",
+        ),
     ] {
-        let wrong = verdict(&dhcp(4, ""), &StepOutput { addresses: addresses.into(), ..leased(4) }).expect_err(addresses);
-        assert!(wrong[0].contains("192.168.100.44 is not on eth0") && wrong[0].contains(words), "{wrong:?}");
+        let wrong = verdict(&dhcp(4, ""), &StepOutput { addresses: addresses.into(), ..leased(4) })
+            .expect_err(addresses);
+        assert!(
+            wrong[0].contains("192.168.100.44 is not on eth0") && wrong[0].contains(words),
+            "{wrong:?}"
+        );
     }
 }
 
@@ -98,7 +136,8 @@ fn no_lease_fails_and_says_how_the_client_ended() {
         (127, "dhclient could not be run"),
         (0, "dhclient ended without a lease"),
     ] {
-        let seen = StepOutput { exit, stderr: "DHCPDISCOVER on eth0\n".into(), ..StepOutput::default() };
+        let seen =
+            StepOutput { exit, stderr: "DHCPDISCOVER on eth0\n".into(), ..StepOutput::default() };
         let wrong = verdict(&dhcp(4, ""), &seen).unwrap_err();
         assert!(wrong[0].contains(words) && wrong[1] == "| DHCPDISCOVER on eth0", "{wrong:?}");
     }
@@ -113,8 +152,14 @@ fn no_lease_is_a_pass_only_where_none_is_wanted_and_the_client_asked() {
     assert!(verdict(step, &StepOutput { exit: 2, ..StepOutput::default() }).is_ok());
     for (seen, words) in [
         (leased(4), "no lease was wanted, but dhclient got 192.168.100.44 from 192.168.100.1"),
-        (StepOutput { exit: 124, lease: String::new(), ..leased(4) }, "no lease was wanted, but eth0 has 192.168.100.44/24"),
-        (StepOutput { exit: 127, ..StepOutput::default() }, "dhclient could not ask: exit status 127"),
+        (
+            StepOutput { exit: 124, lease: String::new(), ..leased(4) },
+            "no lease was wanted, but eth0 has 192.168.100.44/24",
+        ),
+        (
+            StepOutput { exit: 127, ..StepOutput::default() },
+            "dhclient could not ask: exit status 127",
+        ),
         (StepOutput { exit: 1, ..StepOutput::default() }, "dhclient could not ask: exit status 1"),
     ] {
         let wrong = verdict(step, &seen).expect_err(words);
@@ -124,7 +169,8 @@ fn no_lease_is_a_pass_only_where_none_is_wanted_and_the_client_asked() {
 
 #[test]
 fn every_expectation_of_a_command_can_fail() {
-    let out = |exit, stdout: &str| StepOutput { exit, stdout: stdout.into(), ..StepOutput::default() };
+    let out =
+        |exit, stdout: &str| StepOutput { exit, stdout: stdout.into(), ..StepOutput::default() };
     let run = |more: &str| format!("{{run: {{node: a, command: x{more}}}}}");
     let passes = [
         ("", out(0, "anything")),
@@ -132,7 +178,10 @@ fn every_expectation_of_a_command_can_fail() {
         (", fails: true", out(1, "")),
         (", stdout: \"a\\nb\"", out(0, "\na\nb\n\n")),
         (", match: ^b$", out(0, "a\nb\nc\n")),
-        (", json: {a: [{b: 1}], c: null, d: 1.5}", out(0, r#"{"x": 0, "a": [7, {"b": 1.0, "c": 2}], "c": null, "d": 1.5}"#)),
+        (
+            ", json: {a: [{b: 1}], c: null, d: 1.5}",
+            out(0, r#"{"x": 0, "a": [7, {"b": 1.0, "c": 2}], "c": null, "d": 1.5}"#),
+        ),
         (", json: [2, 1]", out(0, "[1, 2, 3]")),
         (", fails: true, stdout: no", out(9, "no\n")),
     ];
@@ -154,7 +203,11 @@ fn every_expectation_of_a_command_can_fail() {
         (", json: {a: {b: 1}}", out(0, r#"{"a": {"b": 2}}"#), "JSON: .a.b is 2, not 1"),
         (", json: {a: {b: 1}}", out(0, r#"{"a": {}}"#), "JSON: .a has no `b`"),
         (", json: {a: 1}", out(0, "[]"), "JSON: the document is [], not {\"a\":1}"),
-        (", json: [{b: 1}]", out(0, r#"[{"b": 2}, {"c": 1}]"#), "the document has no item {\"b\":1}"),
+        (
+            ", json: [{b: 1}]",
+            out(0, r#"[{"b": 2}, {"c": 1}]"#),
+            "the document has no item {\"b\":1}",
+        ),
         (", json: \"1\"", out(0, "1"), "the document is 1, not \"1\""),
         (", fails: true, stdout: a", out(1, "b"), "standard output is not `a`"),
     ];
@@ -176,7 +229,11 @@ fn a_failure_shows_the_end_of_what_was_printed() {
 #[test]
 fn pings_count_answers_not_lines() {
     let answer = |n: usize| "64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=0.05 ms\n".repeat(n);
-    let seen = |exit, n| StepOutput { exit, stdout: format!("PING 10.0.0.1\n{}", answer(n)), ..StepOutput::default() };
+    let seen = |exit, n| StepOutput {
+        exit,
+        stdout: format!("PING 10.0.0.1\n{}", answer(n)),
+        ..StepOutput::default()
+    };
     let step = "{ping: {node: a, to: 10.0.0.1, count: 2}}";
     assert_eq!(verdict(step, &seen(0, 2)), Ok("10.0.0.1 answers".into()));
     for (seen, words) in [
@@ -185,7 +242,10 @@ fn pings_count_answers_not_lines() {
         (seen(124, 1), "answered 1 of 2 requests"),
         (seen(0, 3), "answered 3 of 2 requests"),
         (
-            StepOutput { stdout: format!("{}64 bytes from 10.0.0.1: icmp_seq=1 (DUP!)\n", answer(2)), ..StepOutput::default() },
+            StepOutput {
+                stdout: format!("{}64 bytes from 10.0.0.1: icmp_seq=1 (DUP!)\n", answer(2)),
+                ..StepOutput::default()
+            },
             "answers more than once",
         ),
     ] {
@@ -194,7 +254,9 @@ fn pings_count_answers_not_lines() {
     }
     let silent = "{ping: {node: a, to: 10.0.0.1, fails: true}}";
     assert!(verdict(silent, &seen(1, 0)).is_ok() && verdict(silent, &seen(124, 0)).is_ok());
-    assert!(verdict(silent, &seen(0, 1)).unwrap_err()[0].contains("10.0.0.1 answers, but was not to"));
+    assert!(
+        verdict(silent, &seen(0, 1)).unwrap_err()[0].contains("10.0.0.1 answers, but was not to")
+    );
     assert!(verdict(silent, &seen(127, 0)).unwrap_err()[0].contains("ping could not be run"));
 }
 

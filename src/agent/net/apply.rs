@@ -23,7 +23,8 @@ pub fn path(namespace: &str) -> String {
 }
 
 pub fn apply(sections: &[Section]) -> Result<(), String> {
-    let mut network = Network::open().map_err(|error| format!("cannot talk to the kernel: {}", reason(&error)))?;
+    let mut network = Network::open()
+        .map_err(|error| format!("cannot talk to the kernel: {}", reason(&error)))?;
     for section in sections {
         for place in &section.places {
             let fail = |why: String| format!("{}: {why}", section.title(place));
@@ -32,7 +33,9 @@ pub fn apply(sections: &[Section]) -> Result<(), String> {
                 match network.line(line) {
                     Ok(()) => {}
                     Err(_) if line.may_fail => println!("{}", line.text),
-                    Err(why) => return Err(fail(format!("{why} ({}{})", line.program(), line.text))),
+                    Err(why) => {
+                        return Err(fail(format!("{why} ({}{})", line.program(), line.text)));
+                    }
                 }
             }
         }
@@ -44,7 +47,11 @@ impl Line<'_> {
     /// The word that the line would be a command with.
     fn program(&self) -> &'static str {
         match self.command {
-            Command::Namespace(_) | Command::Link(_) | Command::Up(_) | Command::Address { .. } | Command::Route(_) => "ip ",
+            Command::Namespace(_)
+            | Command::Link(_)
+            | Command::Up(_)
+            | Command::Address { .. }
+            | Command::Route(_) => "ip ",
             _ => "",
         }
     }
@@ -72,10 +79,14 @@ impl Network {
         if name == self.place {
             return Ok(());
         }
-        let open = || File::open(path(name)).map_err(|error| format!("cannot enter the namespace: {}", reason(&error)));
+        let open = || {
+            File::open(path(name))
+                .map_err(|error| format!("cannot enter the namespace: {}", reason(&error)))
+        };
         let file = if name.is_empty() { None } else { Some(open()?) };
         let fd = file.as_ref().unwrap_or(&self.global).as_fd();
-        move_into_link_name_space(fd, Some(LinkNameSpaceType::Network)).map_err(|errno| reason(&errno.into()))?;
+        move_into_link_name_space(fd, Some(LinkNameSpaceType::Network))
+            .map_err(|errno| reason(&errno.into()))?;
         self.place = name.into();
         self.sockets.1 = None;
         Ok(())
@@ -95,10 +106,14 @@ impl Network {
     fn line(&mut self, line: &Line) -> Result<(), String> {
         match &line.command {
             Command::Namespace(name) => self.add(name).map_err(|error| reason(&error)),
-            Command::Sysctl { key, value, if_there } => sysctl(key, value, *if_there).map_err(|error| reason(&error)),
+            Command::Sysctl { key, value, if_there } => {
+                sysctl(key, value, *if_there).map_err(|error| reason(&error))
+            }
             Command::Link(new) => link::add(self.socket()?, new),
             Command::Up(name) => link::up(self.socket()?, name),
-            Command::Address { address, broadcast, link } => link::add_address(self.socket()?, *address, *broadcast, link),
+            Command::Address { address, broadcast, link } => {
+                link::add_address(self.socket()?, *address, *broadcast, link)
+            }
             Command::Route(route) => link::add_route(self.socket()?, route),
             Command::Folders { parents, folders } => mounts::make(*parents, folders),
             Command::Fifo(path) => mounts::fifo(path),
@@ -125,14 +140,16 @@ impl Network {
     }
 }
 
-/// Makes the folder of namespaces a mount that is shared with copies of this mount namespace, such as those of
-/// `ip netns exec`: without that, a namespace would live on in them after it has been deleted here.
+/// Makes the folder of namespaces a mount that is shared with copies of this mount namespace, such
+/// as those of `ip netns exec`: without that, a namespace would live on in them after it has been
+/// deleted here.
 fn share() -> io::Result<()> {
     match rustix::fs::mkdir(NAMESPACES, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno.into()),
     }
-    let shared = || mount_change(NAMESPACES, MountPropagationFlags::SHARED | MountPropagationFlags::REC);
+    let shared =
+        || mount_change(NAMESPACES, MountPropagationFlags::SHARED | MountPropagationFlags::REC);
     match shared() {
         // It is no mount yet.
         Err(Errno::INVAL) => {

@@ -32,7 +32,9 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
         Kind::Bridge { snooping } => {
             message.bytes(libc::IFLA_INFO_KIND, b"bridge");
             if let Some(snooping) = snooping {
-                message.nested(libc::IFLA_INFO_DATA, |message| message.bytes(IFLA_BR_MCAST_SNOOPING, &[u8::from(*snooping)]));
+                message.nested(libc::IFLA_INFO_DATA, |message| {
+                    message.bytes(IFLA_BR_MCAST_SNOOPING, &[u8::from(*snooping)])
+                });
             }
         }
         Kind::Veth { peer } => {
@@ -46,7 +48,9 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
         }
         Kind::Vlan { id } => {
             message.bytes(libc::IFLA_INFO_KIND, b"vlan");
-            message.nested(libc::IFLA_INFO_DATA, |message| message.bytes(IFLA_VLAN_ID, &id.to_ne_bytes()));
+            message.nested(libc::IFLA_INFO_DATA, |message| {
+                message.bytes(IFLA_VLAN_ID, &id.to_ne_bytes())
+            });
         }
     });
     made?;
@@ -62,7 +66,8 @@ fn end(message: &mut Message, end: &End, namespace: &mut Option<File>) -> Result
         message.bytes(libc::IFLA_ADDRESS, &mac);
     }
     if let Some(name) = end.netns {
-        let file = File::open(super::apply::path(name)).map_err(|_| format!("there is no namespace {name}"))?;
+        let file = File::open(super::apply::path(name))
+            .map_err(|_| format!("there is no namespace {name}"))?;
         message.number(libc::IFLA_NET_NS_FD, file.as_raw_fd() as u32);
         *namespace = Some(file);
     }
@@ -75,7 +80,12 @@ pub fn up(socket: &mut Socket, name: &str) -> Result<(), String> {
     socket.request(message)
 }
 
-pub fn add_address(socket: &mut Socket, net: IpNet, broadcast: bool, link: &str) -> Result<(), String> {
+pub fn add_address(
+    socket: &mut Socket,
+    net: IpNet,
+    broadcast: bool,
+    link: &str,
+) -> Result<(), String> {
     let address = net.addr();
     let local = matches!(address, IpAddr::V4(address) if address.is_loopback());
     let scope = if local { libc::RT_SCOPE_HOST } else { libc::RT_SCOPE_UNIVERSE };

@@ -1,5 +1,5 @@
-//! Requests as rtnetlink(7) wants them: fixed headers in the byte order of the machine, then attributes,
-//! each with its length and padded to four bytes.
+//! Requests as rtnetlink(7) wants them: fixed headers in the byte order of the machine, then
+//! attributes, each with its length and padded to four bytes.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,8 @@ impl Message {
     pub fn new(kind: u16, flags: i32) -> Message {
         let flags = (libc::NLM_F_REQUEST | libc::NLM_F_ACK | flags) as u16;
         let mut bytes = Vec::with_capacity(256);
-        // The length and the sequence number are known at the end; the sender is the kernel's business.
+        // The length and the sequence number are known at the end; the sender is the kernel's
+        // business.
         bytes.extend(0u32.to_ne_bytes());
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(flags.to_ne_bytes());
@@ -38,9 +39,19 @@ impl Message {
         self.0.extend(index.to_ne_bytes());
     }
 
-    /// `struct rtmsg` of a unicast route in the main table, as ip(8) marks those that an administrator adds.
+    /// `struct rtmsg` of a unicast route in the main table, as ip(8) marks those that an
+    /// administrator adds.
     pub fn route(&mut self, family: u8, length: u8, scope: u8) {
-        self.0.extend([family, length, 0, 0, libc::RT_TABLE_MAIN, libc::RTPROT_BOOT, scope, libc::RTN_UNICAST]);
+        self.0.extend([
+            family,
+            length,
+            0,
+            0,
+            libc::RT_TABLE_MAIN,
+            libc::RTPROT_BOOT,
+            scope,
+            libc::RTN_UNICAST,
+        ]);
         self.0.extend(0u32.to_ne_bytes());
     }
 
@@ -103,8 +114,17 @@ mod tests {
         assert_eq!(bytes.len(), HEADER + 4 + 12);
         let half = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
         assert_eq!(u32::from_ne_bytes(bytes[..4].try_into().unwrap()), 32);
-        assert_eq!((half(4), half(6)), (libc::RTM_NEWLINK, (libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE) as u16));
-        assert_eq!((bytes[8], half(16), half(18), half(20), half(22)), (if cfg!(target_endian = "little") { 7 } else { 0 }, 16, 18, 9, 1));
+        assert_eq!(
+            (half(4), half(6)),
+            (
+                libc::RTM_NEWLINK,
+                (libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE) as u16
+            )
+        );
+        assert_eq!(
+            (bytes[8], half(16), half(18), half(20), half(22)),
+            (if cfg!(target_endian = "little") { 7 } else { 0 }, 16, 18, 9, 1)
+        );
         assert_eq!(&bytes[24..], b"veth\0\0\0\0");
     }
 }

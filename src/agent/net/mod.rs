@@ -1,8 +1,9 @@
 //! `labrun _net`: builds the network of a lab in one process, from the text that its script holds.
 //!
-//! The script can build it without labrun, too: the lines are those of `ip -batch`, mount(8) and the like,
-//! and `apply` in scripts/topology.sh runs them as such. This does the same by system calls, a process
-//! instead of several for each node; tests/net.rs holds the two against each other.
+//! The script can build it without labrun, too: the lines are those of `ip -batch`, mount(8) and
+//! the like, and `apply` in scripts/topology.sh runs them as such. This does the same by system
+//! calls, a process instead of several for each node; tests/net.rs holds the two against each
+//! other.
 //!
 //! ```text
 //! [settings of ns-a ns-b]             what these lines are for, and in which namespaces they are done
@@ -14,9 +15,9 @@
 //! ? mount -t sysfs sysfs /sys         may fail; that it did is told on standard output
 //! ```
 //!
-//! Only what the planner and scripts/sandbox.sh write is understood; anything else is an error before the first
-//! line is done. The exit status is [`REFUSED`] when the kernel refused a line, so that a script can tell
-//! that from an agent that does not even start.
+//! Only what the planner and scripts/sandbox.sh write is understood; anything else is an error
+//! before the first line is done. The exit status is [`REFUSED`] when the kernel refused a line, so
+//! that a script can tell that from an agent that does not even start.
 
 #[cfg(target_os = "linux")]
 mod apply;
@@ -39,7 +40,10 @@ pub const REFUSED: u8 = 4;
 /// Does what standard input says; the exit status.
 pub fn run() -> u8 {
     let mut text = String::new();
-    let done = io::stdin().read_to_string(&mut text).map_err(|error| error.to_string()).and_then(|_| apply(&text));
+    let done = io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| error.to_string())
+        .and_then(|_| apply(&text));
     match done {
         Ok(()) => 0,
         Err(message) => {

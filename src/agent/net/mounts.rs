@@ -9,12 +9,14 @@ use std::ffi::CString;
 use std::fs;
 
 pub fn make(parents: bool, folders: &[&str]) -> Result<(), String> {
-    let make = |folder: &&str| if parents { fs::create_dir_all(folder) } else { fs::create_dir(folder) };
+    let make =
+        |folder: &&str| if parents { fs::create_dir_all(folder) } else { fs::create_dir(folder) };
     folders.iter().try_for_each(make).map_err(|error| reason(&error))
 }
 
 pub fn fifo(path: &str) -> Result<(), String> {
-    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0).map_err(|errno| reason(&errno.into()))
+    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0)
+        .map_err(|errno| reason(&errno.into()))
 }
 
 pub fn mount(what: &Mount) -> Result<(), String> {
@@ -37,7 +39,11 @@ pub fn host_name(name: &str) -> Result<(), String> {
 /// Options that are flags of mount(2), and those that the filesystem itself reads.
 fn split<'a>(options: &[&'a str]) -> (MountFlags, Vec<&'a str>) {
     let mut flags = MountFlags::empty();
-    let rest = options.iter().filter(|option| flag(option).map(|flag| flags |= flag).is_none()).copied().collect();
+    let rest = options
+        .iter()
+        .filter(|option| flag(option).map(|flag| flags |= flag).is_none())
+        .copied()
+        .collect();
     (flags, rest)
 }
 

@@ -13,13 +13,17 @@ pub fn sections(text: &str) -> Result<Vec<Section<'_>>, String> {
     for text in text.lines().filter(|line| !line.is_empty()) {
         if let Some(header) = text.strip_prefix('[') {
             let parts = header.strip_suffix(']').and_then(|header| header.split_once(" of "));
-            let (what, places) = parts.ok_or_else(|| format!("`{text}` does not say what is done, and where"))?;
+            let (what, places) =
+                parts.ok_or_else(|| format!("`{text}` does not say what is done, and where"))?;
             sections.push(Section { what, places: places.split(' ').collect(), lines: Vec::new() });
             continue;
         }
-        let section = sections.last_mut().ok_or_else(|| format!("`{text}` comes before any `[WHAT of NODE...]`"))?;
+        let section = sections
+            .last_mut()
+            .ok_or_else(|| format!("`{text}` comes before any `[WHAT of NODE...]`"))?;
         let (text, may_fail) = text.strip_prefix("? ").map_or((text, false), |rest| (rest, true));
-        let command = command(text).map_err(|why| format!("{}: {why} (`{text}`)", section.title(section.places[0])))?;
+        let command = command(text)
+            .map_err(|why| format!("{}: {why} (`{text}`)", section.title(section.places[0])))?;
         section.lines.push(Line { text, may_fail, command });
     }
     Ok(sections)
@@ -91,7 +95,9 @@ impl<'a> Words<'a> {
 fn sysctl(text: &str) -> Result<Command<'_>, String> {
     // A value may have blanks in it.
     let mut parts = text.splitn(3, ' ').skip(1);
-    let (Some(key), Some(value)) = (parts.next(), parts.next()) else { return Err("a setting needs a key and a value".into()) };
+    let (Some(key), Some(value)) = (parts.next(), parts.next()) else {
+        return Err("a setting needs a key and a value".into());
+    };
     let (key, if_there) = key.strip_prefix('?').map_or((key, false), |key| (key, true));
     if key.starts_with('/') || key.split('/').any(|part| part.is_empty() || part == "..") {
         return Err(format!("`{key}` is not a path below /proc/sys"));
@@ -157,8 +163,11 @@ fn peer<'a>(words: &mut Words<'a>) -> Result<End<'a>, String> {
 }
 
 fn mac(text: &str) -> Result<[u8; 6], String> {
-    let bytes: Option<Vec<u8>> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| format!("`{text}` is not a hardware address"))
+    let bytes: Option<Vec<u8>> =
+        text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| format!("`{text}` is not a hardware address"))
 }
 
 fn address<'a>(words: &mut Words<'a>) -> Result<Command<'a>, String> {
@@ -190,7 +199,10 @@ fn route<'a>(words: &mut Words<'a>) -> Result<Route<'a>, String> {
             other => return Err(unknown(other)),
         }
     }
-    let mut families = [route.to.map(|to| to.addr()), route.via, route.src].into_iter().flatten().map(|address| address.is_ipv6());
+    let mut families = [route.to.map(|to| to.addr()), route.via, route.src]
+        .into_iter()
+        .flatten()
+        .map(|address| address.is_ipv6());
     let first = families.next();
     if families.any(|family| Some(family) != first) {
         return Err("a route has addresses of one IP version".into());
@@ -214,9 +226,15 @@ fn mount(text: &str) -> Result<Mount<'_>, String> {
     let words: Vec<&str> = text.split(' ').skip(1).collect();
     match words[..] {
         ["--rbind", source, target] => Ok(Mount::Bind { source, target }),
-        ["-t", kind, source, target] => Ok(Mount::New { kind, options: Vec::new(), source, target }),
-        ["-t", kind, "-o", list, source, target] => Ok(Mount::New { kind, options: list.split(',').collect(), source, target }),
-        ["-o", list, target] if list.starts_with("remount,bind") => Ok(Mount::Again { options: list.split(',').skip(2).collect(), target }),
+        ["-t", kind, source, target] => {
+            Ok(Mount::New { kind, options: Vec::new(), source, target })
+        }
+        ["-t", kind, "-o", list, source, target] => {
+            Ok(Mount::New { kind, options: list.split(',').collect(), source, target })
+        }
+        ["-o", list, target] if list.starts_with("remount,bind") => {
+            Ok(Mount::Again { options: list.split(',').skip(2).collect(), target })
+        }
         _ => Err("this form of mount is not understood".into()),
     }
 }
@@ -234,37 +252,64 @@ mod tests {
     fn every_line_is_done_where_its_section_says() {
         let text = "[settings of a b]\nsysctl ?net/ipv4/x 4096 87380\n\n[mounts of global]\n? hostname lab\n";
         let sections = sections(text).unwrap();
-        assert_eq!((sections[0].what, sections[0].places.as_slice()), ("settings", &["a", "b"][..]));
+        assert_eq!(
+            (sections[0].what, sections[0].places.as_slice()),
+            ("settings", &["a", "b"][..])
+        );
         let setting = Command::Sysctl { key: "net/ipv4/x", value: "4096 87380", if_there: true };
-        assert_eq!(sections[0].lines, [Line { text: "sysctl ?net/ipv4/x 4096 87380", may_fail: false, command: setting }]);
-        assert_eq!(sections[1].lines, [Line { text: "hostname lab", may_fail: true, command: Command::HostName("lab") }]);
+        assert_eq!(
+            sections[0].lines,
+            [Line { text: "sysctl ?net/ipv4/x 4096 87380", may_fail: false, command: setting }]
+        );
+        assert_eq!(
+            sections[1].lines,
+            [Line { text: "hostname lab", may_fail: true, command: Command::HostName("lab") }]
+        );
     }
 
     #[test]
     fn links_are_read_with_both_their_ends() {
         let end = |name, mac, netns| End { name, mtu: None, mac, netns };
         let mac = Some([2, 0, 0, 0, 0, 0x0c]);
-        let Command::Link(link) = one("link add name p mtu 1400 master br up type veth peer name e address 02:00:00:00:00:0c netns n")
-        else {
+        let Command::Link(link) = one(
+            "link add name p mtu 1400 master br up type veth peer name e address 02:00:00:00:00:0c netns n",
+        ) else {
             panic!("a link")
         };
-        assert_eq!((&link.end, link.up, link.master), (&End { mtu: Some(1400), ..end("p", None, None) }, true, Some("br")));
+        assert_eq!(
+            (&link.end, link.up, link.master),
+            (&End { mtu: Some(1400), ..end("p", None, None) }, true, Some("br"))
+        );
         assert_eq!(link.kind, Kind::Veth { peer: end("e", mac, Some("n")) });
-        let Command::Link(link) = one("link add link e name e.7 type vlan id 7") else { panic!("a link") };
+        let Command::Link(link) = one("link add link e name e.7 type vlan id 7") else {
+            panic!("a link")
+        };
         assert_eq!((link.parent, link.kind), (Some("e"), Kind::Vlan { id: 7 }));
-        let Command::Link(link) = one("link add name br type bridge mcast_snooping 0") else { panic!("a link") };
+        let Command::Link(link) = one("link add name br type bridge mcast_snooping 0") else {
+            panic!("a link")
+        };
         assert_eq!(link.kind, Kind::Bridge { snooping: Some(false) });
     }
 
     #[test]
     fn routes_and_addresses_are_read_with_all_their_fields() {
-        let Command::Route(route) = one("route add 10.0.0.0/8 via 192.0.2.1 dev e src 192.0.2.2 metric 5") else { panic!("a route") };
+        let Command::Route(route) =
+            one("route add 10.0.0.0/8 via 192.0.2.1 dev e src 192.0.2.2 metric 5")
+        else {
+            panic!("a route")
+        };
         assert_eq!((route.to, route.via), ("10.0.0.0/8".parse().ok(), "192.0.2.1".parse().ok()));
-        assert_eq!((route.dev, route.src, route.metric), (Some("e"), "192.0.2.2".parse().ok(), Some(5)));
+        assert_eq!(
+            (route.dev, route.src, route.metric),
+            (Some("e"), "192.0.2.2".parse().ok(), Some(5))
+        );
         let Command::Route(route) = one("route add default dev e") else { panic!("a route") };
         assert_eq!((route.to, route.dev), (None, Some("e")));
         let address = "10.0.0.1/24".parse().unwrap();
-        assert_eq!(one("addr add 10.0.0.1/24 brd + dev e"), Command::Address { address, broadcast: true, link: "e" });
+        assert_eq!(
+            one("addr add 10.0.0.1/24 brd + dev e"),
+            Command::Address { address, broadcast: true, link: "e" }
+        );
     }
 
     #[test]
@@ -272,12 +317,21 @@ mod tests {
         for (text, words) in [
             ("link set dev e up", "`link set dev e up` comes before any `[WHAT of NODE...]`"),
             ("[links]", "`[links]` does not say what is done, and where"),
-            ("[links of a]\nlink add name e", "links of a: something is missing at the end (`link add name e`)"),
+            (
+                "[links of a]\nlink add name e",
+                "links of a: something is missing at the end (`link add name e`)",
+            ),
             ("[links of a]\nlink set dev e up now", "links of a: `now` is not understood"),
-            ("[links of a]\nlink add name e address 02:00 type bridge", "`02:00` is not a hardware address"),
+            (
+                "[links of a]\nlink add name e address 02:00 type bridge",
+                "`02:00` is not a hardware address",
+            ),
             ("[links of a]\nlink add type bridge", "a link needs a name"),
             ("[links of a]\nlink add name e mtu many type bridge", "`many`: invalid digit"),
-            ("[settings of a]\nsysctl ../etc/passwd 1", "`../etc/passwd` is not a path below /proc/sys"),
+            (
+                "[settings of a]\nsysctl ../etc/passwd 1",
+                "`../etc/passwd` is not a path below /proc/sys",
+            ),
             ("[settings of a]\nsysctl net/ipv4/ip_forward", "a setting needs a key and a value"),
             ("[mounts of a]\nmkdir here", "folders are named by whole paths"),
             ("[mounts of a]\nmount /dev/sda /mnt", "this form of mount is not understood"),

@@ -20,7 +20,12 @@ pub struct Socket {
 
 impl Socket {
     pub fn open() -> io::Result<Socket> {
-        let socket = net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, NETLINK_ROUTE)?;
+        let socket = net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            NETLINK_ROUTE,
+        )?;
         // Kernels before 4.12 know neither, and then answer with the error number alone.
         let _ = set(&socket, libc::NETLINK_EXT_ACK);
         let _ = set(&socket, libc::NETLINK_CAP_ACK);
@@ -32,10 +37,15 @@ impl Socket {
     /// # Errors
     /// Its reason, in the words of ip(8).
     pub fn request(&mut self, message: Message) -> Result<(), String> {
-        self.exchange(message).map_err(|error| format!("RTNETLINK answers: {}", reason(&error)))?.map_err(|error| match error.words {
-            Some(words) => format!("Error: {words}."),
-            None => format!("RTNETLINK answers: {}", reason(&io::Error::from_raw_os_error(error.number))),
-        })
+        self.exchange(message)
+            .map_err(|error| format!("RTNETLINK answers: {}", reason(&error)))?
+            .map_err(|error| match error.words {
+                Some(words) => format!("Error: {words}."),
+                None => format!(
+                    "RTNETLINK answers: {}",
+                    reason(&io::Error::from_raw_os_error(error.number))
+                ),
+            })
     }
 
     fn exchange(&mut self, message: Message) -> io::Result<Result<(), Refusal>> {
@@ -55,7 +65,8 @@ impl Socket {
         if let Some(index) = self.indices.get(name) {
             return Ok(*index);
         }
-        let index = net::netdevice::name_to_index(&self.socket, name).map_err(|_| format!("Cannot find device \"{name}\""))?;
+        let index = net::netdevice::name_to_index(&self.socket, name)
+            .map_err(|_| format!("Cannot find device \"{name}\""))?;
         self.indices.insert(name.into(), index);
         Ok(index)
     }
@@ -74,9 +85,11 @@ fn answer(bytes: &[u8], sequence: u32) -> Option<Result<(), Refusal>> {
     let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let half = |at: usize| Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
     let mut begin = 0;
-    // struct nlmsghdr: length, type, flags, sequence, port; after it struct nlmsgerr: the error number, and the
-    // header of the request.
-    while let (Some(length @ 16..), Some(kind), Some(flags)) = (word(begin), half(begin + 4), half(begin + 6)) {
+    // struct nlmsghdr: length, type, flags, sequence, port; after it struct nlmsgerr: the error
+    // number, and the header of the request.
+    while let (Some(length @ 16..), Some(kind), Some(flags)) =
+        (word(begin), half(begin + 4), half(begin + 6))
+    {
         let end = begin + length as usize;
         if word(begin + 8)? == sequence && i32::from(kind) == libc::NLMSG_ERROR {
             let number = word(begin + 16)? as i32;
@@ -86,7 +99,8 @@ fn answer(bytes: &[u8], sequence: u32) -> Option<Result<(), Refusal>> {
             let capped = i32::from(flags) & libc::NLM_F_CAPPED != 0;
             let copied = if capped { 16 } else { word(begin + 20)? as usize };
             let explained = i32::from(flags) & libc::NLM_F_ACK_TLVS != 0;
-            let attributes = bytes.get(begin + 20 + copied.next_multiple_of(4)..end).filter(|_| explained);
+            let attributes =
+                bytes.get(begin + 20 + copied.next_multiple_of(4)..end).filter(|_| explained);
             return Some(Err(Refusal { number: -number, words: attributes.and_then(words) }));
         }
         begin = end.next_multiple_of(4);
@@ -121,7 +135,9 @@ pub fn reason(error: &io::Error) -> String {
 fn set(socket: &OwnedFd, option: i32) -> io::Result<()> {
     let on: i32 = 1;
     // SAFETY: the kernel reads an int, which lives through the call.
-    let status = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), 4) };
+    let status = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), 4)
+    };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -149,7 +165,11 @@ mod tests {
         let refused = |number| Some(Err(Refusal { number, words: None }));
         assert_eq!(answer(&acknowledgement(3, 0, 0, &[]), 3), Some(Ok(())));
         assert_eq!(answer(&acknowledgement(3, 0, 0, &[]), 4), None);
-        let both = [acknowledgement(3, 0, 0, &[]), acknowledgement(4, libc::NLM_F_CAPPED, libc::EEXIST, &[])].concat();
+        let both = [
+            acknowledgement(3, 0, 0, &[]),
+            acknowledgement(4, libc::NLM_F_CAPPED, libc::EEXIST, &[]),
+        ]
+        .concat();
         assert_eq!(answer(&both, 4), refused(libc::EEXIST));
     }
 
@@ -163,8 +183,16 @@ mod tests {
             attributes.extend(value);
             attributes.resize(attributes.len().next_multiple_of(4), 0);
         }
-        let bytes = acknowledgement(1, libc::NLM_F_CAPPED | libc::NLM_F_ACK_TLVS, libc::EINVAL, &attributes);
-        assert_eq!(answer(&bytes, 1), Some(Err(Refusal { number: libc::EINVAL, words: Some("Invalid gateway".into()) })));
+        let bytes = acknowledgement(
+            1,
+            libc::NLM_F_CAPPED | libc::NLM_F_ACK_TLVS,
+            libc::EINVAL,
+            &attributes,
+        );
+        assert_eq!(
+            answer(&bytes, 1),
+            Some(Err(Refusal { number: libc::EINVAL, words: Some("Invalid gateway".into()) }))
+        );
         // Cut short, it is an error still, and no panic.
         for length in 0..bytes.len() {
             let _ = answer(&bytes[..length], 1);
@@ -177,7 +205,10 @@ mod tests {
         message.link(0, true);
         message.name(libc::IFLA_IFNAME, "no-such-link-0");
         let error = Socket::open().unwrap().request(message).unwrap_err();
-        assert!(error.starts_with("RTNETLINK answers: ") || error.starts_with("Error: "), "{error}");
+        assert!(
+            error.starts_with("RTNETLINK answers: ") || error.starts_with("Error: "),
+            "{error}"
+        );
         assert!(!error.contains("os error"), "{error}");
     }
 }

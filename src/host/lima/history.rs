@@ -74,15 +74,19 @@ fn path(name: &str) -> Result<PathBuf> {
     Ok(folder()?.join(format!("{name}.json")))
 }
 
-/// Where labrun keeps what it knows of its VMs: `$XDG_STATE_HOME/labrun/vm`, by the XDG base directory
-/// specification. It is made if it is not there.
+/// Where labrun keeps what it knows of its VMs: `$XDG_STATE_HOME/labrun/vm`, by the XDG base
+/// directory specification. It is made if it is not there.
 ///
 /// # Errors
 /// If there is no home, or it cannot be written to.
 pub fn folder() -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
-    let folder = state.context("neither XDG_STATE_HOME nor HOME is set, so there is no place for the VM's state")?.join("labrun/vm");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let folder = state
+        .context("neither XDG_STATE_HOME nor HOME is set, so there is no place for the VM's state")?
+        .join("labrun/vm");
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
 }

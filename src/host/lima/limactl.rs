@@ -91,18 +91,21 @@ struct Config {
     env: Option<BTreeMap<String, String>>,
 }
 
-/// The instance `name` in the output of `limactl list NAME --json`, one JSON object a line; `log` is
-/// its standard error. Lima 1.x lists errors as empty objects, and has their words in the log only.
+/// The instance `name` in the output of `limactl list NAME --json`, one JSON object a line; `log`
+/// is its standard error. Lima 1.x lists errors as empty objects, and has their words in the log
+/// only.
 ///
 /// # Errors
 /// If that is not what limactl prints; the line.
 pub fn instance(name: &str, output: &str, log: &str) -> Result<Option<Instance>, String> {
     for line in output.lines().filter(|line| !line.trim().is_empty()) {
-        let listed: Listed = serde_json::from_str(line).map_err(|error| format!("{error} in: {line}"))?;
+        let listed: Listed =
+            serde_json::from_str(line).map_err(|error| format!("{error} in: {line}"))?;
         if listed.name != name {
             continue;
         }
-        let mut errors: Vec<String> = listed.errors.iter().filter_map(|error| error.as_str().map(String::from)).collect();
+        let mut errors: Vec<String> =
+            listed.errors.iter().filter_map(|error| error.as_str().map(String::from)).collect();
         if errors.is_empty() {
             errors = log.lines().filter_map(log_errors).collect();
         }
@@ -128,8 +131,8 @@ fn log_errors(line: &str) -> Option<String> {
     field(line, "errors").map(|errors| errors.trim_matches(['[', ']']).to_string())
 }
 
-/// The level and the text of a line of limactl's log, which is logrus's: `time="…" level=info msg="…"`.
-/// A line of another form is a text without level.
+/// The level and the text of a line of limactl's log, which is logrus's: `time="…" level=info
+/// msg="…"`. A line of another form is a text without level.
 pub fn log_line(line: &str) -> (String, String) {
     let level = field(line, "level").unwrap_or_default();
     let text = field(line, "msg").unwrap_or_else(|| line.to_string());
@@ -172,7 +175,9 @@ mod tests {
     fn errors_are_words_in_2_and_in_the_log_of_1() {
         let why = "qemu driver is running but host agent is not";
         let one = r#"{"name":"labrun","status":"Broken","dir":"/d","errors":[{}]}"#;
-        let log = format!(r#"time="t" level=warning msg="instance \"labrun\" has errors" errors="[{why}]""#);
+        let log = format!(
+            r#"time="t" level=warning msg="instance \"labrun\" has errors" errors="[{why}]""#
+        );
         let two = format!(r#"{{"name":"labrun","status":"Broken","dir":"/d","errors":["{why}"]}}"#);
         for (list, log) in [(one, log.as_str()), (&two, "")] {
             let found = instance("labrun", list, log).unwrap().unwrap();
@@ -185,7 +190,10 @@ mod tests {
     #[test]
     fn log_lines_lose_their_wrapping() {
         let line = r#"time="2026-11-21T14:00:00Z" level=info msg="[hostagent] Waiting for the essential requirement 1 of 2: \"ssh\"""#;
-        assert_eq!(log_line(line), ("info".into(), "Waiting for the essential requirement 1 of 2: \"ssh\"".into()));
+        assert_eq!(
+            log_line(line),
+            ("info".into(), "Waiting for the essential requirement 1 of 2: \"ssh\"".into())
+        );
         assert_eq!(log_line("level=fatal msg=short"), ("fatal".into(), "short".into()));
         assert_eq!(log_line("no log at all"), (String::new(), "no log at all".into()));
         assert_eq!(log_line(r#"level=warning msg="never ends"#).0, "warning");

@@ -1,6 +1,6 @@
-//! The virtual machine that labs run in where the machine itself cannot run them: a Lima instance of
-//! labrun's own. Lima makes, starts and stops it and gets into it; labrun decides what is to be done
-//! ([`state`]), from what ([`template`]), and what the machine needs to have ([`provision`]).
+//! The virtual machine that labs run in where the machine itself cannot run them: a Lima instance
+//! of labrun's own. Lima makes, starts and stops it and gets into it; labrun decides what is to be
+//! done ([`state`]), from what ([`template`]), and what the machine needs to have ([`provision`]).
 
 mod history;
 pub(crate) mod limactl;
@@ -40,9 +40,15 @@ impl Vm {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let name = set("LABRUN_VM").unwrap_or_else(|| "labrun".into());
         let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(good) || name.len() > 40 {
+        if !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            || !name.chars().all(good)
+            || name.len() > 40
+        {
             let shown = name.escape_debug();
-            return Err(Failure::usage(format!("LABRUN_VM: `{shown}` cannot name a VM: letters, digits, `-`, `_` and `.`")).into());
+            return Err(Failure::usage(format!(
+                "LABRUN_VM: `{shown}` cannot name a VM: letters, digits, `-`, `_` and `.`"
+            ))
+            .into());
         }
         let template = config.template.or_else(|| set("LABRUN_VM_TEMPLATE").map(PathBuf::from));
         let image = config.image.or_else(|| set("LABRUN_VM_IMAGE"));
@@ -51,20 +57,33 @@ impl Vm {
 
     /// Whether the user has or wants this VM, found out without running anything.
     pub fn is_configured(&self) -> bool {
-        let home =
-            std::env::var_os("LIMA_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".lima")));
+        let home = std::env::var_os("LIMA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".lima")));
         let exists = home.is_some_and(|home| home.join(&self.name).join("lima.yaml").exists());
-        !native::is_root() && which::which("limactl").is_ok() && (exists || self.config.template.is_some() || self.config.image.is_some())
+        !native::is_root()
+            && which::which("limactl").is_ok()
+            && (exists || self.config.template.is_some() || self.config.image.is_some())
     }
 
     /// The machine, for whoever runs something in it.
     pub fn machine(&self) -> Machine {
         let words = |more: &[&str]| -> Vec<String> {
-            let words = ["limactl"].into_iter().chain(more.iter().copied()).chain(["shell", "--workdir=/", &self.name]);
+            let words = ["limactl"].into_iter().chain(more.iter().copied()).chain([
+                "shell",
+                "--workdir=/",
+                &self.name,
+            ]);
             words.map(String::from).collect()
         };
         let name = format!("the VM `{}`", self.name);
-        Machine { name, piped: words(&["--tty=false"]), terminal: words(&[]), quoted: false, own: true }
+        Machine {
+            name,
+            piped: words(&["--tty=false"]),
+            terminal: words(&[]),
+            quoted: false,
+            own: true,
+        }
     }
 
     /// What Lima knows of the VM.
@@ -75,11 +94,15 @@ impl Vm {
         let words = ["limactl", "list", &self.name, "--json"].map(String::from);
         let seen = process::capture(&words)?;
         // One that does not exist is an error of limactl's, but not the only one.
-        let found = limactl::instance(&self.name, &seen.stdout, &seen.stderr)
-            .map_err(|line| Failure::machine(format!("limactl list said something else than expected: {line}")))?;
+        let found = limactl::instance(&self.name, &seen.stdout, &seen.stderr).map_err(|line| {
+            Failure::machine(format!("limactl list said something else than expected: {line}"))
+        })?;
         if found.is_none() && seen.status != 0 && !seen.stderr.contains("No instance matching") {
-            let said: Vec<String> = seen.stderr.lines().map(|line| limactl::log_line(line).1).collect();
-            return Err(Failure::machine(format!("limactl list failed: {}", said.join("; "))).into());
+            let said: Vec<String> =
+                seen.stderr.lines().map(|line| limactl::log_line(line).1).collect();
+            return Err(
+                Failure::machine(format!("limactl list failed: {}", said.join("; "))).into()
+            );
         }
         Ok(found)
     }
@@ -136,7 +159,9 @@ impl Vm {
         let mut facts = self.facts(false)?;
         // Lima itself, and whose the instance is, are judged as ever; its state is about to change.
         facts.no_qemu = None;
-        if let (Action::Refuse(reason), true) = (next(&facts), facts.instance.as_ref().is_none_or(|i| i.mark.is_none())) {
+        if let (Action::Refuse(reason), true) =
+            (next(&facts), facts.instance.as_ref().is_none_or(|i| i.mark.is_none()))
+        {
             return Err(Failure::machine(reason).into());
         }
         let lock = self.lock(progress)?;

@@ -31,12 +31,17 @@ impl Progress {
     /// Begins a piece of work, which took `last` the last time.
     pub fn begin(&self, title: &str, last: Option<Duration>) -> Stage {
         let title = match last {
-            Some(last) if last >= Duration::from_secs(1) => format!("{title} ({} the last time)", seconds(last)),
+            Some(last) if last >= Duration::from_secs(1) => {
+                format!("{title} ({} the last time)", seconds(last))
+            }
             _ => title.to_string(),
         };
         let spinner = self.terminal.then(|| {
             let spinner = ProgressBar::new_spinner();
-            spinner.set_style(ProgressStyle::with_template("labrun: {wide_msg} {elapsed}").expect("a valid template"));
+            spinner.set_style(
+                ProgressStyle::with_template("labrun: {wide_msg} {elapsed}")
+                    .expect("a valid template"),
+            );
             spinner.set_message(title.clone());
             spinner.enable_steady_tick(Duration::from_millis(200));
             spinner

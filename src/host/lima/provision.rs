@@ -37,7 +37,12 @@ impl Vm {
         }
         match seen {
             (0, _) => Ok(()),
-            (_, words) => Err(Failure::machine(format!("the VM `{}` cannot run labs: {}", self.name, words.join("; "))).into()),
+            (_, words) => Err(Failure::machine(format!(
+                "the VM `{}` cannot run labs: {}",
+                self.name,
+                words.join("; ")
+            ))
+            .into()),
         }
     }
 
@@ -47,15 +52,27 @@ impl Vm {
         let program = format!("set -- {now} {}\n{PREPARE}", quote::command(needs));
         let program = base64::engine::general_purpose::STANDARD.encode(program);
         let mut words = self.machine().piped;
-        words.extend(["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from));
+        words.extend(
+            ["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from),
+        );
         let mut others = Vec::new();
         let mut stage = None;
         let status = process::watch(&words, &mut |line| match line.split_once(' ') {
             Some(("clock", seconds)) => {
-                let off = seconds.strip_prefix('-').map_or(format!("{seconds} s ahead"), |seconds| format!("{seconds} s behind"));
-                progress.note(&format!("the clock of the VM `{}` was {off}, and has been set", self.name))
+                let off = seconds
+                    .strip_prefix('-')
+                    .map_or(format!("{seconds} s ahead"), |seconds| format!("{seconds} s behind"));
+                progress.note(&format!(
+                    "the clock of the VM `{}` was {off}, and has been set",
+                    self.name
+                ))
             }
-            Some(("install", packages)) => stage = Some(progress.begin(&format!("installing {packages} in the VM `{}`", self.name), None)),
+            Some(("install", packages)) => {
+                stage = Some(
+                    progress
+                        .begin(&format!("installing {packages} in the VM `{}`", self.name), None),
+                )
+            }
             _ => others.push(line.to_string()),
         })?;
         if let (0, Some(stage)) = (status, stage) {

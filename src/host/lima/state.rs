@@ -60,8 +60,13 @@ pub fn next(facts: &Facts) -> Action {
     }
     let Some(instance) = &facts.instance else {
         return match &facts.no_qemu {
-            Some(program) => Action::Refuse(format!("Lima needs QEMU here, and there is no {program}: {}", qemu_install(program))),
-            None if tried.created => Action::Refuse(format!("the VM `{name}` was made, but Lima does not know it")),
+            Some(program) => Action::Refuse(format!(
+                "Lima needs QEMU here, and there is no {program}: {}",
+                qemu_install(program)
+            )),
+            None if tried.created => {
+                Action::Refuse(format!("the VM `{name}` was made, but Lima does not know it"))
+            }
             None => Action::Create,
         };
     };
@@ -71,20 +76,30 @@ pub fn next(facts: &Facts) -> Action {
             shell(name)
         ));
     }
-    let anew = format!("`labrun vm up --recreate` makes it anew, {} tells more", shell(&format!("{}/ha.stderr.log", instance.folder)));
+    let anew = format!(
+        "`labrun vm up --recreate` makes it anew, {} tells more",
+        shell(&format!("{}/ha.stderr.log", instance.folder))
+    );
     match instance.status {
         Status::Running if !facts.silent => Action::Use,
         Status::Running if !tried.recovered => Action::Recover,
-        Status::Running => Action::Refuse(format!("the VM `{name}` runs, but cannot be logged into: {anew}")),
+        Status::Running => {
+            Action::Refuse(format!("the VM `{name}` runs, but cannot be logged into: {anew}"))
+        }
         Status::Stopped if !tried.started && !tried.recovered => Action::Start,
-        Status::Stopped => Action::Refuse(format!("the VM `{name}` was started, but has stopped again: {anew}")),
+        Status::Stopped => {
+            Action::Refuse(format!("the VM `{name}` was started, but has stopped again: {anew}"))
+        }
         // In the first moments of a boot, and of an end, one part of it runs without the other.
         Status::Broken | Status::Unfinished if !tried.waited => Action::Wait,
         Status::Unfinished if !tried.created => Action::Remake,
         Status::Broken if !tried.recovered => Action::Recover,
         Status::Broken | Status::Unfinished => {
-            let errors = if instance.errors.is_empty() { "Lima does not say how" } else { &instance.errors };
-            Action::Refuse(format!("the VM `{name}` is broken ({errors}) and ending it by force did not help: {anew}"))
+            let errors =
+                if instance.errors.is_empty() { "Lima does not say how" } else { &instance.errors };
+            Action::Refuse(format!(
+                "the VM `{name}` is broken ({errors}) and ending it by force did not help: {anew}"
+            ))
         }
     }
 }
@@ -95,9 +110,12 @@ pub fn unable(facts: &Facts) -> Option<String> {
         return Some("Lima refuses to run as root: run labrun as an ordinary user, or on a Linux machine with `--host native`".into());
     }
     match facts.limactl {
-        None if facts.os == "macos" => Some("labs run in a Lima VM on macOS, and Lima is not installed: `brew install lima`".into()),
+        None if facts.os == "macos" => Some(
+            "labs run in a Lima VM on macOS, and Lima is not installed: `brew install lima`".into(),
+        ),
         None => {
-            let how = "`brew install lima`, or a release from https://lima-vm.io/docs/installation/";
+            let how =
+                "`brew install lima`, or a release from https://lima-vm.io/docs/installation/";
             Some(format!("the VM takes Lima, which is not installed: {how}"))
         }
         Some(version) if version < OLDEST => Some(format!(
@@ -133,7 +151,15 @@ mod tests {
 
     fn with(status: Status) -> Facts<'static> {
         let folder = "/home/me/.lima/labrun".to_string();
-        let instance = Instance { status, mark: Some("own-1".into()), errors: "no driver".into(), cpus: 2, memory: 0, disk: 0, folder };
+        let instance = Instance {
+            status,
+            mark: Some("own-1".into()),
+            errors: "no driver".into(),
+            cpus: 2,
+            memory: 0,
+            disk: 0,
+            folder,
+        };
         facts(Some(instance))
     }
 
@@ -156,7 +182,10 @@ mod tests {
     /// Root is told first: as root, limactl does not even tell its version.
     #[test]
     fn root_is_told_before_anything_else() {
-        assert!(refusal(&Facts { root: true, limactl: None, ..facts(None) }).contains("refuses to run as root"));
+        assert!(
+            refusal(&Facts { root: true, limactl: None, ..facts(None) })
+                .contains("refuses to run as root")
+        );
     }
 
     #[test]
@@ -165,7 +194,11 @@ mod tests {
         assert_eq!(next(&with(Status::Stopped)), Action::Start);
         assert_eq!(next(&with(Status::Running)), Action::Use);
         let no_qemu = refusal(&Facts { no_qemu: Some("qemu-system-x86_64".into()), ..facts(None) });
-        assert!(no_qemu.contains("no qemu-system-x86_64") && no_qemu.contains("qemu-system-x86 qemu-utils"), "{no_qemu}");
+        assert!(
+            no_qemu.contains("no qemu-system-x86_64")
+                && no_qemu.contains("qemu-system-x86 qemu-utils"),
+            "{no_qemu}"
+        );
     }
 
     #[test]
@@ -176,7 +209,10 @@ mod tests {
         assert_eq!(next(&facts), Action::Recover);
         facts.tried.recovered = true;
         let reason = refusal(&facts);
-        assert!(reason.contains("is broken (no driver)") && reason.contains("labrun vm up --recreate"), "{reason}");
+        assert!(
+            reason.contains("is broken (no driver)") && reason.contains("labrun vm up --recreate"),
+            "{reason}"
+        );
     }
 
     #[test]
@@ -231,8 +267,8 @@ mod tests {
         }
     }
 
-    /// The first as Lima 1.2 printed it, the second with the types of 2.2's source, which has more fields;
-    /// the configuration is cut to what may be read of it.
+    /// The first as Lima 1.2 printed it, the second with the types of 2.2's source, which has more
+    /// fields; the configuration is cut to what may be read of it.
     #[test]
     fn recorded_lists_of_both_generations() {
         let one = include_str!("../../../tests/data/lima/list-1.2.json");

@@ -32,7 +32,9 @@ impl VmConfig {
     /// If the file cannot be read.
     pub fn text(&self) -> Result<String> {
         let Some(path) = &self.template else { return Ok(OWN.into()) };
-        std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("--vm-template: {}: {error}", path.display())).into())
+        std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("--vm-template: {}: {error}", path.display())).into()
+        })
     }
 
     /// A word that tells VMs apart that were made from something else: `own` or `file`, and a hash.
@@ -42,14 +44,18 @@ impl VmConfig {
         format!("{kind}-{}", hash[..6].iter().map(|b| format!("{b:02x}")).collect::<String>())
     }
 
-    /// The arguments of `limactl create` in front of the template's path; `os` and `arch` are values of
-    /// [`std::env::consts`].
+    /// The arguments of `limactl create` in front of the template's path; `os` and `arch` are
+    /// values of [`std::env::consts`].
     pub fn arguments(&self, name: &str, mark: &str, os: &str, arch: &str) -> Vec<String> {
         let mut words = vec!["create".to_string(), format!("--name={name}")];
         let text = |value: &str| serde_json::Value::from(value).to_string();
         let mut set = vec![format!(".env.{MARK} = {}", text(mark))];
         if let Some(image) = &self.image {
-            set.push(format!(r#".images = [{{"location": {}, "arch": {}}}]"#, text(image), text(arch)));
+            set.push(format!(
+                r#".images = [{{"location": {}, "arch": {}}}]"#,
+                text(image),
+                text(arch)
+            ));
         }
         words.push(format!("--set={}", set.join(" | ")));
         if self.template.is_none() {
@@ -85,20 +91,25 @@ impl VmConfig {
     }
 }
 
-/// Apple's own virtualisation where there is one, which is faster than QEMU and needs nothing installed.
+/// Apple's own virtualisation where there is one, which is faster than QEMU and needs nothing
+/// installed.
 pub fn vm_type(os: &str) -> &'static str {
     if os == "macos" { "vz" } else { "qemu" }
 }
 
-/// The QEMU program that Lima starts on `os` and `arch`, unless the environment names another: `set` is
-/// QEMU_SYSTEM_X86_64 or QEMU_SYSTEM_AARCH64.
+/// The QEMU program that Lima starts on `os` and `arch`, unless the environment names another:
+/// `set` is QEMU_SYSTEM_X86_64 or QEMU_SYSTEM_AARCH64.
 pub fn qemu(os: &str, arch: &str, set: impl Fn(&str) -> Option<String>) -> Option<String> {
     if vm_type(os) != "qemu" {
         return None;
     }
     let program = format!("qemu-system-{arch}");
     let named = set(&program.replace('-', "_").to_uppercase());
-    Some(named.and_then(|words| words.split_whitespace().next().map(String::from)).unwrap_or(program))
+    Some(
+        named
+            .and_then(|words| words.split_whitespace().next().map(String::from))
+            .unwrap_or(program),
+    )
 }
 
 /// Where the template is handed to limactl from, beside the lock of the VM.
@@ -113,17 +124,37 @@ mod tests {
 
     fn instance(mark: &str) -> Instance {
         let (mark, errors, folder) = (Some(mark.to_string()), String::new(), String::new());
-        Instance { status: Status::Running, mark, errors, cpus: 2, memory: 4 << 30, disk: 20 << 30, folder }
+        Instance {
+            status: Status::Running,
+            mark,
+            errors,
+            cpus: 2,
+            memory: 4 << 30,
+            disk: 20 << 30,
+            folder,
+        }
     }
 
     #[test]
     fn arguments_for_every_system() {
         let own = VmConfig::default();
         let words = own.arguments("labrun", "own-1", "macos", "aarch64");
-        assert_eq!(words, ["create", "--name=labrun", "--set=.env.LABRUN_TEMPLATE = \"own-1\"", "--vm-type=vz"]);
+        assert_eq!(
+            words,
+            ["create", "--name=labrun", "--set=.env.LABRUN_TEMPLATE = \"own-1\"", "--vm-type=vz"]
+        );
         assert_eq!(own.arguments("labrun", "own-1", "linux", "x86_64")[3], "--vm-type=qemu");
-        let sized = VmConfig { template: Some("t.yaml".into()), cpus: Some(4), memory: Some(2.5), disk: Some(10.0), ..own };
-        assert_eq!(sized.arguments("n", "file-1", "linux", "x86_64")[3..], ["--cpus=4", "--memory=2.5", "--disk=10"]);
+        let sized = VmConfig {
+            template: Some("t.yaml".into()),
+            cpus: Some(4),
+            memory: Some(2.5),
+            disk: Some(10.0),
+            ..own
+        };
+        assert_eq!(
+            sized.arguments("n", "file-1", "linux", "x86_64")[3..],
+            ["--cpus=4", "--memory=2.5", "--disk=10"]
+        );
     }
 
     /// The value of --set is a program, of yq.
@@ -131,7 +162,12 @@ mod tests {
     fn no_image_name_can_end_its_string() {
         let config = VmConfig { image: Some("/a\" | .cpus = 9 #".into()), ..VmConfig::default() };
         let words = config.arguments("n", "file-1", "linux", "x86_64");
-        assert!(words[2].ends_with(r#".images = [{"location": "/a\" | .cpus = 9 #", "arch": "x86_64"}]"#), "{}", words[2]);
+        assert!(
+            words[2]
+                .ends_with(r#".images = [{"location": "/a\" | .cpus = 9 #", "arch": "x86_64"}]"#),
+            "{}",
+            words[2]
+        );
     }
 
     #[test]
@@ -139,7 +175,10 @@ mod tests {
         let own = VmConfig::default();
         let mark = own.mark(OWN);
         assert!(own.differences(&mark, &instance(&mark)).is_empty());
-        assert_eq!(own.differences(&mark, &instance("own-0")), ["its template has changed since it was made"]);
+        assert_eq!(
+            own.differences(&mark, &instance("own-0")),
+            ["its template has changed since it was made"]
+        );
         assert!(own.differences(&mark, &instance("file-0")).is_empty());
         let file = VmConfig { template: Some("t.yaml".into()), ..own };
         assert_eq!(file.differences(&file.mark("x"), &instance("file-0")).len(), 1);
@@ -147,7 +186,8 @@ mod tests {
 
     #[test]
     fn sizes_are_compared_only_if_asked_for() {
-        let config = VmConfig { cpus: Some(4), memory: Some(4.0), disk: Some(30.0), ..VmConfig::default() };
+        let config =
+            VmConfig { cpus: Some(4), memory: Some(4.0), disk: Some(30.0), ..VmConfig::default() };
         let all = config.differences("own-1", &instance("own-1"));
         assert_eq!(all, ["it has 2 processors, not 4", "it has 20 GiB of disk, not 30"]);
     }
@@ -156,7 +196,8 @@ mod tests {
     fn qemu_is_only_needed_where_lima_starts_it() {
         assert_eq!(qemu("macos", "aarch64", |_| None), None);
         assert_eq!(qemu("linux", "aarch64", |_| None).unwrap(), "qemu-system-aarch64");
-        let set = |name: &str| (name == "QEMU_SYSTEM_X86_64").then(|| "/opt/qemu -accel tcg".to_string());
+        let set =
+            |name: &str| (name == "QEMU_SYSTEM_X86_64").then(|| "/opt/qemu -accel tcg".to_string());
         assert_eq!(qemu("linux", "x86_64", set).unwrap(), "/opt/qemu");
     }
 }

@@ -1,4 +1,5 @@
-//! Bringing the VM up, from whatever state it is in: what [`state`](crate::host::lima::state) decides is done here.
+//! Bringing the VM up, from whatever state it is in: what [`state`](crate::host::lima::state)
+//! decides is done here.
 
 use crate::error::Failure;
 use crate::host::lima::history;
@@ -23,8 +24,8 @@ const BOOT: &str = "--timeout=15m";
 pub(crate) struct Lock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Vm {
-    /// Makes the VM, starts it or mends it, whatever it takes until it can be used; whether it had to.
-    /// A VM that differs from what is wanted is used as it is, which is said.
+    /// Makes the VM, starts it or mends it, whatever it takes until it can be used; whether it had
+    /// to. A VM that differs from what is wanted is used as it is, which is said.
     ///
     /// # Errors
     /// If it cannot be had; why, and what to do.
@@ -67,7 +68,9 @@ impl Vm {
                 Action::Wait => {
                     facts.tried.waited = true;
                     let deadline = Instant::now() + Duration::from_secs(5);
-                    while matches!(next(&facts), Action::Recover | Action::Remake) && Instant::now() < deadline && !interrupt::interrupted()
+                    while matches!(next(&facts), Action::Recover | Action::Remake)
+                        && Instant::now() < deadline
+                        && !interrupt::interrupted()
                     {
                         interrupt::sleep(Duration::from_millis(300));
                         facts.instance = self.instance()?;
@@ -80,17 +83,27 @@ impl Vm {
                 }
                 Action::Remake => {
                     facts.tried.created = true;
-                    self.limactl(&["delete", "--force", &self.name], "remove what was left of", &mut |_| ())?;
+                    self.limactl(
+                        &["delete", "--force", &self.name],
+                        "remove what was left of",
+                        &mut |_| (),
+                    )?;
                     self.create(progress)?;
                 }
                 Action::Start => {
                     facts.tried.started = true;
-                    self.start(progress, if facts.tried.created { Work::FirstBoot } else { Work::Boot })?;
+                    self.start(
+                        progress,
+                        if facts.tried.created { Work::FirstBoot } else { Work::Boot },
+                    )?;
                     facts.silent = false;
                 }
                 Action::Recover => {
                     facts.tried.recovered = true;
-                    progress.note(&format!("the VM `{}` is in a bad state: it is ended by force and started again", self.name));
+                    progress.note(&format!(
+                        "the VM `{}` is in a bad state: it is ended by force and started again",
+                        self.name
+                    ));
                     self.limactl(&["stop", "--force", &self.name], "stop by force", &mut |_| ())?;
                     self.start(progress, Work::Boot)?;
                     facts.silent = false;
@@ -106,13 +119,25 @@ impl Vm {
         let instance = if installed { self.instance()? } else { None };
         let version = match (&instance, installed) {
             (_, false) => None,
-            // Whoever made it had a version that could; asking again would cost every verb some time.
+            // Whoever made it had a version that could; asking again would cost every verb some
+            // time.
             (Some(instance), true) if instance.mark.is_some() => Some(limactl::OLDEST),
-            _ => Some(limactl::version(&process::capture(&["limactl", "--version"].map(String::from))?.stdout)),
+            _ => Some(limactl::version(
+                &process::capture(&["limactl", "--version"].map(String::from))?.stdout,
+            )),
         };
         let qemu = template::qemu(OS, ARCH, |name| std::env::var(name).ok());
         let no_qemu = qemu.filter(|program| which::which(program).is_err());
-        Ok(Facts { name: &self.name, os: OS, root, limactl: version, no_qemu, instance, silent, tried: Tried::default() })
+        Ok(Facts {
+            name: &self.name,
+            os: OS,
+            root,
+            limactl: version,
+            no_qemu,
+            instance,
+            silent,
+            tried: Tried::default(),
+        })
     }
 
     fn tell_differences(&self, facts: &Facts, progress: &Progress) -> Result<()> {
@@ -121,7 +146,10 @@ impl Vm {
         let differences = self.config.differences(&mark, instance);
         if !differences.is_empty() {
             let all = differences.join(", ");
-            progress.note(&format!("the VM `{}` is used as it is, but {all}: `labrun vm up --recreate` makes it anew", self.name));
+            progress.note(&format!(
+                "the VM `{}` is used as it is, but {all}: `labrun vm up --recreate` makes it anew",
+                self.name
+            ));
         }
         Ok(())
     }
@@ -153,7 +181,8 @@ impl Vm {
 
     /// Runs limactl and hands over what it says it does.
     fn limactl(&self, words: &[&str], what: &str, tell: &mut dyn FnMut(&str)) -> Result<()> {
-        let words: Vec<String> = ["limactl", "--tty=false"].iter().chain(words).map(|word| word.to_string()).collect();
+        let words: Vec<String> =
+            ["limactl", "--tty=false"].iter().chain(words).map(|word| word.to_string()).collect();
         let mut troubles: Vec<String> = Vec::new();
         let status = process::watch(&words, &mut |line| {
             let (level, text) = limactl::log_line(line);
@@ -169,7 +198,11 @@ impl Vm {
         if status == 0 {
             return Ok(());
         }
-        let why = if troubles.is_empty() { format!("limactl ended with exit status {status}") } else { troubles.join("; ") };
+        let why = if troubles.is_empty() {
+            format!("limactl ended with exit status {status}")
+        } else {
+            troubles.join("; ")
+        };
         let hint = match what {
             _ if why.contains("no space left on device") => ": this machine's disk is full",
             "start" => "; `labrun vm up --recreate` makes it anew",
@@ -180,9 +213,13 @@ impl Vm {
 
     pub(crate) fn lock(&self, progress: &Progress) -> Result<Lock> {
         let path = history::folder()?.join(format!("{}.lock", self.name));
-        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         if file.try_lock().is_err() {
-            progress.note(&format!("waiting for another labrun, which is at work on the VM `{}`", self.name));
+            progress.note(&format!(
+                "waiting for another labrun, which is at work on the VM `{}`",
+                self.name
+            ));
             while file.try_lock().is_err() {
                 if interrupt::interrupted() {
                     return Err(Failure::interrupted().into());

@@ -1,5 +1,5 @@
-//! How another machine gets its agent (`crate::agent`): the one that this labrun brings for its kind of
-//! processor, or else a copy of labrun itself.
+//! How another machine gets its agent (`crate::agent`): the one that this labrun brings for its
+//! kind of processor, or else a copy of labrun itself.
 
 use crate::host::transfer::chunks::Chunks;
 use crate::host::transfer::link::{Link, hash};
@@ -21,9 +21,13 @@ enum Candidate {
     Own,
 }
 
-/// What could run on `processor`, from `agents` and a labrun that begins with `own`. If labrun cannot, also
-/// what it is instead.
-fn candidates(agents: &[&'static [u8]], own: &[u8], processor: &str) -> (Vec<Candidate>, Option<String>) {
+/// What could run on `processor`, from `agents` and a labrun that begins with `own`. If labrun
+/// cannot, also what it is instead.
+fn candidates(
+    agents: &[&'static [u8]],
+    own: &[u8],
+    processor: &str,
+) -> (Vec<Candidate>, Option<String>) {
     let brought = agents.iter().filter(|agent| runs_on(agent, processor).is_ok());
     let mut candidates: Vec<Candidate> = brought.map(|agent| Candidate::Brought(agent)).collect();
     let foreign = runs_on(own, processor).err();
@@ -33,14 +37,20 @@ fn candidates(agents: &[&'static [u8]], own: &[u8], processor: &str) -> (Vec<Can
     (candidates, foreign)
 }
 
-/// Why `machine` has no agent, and what to do: labrun itself is `foreign` to it, or else does not start.
+/// Why `machine` has no agent, and what to do: labrun itself is `foreign` to it, or else does not
+/// start.
 fn lack(machine: &str, processor: &str, foreign: Option<&str>) -> String {
-    let own = foreign.map_or("does not start there itself".into(), |what| format!("is itself {what}"));
+    let own =
+        foreign.map_or("does not start there itself".into(), |what| format!("is itself {what}"));
     let remedy = match processor {
-        "x86_64" | "aarch64" => "use a released labrun, or build one with `LABRUN_AGENTS=$(.ci/agents) cargo build`",
+        "x86_64" | "aarch64" => {
+            "use a released labrun, or build one with `LABRUN_AGENTS=$(.ci/agents) cargo build`"
+        }
         _ => "there are agents for x86_64 and aarch64 only, so use a labrun that was built there",
     };
-    format!("{machine} (Linux on {processor}) gets no agent: this labrun brings none for it, and {own}; {remedy}")
+    format!(
+        "{machine} (Linux on {processor}) gets no agent: this labrun brings none for it, and {own}; {remedy}"
+    )
 }
 
 impl Link {
@@ -60,7 +70,9 @@ impl Link {
                 Candidate::Own => {
                     // Its content is not worth hashing: whoever builds it anew changes these.
                     let metadata = own.metadata()?;
-                    let id = hash(&[format!("{:?} {}", metadata.modified().ok(), metadata.len()).as_bytes()]);
+                    let id = hash(&[
+                        format!("{:?} {}", metadata.modified().ok(), metadata.len()).as_bytes()
+                    ]);
                     self.put("labrun", &id, File::open(&own)?)?
                 }
             };
@@ -72,14 +84,22 @@ impl Link {
         }
         let machine = &self.remote.machine.name;
         match broken {
-            Some(path) => bail!("the agent does not start on {machine}: `{} --version` says there why", path.display()),
+            Some(path) => bail!(
+                "the agent does not start on {machine}: `{} --version` says there why",
+                path.display()
+            ),
             None => bail!(lack(machine, &self.processor, foreign.as_deref())),
         }
     }
 
-    /// Where `program`, with the content that `id` stands for, is in the cache there; it is put there from
-    /// `content` if need be. An `Err` of the path if it does not start there.
-    fn put(&mut self, program: &str, id: &str, mut content: impl Read) -> Result<Result<PathBuf, PathBuf>> {
+    /// Where `program`, with the content that `id` stands for, is in the cache there; it is put
+    /// there from `content` if need be. An `Err` of the path if it does not start there.
+    fn put(
+        &mut self,
+        program: &str,
+        id: &str,
+        mut content: impl Read,
+    ) -> Result<Result<PathBuf, PathBuf>> {
         let name = format!("{program}-{id} {program}");
         self.requests.send(&format!("works {name}"));
         if let Some(path) = self.path()? {
@@ -109,7 +129,8 @@ mod tests {
     const MACOS: &[u8] = &[0xcf, 0xfa, 0xed, 0xfe];
     const WINDOWS: &[u8] = b"MZ\x90\0";
 
-    /// How a program for Linux begins (elf(5)); `machine` is 62 for x86_64, 183 for aarch64, 243 for riscv64.
+    /// How a program for Linux begins (elf(5)); `machine` is 62 for x86_64, 183 for aarch64, 243
+    /// for riscv64.
     const fn elf(machine: u8) -> [u8; 20] {
         [0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, machine, 0]
     }
@@ -120,15 +141,22 @@ mod tests {
     #[test]
     fn every_machine_gets_the_agent_for_its_processor_or_else_a_labrun_that_runs_there() {
         let own = [X86_64, AARCH64, RISCV64, MACOS, WINDOWS];
-        for (processor, itself, agent) in
-            [("x86_64", X86_64, Some(X86_64)), ("aarch64", AARCH64, Some(AARCH64)), ("riscv64", RISCV64, None), ("s390x", b"", None)]
-        {
+        for (processor, itself, agent) in [
+            ("x86_64", X86_64, Some(X86_64)),
+            ("aarch64", AARCH64, Some(AARCH64)),
+            ("riscv64", RISCV64, None),
+            ("s390x", b"", None),
+        ] {
             for own in own {
                 let runs = || (own == itself).then_some(Own);
                 let without: Vec<Candidate> = runs().into_iter().collect();
                 let with: Vec<Candidate> = agent.map(Brought).into_iter().chain(runs()).collect();
                 assert_eq!(candidates(&[], own, processor).0, without, "{own:?} on {processor}");
-                assert_eq!(candidates(&[X86_64, AARCH64], own, processor).0, with, "{own:?} with agents on {processor}");
+                assert_eq!(
+                    candidates(&[X86_64, AARCH64], own, processor).0,
+                    with,
+                    "{own:?} with agents on {processor}"
+                );
             }
         }
     }
@@ -142,7 +170,12 @@ mod tests {
              labrun, or build one with `LABRUN_AGENTS=$(.ci/agents) cargo build`"
         );
         let text = lack("lab", "x86_64", None);
-        assert!(text.contains("brings none for it, and does not start there itself; use a released labrun"), "{text}");
+        assert!(
+            text.contains(
+                "brings none for it, and does not start there itself; use a released labrun"
+            ),
+            "{text}"
+        );
         let text = lack("lab", "s390x", Some("a program for x86_64"));
         assert!(text.ends_with("; there are agents for x86_64 and aarch64 only, so use a labrun that was built there"), "{text}");
     }
@@ -156,10 +189,13 @@ mod tests {
         }
         assert_eq!(AGENTS.len(), 2);
         for (agent, machine) in AGENTS.iter().zip([62, 183]) {
-            // The file's header: 64 bits, little-endian, of this machine; where the headers of its segments are.
+            // The file's header: 64 bits, little-endian, of this machine; where the headers of its
+            // segments are.
             assert_eq!((&agent[..6], number(agent, 18, 2)), (&b"\x7fELF\x02\x01"[..], machine));
-            let (at, size, count) = (number(agent, 32, 8), number(agent, 54, 2), number(agent, 56, 2));
-            let kinds: Vec<usize> = (0..count).map(|index| number(agent, at + index * size, 4)).collect();
+            let (at, size, count) =
+                (number(agent, 32, 8), number(agent, 54, 2), number(agent, 56, 2));
+            let kinds: Vec<usize> =
+                (0..count).map(|index| number(agent, at + index * size, 4)).collect();
             // It is loaded (PT_LOAD), and by nobody else (PT_INTERP), so with no library either.
             assert!(kinds.contains(&1) && !kinds.contains(&3), "{kinds:?}");
             assert!(agent.len() < 2 << 20, "{} bytes", agent.len());

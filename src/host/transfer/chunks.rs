@@ -1,4 +1,5 @@
-//! Data to another machine, as its `files_chunks` takes it: after its length, so that more may follow.
+//! Data to another machine, as its `files_chunks` takes it: after its length, so that more may
+//! follow.
 
 use crate::host::Requests;
 use std::io::{self, BufWriter, Write};

@@ -1,8 +1,8 @@
 //! The files of a run: the folder its steps run in, and the program under test.
 //!
 //! On this machine they lie where they are. Another one gets copies by a connection of their own,
-//! which lives as long as the run: when it ends, however it ends, what was copied goes with the last
-//! lab (scripts/files.sh).
+//! which lives as long as the run: when it ends, however it ends, what was copied goes with the
+//! last lab (scripts/files.sh).
 
 use crate::error::Failure;
 use crate::host::transfer::link::{Copied, Link};
@@ -29,7 +29,11 @@ impl Build<'_> {
     pub fn failed(&self, why: &str, output: &str) -> anyhow::Error {
         let lines: String = output.lines().map(|line| format!("\n| {line}")).collect();
         let repository = self.repository.display();
-        Failure::setup(format!("cannot build {} in {repository}: `{}`: {why}{lines}", self.program, self.command)).into()
+        Failure::setup(format!(
+            "cannot build {} in {repository}: `{}`: {why}{lines}",
+            self.program, self.command
+        ))
+        .into()
     }
 }
 
@@ -67,7 +71,8 @@ impl Files {
         sync::files(repository, &self.artifacts)
     }
 
-    /// Where `folder` is on the host: itself, or a copy that is made the same, of which `tell` hears.
+    /// Where `folder` is on the host: itself, or a copy that is made the same, of which `tell`
+    /// hears.
     ///
     /// # Errors
     /// If it cannot be read, or not be copied.

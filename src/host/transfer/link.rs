@@ -70,7 +70,8 @@ impl Link {
         let (reader, writer) = io::pipe()?;
         let said = tempfile::tempfile()?;
         let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
-        let answers = process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
+        let answers =
+            process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
         let mut link = Link {
             remote: remote.clone(),
             answers: BufReader::new(answers),
@@ -83,7 +84,9 @@ impl Link {
         loop {
             // What comes before are the words of a login.
             let line = link.answer(false)?;
-            if let Some((how, processor)) = line.strip_prefix("labrun ").and_then(|rest| rest.split_once(' ')) {
+            if let Some((how, processor)) =
+                line.strip_prefix("labrun ").and_then(|rest| rest.split_once(' '))
+            {
                 link.remote.found(how.into());
                 link.processor = processor.into();
                 return Ok(link);
@@ -110,7 +113,14 @@ impl Link {
         let _ = self.words.rewind().and_then(|()| self.words.read_to_end(&mut said));
         let said: Vec<String> = String::from_utf8_lossy(&said).lines().map(String::from).collect();
         self.remote.ended(status, reached, &said);
-        let unknown = || Failure::machine(format!("{} gave no answer: {}", self.remote.machine.name, said.join("; "))).into();
+        let unknown = || {
+            Failure::machine(format!(
+                "{} gave no answer: {}",
+                self.remote.machine.name,
+                said.join("; ")
+            ))
+            .into()
+        };
         self.remote.check().err().unwrap_or_else(unknown)
     }
 
@@ -120,7 +130,9 @@ impl Link {
         match line.split_once(' ') {
             Some(("path", path)) => Ok(Some(path.into())),
             Some(("failed", _)) if interrupt::interrupted() => Err(Failure::interrupted().into()),
-            Some(("failed", why)) => Err(Failure::setup(format!("{}: {why}", self.remote.machine.name)).into()),
+            Some(("failed", why)) => {
+                Err(Failure::setup(format!("{}: {why}", self.remote.machine.name)).into())
+            }
             _ if line == "absent" => Ok(None),
             _ => bail!("{} gave an answer that makes no sense: {line}", self.remote.machine.name),
         }
@@ -136,7 +148,12 @@ impl Link {
     ///
     /// # Errors
     /// If a file cannot be read, or not be written there.
-    pub fn folder(&mut self, folder: &Path, paths: Vec<PathBuf>, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
+    pub fn folder(
+        &mut self,
+        folder: &Path,
+        paths: Vec<PathBuf>,
+        tell: &dyn Fn(Copied),
+    ) -> Result<PathBuf> {
         if let Some(copy) = self.copies.get(folder) {
             return Ok(copy.clone());
         }
@@ -158,17 +175,31 @@ impl Link {
     pub fn program(&mut self, path: &Path, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
         if let Some(what) = self.foreign(path)? {
             let machine = &self.remote.machine.name;
-            return Err(Failure::usage(format!("`{}` is {what}, {machine} runs Linux on {}", path.display(), self.processor)).into());
+            return Err(Failure::usage(format!(
+                "`{}` is {what}, {machine} runs Linux on {}",
+                path.display(),
+                self.processor
+            ))
+            .into());
         }
         // Its links followed, it is a folder's only file.
         let path = path.canonicalize()?;
-        let (folder, name) = (path.parent().context("a program is in a folder")?, path.file_name().context("a program has a name")?);
+        let (folder, name) = (
+            path.parent().context("a program is in a folder")?,
+            path.file_name().context("a program has a name")?,
+        );
         let entries = sync::look(folder, vec![name.into()])?;
         Ok(self.copy(&path, folder, &entries, tell)?.join(name))
     }
 
     /// Makes the copy that `key` stands for the same as `here`, files of `folder`; where it is.
-    fn copy(&mut self, key: &Path, folder: &Path, here: &[Entry], tell: &dyn Fn(Copied)) -> Result<PathBuf> {
+    fn copy(
+        &mut self,
+        key: &Path,
+        folder: &Path,
+        here: &[Entry],
+        tell: &dyn Fn(Copied),
+    ) -> Result<PathBuf> {
         let began = Instant::now();
         self.requests.send(&format!("folder {} {}", copy_id(key), copy_name(key)));
         let mut there = Vec::new();
@@ -188,7 +219,11 @@ impl Link {
         let sent = self.send(folder, here, &send, &gone);
         let copy = match (sent, self.path()) {
             // A file here that could not be read, in the middle of it all.
-            (Err(error), _) if error.downcast_ref::<io::Error>().is_none_or(|e| e.kind() != io::ErrorKind::BrokenPipe) => {
+            (Err(error), _)
+                if error
+                    .downcast_ref::<io::Error>()
+                    .is_none_or(|e| e.kind() != io::ErrorKind::BrokenPipe) =>
+            {
                 return Err(error);
             }
             (_, path) => path?.context("a copy has a path")?,
@@ -249,7 +284,9 @@ impl Link {
                 let machine = &self.remote.machine.name;
                 let why = match status {
                     "0" => format!("on {machine} it left no $OUT/{}", build.program),
-                    "127" => format!("{machine} lacks a program it runs: install it there, or give the binary with --subject"),
+                    "127" => format!(
+                        "{machine} lacks a program it runs: install it there, or give the binary with --subject"
+                    ),
                     _ => format!("it failed on {machine}"),
                 };
                 Err(build.failed(&why, &String::from_utf8_lossy(&output)))
@@ -263,8 +300,8 @@ impl Link {
 impl Drop for Link {
     /// Waits until what was copied is gone, if it goes.
     fn drop(&mut self) {
-        // Where a session's connection broke, its lab may still be going down there; without this word
-        // the files wait for that.
+        // Where a session's connection broke, its lab may still be going down there; without this
+        // word the files wait for that.
         if self.remote.check().is_ok() {
             self.requests.send("end");
         }
@@ -273,8 +310,8 @@ impl Drop for Link {
     }
 }
 
-/// What a copy of `path` is known by on the other side: two machines, or two users, may have the same
-/// path there.
+/// What a copy of `path` is known by on the other side: two machines, or two users, may have the
+/// same path there.
 fn copy_id(path: &Path) -> String {
     hash(&[native::machine_name().as_bytes(), path.as_os_str().as_encoded_bytes()])
 }
@@ -289,9 +326,14 @@ pub(crate) fn hash(parts: &[&[u8]]) -> String {
     hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The last name in `path`, as far as it can stand in a line of words; paths there are shown to people.
+/// The last name in `path`, as far as it can stand in a line of words; paths there are shown to
+/// people.
 fn copy_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(60).collect();
+    let name: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
+        .take(60)
+        .collect();
     format!("{}{name}", if name.is_empty() || name.starts_with(['-', '.']) { "_" } else { "" })
 }

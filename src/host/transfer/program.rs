@@ -8,7 +8,9 @@
 pub fn runs_on(head: &[u8], processor: &str) -> Result<(), String> {
     match head {
         // Mach-O, also for several processors (mach-o/loader.h, mach-o/fat.h), and PE.
-        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => return Err("a program for macOS".into()),
+        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => {
+            return Err("a program for macOS".into());
+        }
         [b'M', b'Z', ..] => return Err("a program for Windows".into()),
         [0x7f, b'E', b'L', b'F', ..] if head.len() >= 20 => {}
         _ => return Ok(()),
@@ -23,14 +25,26 @@ pub fn runs_on(head: &[u8], processor: &str) -> Result<(), String> {
     let known = PROCESSORS.iter().find(|(_, machine)| *machine == made_for);
     let same = |name: &str| processor == name || RUNS_TOO.contains(&(processor, name));
     match known {
-        Some((name, _)) if !same(name) && PROCESSORS.iter().any(|(known, _)| *known == processor) => Err(format!("a program for {name}")),
+        Some((name, _))
+            if !same(name) && PROCESSORS.iter().any(|(known, _)| *known == processor) =>
+        {
+            Err(format!("a program for {name}"))
+        }
         _ => Ok(()),
     }
 }
 
 /// Names of uname(1) and values of e_machine (elf.h).
-const PROCESSORS: [(&str, u16); 8] =
-    [("x86_64", 62), ("aarch64", 183), ("i686", 3), ("armv7l", 40), ("riscv64", 243), ("ppc64le", 21), ("s390x", 22), ("loongarch64", 258)];
+const PROCESSORS: [(&str, u16); 8] = [
+    ("x86_64", 62),
+    ("aarch64", 183),
+    ("i686", 3),
+    ("armv7l", 40),
+    ("riscv64", 243),
+    ("ppc64le", 21),
+    ("s390x", 22),
+    ("loongarch64", 258),
+];
 
 /// What runs programs of another kind, too.
 const RUNS_TOO: [(&str, &str); 2] = [("x86_64", "i686"), ("aarch64", "armv7l")];
@@ -40,7 +54,8 @@ mod tests {
     use super::*;
 
     fn elf(system: u8, data: u8, machine: u16) -> Vec<u8> {
-        let mut head = vec![0x7f, b'E', b'L', b'F', 2, data, 1, system, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0];
+        let mut head =
+            vec![0x7f, b'E', b'L', b'F', 2, data, 1, system, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0];
         head.extend(if data == 2 { machine.to_be_bytes() } else { machine.to_le_bytes() });
         head
     }
@@ -58,7 +73,10 @@ mod tests {
 
     #[test]
     fn a_program_for_another_system_is_named() {
-        assert_eq!(runs_on(&[0xcf, 0xfa, 0xed, 0xfe, 7, 0, 0, 1], "x86_64"), Err("a program for macOS".into()));
+        assert_eq!(
+            runs_on(&[0xcf, 0xfa, 0xed, 0xfe, 7, 0, 0, 1], "x86_64"),
+            Err("a program for macOS".into())
+        );
         assert_eq!(runs_on(b"MZ\x90\0", "x86_64"), Err("a program for Windows".into()));
         assert!(runs_on(&elf(9, 1, 62), "x86_64").is_err());
     }
@@ -66,7 +84,10 @@ mod tests {
     #[test]
     fn what_cannot_be_told_passes() {
         for head in [&b"#!/bin/sh\n"[..], b"", b"\x7fELF", &elf(0, 1, 999), &elf(0, 1, 62)] {
-            assert_eq!(runs_on(head, if head.len() == 20 { "unheard-of" } else { "x86_64" }), Ok(()));
+            assert_eq!(
+                runs_on(head, if head.len() == 20 { "unheard-of" } else { "x86_64" }),
+                Ok(())
+            );
         }
     }
 

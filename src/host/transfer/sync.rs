@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 pub const ARTIFACTS: &str = "labrun-artifacts";
 
 /// The files of `repository` that git would take, tracked or not, as sorted paths in it. Ignored
-/// folders are not read, nor are the `artifacts` of tests. Where it is no git checkout, its ignore files
-/// still count.
+/// folders are not read, nor are the `artifacts` of tests. Where it is no git checkout, its ignore
+/// files still count.
 ///
 /// # Errors
 /// If a folder cannot be read.
@@ -28,10 +28,13 @@ pub fn files(repository: &Path, artifacts: &Path) -> Result<Vec<PathBuf>> {
     // They need not exist, and if they are the repository itself there is no telling apart.
     let artifacts = artifacts.canonicalize().ok();
     let beside = move |e: &DirEntry| {
-        let left = e.depth() > 0 && (e.file_name() == ARTIFACTS || e.path().canonicalize().ok() == artifacts && artifacts.is_some());
+        let left = e.depth() > 0
+            && (e.file_name() == ARTIFACTS
+                || e.path().canonicalize().ok() == artifacts && artifacts.is_some());
         e.file_name() != ".git" && !(left && e.file_type().is_some_and(|t| t.is_dir()))
     };
-    let walk = WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(beside).build();
+    let walk =
+        WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(beside).build();
     for entry in walk {
         let entry = entry?;
         if entry.file_type().is_some_and(|t| t.is_file() || t.is_symlink()) {
@@ -71,12 +74,17 @@ impl Entry {
         let mut text = || std::str::from_utf8(fields.next()?).ok();
         let (mode, size, time) = (text()?, text()?, text()?.to_string());
         let mode = u32::from_str_radix(mode, 16).ok()? & MODE;
-        Some(Entry { path: PathBuf::from(OsStr::from_bytes(fields.next()?)), mode, size: size.parse().ok()?, time })
+        Some(Entry {
+            path: PathBuf::from(OsStr::from_bytes(fields.next()?)),
+            mode,
+            size: size.parse().ok()?,
+            time,
+        })
     }
 }
 
-/// How `paths` in `root` look now; those that have just gone are left out, as is what is neither a file
-/// nor a link.
+/// How `paths` in `root` look now; those that have just gone are left out, as is what is neither a
+/// file nor a link.
 ///
 /// # Errors
 /// If one cannot be looked at.
@@ -84,10 +92,16 @@ pub fn look(root: &Path, paths: Vec<PathBuf>) -> Result<Vec<Entry>> {
     let mut entries = Vec::with_capacity(paths.len());
     for path in paths {
         match fs::symlink_metadata(root.join(&path)) {
-            Ok(metadata) if metadata.is_file() || metadata.is_symlink() => entries.push(Entry::new(path, &metadata)),
+            Ok(metadata) if metadata.is_file() || metadata.is_symlink() => {
+                entries.push(Entry::new(path, &metadata))
+            }
             Ok(_) => {}
-            Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", root.join(path).display())),
+            Err(error)
+                if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot read {}", root.join(path).display()));
+            }
         }
     }
     entries.sort();
@@ -96,20 +110,26 @@ pub fn look(root: &Path, paths: Vec<PathBuf>) -> Result<Vec<Entry>> {
 
 /// What has to be sent and what removed so that `there`, both sorted, becomes as `here`.
 pub fn changes<'a>(here: &'a [Entry], there: &'a [Entry]) -> (Vec<&'a Entry>, Vec<&'a Path>) {
-    let has = |all: &[Entry], one: &Entry| all.binary_search_by(|other| other.path.cmp(&one.path)).is_ok();
+    let has = |all: &[Entry], one: &Entry| {
+        all.binary_search_by(|other| other.path.cmp(&one.path)).is_ok()
+    };
     let send = here.iter().filter(|entry| there.binary_search(entry).is_err()).collect();
-    let gone = there.iter().filter(|entry| !has(here, entry)).map(|entry| entry.path.as_path()).collect();
+    let gone =
+        there.iter().filter(|entry| !has(here, entry)).map(|entry| entry.path.as_path()).collect();
     (send, gone)
 }
 
 /// `paths`, each ended by a NUL, as `xargs -0` takes them. None begins with a dash that could be an
 /// option: they are always given after `--`.
 pub fn names<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<u8> {
-    paths.into_iter().flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0])).collect()
+    paths
+        .into_iter()
+        .flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0]))
+        .collect()
 }
 
-/// Writes `entries` of `root` as a tar archive. The time goes into a pax header, because the plain one
-/// knows only seconds (pax(1)).
+/// Writes `entries` of `root` as a tar archive. The time goes into a pax header, because the plain
+/// one knows only seconds (pax(1)).
 ///
 /// # Errors
 /// If a file cannot be read, or `out` not be written to.
@@ -117,7 +137,8 @@ pub fn archive(root: &Path, entries: &[&Entry], out: impl Write) -> Result<()> {
     let mut archive = tar::Builder::new(out);
     for entry in entries {
         let path = root.join(&entry.path);
-        add(&mut archive, entry, &path).with_context(|| format!("cannot send {}", path.display()))?;
+        add(&mut archive, entry, &path)
+            .with_context(|| format!("cannot send {}", path.display()))?;
     }
     archive.into_inner()?.flush()?;
     Ok(())
@@ -127,8 +148,11 @@ fn add(archive: &mut tar::Builder<impl Write>, entry: &Entry, path: &Path) -> io
     let link = entry.mode & 0o170_000 == 0o120_000;
     let opened = if link { fs::read_link(path).map(Err) } else { fs::File::open(path).map(Ok) };
     let opened = match opened {
-        // It has gone since it was looked at, or is no link any more: the next time it is as it is then.
-        Err(error) if [ErrorKind::NotFound, ErrorKind::InvalidInput].contains(&error.kind()) => return Ok(()),
+        // It has gone since it was looked at, or is no link any more: the next time it is as it is
+        // then.
+        Err(error) if [ErrorKind::NotFound, ErrorKind::InvalidInput].contains(&error.kind()) => {
+            return Ok(());
+        }
         opened => opened?,
     };
     archive.append_pax_extensions([("mtime", entry.time.as_bytes())])?;
@@ -143,7 +167,11 @@ fn add(archive: &mut tar::Builder<impl Write>, entry: &Entry, path: &Path) -> io
         Ok(file) => {
             header.set_size(entry.size);
             // Exactly as much as was announced, though the file may be written to at this moment.
-            archive.append_data(&mut header, &entry.path, file.take(entry.size).chain(io::repeat(0)).take(entry.size))
+            archive.append_data(
+                &mut header,
+                &entry.path,
+                file.take(entry.size).chain(io::repeat(0)).take(entry.size),
+            )
         }
     }
 }

@@ -21,11 +21,23 @@ fn ignored_files_stay_here_unless_they_are_tracked() {
         fs::write(path, text).unwrap();
     };
     write(".gitignore", "target\n*.log\n");
-    for path in ["main.go", ".hidden", "kept.log", "other.log", "target/big", "labrun-artifacts/t/1/log", "found/1/log", "sub/labs/a.yaml"]
-    {
+    for path in [
+        "main.go",
+        ".hidden",
+        "kept.log",
+        "other.log",
+        "target/big",
+        "labrun-artifacts/t/1/log",
+        "found/1/log",
+        "sub/labs/a.yaml",
+    ] {
         write(path, "x");
     }
-    let git = |words: &[&str]| assert!(Command::new("git").args(words).current_dir(folder.path()).status().unwrap().success());
+    let git = |words: &[&str]| {
+        assert!(
+            Command::new("git").args(words).current_dir(folder.path()).status().unwrap().success()
+        )
+    };
     git(&["init", "--quiet"]);
     git(&["add", "--force", "kept.log", "main.go"]);
     let found = files(folder.path(), &folder.path().join("found")).unwrap();
@@ -56,10 +68,14 @@ mod there {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a b\n"), "text").unwrap();
         std::os::unix::fs::symlink("nowhere", folder.path().join("-link")).unwrap();
-        let here = look(folder.path(), vec!["a b\n".into(), "-link".into(), "missing".into()]).unwrap();
-        let output =
-            Command::new("stat").args(["--printf", "%f %s %.9Y %n\\0", "--", "a b\n", "-link"]).current_dir(folder.path()).output();
-        let mut there: Vec<Entry> = output.unwrap().stdout.split(|b| *b == 0).filter_map(Entry::parse).collect();
+        let here =
+            look(folder.path(), vec!["a b\n".into(), "-link".into(), "missing".into()]).unwrap();
+        let output = Command::new("stat")
+            .args(["--printf", "%f %s %.9Y %n\\0", "--", "a b\n", "-link"])
+            .current_dir(folder.path())
+            .output();
+        let mut there: Vec<Entry> =
+            output.unwrap().stdout.split(|b| *b == 0).filter_map(Entry::parse).collect();
         there.sort();
         assert_eq!(there, here);
         assert_eq!(here.len(), 2);
@@ -69,10 +85,23 @@ mod there {
     type Content = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
     fn content(folder: &Path) -> Content {
-        let all = ignore::WalkBuilder::new(folder).standard_filters(false).build().map(Result::unwrap);
+        let all =
+            ignore::WalkBuilder::new(folder).standard_filters(false).build().map(Result::unwrap);
         let files = all.filter(|e| !e.file_type().unwrap().is_dir());
-        let read = |path: &Path| fs::read_link(path).map(|t| t.as_os_str().as_bytes().to_vec()).or_else(|_| fs::read(path)).unwrap();
-        files.map(|e| (e.path().strip_prefix(folder).unwrap().into(), (e.metadata().unwrap().mode() & MODE, read(e.path())))).collect()
+        let read = |path: &Path| {
+            fs::read_link(path)
+                .map(|t| t.as_os_str().as_bytes().to_vec())
+                .or_else(|_| fs::read(path))
+                .unwrap()
+        };
+        files
+            .map(|e| {
+                (
+                    e.path().strip_prefix(folder).unwrap().into(),
+                    (e.metadata().unwrap().mode() & MODE, read(e.path())),
+                )
+            })
+            .collect()
     }
 
     /// What the other side does: removes, then unpacks.
@@ -92,11 +121,16 @@ mod there {
 
     /// A name that is hard on shells, tools and formats; or, every now and then, a very long one.
     fn name() -> impl Strategy<Value = String> {
-        prop_oneof![9 => "[-a-c \n'\"$*\\\\é~%]{1,4}", 1 => "[ab]{120,200}"].prop_filter("no name", |n| n != "." && n != "..")
+        prop_oneof![9 => "[-a-c \n'\"$*\\\\é~%]{1,4}", 1 => "[ab]{120,200}"]
+            .prop_filter("no name", |n| n != "." && n != "..")
     }
 
     fn tree() -> impl Strategy<Value = BTreeMap<String, (String, u32, bool)>> {
-        let file = ("[a-z]{0,8}", prop_oneof![Just(0o644), Just(0o755), Just(0o600), Just(0o444)], prop::bool::weighted(0.2));
+        let file = (
+            "[a-z]{0,8}",
+            prop_oneof![Just(0o644), Just(0o755), Just(0o600), Just(0o444)],
+            prop::bool::weighted(0.2),
+        );
         let path = prop_oneof![name(), (name(), name()).prop_map(|(a, b)| format!("d{a}/{b}"))];
         prop::collection::btree_map(path, file, 0..12)
     }
@@ -118,8 +152,8 @@ mod there {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
-        /// Whatever the folder was and becomes, the copy becomes the same, and then there is nothing left
-        /// to send: a link's time and a file's nanoseconds arrive, too.
+        /// Whatever the folder was and becomes, the copy becomes the same, and then there is
+        /// nothing left to send: a link's time and a file's nanoseconds arrive, too.
         #[test]
         fn the_copy_becomes_the_same(old in tree(), new in tree()) {
             let (before, after, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
