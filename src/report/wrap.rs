@@ -1,36 +1,21 @@
 //! Lines that fit into a terminal.
 
-use console::measure_text_width;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 /// `text` as lines of at most `columns`, broken at spaces; all but the first are indented. A word
 /// that is longer than a line, as paths are, stays whole, so that it can be copied.
 pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
-    if measure_text_width(text) <= columns {
-        return vec![text.into()];
-    }
-    let indent = indent.min(columns / 2);
-    let mut lines = Vec::new();
+    let indent = " ".repeat(indent.min(columns / 2));
     // The indentation of the text itself is no place to break it.
     let body = text.trim_start();
-    let mut line = text[..text.len() - body.len()].to_string();
-    let mut fresh = true;
-    // Each with the blanks in front of it, so that aligned text stays so.
-    let mut rest = body;
-    while !rest.is_empty() {
-        let start = rest.len() - rest.trim_start_matches(' ').len();
-        let end = rest[start..].find(' ').map_or(rest.len(), |end| start + end);
-        let (word, after) = rest.split_at(end);
-        if !fresh && measure_text_width(&line) + measure_text_width(word) > columns {
-            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
-            line.push_str(word.trim_start());
-        } else {
-            line.push_str(word);
-        }
-        fresh = false;
-        rest = after;
-    }
-    lines.push(line);
-    lines
+    let options = Options::new(columns)
+        .initial_indent(&text[..text.len() - body.len()])
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .word_separator(WordSeparator::AsciiSpace)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::wrap(body, options).into_iter().map(|line| line.into_owned()).collect()
 }
 
 #[cfg(test)]
