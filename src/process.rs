@@ -3,6 +3,7 @@
 use crate::interrupt;
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle, cmd};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +54,7 @@ pub fn watch(words: &[String], line: &mut dyn FnMut(&str)) -> Result<i32> {
             while !done.load(Ordering::SeqCst) {
                 if interrupt::interrupted() {
                     for pid in handle.pids() {
-                        let _ = signal(pid, "TERM");
+                        signal(pid, Signal::TERM);
                     }
                     return;
                 }
@@ -113,13 +114,11 @@ pub fn status(handle: &ReaderHandle) -> Option<i32> {
 }
 
 /// Sends `signal` to the process group of `pid`: what a program started may hold its output open.
-///
-/// # Errors
-/// If there is no bash.
-pub fn signal(pid: u32, signal: &str) -> Result<()> {
-    // bash's own kill, because that of procps takes a group below 65 for a signal.
-    cmd!("bash", "-c", format!("kill -s {signal} -- -{pid}")).stderr_null().unchecked().run()?;
-    Ok(())
+/// That it has gone meanwhile is fine.
+pub fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(pid, signal);
+    }
 }
 
 #[cfg(test)]

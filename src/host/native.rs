@@ -7,9 +7,9 @@ use crate::interrupt;
 use crate::process;
 use anyhow::{Context, Result, bail};
 use duct::{Expression, cmd};
+use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -102,9 +102,7 @@ impl Native {
 
 /// Whether this process is root's.
 pub fn is_root() -> bool {
-    // A file that was just made is whose made it; macOS has no /proc.
-    let made = || tempfile::tempfile().and_then(|file| file.metadata());
-    std::fs::metadata("/proc/self").or_else(|_| made()).is_ok_and(|owned| owned.uid() == 0)
+    rustix::process::geteuid().is_root()
 }
 
 /// Ubuntu lets anybody make the namespace but do nothing in it, so the probe mounts.
@@ -118,7 +116,7 @@ fn user_namespaces() -> bool {
 
 /// What this machine calls itself, as uname(1) has it.
 pub fn machine_name() -> String {
-    cmd!("uname", "-n").stderr_null().read().unwrap_or_default()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The files of `repository` that git tracks; none where it is no checkout, or git will not say.
@@ -199,7 +197,7 @@ fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
     // labrun.
     let handle =
         process::apart(command.stdin_null().stderr_to_stdout().stdout_capture()).start()?;
-    let mut signals = ["TERM", "KILL"].into_iter();
+    let mut signals = [Signal::TERM, Signal::KILL].into_iter();
     loop {
         if let Some(output) = handle.try_wait()? {
             return Ok((
@@ -209,7 +207,7 @@ fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
         }
         if interrupt::interrupted() {
             for (pid, signal) in handle.pids().into_iter().zip(signals.next()) {
-                process::signal(pid, signal)?;
+                process::signal(pid, signal);
             }
             let grace = Instant::now() + Duration::from_secs(1);
             while handle.try_wait()?.is_none() && Instant::now() < grace {
