@@ -3,7 +3,7 @@
 //! told by their numbers.
 
 use super::ring::{self, Counts, Ring};
-use crate::packet::capture::{InterfaceId, Packet};
+use crate::packet::capture::{Direction, InterfaceId, Packet};
 use crate::sandbox::read_proc;
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -109,7 +109,13 @@ impl Source {
             if wanted.contains(&number) {
                 let (data, length) = frame.ethernet();
                 let interface = InterfaceId { node: self.node.clone(), link: link.into() };
-                take(Packet { time: frame.time, interface, sent: frame.sent, data, length });
+                take(Packet {
+                    time: frame.time,
+                    interface,
+                    direction: Direction::of(frame.sent),
+                    data,
+                    length,
+                });
             }
         });
     }

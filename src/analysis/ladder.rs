@@ -210,7 +210,7 @@ impl Wiring {
         let mut latest: HashMap<(usize, &[u8]), Vec<usize>> = HashMap::new();
         for packet in packets {
             let Some(site) = self.sites.get(&packet.interface) else { continue };
-            let leaves = packet.sent != site.port;
+            let leaves = packet.direction.is_sent() != site.port;
             let known = latest.entry((site.net, &packet.data)).or_default();
             let fits = |m: &Message| {
                 packet.time.saturating_sub(m.time) <= TOGETHER

@@ -34,8 +34,8 @@ pub struct Packet {
     pub time: u64,
     /// Where.
     pub interface: InterfaceId,
-    /// Whether the interface sent it. What a bridge's port sends goes to the node behind it.
-    pub sent: bool,
+    /// Which way it went there.
+    pub direction: Direction,
     /// The frame from its Ethernet header on, VLAN tags included.
     pub data: Vec<u8>,
     /// How long it was; `data` may be shorter.
@@ -49,4 +49,25 @@ pub struct InterfaceId {
     pub node: String,
     /// Its name.
     pub link: String,
+}
+
+/// Which way a frame goes at an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// The interface sends it. What a bridge's port sends goes to the node behind it.
+    Sent,
+    /// The interface receives it.
+    Received,
+}
+
+impl Direction {
+    /// `Sent`, if that is so.
+    pub fn of(sent: bool) -> Direction {
+        if sent { Direction::Sent } else { Direction::Received }
+    }
+
+    /// Whether the interface sends it.
+    pub fn is_sent(self) -> bool {
+        self == Direction::Sent
+    }
 }

@@ -1,7 +1,7 @@
 //! Reading captures, packet by packet: pcapng (draft-ietf-opsawg-pcapng) and classic pcap
 //! (draft-ietf-opsawg-pcap), of either order of bytes. Nothing in a file is trusted.
 
-use crate::packet::capture::{GLOBAL, InterfaceId, Packet};
+use crate::packet::capture::{Direction, GLOBAL, InterfaceId, Packet};
 use crate::packet::pcapng;
 use crate::packet::pcapng::{BYTE_ORDER, ETHERNET, LEFT_OUT, SENT, block, option};
 use anyhow::{Result, bail};
@@ -230,7 +230,9 @@ impl<R: Read> Reader<R> {
         let id = pcapng::interface_id(interface.name.as_deref().unwrap_or(&format!("if{number}")));
         let time = time.clamp(0, u64::MAX.into()) as u64;
         let mut packet = packet(interface.link_type, time, Some(id), data, length)?;
-        packet.sent |= flags & 3 == SENT;
+        if flags & 3 == SENT {
+            packet.direction = Direction::Sent;
+        }
         Ok(packet)
     }
 
@@ -304,7 +306,7 @@ fn packet(
     let (header, protocol, direction) = match link_type {
         ETHERNET => {
             let interface = interface.unwrap_or_else(|| pcapng::interface_id("any"));
-            return Ok(Packet { time, interface, sent: false, data, length });
+            return Ok(Packet { time, interface, direction: Direction::Received, data, length });
         }
         RAW => (0, None, None),
         COOKED => (16, data.get(14..16), data.get(1)),
@@ -331,7 +333,7 @@ fn packet(
     Ok(Packet {
         time,
         interface: interface.unwrap_or_else(|| pcapng::interface_id("any")),
-        sent,
+        direction: Direction::of(sent),
         data: whole,
         length,
     })

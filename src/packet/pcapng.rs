@@ -84,7 +84,7 @@ impl<'a, W: Write> Writer<'a, W> {
         put_option(
             &mut body,
             option::PACKET_FLAGS,
-            &if packet.sent { SENT } else { RECEIVED }.to_le_bytes(),
+            &if packet.direction.is_sent() { SENT } else { RECEIVED }.to_le_bytes(),
         );
         put_end(&mut body);
         put_block(&mut self.out, block::PACKET, &body)

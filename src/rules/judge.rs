@@ -6,7 +6,7 @@
 
 use crate::packet::bpf;
 use crate::packet::bpf::Instruction;
-use crate::packet::capture::{Capture, InterfaceId};
+use crate::packet::capture::{Capture, Direction, InterfaceId};
 use crate::packet::protocol::{Exchange, Identity};
 use crate::rules::explain;
 use crate::rules::model::Rule;
@@ -200,12 +200,12 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
     /// Exchanges are counted each for itself, and a client that asks again may be answered again.
     fn at_most(&self, looked: &[&Observation]) -> Option<Vec<String>> {
         let most = self.rule.at_most?;
-        let mut counted: BTreeMap<(&InterfaceId, bool, Option<Exchange>), Vec<&Observation>> =
+        let mut counted: BTreeMap<(&InterfaceId, Direction, Option<Exchange>), Vec<&Observation>> =
             BTreeMap::new();
         for observation in looked {
             let key = (
                 &observation.packet.interface,
-                observation.packet.sent,
+                observation.packet.direction,
                 observation.frame.exchange(),
             );
             counted.entry(key).or_default().push(observation);
@@ -234,7 +234,8 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         questions
             .iter()
             .filter(|question| {
-                question.packet.interface == first.interface && question.packet.sent == first.sent
+                question.packet.interface == first.interface
+                    && question.packet.direction == first.direction
             })
             .count() as u64
     }

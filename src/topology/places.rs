@@ -63,13 +63,13 @@ impl<'a> Places<'a> {
     /// seen in. `None` where nothing passes: at the loopback interface.
     pub fn passage(&self, packet: &Packet) -> Option<Passage<'a>> {
         if let Some(port) = self.port(&packet.interface) {
-            return Some(Passage { node: &port.node.name, enters: packet.sent });
+            return Some(Passage { node: &port.node.name, enters: packet.direction.is_sent() });
         }
         let node = self
             .nodes
             .get(packet.interface.node.as_str())
             .filter(|_| packet.interface.link != "lo")?;
-        Some(Passage { node, enters: !packet.sent })
+        Some(Passage { node, enters: !packet.direction.is_sent() })
     }
 
     /// Whether what is seen at `place` is seen at `location`.

@@ -93,7 +93,7 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
 pub fn line(packet: &Packet, began: u64) -> String {
     let Summary { protocol, label, detail, source, destination } = Summary::of(&packet.data);
     let seconds = packet.time.saturating_sub(began) as f64 / 1e9;
-    let direction = if packet.sent { "sent" } else { "got" };
+    let direction = if packet.direction.is_sent() { "sent" } else { "got" };
     let place = pcapng::interface_name(&packet.interface);
     let what = [protocol.title, &label, &detail].join(" ");
     format!(

@@ -1,7 +1,7 @@
 //! Captures of real runs, recorded with tcpdump on every port (in `vpn-routed` inside every node):
 //! a line a frame with the microseconds since the first, NODE/LINK, the direction and the bytes.
 
-use labrun::packet::capture::{Capture, InterfaceId, Packet};
+use labrun::packet::capture::{Capture, Direction, InterfaceId, Packet};
 use std::path::Path;
 
 /// All of them, by name.
@@ -35,7 +35,7 @@ fn packet(line: &str) -> Packet {
     Packet {
         time: time.parse::<u64>().unwrap() * 1000,
         interface: InterfaceId { node: node.into(), link: link.into() },
-        sent: direction == "sent",
+        direction: Direction::of(direction == "sent"),
         length: data.len() as u32,
         data,
     }

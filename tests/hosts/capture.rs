@@ -185,9 +185,13 @@ fn numbers(capture: &Capture, test: &str) -> BTreeMap<(String, String, bool), Ve
         if let Some(text) = datagram(packet)
             && let Some(number) = text.strip_prefix(test).and_then(|rest| rest.trim().parse().ok())
         {
-            seen.entry((packet.interface.node.clone(), packet.interface.link.clone(), packet.sent))
-                .or_default()
-                .push(number);
+            seen.entry((
+                packet.interface.node.clone(),
+                packet.interface.link.clone(),
+                packet.direction.is_sent(),
+            ))
+            .or_default()
+            .push(number);
         }
     }
     seen

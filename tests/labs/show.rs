@@ -7,7 +7,7 @@ use common::{User, folder, labrun, text, users, write};
 use labrun::analysis::ladder::{Extent, Ladder};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
-use labrun::packet::capture::{Capture, InterfaceId, Packet};
+use labrun::packet::capture::{Capture, Direction, InterfaceId, Packet};
 use labrun::packet::pcapng;
 use std::path::Path;
 use std::process::Output;
@@ -67,7 +67,8 @@ fn a_capture_is_listed_or_told_to_programs_on_demand() {
 fn what_was_lost_is_said_and_strange_interfaces_are_no_reason_to_show_nothing() {
     let folder = folder();
     let interface = InterfaceId { node: "global".into(), link: "wlan0".into() };
-    let packet = Packet { time: 1, interface, sent: true, data: vec![0xff; 60], length: 60 };
+    let packet =
+        Packet { time: 1, interface, direction: Direction::Sent, data: vec![0xff; 60], length: 60 };
     save(&folder.path().join("x"), &Capture { packets: vec![packet], lost: 3, left_out: 1 });
     let output = show(folder.path(), &["x"]);
     let all = text(&output);

@@ -16,7 +16,7 @@ fn told(name: &str) -> String {
         captures::read(name).packets.into_iter().map(|packet| (Summary::of(&packet.data), packet));
     let told = packets.filter(|(summary, _)| summary.label != "MULTICAST-REPORT").map(
         |(summary, packet)| {
-            let direction = if packet.sent { ">" } else { "<" };
+            let direction = if packet.direction.is_sent() { ">" } else { "<" };
             format!(
                 "{:>12} {direction} {} {} {} | {} -> {}\n",
                 packet.interface.link,

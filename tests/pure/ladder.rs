@@ -6,7 +6,7 @@ use labrun::analysis::ladder::{Extent, Ladder, Row};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
 use labrun::lab::model::Lab;
-use labrun::packet::capture::{Capture, InterfaceId, Packet};
+use labrun::packet::capture::{Capture, Direction, InterfaceId, Packet};
 use labrun::text::width;
 use proptest::prelude::*;
 
@@ -97,7 +97,7 @@ fn seen(time: u64, place: &str, sent: bool, data: Vec<u8>) -> Packet {
     Packet {
         time: 1_700_000_000_000_000_000 + time * 1000,
         interface,
-        sent,
+        direction: Direction::of(sent),
         length: data.len() as u32,
         data,
     }

@@ -1,6 +1,6 @@
 //! Captures survive being written and read, and nothing that stands in a file can upset the reader.
 
-use labrun::packet::capture::{Capture, InterfaceId, Packet};
+use labrun::packet::capture::{Capture, Direction, InterfaceId, Packet};
 use labrun::packet::pcapng;
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn packets() -> impl Strategy<Value = Packet> {
     (any::<u64>(), place, any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0u32..9000)
         .prop_map(|(time, (node, link), sent, data, more)| {
             let length = data.len() as u32 + more;
-            Packet { time, interface: InterfaceId { node, link }, sent, data, length }
+            Packet { time, interface: InterfaceId { node, link }, direction: Direction::of(sent), data, length }
         })
 }
 
@@ -82,7 +82,13 @@ fn classic_files_of_every_kind_are_read() {
             let interface = InterfaceId { node: "global".into(), link: "any".into() };
             assert_eq!(
                 capture.packets,
-                [Packet { time, interface, sent: false, data: frame.to_vec(), length: 1000 }]
+                [Packet {
+                    time,
+                    interface,
+                    direction: Direction::Received,
+                    data: frame.to_vec(),
+                    length: 1000
+                }]
             );
         }
     }
@@ -101,13 +107,16 @@ fn packets_without_an_ethernet_header_get_one() {
 
     // SLL: sent, ARPHRD_ETHER, an address of six bytes, IPv4.
     let packet = read(113, &[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0, 0x45]);
-    assert_eq!((packet.data, packet.sent, packet.length), (ethernet([8, 0], &[0x45]), true, 998));
+    assert_eq!(
+        (packet.data, packet.direction.is_sent(), packet.length),
+        (ethernet([8, 0], &[0x45]), true, 998)
+    );
 
     // SLL2: IPv6, received by interface 3.
     let packet =
         read(276, &[0x86, 0xdd, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x60]);
     assert_eq!(
-        (packet.data, packet.sent, packet.interface.link.as_str()),
+        (packet.data, packet.direction.is_sent(), packet.interface.link.as_str()),
         (ethernet([0x86, 0xdd], &[0x60]), false, "if3")
     );
 
@@ -152,7 +161,7 @@ fn times_and_orders_of_bytes_of_others_are_understood() {
     let seen: Vec<_> = capture
         .packets
         .iter()
-        .map(|p| (p.time, p.interface.link.as_str(), p.sent, p.data.as_slice()))
+        .map(|p| (p.time, p.interface.link.as_str(), p.direction.is_sent(), p.data.as_slice()))
         .collect();
     assert_eq!(
         seen,
