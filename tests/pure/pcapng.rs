@@ -19,7 +19,13 @@ fn packets() -> impl Strategy<Value = Packet> {
     (any::<u64>(), place, any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0u32..9000)
         .prop_map(|(time, (node, link), sent, data, more)| {
             let length = data.len() as u32 + more;
-            Packet { time, interface: InterfaceId { node, link }, direction: Direction::of(sent), data, length }
+            Packet {
+                time,
+                interface: InterfaceId { node, link },
+                direction: Direction::of(sent),
+                data,
+                length,
+            }
         })
 }
 
