@@ -225,14 +225,6 @@ impl Sandbox {
         }
     }
 
-    /// Whether somebody wants an end, without waiting.
-    ///
-    /// # Errors
-    /// Who.
-    pub fn goes_on(&self) -> Result<(), Gone> {
-        self.pause(Duration::ZERO)
-    }
-
     /// Waits until one of `readable` is, or for so long; which are.
     fn wait(&self, readable: &[BorrowedFd], time: Duration) -> Result<Vec<bool>, Gone> {
         let (stop, supervisor) = (self.stop.0.as_fd(), self.supervisor.as_fd());

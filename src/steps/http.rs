@@ -2,9 +2,8 @@
 //! authorities of the machine, or against the one in the file `cacert`.
 
 use super::check::Checker;
-use super::output::with_output;
+use super::output::{lacks, with_output};
 use super::patience::{Patience, PatienceFile};
-use super::run::missing;
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, View};
@@ -209,21 +208,7 @@ impl Kind for Http {
         {
             wrong.push(format!("the body is not `{}`", wanted.trim()));
         }
-        if let Some(pattern) = &self.matches
-            && !regex_lite::RegexBuilder::new(pattern)
-                .multi_line(true)
-                .build()
-                .is_ok_and(|regex| regex.is_match(&seen.stdout))
-        {
-            wrong.push(format!("nothing in the body matches `{pattern}`"));
-        }
-        if let Some(wanted) = &self.json {
-            match serde_json::from_str::<Value>(&seen.stdout) {
-                Err(error) => wrong.push(format!("the body is not JSON: {error}")),
-                Ok(found) => wrong
-                    .extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}"))),
-            }
-        }
+        wrong.extend(lacks("the body", &seen.stdout, self.matches.as_deref(), self.json.as_ref()));
         if wrong.is_empty() {
             return Ok(format!("{} {status}", self.method));
         }

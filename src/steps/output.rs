@@ -1,6 +1,7 @@
 //! What a step saw, and what is said of it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What one attempt of a step saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,4 +76,50 @@ fn is_noise(line: &str) -> bool {
         "RCV:  ",
     ];
     noise.iter().any(|beginning| line.starts_with(beginning))
+}
+
+/// What `text`, which messages call `what`, lacks: a match of `pattern`, or as JSON what `json` says.
+pub(crate) fn lacks(
+    what: &str,
+    text: &str,
+    pattern: Option<&str>,
+    json: Option<&Value>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let found = |pattern: &str| {
+        let regex = regex_lite::RegexBuilder::new(pattern).multi_line(true).build();
+        regex.is_ok_and(|regex| regex.is_match(text))
+    };
+    if let Some(pattern) = pattern.filter(|pattern| !found(pattern)) {
+        wrong.push(format!("nothing in {what} matches `{pattern}`"));
+    }
+    if let Some(wanted) = json {
+        match serde_json::from_str::<Value>(text) {
+            Err(error) => wrong.push(format!("{what} is not JSON: {error}")),
+            Ok(found) => {
+                wrong.extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}")))
+            }
+        }
+    }
+    wrong
+}
+
+/// What of `wanted` is not in `found`: objects may have more fields than wanted, lists more items.
+fn missing(wanted: &Value, found: &Value, path: &str) -> Option<String> {
+    let here = if path.is_empty() { "the document" } else { path };
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => {
+            wanted.iter().find_map(|(key, value)| match found.get(key) {
+                Some(other) => missing(value, other, &format!("{path}.{key}")),
+                None => Some(format!("{here} has no `{key}`")),
+            })
+        }
+        (Value::Array(wanted), Value::Array(found)) => wanted.iter().find_map(|value| {
+            let any = found.iter().any(|other| missing(value, other, path).is_none());
+            (!any).then(|| format!("{here} has no item {value}"))
+        }),
+        (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() => None,
+        (wanted, found) if wanted == found => None,
+        (wanted, found) => Some(format!("{here} is {found}, not {wanted}")),
+    }
 }

@@ -1,7 +1,7 @@
 //! `run`: a shell command in a node, by its exit status and output.
 
 use super::check::Checker;
-use super::output::with_output;
+use super::output::{lacks, with_output};
 use super::patience::{Patience, PatienceFile};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
@@ -124,21 +124,12 @@ impl Kind for Run {
         {
             wrong.push(format!("standard output is not `{}`", wanted.trim()));
         }
-        if let Some(pattern) = &self.matches
-            && !regex_lite::RegexBuilder::new(pattern)
-                .multi_line(true)
-                .build()
-                .is_ok_and(|regex| regex.is_match(&seen.stdout))
-        {
-            wrong.push(format!("nothing in standard output matches `{pattern}`"));
-        }
-        if let Some(wanted) = &self.json {
-            match serde_json::from_str::<Value>(&seen.stdout) {
-                Err(error) => wrong.push(format!("standard output is not JSON: {error}")),
-                Ok(found) => wrong
-                    .extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}"))),
-            }
-        }
+        wrong.extend(lacks(
+            "standard output",
+            &seen.stdout,
+            self.matches.as_deref(),
+            self.json.as_ref(),
+        ));
         if wrong.is_empty() {
             return Ok(seen.stdout.lines().next().unwrap_or_default().chars().take(60).collect());
         }
@@ -155,25 +146,5 @@ impl Kind for Run {
 
     fn uses_folder(&self) -> bool {
         true
-    }
-}
-
-/// What of `wanted` is not in `found`: objects may have more fields than wanted, lists more items.
-pub(super) fn missing(wanted: &Value, found: &Value, path: &str) -> Option<String> {
-    let here = if path.is_empty() { "the document" } else { path };
-    match (wanted, found) {
-        (Value::Object(wanted), Value::Object(found)) => {
-            wanted.iter().find_map(|(key, value)| match found.get(key) {
-                Some(other) => missing(value, other, &format!("{path}.{key}")),
-                None => Some(format!("{here} has no `{key}`")),
-            })
-        }
-        (Value::Array(wanted), Value::Array(found)) => wanted.iter().find_map(|value| {
-            let any = found.iter().any(|other| missing(value, other, path).is_none());
-            (!any).then(|| format!("{here} has no item {value}"))
-        }),
-        (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() => None,
-        (wanted, found) if wanted == found => None,
-        (wanted, found) => Some(format!("{here} is {found}, not {wanted}")),
     }
 }
