@@ -25,6 +25,7 @@ pub mod summary;
 mod tcp;
 #[cfg(feature = "cli")]
 pub mod tcpdump;
+mod tunnel;
 mod udp;
 
 use protocol::Protocol;
