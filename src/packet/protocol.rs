@@ -225,6 +225,11 @@ impl Exchange {
         Some(Exchange { id, kind, answers })
     }
 
+    /// Whether this message answers any others.
+    pub fn is_answer(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
     /// Whether this message answers a message `question`.
     pub fn answers(&self, question: &Exchange) -> bool {
         self.id == question.id && self.answers.contains(&question.kind.as_str())
