@@ -134,6 +134,12 @@ impl<'a> Headers<'a> {
         self.ip.is_some_and(|ip| ip.source.is_ipv4())
     }
 
+    /// What the IP header carries, if that is of the protocol `number` and begins here.
+    pub fn above_ip(&self, number: u8) -> Option<&'a [u8]> {
+        self.ip.filter(|ip| ip.protocol == number && !ip.fragment)?;
+        Some(self.payload)
+    }
+
     /// The payload of a UDP datagram from or to one of the `ports`.
     pub fn udp(&self, ports: &[u16]) -> Option<&'a [u8]> {
         let Some(TransportSlice::Udp(udp)) = &self.transport else { return None };

@@ -187,7 +187,8 @@ pub enum Purpose {
     Exchange,
     /// Only to be able to talk: to find a neighbour's hardware address.
     Resolution,
-    /// By a kernel when an interface comes up, and some time later. It says nothing of a test.
+    /// By a kernel when an interface comes up, and some time later, or by a daemon again and again to
+    /// say that it is there. It says nothing of a test.
     Housekeeping,
 }
 
