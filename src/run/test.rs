@@ -166,7 +166,7 @@ impl Session<'_> {
                     let output = outputs.entry(stream).or_default();
                     output.extend(&data[..data.len().min(MOST.saturating_sub(output.len()))]);
                 }
-                Some(Event::Step { exit }) => {
+                Some(Event::Step { exit, unsent }) => {
                     let mut text = |stream| {
                         String::from_utf8_lossy(&outputs.remove(&stream).unwrap_or_default())
                             .into_owned()
@@ -178,6 +178,7 @@ impl Session<'_> {
                         stderr,
                         lease: text(Stream::Lease),
                         addresses: text(Stream::Addresses),
+                        unsent,
                     };
                     if self.options.verbose {
                         for line in seen.stdout.lines().chain(seen.stderr.lines()) {

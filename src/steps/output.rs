@@ -20,11 +20,15 @@ pub struct StepOutput {
     /// The addresses of its link, as `ip -j addr` prints them.
     #[serde(skip)]
     pub addresses: String,
+    /// Why nothing of what was to remain unanswered can have left the node; `None` if it can.
+    pub unsent: Option<String>,
 }
 
 /// A verdict: what to show of a pass, or what was wrong.
 pub type Verdict = Result<String, Vec<String>>;
 
+/// The exit status that stands for a program whose time was over.
+pub(crate) const OVERTIME: i32 = 124;
 /// Lines of a client's or command's output that a failure shows.
 const SHOWN_LINES: usize = 12;
 

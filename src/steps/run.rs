@@ -111,6 +111,10 @@ impl Kind for Run {
                 wrong.push(format!("`{command}` did not end within {:?}", self.patience.timeout))
             }
             (0, true) => wrong.push(format!("`{command}` succeeded, but was to fail")),
+            // The shell's own, for what is no program or cannot be found: nothing was tried.
+            (status @ (126 | 127), true) => wrong.push(format!(
+                "`{command}` could not be run (exit status {status}), which proves nothing: `exit: {status}` instead of `fails: true` asks for that"
+            )),
             (status, false) if status != i32::from(self.exit) => {
                 wrong.push(format!(
                     "`{command}` ended with exit status {status}, not {}",
@@ -146,5 +150,9 @@ impl Kind for Run {
 
     fn uses_folder(&self) -> bool {
         true
+    }
+
+    fn node(&self) -> Option<&NetnsName> {
+        Some(&self.node)
     }
 }

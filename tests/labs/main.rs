@@ -19,4 +19,5 @@ mod path;
 mod reporting;
 mod show;
 mod sudo;
+mod tried;
 mod vm;
