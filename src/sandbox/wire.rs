@@ -6,9 +6,12 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, eth, recv, 
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 /// The longest frame that is looked at; the messages of DHCP are shorter.
 const FRAME: usize = 2048;
+/// How long the kernel may take to tell one end of a cable of the other.
+const TOLD: Duration = Duration::from_secs(5);
 /// How many frames are looked at.
 const FRAMES: usize = 4096;
 
@@ -61,8 +64,8 @@ impl Sandbox {
     /// # Errors
     /// If the session or the sandbox ended.
     pub fn dark(&self, node: &str, link: &str) -> Result<Option<String>, Gone> {
-        let flags = self.flags(node, link)?;
-        let is = |flag: &str| flags.iter().any(|one| one == flag);
+        let text = self.look_at(node, link)?;
+        let is = |flag: &str| flags(&text).any(|one| one == flag);
         Ok(match (is("UP"), is("LOWER_UP")) {
             (true, true) => None,
             (true, false) => Some(format!("{link} has no carrier: its cable is pulled")),
@@ -70,16 +73,17 @@ impl Sandbox {
         })
     }
 
-    /// The flags of `link` of `node`, as ip-link(8) names them, and its state; none if there is no
-    /// such link.
+    /// Waits until the kernel has told the end `link` of a cable, in `node`, whether the other end
+    /// is `up`, which it may do a second later; whether it has, or its own end is down anyway.
     ///
     /// # Errors
     /// If the session or the sandbox ended.
-    pub fn flags(&self, node: &str, link: &str) -> Result<Vec<String>, Gone> {
-        let text = self.look_at(node, link)?;
-        let flags = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
-        let flags = flags.map(|(flags, _)| flags.split(',')).into_iter().flatten();
-        Ok(flags.chain(after(&text, "state")).map(String::from).collect())
+    pub fn heard(&self, node: &str, link: &str, up: bool) -> Result<bool, Gone> {
+        self.until(Instant::now() + TOLD, || {
+            let text = self.look_at(node, link)?;
+            let is_up = after(&text, "state") == Some("UP");
+            Ok(is_up == up || !flags(&text).any(|flag| flag == "UP"))
+        })
     }
 
     /// The hardware address of `link` of `node`.
@@ -94,6 +98,12 @@ impl Sandbox {
         let shown = self.run(self.program(node, &["ip", "-o", "link", "show", "dev", link]))?;
         Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
     }
+}
+
+/// The flags of a link in a line of ip-link(8).
+fn flags(text: &str) -> impl Iterator<Item = &str> {
+    let flags = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    flags.map(|(flags, _)| flags.split(',')).into_iter().flatten()
 }
 
 /// What stands after `word` in a line of ip(8).
