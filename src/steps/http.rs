@@ -3,7 +3,7 @@
 
 use super::check::Checker;
 use super::output::{lacks, with_output};
-use super::patience::{Patience, PatienceFile};
+use super::patience::{Patience, PatienceFile, share};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, View};
@@ -126,7 +126,7 @@ impl Kind for Http {
             body: file.body.clone(),
             matches: file.matches.clone(),
             json: file.json.clone(),
-            patience: file.patience.or(TIMEOUT),
+            patience: file.patience.or(TIMEOUT, share(TIMEOUT)),
         })
     }
 

@@ -14,7 +14,11 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// How long the answer to the last request may take: once, and where it is tried again.
 const TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(1);
+/// Between two requests.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A `ping` step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,19 +62,24 @@ impl Kind for Ping {
     }
 
     fn check(file: &PingFile, checker: &Checker) -> Option<Ping> {
+        let count = file.count.unwrap_or(1);
+        let sending = PAUSE * (count - 1) as u32;
         Some(Ping {
             node: checker.node(&file.node),
             to: file.to.value.unwrap_or(IpAddr::from([0; 4])),
-            count: file.count.unwrap_or(1),
+            count,
             fails: file.fails,
-            patience: file.patience.or(TIMEOUT),
+            patience: file
+                .patience
+                .or(TIMEOUT + sending, |within| (within / 3).min(ANSWER) + sending),
         })
     }
 
     #[cfg(target_os = "linux")]
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
         let (count, to) = (self.count.to_string(), self.to.to_string());
-        let words = ["ping", "-n", "-i", "0.2", "-c", &count, "--", &to];
+        let pause = PAUSE.as_secs_f64().to_string();
+        let words = ["ping", "-n", "-i", &pause, "-c", &count, "--", &to];
         let program = sandbox.program(&self.node.0, &words).within(self.limit());
         let mut seen = StepOutput::from(sandbox.run(program)?);
         if self.fails {

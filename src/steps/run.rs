@@ -2,7 +2,7 @@
 
 use super::check::Checker;
 use super::output::{lacks, with_output};
-use super::patience::{Patience, PatienceFile};
+use super::patience::{Patience, PatienceFile, share};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
@@ -93,7 +93,7 @@ impl Kind for Run {
             stdout: file.stdout.clone(),
             matches: file.matches.clone(),
             json: file.json.clone(),
-            patience: file.patience.or(TIMEOUT),
+            patience: file.patience.or(TIMEOUT, share(TIMEOUT)),
         })
     }
 
