@@ -2,7 +2,7 @@
 //! authorities of the machine, or against the one in the file `cacert`.
 
 use super::check::Checker;
-use super::output::{lacks, with_output};
+use super::output::{lacks, short, with_output};
 use super::patience::{Patience, PatienceFile, share};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
@@ -220,12 +220,13 @@ impl Kind for Http {
         if seen.exit != 0 {
             return Err(with_output(wrong, &told(&seen.stderr)));
         }
+        let body = format!("the body of {asked}");
         if let Some(wanted) =
             self.body.as_ref().filter(|wanted| wanted.trim() != seen.stdout.trim())
         {
-            wrong.push(format!("the body is not `{}`", wanted.trim()));
+            wrong.push(format!("{body} is {}, not {}", short(&seen.stdout), short(wanted)));
         }
-        wrong.extend(lacks("the body", &seen.stdout, self.matches.as_deref(), self.json.as_ref()));
+        wrong.extend(lacks(&body, &seen.stdout, self.matches.as_deref(), self.json.as_ref()));
         if wrong.is_empty() {
             return Ok(format!("{} {status}", self.method));
         }

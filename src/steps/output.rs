@@ -1,5 +1,6 @@
 //! What a step saw, and what is said of it.
 
+use crate::text::cut;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -82,6 +83,14 @@ fn is_noise(line: &str) -> bool {
     noise.iter().any(|beginning| line.starts_with(beginning))
 }
 
+/// A command or an output as it stands in a sentence: its first line, and not all of a long one.
+pub(crate) fn short(text: &str) -> String {
+    let text = text.trim();
+    let first = text.lines().next().unwrap_or_default();
+    let more = if text.lines().nth(1).is_some() { " …" } else { "" };
+    format!("`{}{more}`", cut(first, 100))
+}
+
 /// What `text`, which messages call `what`, lacks: a match of `pattern`, or as JSON what `json` says.
 pub(crate) fn lacks(
     what: &str,
@@ -100,9 +109,9 @@ pub(crate) fn lacks(
     if let Some(wanted) = json {
         match serde_json::from_str::<Value>(text) {
             Err(error) => wrong.push(format!("{what} is not JSON: {error}")),
-            Ok(found) => {
-                wrong.extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}")))
-            }
+            Ok(found) => wrong.extend(
+                missing(wanted, &found, "").map(|missing| format!("{what}, as JSON: {missing}")),
+            ),
         }
     }
     wrong

@@ -6,6 +6,7 @@ mod common;
 mod action;
 mod artifacts;
 mod bpf;
+mod causes;
 mod cli;
 mod dhcplb;
 mod docs;

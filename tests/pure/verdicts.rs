@@ -202,12 +202,16 @@ fn every_expectation_of_a_command_can_fail() {
         (", fails: true", out(124, ""), "`x` did not end within 10s"),
         (", fails: true", out(126, ""), "could not be run (exit status 126), which proves nothing"),
         (", fails: true", out(127, ""), "could not be run (exit status 127), which proves nothing"),
-        (", stdout: a", out(0, "ab\n"), "standard output is not `a`"),
-        (", stdout: ''", out(0, "a"), "standard output is not ``"),
-        (", match: ^b$", out(0, "ab\n"), "nothing in standard output matches `^b$`"),
-        (", json: {a: 1}", out(0, "a: 1"), "standard output is not JSON"),
-        (", json: {a: 1}", out(0, ""), "standard output is not JSON"),
-        (", json: {a: {b: 1}}", out(0, r#"{"a": {"b": 2}}"#), "JSON: .a.b is 2, not 1"),
+        (", stdout: a", out(0, "ab\n"), "`x` printed `ab`, not `a`"),
+        (", stdout: ''", out(0, "a"), "`x` printed `a`, not ``"),
+        (", match: ^b$", out(0, "ab\n"), "nothing in what `x` printed matches `^b$`"),
+        (", json: {a: 1}", out(0, "a: 1"), "what `x` printed is not JSON"),
+        (", json: {a: 1}", out(0, ""), "what `x` printed is not JSON"),
+        (
+            ", json: {a: {b: 1}}",
+            out(0, r#"{"a": {"b": 2}}"#),
+            "what `x` printed, as JSON: .a.b is 2, not 1",
+        ),
         (", json: {a: {b: 1}}", out(0, r#"{"a": {}}"#), "JSON: .a has no `b`"),
         (", json: {a: 1}", out(0, "[]"), "JSON: the document is [], not {\"a\":1}"),
         (
@@ -216,7 +220,9 @@ fn every_expectation_of_a_command_can_fail() {
             "the document has no item {\"b\":1}",
         ),
         (", json: \"1\"", out(0, "1"), "the document is 1, not \"1\""),
-        (", fails: true, stdout: a", out(1, "b"), "standard output is not `a`"),
+        (", stdout: 'a b'", out(0, "\n"), "`x` printed nothing, not `a b`"),
+        (", stdout: a", out(0, "a\nb\n"), "`x` printed `a …`, not `a`"),
+        (", fails: true, stdout: a", out(1, "b"), "`x` printed `b`, not `a`"),
     ];
     for (more, seen, words) in fails {
         let wrong = verdict(&run(more), &seen).expect_err(more);
