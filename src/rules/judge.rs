@@ -108,12 +108,8 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
                 vec![explain::unwanted(self.observations, rule, &looked, &self.seen)]
             };
         }
-        let only_avoids = !rule.avoids.is_empty()
-            && rule.crosses.is_empty()
-            && rule.fields.is_empty()
-            && rule.at_most.is_none();
         if looked.is_empty() {
-            return if only_avoids {
+            return if rule.only_forbids() {
                 Vec::new()
             } else {
                 vec![explain::unseen(self.observations, rule, &self.seen)]
