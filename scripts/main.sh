@@ -60,7 +60,7 @@ main() {
     session) session ;;
     clean) clean "${@:2}" ;;
     status) status ;;
-    exec) enter exec "$2" _exec "${@:3}" ;;
+    exec) enter "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
     missing) subject_choose && missing ;;
     _init) sandbox_init "$2" "$3" ;;
