@@ -41,7 +41,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => {
             report::merge(cli, inputs, reports)
         }
-        Verb::Clean { labs } => clean::clean(cli, labs),
+        Verb::Clean { labs, force } => clean::clean(cli, labs, *force),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(cli, lab, node, command),
         Verb::Shell { lab, node } => running::exec(cli, lab, node, &[]),
