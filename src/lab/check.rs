@@ -60,6 +60,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         name: format!("{lab}-{}", file.name.value),
         short: file.name.value.clone(),
         about: file.about.trim().to_string(),
+        fresh: file.fresh,
         capture: capture.into_iter().collect(),
         steps: steps.collect(),
         path,

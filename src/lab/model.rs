@@ -27,6 +27,8 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
+    /// It wants a lab that no other test has run in.
+    pub fresh: bool,
     /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that
     /// its path rules need among them.
     pub capture: Vec<String>,
