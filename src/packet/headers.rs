@@ -34,6 +34,8 @@ pub struct Headers<'a> {
     pub transport: Option<TransportSlice<'a>>,
     /// What comes after all of these headers.
     pub payload: &'a [u8],
+    /// How many bytes more the IP header announces than there are.
+    pub missing: usize,
 }
 
 /// What matters of an IPv4 (RFC 791) or IPv6 (RFC 8200) header.
@@ -75,6 +77,7 @@ impl<'a> Headers<'a> {
             ip: None,
             transport: None,
             payload: data,
+            missing: 0,
         };
         let Ok(packet) = LaxSlicedPacket::from_ethernet(data) else { return headers };
         if let Some(LinkSlice::Ethernet2(ethernet)) = &packet.link {
@@ -92,8 +95,16 @@ impl<'a> Headers<'a> {
         }
         match packet.net {
             Some(LaxNetSlice::Arp(arp)) => headers.arp = Some(arp),
-            Some(LaxNetSlice::Ipv4(ip)) => headers.network(ipv4(&ip), ip.payload()),
-            Some(LaxNetSlice::Ipv6(ip)) => headers.network(ipv6(&ip), ip.payload()),
+            Some(LaxNetSlice::Ipv4(ip)) => {
+                let length = usize::from(ip.header().total_len());
+                headers.missing = length.saturating_sub(headers.payload.len());
+                headers.network(ipv4(&ip), ip.payload());
+            }
+            Some(LaxNetSlice::Ipv6(ip)) => {
+                let length = usize::from(ip.header().payload_length()) + 40;
+                headers.missing = length.saturating_sub(headers.payload.len());
+                headers.network(ipv6(&ip), ip.payload());
+            }
             None => {}
         }
         headers

@@ -13,7 +13,7 @@ pub mod dhcp6;
 mod dns;
 pub mod ethernet;
 pub mod frame;
-mod headers;
+pub(crate) mod headers;
 mod icmp;
 mod icmp6;
 mod ip;

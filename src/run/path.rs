@@ -4,6 +4,7 @@ use crate::lab::model::{Lab, Test};
 use crate::packet::tcpdump;
 use crate::record::result::{Outcome, TestResult};
 use crate::rules::judge::{Filters, Violation, judge};
+use crate::text::count;
 use anyhow::Result;
 
 /// Judges the rules of `test`, all of whose steps held, from the capture in `result`. What cannot
@@ -34,6 +35,11 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
             result.at(&lab.file, violation.line);
         }
         result.lines.extend(violation.lines);
+    }
+    let left_out = result.evidence.capture.as_ref().map_or(0, |capture| capture.bulk_left_out);
+    if result.outcome == Outcome::Pass && left_out > 0 {
+        let packets = count(left_out as usize, "packet");
+        result.detail.push_str(&format!("; its capture leaves out {packets} of bulk data"));
     }
 }
 
