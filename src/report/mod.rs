@@ -20,6 +20,7 @@ pub use reporter::{Format, Reporter};
 use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::record::result::{ResolvedSubject, TestResult};
+use crate::text::harmless;
 use std::io::IsTerminal;
 
 /// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and
@@ -36,9 +37,29 @@ pub fn columns() -> usize {
     terminal.map_or(80, |(width, _)| usize::from(width.0)).clamp(1, 400)
 }
 
-/// Prints a line on standard output. When nobody reads it any more (`labrun logs -f | head`), the
-/// run is stopped in good order.
+/// Prints a line for people on standard output. What daemons printed and what packets hold may be in
+/// it: of that a terminal gets no more than colours.
 pub fn print_line(text: &str) {
+    print_exactly(&harmless(text));
+}
+
+/// Prints a line for programs: JSON, in which control characters are escapes.
+pub fn print_json(json: &str) {
+    let control = |c: char| ('\x7f'..='\u{9f}').contains(&c);
+    let escape = |c: char| match control(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    // They can only be in its strings.
+    match json.contains(control) {
+        true => print_exactly(&json.chars().map(escape).collect::<String>()),
+        false => print_exactly(json),
+    }
+}
+
+/// Prints a line as it is, such as of a lab's program. When nobody reads it any more
+/// (`labrun logs -f | head`), the run is stopped in good order.
+pub fn print_exactly(text: &str) {
     use std::io::Write;
     if writeln!(std::io::stdout().lock(), "{text}").is_err() {
         crate::interrupt::stop();
@@ -61,7 +82,8 @@ pub fn commands(instance: &str, node: &str, at: &str) -> [String; 2] {
 /// GitHub.
 pub fn error_text(error: &anyhow::Error) -> String {
     let text = format!("labrun: {error:#}");
-    if github::is_here() { github::safe(&text) } else { text }
+    let text = harmless(&text);
+    if github::is_here() { github::safe(&text) } else { text.into_owned() }
 }
 
 /// How the subject is named to people, and whether that is a warning.

@@ -5,6 +5,7 @@ use crate::error::Exit;
 use crate::event::Event;
 use crate::record::event::RunEvent;
 use crate::report::Reporter;
+use crate::text::harmless;
 use crate::verbs::running::{collect, hosts, noun};
 use anyhow::Result;
 
@@ -57,7 +58,7 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
                     cleaned += 1;
                     reporter.tell(&RunEvent::Cleaned { instance: name_of(&instance) });
                 }
-                Event::Error { message } => eprintln!("labrun: {message}"),
+                Event::Error { message } => eprintln!("labrun: {}", harmless(&message)),
                 _ => {}
             }
         }

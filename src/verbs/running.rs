@@ -11,8 +11,8 @@ use crate::host::lima::template::VmConfig;
 use crate::host::{FOREVER, Host, HostKind};
 use crate::record::event::RunEvent;
 use crate::report::outln;
-use crate::report::{Format, Reporter};
-use crate::text::{quoted, suggest};
+use crate::report::{Format, Reporter, print_json};
+use crate::text::{harmless, quoted, suggest};
 use anyhow::Result;
 use serde_json::json;
 use std::env::consts::OS;
@@ -96,7 +96,7 @@ pub fn collect(host: &Host, words: &[String]) -> Result<(Vec<Event>, i32)> {
     }
     host.check()?;
     for line in &process.noise {
-        eprintln!("labrun: {line}");
+        eprintln!("labrun: {}", harmless(line));
     }
     Ok((events, process.finish()))
 }
@@ -112,7 +112,7 @@ pub fn status(cli: &Cli) -> Result<u8> {
         events.extend(collect(host, &["status".to_string()])?.0);
     }
     if cli.format == Format::Json {
-        outln!("{}", status_json(&events));
+        print_json(&status_json(&events).to_string());
         return Ok(Exit::Passed as u8);
     }
     if events.is_empty() {
