@@ -7,6 +7,7 @@ use crate::packet::tcpdump;
 use crate::record::result::{Outcome, TestResult};
 use crate::rules::judge::{Filters, Violation, judge};
 use crate::rules::observations::Observations;
+use crate::text::count;
 use crate::topology::model::GLOBAL;
 use crate::topology::places::Passage;
 use anyhow::Result;
@@ -40,6 +41,11 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
             result.at(&lab.file, violation.line);
         }
         result.lines.extend(violation.lines);
+    }
+    let left_out = result.evidence.capture.as_ref().map_or(0, |capture| capture.bulk_left_out);
+    if result.outcome == Outcome::Pass && left_out > 0 {
+        let packets = count(left_out as usize, "packet");
+        result.detail.push_str(&format!("; its capture leaves out {packets} of bulk data"));
     }
 }
 

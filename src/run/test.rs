@@ -46,7 +46,7 @@ impl Session<'_> {
             }
         }
         result.time = began.elapsed();
-        self.captured(&mut result);
+        self.captured(test, &mut result);
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }

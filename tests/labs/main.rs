@@ -5,6 +5,7 @@ mod common;
 
 mod action;
 mod artifacts;
+mod bounds;
 mod bpf;
 mod causes;
 mod cli;

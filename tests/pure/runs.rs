@@ -168,6 +168,7 @@ fn ladder() -> Ladder {
             row(1234, 1, &[0], "OFFER"),
         ],
         left_out: 0,
+        hidden: 0,
     }
 }
 
