@@ -10,6 +10,7 @@ use crate::host::lima::progress::Progress;
 use crate::host::lima::template::VmConfig;
 use crate::host::{FOREVER, Host, HostKind};
 use crate::record::event::RunEvent;
+use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, Reporter};
 use crate::text::{quoted, suggest};
@@ -96,7 +97,7 @@ pub fn collect(host: &Host, words: &[String]) -> Result<(Vec<Event>, i32)> {
     }
     host.check()?;
     for line in &process.noise {
-        eprintln!("labrun: {line}");
+        errln!("labrun: {line}");
     }
     Ok((events, process.finish()))
 }

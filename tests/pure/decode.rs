@@ -47,6 +47,12 @@ fn pings_and_connections_are_told() {
     insta::assert_snapshot!(told("balance-spread").lines().take(24).collect::<Vec<_>>().join("\n"));
 }
 
+/// BIRD, keepalived, hostapd with wpa_supplicant, rp-pppoe and the kernel's bridge, one message of each kind.
+#[test]
+fn real_routers_bridges_and_access_servers_are_told() {
+    insta::assert_snapshot!(told("routers"));
+}
+
 /// `data` as `ether`, a header of IPv4 or IPv6 and a UDP header to `port` carry it.
 fn udp(version: u8, port: u16, data: &[u8]) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];

@@ -54,7 +54,8 @@ fn all_said(name: &str, capture: &Capture, rules: &[&str]) -> String {
 
 #[test]
 fn the_rules_of_the_built_in_labs_hold_in_real_runs() {
-    for (name, capture) in captures::all() {
+    // Those without a dash are of no built-in lab.
+    for (name, capture) in captures::all().into_iter().filter(|(name, _)| name.contains('-')) {
         let words: Vec<&str> = name.split('-').collect();
         let lab = lab(text_of(words[0]));
         let index = lab.tests.iter().position(|test| test.short == words[1]).unwrap();
