@@ -259,7 +259,7 @@ impl Process {
             }
             Ok(event) => Some(Said::Script(event)),
             Err(noise) => {
-                if self.noise.len() < NOISE {
+                if self.noise.len() < NOISE && !is_note_of_shell(&noise) {
                     self.noise.push(noise);
                 }
                 None
@@ -287,6 +287,17 @@ impl Process {
     }
 }
 
+/// Whether `line` is what bash says of itself when a signal has ended what it ran: `lab.sh: line 9:
+/// 4711 Killed  …`. What that means the script says in words of its own.
+fn is_note_of_shell(line: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    line.split_once(": line ").and_then(|(_, rest)| rest.split_once(':')).is_some_and(
+        |(number, rest)| {
+            is_number(number) && is_number(rest.split_whitespace().next().unwrap_or_default())
+        },
+    )
+}
+
 /// Reads `output` to its end, for a [`Process`]. A line that is too long is cut.
 fn hear(output: ReaderHandle, group: &Group, sender: &SyncSender<Heard>) {
     let mut lines = BufReader::new(output);
@@ -300,4 +311,20 @@ fn hear(output: ReaderHandle, group: &Group, sender: &SyncSender<Heard>) {
     }
     group.ends();
     let _ = sender.send(Heard::End(process::status(lines.get_ref())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_note_of_shell;
+
+    #[test]
+    fn what_a_shell_says_of_a_signal_is_told_from_what_went_wrong() {
+        assert!(is_note_of_shell(
+            "environment: line 291: 32076 Killed        setsid --wait \"$AGENT\""
+        ));
+        assert!(is_note_of_shell("lab.sh: line 9:  7 Segmentation fault      (core dumped) ip"));
+        for wrong in ["lab.sh: line 9: ip: command not found", "sudo: a password is required", ""] {
+            assert!(!is_note_of_shell(wrong), "{wrong}");
+        }
+    }
 }

@@ -102,7 +102,6 @@ impl Session<'_> {
     /// whatever its steps say, and is why what came after it did not hold: it is told first, and
     /// alone where only packets were missed. So does one fail it that cannot be brought back.
     fn restore(&mut self, result: &mut TestResult, steps_held: bool) {
-        self.trouble.clear();
         let gather = self.options.artifacts.keeps(Outcome::Fail) && !self.gathered.has_state();
         self.process.ask(&Request::Restore { gather });
         let mut troubles: usize = 0;
@@ -116,6 +115,7 @@ impl Session<'_> {
                 Some(Event::Service(_)) => troubles += 1,
                 Some(Event::Lost) | None => {
                     result.outcome = Outcome::Error;
+                    self.trouble.append(&mut result.lines);
                     return;
                 }
                 Some(_) => {}

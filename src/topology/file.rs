@@ -40,7 +40,7 @@ pub struct SubjectFile {
     /// Files by which its repository is known; all must be there.
     pub files: Vec<String>,
     /// Shell command that builds it into `$OUT/PROGRAM`.
-    pub build: Option<String>,
+    pub build: Option<Spanned<String>>,
 }
 
 /// An entry of `bridges`.
@@ -140,7 +140,7 @@ fn subject(reader: Reader) -> SubjectFile {
     let fields = reader.fields(&["program", "stand-in", "repository", "build"]);
     let mut file = SubjectFile {
         program: fields.need("program", |r| r.at(r.text())).unwrap_or_default(),
-        build: fields.get("build", |r| r.text()),
+        build: fields.get("build", |r| r.at(r.text())),
         stand_in: fields.get("stand-in", |r| {
             let fields = r.fields(&["program", "package"]);
             let program =

@@ -1,6 +1,7 @@
 //! A checked topology: everything resolved, nothing that could still be wrong in the file.
 
 pub use crate::packet::capture::GLOBAL;
+use crate::yaml::diagnostic::Spanned;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -38,7 +39,17 @@ pub struct Subject {
     /// Files by which its repository is known.
     pub files: Vec<String>,
     /// Shell command that builds it into `$OUT/PROGRAM`.
-    pub build: Option<String>,
+    pub build: Option<Spanned<String>>,
+}
+
+impl Subject {
+    /// Where a command is that never builds it, since nothing says which repository is its, and why.
+    pub fn never_built(&self) -> Option<(&Spanned<String>, &'static str)> {
+        let unknown = self.go_modules.is_empty() && self.files.is_empty();
+        let why = "`subject.repository` does not say by which files or Go module the repository is known \
+                   that `subject.build` builds, so only one that `--subject` names is built";
+        self.build.as_ref().filter(|_| unknown).map(|build| (build, why))
+    }
 }
 
 /// A switch.

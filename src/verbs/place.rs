@@ -83,7 +83,7 @@ pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> 
     let subjects = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref());
     let builds: Vec<&str> = subjects
         .filter(|subject| built(subject))
-        .filter_map(|subject| subject.build.as_deref())
+        .filter_map(|subject| Some(subject.build.as_ref()?.as_str()))
         .collect();
     let given = |program: &str| {
         let subject = chosen
