@@ -35,10 +35,21 @@ pub struct Subject {
     pub stand_in: Option<(String, String)>,
     /// Go module paths by which its repository is known.
     pub go_modules: Vec<String>,
+    /// Cargo packages by which its repository is known.
+    pub cargo_packages: Vec<String>,
     /// Files by which its repository is known.
     pub files: Vec<String>,
-    /// Shell command that builds it into `$OUT/PROGRAM`.
-    pub build: Option<String>,
+    /// How it is built; the first that fits the repository is taken.
+    pub builds: Vec<Build>,
+}
+
+/// How a program is built.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// The files of a repository that it is for, all of which must be there; none: for any.
+    pub files: Vec<String>,
+    /// Shell command that puts it into `$OUT/PROGRAM`.
+    pub command: String,
 }
 
 /// A switch.
