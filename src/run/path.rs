@@ -3,7 +3,7 @@
 use crate::lab::model::{Lab, Test};
 use crate::packet::tcpdump;
 use crate::record::result::{Outcome, TestResult};
-use crate::rules::judge::{Filters, Violation, judge};
+use crate::rules::judge::{Filters, Violation, blame, judge};
 use anyhow::Result;
 
 /// Judges the rules of `test`, all of whose steps held, from the capture in `result`. What cannot
@@ -33,6 +33,20 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
             result.outcome = Outcome::Fail;
             result.at(&lab.file, violation.line);
         }
+        result.lines.extend(violation.lines);
+    }
+}
+
+/// Adds to a `test` that a step has failed what its packets did against its rules until then: that is
+/// often why.
+pub fn suspects(lab: &Lab, test: &Test, result: &mut TestResult) {
+    let (Some(capture), Ok(filters)) = (&result.evidence.capture, filters(test)) else { return };
+    let violations = blame(&lab.topology, &test.path, capture, &filters);
+    if !violations.is_empty() {
+        result.lines.push("before that, packets broke rules of the path:".into());
+    }
+    for violation in violations {
+        result.lines.push(format!("{}:{}", lab.file, violation.line));
         result.lines.extend(violation.lines);
     }
 }

@@ -7,7 +7,7 @@ use crate::lab::model::Test;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::run::gather::Gathered;
-use crate::run::path::path;
+use crate::run::path::{path, suspects};
 use crate::run::session::Session;
 use crate::steps::{StepKind, StepOutput, Verdict};
 use crate::text::count;
@@ -44,6 +44,9 @@ impl Session<'_> {
         self.captured(&mut result);
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
+        }
+        if result.outcome == Outcome::Fail {
+            suspects(self.lab, test, &mut result);
         }
         match result.outcome {
             // Of a packet that went the wrong way the packets tell more than any daemon.
