@@ -4,7 +4,8 @@
 #
 #   setup             bring the lab up and leave it up (the default)
 #   session           set up unless it is up, let the agent serve standard input, end as found
-#   clean [NAME...]   end these instances, or all
+#   clean [--force] [NAME...]      end these instances; none named, a lab's script ends its own, and the
+#                     runtime without a lab all; one that another labrun is at work in only with --force
 #   status            list the instances
 #   exec NAME NODE COMMAND...      run a command in a node of an instance
 #   logs NAME [-f] [SERVICE...]    the services' output
@@ -60,7 +61,7 @@ main() {
     session) session ;;
     clean) clean "${@:2}" ;;
     status) status ;;
-    exec) enter exec "$2" _exec "${@:3}" ;;
+    exec) enter "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
     missing) subject_choose && missing ;;
     _init) sandbox_init "$2" "$3" ;;
@@ -222,19 +223,33 @@ agent() {
   setsid --wait "$AGENT" _agent "$pid" "$STATE" "$1"
 }
 
-# clean [NAME...]: end these instances or all, and see that nothing of them is left.
+# clean [--force] [NAME...]: end these instances, or what is meant without a name, and see that nothing of
+# them is left. Under the lock, because another labrun may be about to work in one.
 clean() {
-  local state status=0 names=("$@")
+  local state lock force=0 status=0 names
+  [[ ${1-} != --force ]] || { force=1 && shift; }
+  names=("$@")
   own_root || { (($# == 0)) || emit absent "instance=$*"; return 0; }
-  (($#)) || names=("$ROOT"/* "$ROOT"/.gone-*)
+  if (($# == 0)) && [[ -n $LAB ]]; then
+    # The script of a lab that is up lies in its state.
+    state=$(realpath -- "${BASH_SOURCE[0]}")
+    [[ -n $INSTANCE || ${state%/*/lab.sh} != "$ROOT" ]] || { state=${state%/*} && NAME=${state##*/}; }
+    names=("$NAME")
+  elif (($# == 0)); then
+    names=("$ROOT"/* "$ROOT"/.gone-*)
+  fi
   for state in "${names[@]##*/}"; do
+    root_lock || break
     if [[ ! -d $ROOT/$state ]]; then
       [[ $state == '*' || $state == '.gone-*' ]] || emit absent "instance=$state"
+    elif (($# + force == 0)) && alive "$ROOT/$state/owner"; then
+      emit owned "instance=$state" "pid=$(cut -d' ' -f1 "$ROOT/$state/owner")"
     elif sandbox_remove "$ROOT/$state"; then
       emit cleaned "instance=$state"
     else
       status=4
     fi
+    exec {lock}<&-
   done
   root_remove
   return "$status"
@@ -285,7 +300,7 @@ logs() {
     [[ -e $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2
   done
   for service; do
-    if ((follow)); then log_events "$service" -F "$state/log/$service.log" & else log_events "$service" "$state/log/$service.log"; fi
+    if ((follow)); then log_events "$state" "$service" -F & else log_events "$state" "$service"; fi
   done
   ((follow)) || return 0
   ((TIED)) || { wait && return; }
@@ -293,13 +308,4 @@ logs() {
   while read -r _; do :; done
   trap 'exit 0' TERM
   kill -TERM 0
-}
-
-# log_events SERVICE TAIL-ARGUMENT...: from its first line on.
-log_events() {
-  local service=$1 line
-  shift
-  tail -n +1 "$@" 2>/dev/null | while IFS= read -r line || [[ -n $line ]]; do
-    emit log "service=$service" "line=${line:0:1500}"
-  done
 }

@@ -14,7 +14,7 @@
 #   service/N/   working folder of service N, with its files
 #   gathered/    the state of a failure, until it has been reported
 #   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status;
-#                log/N.from: where in its output its last start is
+#                log/N.from: where in its output its last start is;  log/N.cut: what of it is left out
 #   tmp/         $TMPDIR of everything that runs in the lab
 
 # state_root: the folder of all instances in $ROOT. Not below $XDG_RUNTIME_DIR: a lab must be found
@@ -127,7 +127,7 @@ sandbox_start() {
 
 # sandbox_init: PID 1 from its first instruction to the lab being ready.
 sandbox_init() {
-  local stat line control keep=$1 gather=$2
+  local stat line='' part control keep=$1 gather=$2
   # /proc is still the host's here, so this is the host's idea of our PID. The folder is gone if
   # somebody cleaned up in the meantime: then this sandbox must not exist.
   { read -r stat </proc/self/stat; } || exit 1
@@ -148,8 +148,15 @@ sandbox_init() {
   exec {EVENTS}>&- >/dev/null
   EVENTS=1
   exec {control}<>"$STATE/control"
-  while IFS= read -r -u "$control" line; do
-    service_start "$line"
+  while :; do
+    # A line comes in parts, if its writer likes.
+    if IFS= read -r -t 0.1 -u "$control" part; then
+      service_start "$line$part"
+      line=
+    else
+      line+=$part
+    fi
+    logs_bound
   done
 }
 
@@ -193,18 +200,19 @@ sandbox_again() {
   }
 }
 
-# enter LAUNCHER INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, through
-# LAUNCHER if that isn't empty; `exec` puts it in this shell's place.
+# enter INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, in this shell's place. A
+# signal is for what runs there: nsenter(1), which would die of it and leave the command the terminal,
+# makes way for a shell that waits.
 enter() {
-  local launcher=$1 state=$ROOT/$2 pid flags=() outside=()
-  [[ $launcher != exec ]] || { outside=(exec) launcher=''; }
-  shift 2
+  local state=$ROOT/$1 pid flags=()
+  shift
   alive "$state/supervisor" || fail "$(basename "$state") is not running" 4
   read -r pid _ <"$state/supervisor"
   ((EUID == 0)) || flags=(--user --preserve-credentials)
-  # shellcheck disable=SC2086 # no launcher, no word
-  "${outside[@]}" nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts -- \
-    $launcher bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
+  # shellcheck disable=SC2016 # expanded by the shell that reads it
+  exec nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --no-fork -- \
+    bash -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' labrun \
+    bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
 }
 
 # sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees.

@@ -63,10 +63,14 @@ pub enum Verb {
         #[command(subcommand)]
         verb: ReportVerb,
     },
-    /// Take labs down, all if none is named, and see that nothing is left
+    /// Take labs down, and see that nothing is left: those that are named, else all that no other
+    /// labrun is at work in
     Clean {
         /// Names of labs or instances
         labs: Vec<String>,
+        /// With no name, also those that another labrun is at work in, as `test` is
+        #[arg(long)]
+        force: bool,
     },
     /// Show the labs that are up, and their services
     Status,

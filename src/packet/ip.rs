@@ -2,7 +2,7 @@
 
 use crate::packet::bytes::name;
 use crate::packet::headers::{Headers, Ip};
-use crate::packet::protocol::{Field, Identity, Layer, Protocol, Purpose, Value, ValueKind};
+use crate::packet::protocol::{Field, Identity, Layer, Protocol, Value, ValueKind};
 
 /// IPv4 (RFC 791).
 pub static IP: Protocol = Protocol {
@@ -13,6 +13,7 @@ pub static IP: Protocol = Protocol {
         Field::new("destination", ValueKind::Ipv4, ""),
         TTL,
     ],
+    bulk: true,
     read: |headers| read(headers, &IP).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv4())),
     ..Protocol::NEW
 };
@@ -26,6 +27,7 @@ pub static IP6: Protocol = Protocol {
         Field::new("destination", ValueKind::Ipv6, ""),
         TTL,
     ],
+    bulk: true,
     read: |headers| {
         read(headers, &IP6).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv6()))
     },
@@ -38,7 +40,7 @@ const TTL: Field = Field::new("ttl", ValueKind::Number, "time to live, hop limit
 /// Assigned Internet Protocol Numbers).
 const CARRIED: [(u8, &str); 15] = [
     (1, "ICMP"),
-    (IGMP, "IGMP"),
+    (2, "IGMP"),
     (4, "IPIP"),
     (6, "TCP"),
     (17, "UDP"),
@@ -53,7 +55,6 @@ const CARRIED: [(u8, &str); 15] = [
     (115, "L2TP"),
     (132, "SCTP"),
 ];
-const IGMP: u8 = 2;
 
 #[derive(Debug)]
 struct Datagram<'a> {
@@ -91,15 +92,6 @@ impl Layer for Datagram<'_> {
     fn identity(&self, identity: &mut Identity) {
         self.ip.identity(identity);
         identity.add(self.payload);
-    }
-
-    fn purpose(&self) -> Purpose {
-        // Who listens to which groups (RFC 2236).
-        if self.ip.protocol == IGMP && !self.ip.fragment {
-            Purpose::Housekeeping
-        } else {
-            Purpose::Exchange
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::packet::bpf::Instruction;
 use crate::packet::capture::{Capture, Direction, InterfaceId};
 use crate::packet::protocol::{Exchange, Identity, Value};
 use crate::rules::explain;
+use crate::rules::kind::Kind;
 use crate::rules::model::Rule;
 use crate::rules::observations::{Observation, Observations};
 use crate::rules::trace::traces;
@@ -31,7 +32,8 @@ pub type Filters = HashMap<String, Vec<Instruction>>;
 /// What of the `rules` of a test does not hold in `capture`, in the file's order. Rules whose
 /// filter is not among `filters` are not judged.
 ///
-/// A capture that lacks packets proves nothing that holds, so that is a violation, too.
+/// A capture that lacks packets proves nothing that holds, so that is a violation, too. Where only
+/// bulk data is lacking, rules on anything else can be judged.
 pub fn judge(
     topology: &Topology,
     rules: &[Rule],
@@ -39,10 +41,11 @@ pub fn judge(
     filters: &Filters,
 ) -> Vec<Violation> {
     let mut violations = judge_packets(topology, rules, capture, filters, Unseen::Violates);
-    let lacks = capture.lost + capture.left_out;
-    if lacks > 0
-        && let Some(rule) = rules.first()
-    {
+    let lacks = |rule: &&Rule| {
+        let bulk = rule.packet.as_ref().is_none_or(Kind::may_be_bulk);
+        capture.lost + capture.left_out + if bulk { capture.bulk_left_out } else { 0 } > 0
+    };
+    if let Some(rule) = rules.iter().find(lacks) {
         let line = explain::lacking(capture);
         match violations.first_mut() {
             Some(violation) => violation.lines.push(line),
@@ -139,12 +142,8 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
                 vec![explain::unwanted(self.observations, rule, &looked, &self.seen)]
             };
         }
-        let only_avoids = !rule.avoids.is_empty()
-            && rule.crosses.is_empty()
-            && rule.fields.is_empty()
-            && rule.at_most.is_none();
         if looked.is_empty() {
-            return if only_avoids || self.unseen == Unseen::SaysNothing {
+            return if rule.only_forbids() || self.unseen == Unseen::SaysNothing {
                 Vec::new()
             } else {
                 vec![explain::unseen(self.observations, rule, &self.seen)]

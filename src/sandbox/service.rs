@@ -9,7 +9,7 @@
 //! ```
 
 use super::condition::{Asker, holds};
-use super::program::end_of;
+use super::program::{end_of, part_of};
 use super::{Gone, Process, Program, Sandbox, View, processes};
 use crate::topology::model::{Condition, Run, Service};
 use rustix::process::Signal;
@@ -19,8 +19,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Of a service's output, what is looked at for a pattern and for its last lines.
-const LOG_END: u64 = 1 << 20;
+/// Of a service's output, what is looked at for a pattern: so much of its beginning and of its end.
+const SEEN: u64 = 1 << 20;
 /// How many lines a failure shows, and how long each may be.
 const SHOWN: usize = 20;
 const LONGEST_LINE: usize = 1000;
@@ -230,10 +230,7 @@ impl Sandbox {
     /// The conditions of `service` that do not hold yet, in words.
     fn unmet(&self, service: &Service, run: &Run, pid: i32) -> Result<Option<String>, Gone> {
         // What it printed before it was started again says nothing of now.
-        let from = fs::read_to_string(self.note(&service.name, "from"))
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        let log = self.printed(&service.name, from.unwrap_or(0)).unwrap_or_default();
+        let log = self.printed(&service.name, self.began(&service.name)).unwrap_or_default();
         let asker = Asker {
             node: &service.node.0,
             folder: &self.state.join("service").join(&service.name),
@@ -251,14 +248,20 @@ impl Sandbox {
         Ok((!unmet.is_empty()).then(|| unmet.join(", ")))
     }
 
-    /// What `name` has printed since its log had `from` bytes, the end of it.
+    /// What `name` has printed since its log had `from` bytes, the beginning and the end of it.
     ///
     /// # Errors
     /// If its log cannot be read.
     pub fn printed(&self, name: &str, from: u64) -> io::Result<Vec<u8>> {
         let path = self.log_of(name);
         let size = fs::metadata(&path)?.len();
-        Ok(end_of(&path, size.saturating_sub(from).min(LOG_END))?.1)
+        let (_, end) = end_of(&path, size.saturating_sub(from).min(SEEN))?;
+        if size.saturating_sub(from) <= SEEN {
+            return Ok(end);
+        }
+        let mut both = part_of(&path, from, SEEN.min(size - from - SEEN))?;
+        both.extend(end);
+        Ok(both)
     }
 
     /// How much the services have printed by now.
@@ -277,6 +280,18 @@ impl Sandbox {
     /// What `name` has printed since then.
     pub fn printed_since(&self, mark: &Mark, name: &str) -> Vec<u8> {
         self.printed(name, mark.0.get(name).copied().unwrap_or(0)).unwrap_or_default()
+    }
+
+    /// How long its log was when it was started last.
+    fn began(&self, name: &str) -> u64 {
+        let note = fs::read_to_string(self.note(name, "from")).ok();
+        note.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// What `name` has printed since then, and since it was started last.
+    pub fn printed_lately(&self, mark: &Mark, name: &str) -> Vec<u8> {
+        let from = mark.0.get(name).copied().unwrap_or(0).max(self.began(name));
+        self.printed(name, from).unwrap_or_default()
     }
 
     /// The last lines of its output.

@@ -165,7 +165,7 @@ fn subject(reader: Reader) -> SubjectFile {
 /// Either a command or a list of them, each for the repositories that have its files.
 fn builds(reader: Reader) -> Vec<Build> {
     let Value::List(_) = reader.value() else {
-        return vec![Build { files: Vec::new(), command: reader.text() }];
+        return vec![Build { files: Vec::new(), command: reader.at(reader.text()) }];
     };
     reader.list(|r| {
         let fields = r.fields(&["files", "command"]);
@@ -178,7 +178,7 @@ fn builds(reader: Reader) -> Vec<Build> {
         });
         Build {
             files: files.unwrap_or_default(),
-            command: fields.need("command", |r| r.text()).unwrap_or_default(),
+            command: fields.need("command", |r| r.at(r.text())).unwrap_or_default(),
         }
     })
 }

@@ -23,6 +23,7 @@ use crate::lab::model::Lab;
 use crate::record::artifacts::{Artifacts, FOLDER, When};
 use crate::record::event::RunEvent;
 use crate::report::Format;
+use crate::report::errln;
 use crate::run::options::Options;
 use crate::run::subject;
 use crate::run::subject::Subjects;
@@ -40,7 +41,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => {
             report::merge(cli, inputs, reports)
         }
-        Verb::Clean { labs } => clean::clean(cli, labs),
+        Verb::Clean { labs, force } => clean::clean(cli, labs, *force),
         Verb::Status => running::status(cli),
         Verb::Exec { lab, node, command } => running::exec(cli, lab, node, command),
         Verb::Shell { lab, node } => running::exec(cli, lab, node, &[]),
@@ -75,7 +76,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
     }
     let host = running::new(kind)?;
     if let Host::Native(Native { elevated: true }) = host {
-        eprintln!(
+        errln!(
             "labrun: this kernel refuses user namespaces to ordinary users, so the labs run through sudo"
         );
     }
@@ -107,7 +108,10 @@ fn prepare(
         place::ready(options.client, named, labs, chosen)?;
     }
     let mut files = Files::on(&options.host, &options.artifacts.folder);
-    options.agent = files.agent().map_err(|error| Failure::machine(format!("{error:#}")))?;
+    options.agent = files.agent().map_err(|error| match error.is::<Failure>() {
+        true => error,
+        false => Failure::machine(format!("{error:#}")).into(),
+    })?;
     let subjects =
         subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
     options.folder = match options.host {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A test that notices: its name, its outcome, how what is said of it begins, and what else is said.
+/// A test that notices: its name, its outcome, what the first line says of it, and what is said, too.
 type Notices = (&'static str, &'static str, &'static str, &'static str);
 
 /// A fault and all tests that notice it.
@@ -302,7 +302,10 @@ fn run(((fault, notices), lab, user): (&Case, &str, User), subject: &Path) -> Ve
             Some(failed) => said(failed),
             None => said(result),
         };
-        if result["outcome"] != outcome || !lines.starts_with(first) || !lines.contains(then) {
+        if result["outcome"] != outcome
+            || !lines.lines().next().unwrap_or_default().contains(first)
+            || !lines.contains(then)
+        {
             wrong.push(format!(
                 "{fault}, {built_in}-{test}, {user:?}: wanted {outcome}, {first:?} and {then:?}: {result:#}\n{}",
                 done.all

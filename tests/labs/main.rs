@@ -5,7 +5,9 @@ mod common;
 
 mod action;
 mod artifacts;
+mod bounds;
 mod bpf;
+mod causes;
 mod cli;
 mod dhcplb;
 mod docs;
@@ -21,4 +23,5 @@ mod reporting;
 mod show;
 mod subject;
 mod sudo;
+mod tried;
 mod vm;

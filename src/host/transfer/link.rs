@@ -8,7 +8,7 @@ use crate::host::transfer::sync;
 use crate::host::transfer::sync::Entry;
 use crate::host::{Remote, Requests, native};
 use crate::interrupt;
-use crate::process;
+use crate::process::{self, Group};
 use crate::text::{count, seconds};
 use anyhow::{Context, Result, bail};
 use duct::{ReaderHandle, cmd};
@@ -18,6 +18,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What was copied to a machine, for who wants to know what takes so long.
@@ -52,6 +54,7 @@ pub struct Link {
     pub(crate) remote: Remote,
     answers: BufReader<ReaderHandle>,
     pub(crate) requests: Requests,
+    group: Group,
     /// What ssh and the machine say besides.
     words: File,
     /// The machine's kind of processor, as uname(1) has it.
@@ -72,21 +75,24 @@ impl Link {
         let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
         let answers =
             process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
+        let reached = Arc::new(AtomicBool::new(false));
         let mut link = Link {
             remote: remote.clone(),
-            answers: BufReader::new(answers),
             requests: Requests::new(writer),
+            group: Group::of(&answers),
+            answers: BufReader::new(answers),
             words: said,
             processor: String::new(),
             copies: BTreeMap::new(),
         };
-        link.requests.close_on_interrupt();
+        link.requests.close_on_interrupt(&link.group, &reached);
         loop {
             // What comes before are the words of a login.
             let line = link.answer(false)?;
             if let Some((how, processor)) =
                 line.strip_prefix("labrun ").and_then(|rest| rest.split_once(' '))
             {
+                reached.store(true, Ordering::SeqCst);
                 link.remote.found(how.into());
                 link.processor = processor.into();
                 return Ok(link);
@@ -307,6 +313,7 @@ impl Drop for Link {
         }
         self.requests.close();
         let _ = io::copy(&mut self.answers, &mut io::sink());
+        self.group.ends();
     }
 }
 
