@@ -4,6 +4,7 @@ use crate::record::artifacts::{FOLDER, When};
 use crate::record::shard::Shard;
 use crate::report::files::Target;
 use crate::steps::Client;
+use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -66,6 +67,11 @@ pub struct RunArgs {
     /// Accept stand-ins and skipped tests, even when CI=true
     #[arg(long, overrides_with = "strict")]
     pub no_strict: bool,
+
+    /// Copy a repository to another machine without a question, though it has more than 20,000
+    /// files or 200 MB to send
+    #[arg(long, env = "LABRUN_COPY_LARGE", value_parser = FalseyValueParser::new())]
+    pub copy_large: bool,
 
     /// Leave a lab up that failed, and say how to enter it
     #[arg(long)]

@@ -20,6 +20,7 @@ use crate::error::Failure;
 use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
+use crate::lab::repository::is_repository_of;
 use crate::record::artifacts::{Artifacts, FOLDER, When};
 use crate::record::event::RunEvent;
 use crate::report::Format;
@@ -88,6 +89,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
         client: run.client,
         strict: run.is_strict(),
         keep: run.keep,
+        copy_large: run.copy_large,
         verbose: run.verbose,
         artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
         agent: PathBuf::new(),
@@ -107,7 +109,8 @@ fn prepare(
     if *kind == HostKind::Lima {
         place::ready(options.client, named, labs, chosen)?;
     }
-    let mut files = Files::on(&options.host, &options.artifacts.folder);
+    let mut files =
+        Files::on(&options.host, &options.artifacts.folder).permitting(options.copy_large);
     options.agent = files.agent().map_err(|error| match error.is::<Failure>() {
         true => error,
         false => Failure::machine(format!("{error:#}")).into(),
@@ -116,7 +119,11 @@ fn prepare(
         subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
     options.folder = match options.host {
         Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
-        _ => files.folder(&labs.repository, &|copied| tell(RunEvent::from(copied)))?,
+        _ => {
+            let subjects = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref());
+            let project = subjects.into_iter().any(|s| is_repository_of(s, &labs.repository));
+            files.folder(&labs.repository, project, &|copied| tell(RunEvent::from(copied)))?
+        }
     };
     Ok((subjects, files))
 }
