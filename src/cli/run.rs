@@ -44,21 +44,13 @@ pub struct ReportArgs {
     pub durations: Option<PathBuf>,
 }
 
-/// How labs are run.
+/// Which program is tested.
 #[derive(Args, Debug)]
-pub struct RunArgs {
+pub struct SubjectArgs {
     /// The program under test: a binary, or a repository to build it from; with several,
     /// PROGRAM=PATH
     #[arg(long, value_name = "PATH", env = "LABRUN_SUBJECT")]
     pub subject: Vec<String>,
-
-    /// Another instance of the lab, beside the unnamed one
-    #[arg(long, value_name = "NAME")]
-    pub instance: Option<String>,
-
-    /// The DHCP client of steps that name none
-    #[arg(long, value_enum, default_value = "dhclient")]
-    pub client: Client,
 
     /// Refuse stand-ins, and make a skipped test a failure [default when CI=true]
     #[arg(long, overrides_with = "no_strict")]
@@ -67,6 +59,22 @@ pub struct RunArgs {
     /// Accept stand-ins and skipped tests, even when CI=true
     #[arg(long, overrides_with = "strict")]
     pub no_strict: bool,
+}
+
+/// How labs are run.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// What is tested.
+    #[command(flatten)]
+    pub tested: SubjectArgs,
+
+    /// Another instance of the lab, beside the unnamed one
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+
+    /// The DHCP client of steps that name none
+    #[arg(long, value_enum, default_value = "dhclient")]
+    pub client: Client,
 
     /// Copy a repository to another machine without a question, though it has more than 20,000
     /// files or 200 MB to send
@@ -100,7 +108,7 @@ pub struct ArtifactArgs {
     pub folder: PathBuf,
 }
 
-impl RunArgs {
+impl SubjectArgs {
     /// Whether this run is strict.
     pub fn is_strict(&self) -> bool {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");

@@ -61,7 +61,9 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
         Verb::Vm { verb } => vm::vm(cli, verb),
         Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
-        Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
+        Verb::Doctor { labs, install, tested, client } => {
+            doctor::doctor(cli, labs, *install, tested, *client)
+        }
     }
 }
 
@@ -87,7 +89,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
         folder: labs.repository.clone(),
         instance: run.instance.clone(),
         client: run.client,
-        strict: run.is_strict(),
+        strict: run.tested.is_strict(),
         keep: run.keep,
         copy_large: run.copy_large,
         verbose: run.verbose,
@@ -106,8 +108,9 @@ fn prepare(
     chosen: &[&Lab],
     tell: &dyn Fn(RunEvent),
 ) -> Result<(Subjects, Files)> {
+    let sources = subject::settle(chosen, named, &labs.repository, &options.host)?;
     if *kind == HostKind::Lima {
-        place::ready(options.client, named, labs, chosen)?;
+        place::ready(options.client, &sources, chosen)?;
     }
     let mut files =
         Files::on(&options.host, &options.artifacts.folder).permitting(options.copy_large);
@@ -115,8 +118,7 @@ fn prepare(
         true => error,
         false => Failure::machine(format!("{error:#}")).into(),
     })?;
-    let subjects =
-        subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
+    let subjects = subject::resolve(&sources, &mut files, tell)?;
     options.folder = match options.host {
         Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
         _ => {

@@ -9,6 +9,7 @@ mod bpf;
 mod cli;
 mod dhcplb;
 mod docs;
+mod doctor;
 mod forged;
 mod format;
 mod http;
