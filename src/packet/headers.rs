@@ -66,16 +66,7 @@ pub struct Ports {
 impl<'a> Headers<'a> {
     /// Those of the frame that begins with the Ethernet header `data`.
     pub fn of(data: &'a [u8]) -> Headers<'a> {
-        let mut headers = Headers {
-            length: data.len(),
-            macs: None,
-            vlan: None,
-            ethertype: 0,
-            arp: None,
-            ip: None,
-            transport: None,
-            payload: data,
-        };
+        let mut headers = Headers::empty(data);
         let Ok(packet) = LaxSlicedPacket::from_ethernet(data) else { return headers };
         if let Some(LinkSlice::Ethernet2(ethernet)) = &packet.link {
             headers.macs = Some((ethernet.source(), ethernet.destination()));
@@ -90,13 +81,38 @@ impl<'a> Headers<'a> {
                 (headers.ethertype, headers.payload) = (payload.ether_type.0, payload.payload);
             }
         }
-        match packet.net {
-            Some(LaxNetSlice::Arp(arp)) => headers.arp = Some(arp),
-            Some(LaxNetSlice::Ipv4(ip)) => headers.network(ipv4(&ip), ip.payload()),
-            Some(LaxNetSlice::Ipv6(ip)) => headers.network(ipv6(&ip), ip.payload()),
+        headers.carried(packet.net);
+        headers
+    }
+
+    /// Those of the packet that begins with the IP header `data`; `None` if that is none.
+    pub(crate) fn of_ip(data: &'a [u8]) -> Option<Headers<'a>> {
+        let packet = LaxSlicedPacket::from_ip(data).ok()?;
+        let mut headers = Headers::empty(data);
+        headers.carried(packet.net);
+        headers.ip.is_some().then_some(headers)
+    }
+
+    fn empty(data: &'a [u8]) -> Headers<'a> {
+        Headers {
+            length: data.len(),
+            macs: None,
+            vlan: None,
+            ethertype: 0,
+            arp: None,
+            ip: None,
+            transport: None,
+            payload: data,
+        }
+    }
+
+    fn carried(&mut self, net: Option<LaxNetSlice<'a>>) {
+        match net {
+            Some(LaxNetSlice::Arp(arp)) => self.arp = Some(arp),
+            Some(LaxNetSlice::Ipv4(ip)) => self.network(ipv4(&ip), ip.payload()),
+            Some(LaxNetSlice::Ipv6(ip)) => self.network(ipv6(&ip), ip.payload()),
             None => {}
         }
-        headers
     }
 
     fn network(&mut self, ip: Ip, payload: &LaxIpPayloadSlice<'a>) {
@@ -116,6 +132,12 @@ impl<'a> Headers<'a> {
     /// Whether there is an IPv4 header.
     pub fn is_ipv4(&self) -> bool {
         self.ip.is_some_and(|ip| ip.source.is_ipv4())
+    }
+
+    /// What the IP header carries, if that is of the protocol `number` and begins here.
+    pub fn above_ip(&self, number: u8) -> Option<&'a [u8]> {
+        self.ip.filter(|ip| ip.protocol == number && !ip.fragment)?;
+        Some(self.payload)
     }
 
     /// The payload of a UDP datagram from or to one of the `ports`.

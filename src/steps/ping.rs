@@ -1,12 +1,12 @@
 //! `ping`: a host answers echo requests, or does not.
 
 use super::check::Checker;
-use super::output::with_output;
+use super::output::{OVERTIME, with_output};
 use super::patience::{Patience, PatienceFile};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::NetnsName;
+use crate::topology::model::{GLOBAL, NetnsName};
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
@@ -14,7 +14,11 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// How long the answer to the last request may take: once, and where it is tried again.
 const TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(1);
+/// Between two requests.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A `ping` step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +29,12 @@ pub struct Ping {
     to: IpAddr,
     /// How many requests, all of which must be answered.
     count: i64,
+    /// How many bytes of data each carries.
+    size: Option<i64>,
+    /// May not be taken apart on its way.
+    whole: bool,
+    /// The address or link that it is sent from.
+    from: Option<String>,
     /// No answer at all is the pass.
     fails: bool,
     patience: Patience,
@@ -36,6 +46,9 @@ pub struct PingFile {
     node: Spanned<String>,
     to: Spanned<Option<IpAddr>>,
     count: Option<i64>,
+    size: Option<i64>,
+    fragment: Option<bool>,
+    from: Option<Spanned<String>>,
     fails: bool,
     patience: PatienceFile,
 }
@@ -45,33 +58,61 @@ impl Kind for Ping {
     type File = PingFile;
 
     fn read(reader: Reader) -> Option<PingFile> {
-        let fields = reader.fields(&["node", "to", "count", "fails", "timeout", "within", "every"]);
+        let known = [
+            "node", "to", "count", "size", "fragment", "from", "fails", "timeout", "within",
+            "every",
+        ];
+        let fields = reader.fields(&known);
         Some(PingFile {
             node: name(&fields, "node"),
             to: fields
                 .need("to", |r| r.at(r.parsed(|t| values::address(t).map(Some))))
                 .unwrap_or_default(),
             count: fields.get("count", |r| r.integer(1..=100)),
+            size: fields.get("size", |r| r.integer(0..=65507)),
+            fragment: fields.get("fragment", |r| r.boolean()),
+            from: fields.get("from", |r| r.at(r.text())),
             fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
             patience: PatienceFile::read(&fields),
         })
     }
 
     fn check(file: &PingFile, checker: &Checker) -> Option<Ping> {
+        let count = file.count.unwrap_or(1);
+        if let Some(from) = &file.from {
+            Ping::from(file, from, checker);
+        }
+        let sending = PAUSE * (count - 1) as u32;
         Some(Ping {
             node: checker.node(&file.node),
             to: file.to.value.unwrap_or(IpAddr::from([0; 4])),
-            count: file.count.unwrap_or(1),
+            count,
+            size: file.size,
+            whole: file.fragment == Some(false),
+            from: file.from.as_ref().map(|from| from.value.clone()),
             fails: file.fails,
-            patience: file.patience.or(TIMEOUT),
+            patience: file
+                .patience
+                .or(TIMEOUT + sending, |within| (within / 3).min(ANSWER) + sending),
         })
     }
 
     #[cfg(target_os = "linux")]
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
         let (count, to) = (self.count.to_string(), self.to.to_string());
-        let words = ["ping", "-n", "-i", "0.2", "-c", &count, "--", &to];
-        Ok(sandbox.run(sandbox.program(&self.node.0, &words).within(self.limit()))?.into())
+        let pause = PAUSE.as_secs_f64().to_string();
+        let size = self.size.map(|size| size.to_string());
+        let mut words = vec!["ping", "-n", "-i", &pause, "-c", &count];
+        words.extend(size.iter().flat_map(|size| ["-s", size]));
+        words.extend(self.whole.then_some(["-M", "do"]).into_iter().flatten());
+        words.extend(self.from.iter().flat_map(|from| ["-I", from]));
+        words.extend(["--", &to]);
+        let program = sandbox.program(&self.node.0, &words).within(self.limit());
+        let mut seen = StepOutput::from(sandbox.run(program)?);
+        if self.fails {
+            seen.unsent = sandbox.no_way(&self.node.0, self.to)?;
+        }
+        Ok(seen)
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {
@@ -82,13 +123,24 @@ impl Kind for Ping {
             .count() as i64;
         let duplicates = seen.stdout.contains("(DUP!)");
         if self.fails {
-            return match (answers, seen.exit) {
-                (0, 127) => Err(with_output(vec!["ping could not be run".into()], &seen.stderr)),
-                (0, _) => Ok("no answer, as wanted".into()),
-                _ => Err(with_output(
-                    vec![format!("{} answers, but was not to", self.to)],
-                    &seen.stdout,
+            let to = self.to;
+            return match (answers, seen.exit, &seen.unsent) {
+                (0, 126 | 127, _) => {
+                    Err(with_output(vec!["ping could not be run".into()], &seen.stderr))
+                }
+                (0, _, Some(why)) => Err(with_output(
+                    vec![format!("{to} could not even be asked, which proves nothing: {why}")],
+                    &seen.printed(),
                 )),
+                // Of ping(8), 1 is "no answer", anything else its own trouble.
+                (0, 1 | OVERTIME, None) => Ok("no answer, as wanted".into()),
+                (0, status, None) => Err(with_output(
+                    vec![format!(
+                        "{to} could not even be asked, which proves nothing: ping ended with exit status {status}"
+                    )],
+                    &seen.printed(),
+                )),
+                _ => Err(with_output(vec![format!("{to} answers, but was not to")], &seen.stdout)),
             };
         }
         if answers == self.count && seen.exit == 0 && !duplicates {
@@ -112,5 +164,25 @@ impl Kind for Ping {
 
     fn commands(&self) -> Vec<(&'static str, &'static str)> {
         vec![("ping", "iputils-ping")]
+    }
+
+    fn node(&self) -> Option<&NetnsName> {
+        Some(&self.node)
+    }
+}
+
+impl Ping {
+    /// Checks from where `file` wants to ping: an address of the same version, or a link.
+    fn from(file: &PingFile, from: &Spanned<String>, checker: &Checker) {
+        if let (Ok(address), Some(to)) = (from.parse::<IpAddr>(), file.to.value) {
+            if address.is_ipv4() != to.is_ipv4() {
+                checker.wrong(from, format!("`{address}` is of another IP version than `{to}`"));
+            }
+        } else if let Some(node) = checker.find_node(&file.node)
+            && node.name != GLOBAL
+            && !node.interfaces().any(|link| link == from.value)
+        {
+            checker.unknown(&format!("link of `{}`", node.name), from, node.interfaces());
+        }
     }
 }

@@ -111,6 +111,16 @@ pub fn pattern(reader: &Reader) -> String {
     })
 }
 
+/// The name of an environment variable.
+pub fn variable(text: &str) -> Result<(), String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(good)
+    {
+        return Err(format!("`{}` cannot name an environment variable", text.escape_debug()));
+    }
+    Ok(())
+}
+
 /// A pattern that is searched for in a service's output, with `grep -E`: what only other dialects
 /// know would never be found, so it is refused.
 pub fn log_pattern(reader: &Reader) -> String {
@@ -202,7 +212,7 @@ pub fn link_name(text: &str) -> Result<(), String> {
         return Err(format!("`{text}` has {} bytes, the kernel takes {MAX_LINK_NAME}", text.len()));
     }
     if text == "lo" {
-        return Err("`lo` is there in every node already".into());
+        return Err("`lo` is there in every node already, and leads nowhere: it only takes `addresses`, and only as a link of its node".into());
     }
     if matches!(text, "all" | "default") {
         return Err(format!(
