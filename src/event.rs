@@ -115,7 +115,7 @@ pub struct Service {
     /// Its command.
     #[serde(default)]
     pub command: String,
-    /// Its exit status, above 128 for a signal.
+    /// Its exit status, from 129 to 192 for a signal.
     pub status: Option<i32>,
     /// What a late one was waited for by.
     #[serde(default)]
@@ -125,6 +125,12 @@ pub struct Service {
     /// Where its output is.
     #[serde(default)]
     pub log: String,
+}
+
+/// The signal that an exit status stands for, as a shell has it; a program may also end with a
+/// status over 128 of its own, such as 255.
+pub fn signal(status: i32) -> Option<i32> {
+    (129..=128 + 64).contains(&status).then(|| status - 128)
 }
 
 /// An instance of a lab.

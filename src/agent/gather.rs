@@ -7,6 +7,7 @@
 
 use super::message::Stream;
 use super::pipe::Speaker;
+use crate::event::signal;
 use crate::sandbox::{Gone, OVERTIME, Output, Program, Sandbox, end_of, part_of, processes};
 use crate::topology::model::GLOBAL;
 use sha2::{Digest, Sha256};
@@ -319,8 +320,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn status(sandbox: &Sandbox, name: &str) -> String {
     let stopped = if sandbox.was_stopped(name) { ", stopped by the test" } else { "" };
     match (sandbox.ended(name), sandbox.pid_of(name)) {
-        (Some(status), _) if status > 128 => format!("ended by signal {}{stopped}\n", status - 128),
-        (Some(status), _) => format!("ended with exit status {status}{stopped}\n"),
+        (Some(status), _) => match signal(status) {
+            Some(signal) => format!("ended by signal {signal}{stopped}\n"),
+            None => format!("ended with exit status {status}{stopped}\n"),
+        },
         (None, Some(pid)) => format!("running, process {pid} of the sandbox\n"),
         (None, None) => "not started\n".into(),
     }

@@ -95,6 +95,9 @@ pub enum Event {
     Step {
         /// Its exit status; 124 if its time was over.
         exit: i32,
+        /// Why nothing of what was to remain unanswered can have left the node.
+        #[serde(default)]
+        unsent: Option<String>,
     },
     /// A service is not up though it should be.
     Service(Service),
@@ -177,10 +180,13 @@ mod tests {
     #[test]
     fn only_what_bears_the_nonce_counts() {
         let line = |nonce: &str| {
-            serde_json::to_string(&Signed { nonce: nonce.into(), event: Event::Step { exit: 0 } })
-                .unwrap()
+            serde_json::to_string(&Signed {
+                nonce: nonce.into(),
+                event: Event::Step { exit: 0, unsent: None },
+            })
+            .unwrap()
         };
-        assert_eq!(parse(&line("a1"), "a1"), Some(Event::Step { exit: 0 }));
+        assert_eq!(parse(&line("a1"), "a1"), Some(Event::Step { exit: 0, unsent: None }));
         for (forged, nonce) in [
             (line("a2"), "a1"),
             (line(""), ""),

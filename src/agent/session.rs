@@ -162,7 +162,7 @@ impl Session {
         for (stream, text) in streams {
             self.speaker.output(stream, "", text.as_bytes());
         }
-        self.speaker.say(Event::Step { exit: seen.exit });
+        self.speaker.say(Event::Step { exit: seen.exit, unsent: seen.unsent });
         Ok(())
     }
 

@@ -195,8 +195,9 @@ fn own_addresses(lab: &Topology, declared: Option<&Node>) -> Vec<Vec<String>> {
 fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     if node.netns.0 != GLOBAL {
-        lines.push(up("lo"));
+        lines.push(up(LOOPBACK));
     }
+    lines.extend(node.loopback.iter().map(|a| address(a, LOOPBACK)));
     lines.extend(node.interfaces().map(up));
     for link in &node.links {
         lines.extend(link.addresses.iter().map(|a| address(a, &link.name)));

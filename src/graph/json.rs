@@ -25,6 +25,7 @@ fn node(lab: &Lab, node: &Node) -> Value {
     json!({
         "name": node.name,
         "forward": node.forward,
+        "loopback": texts(&node.loopback),
         "nft": node.nft.is_some(),
         "subject": services.iter().any(|s| runs_subject(lab, s)),
         "links": node.links.iter().map(|l| link(lab, l)).collect::<Vec<_>>(),

@@ -7,7 +7,7 @@
 
 use crate::lab::model::Lab;
 use crate::text::plain;
-use crate::topology::model::{Condition, End, GLOBAL, Link, Service};
+use crate::topology::model::{Condition, End, GLOBAL, LOOPBACK, Link, Service};
 
 /// A lab to draw. All texts are plain ones: a single line, nothing invisible.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub struct Host {
     pub name: String,
     /// The program under test, if it runs here.
     pub subject: Option<String>,
-    /// What else it does: `forwards`, `nft`.
-    pub tags: Vec<&'static str>,
+    /// What else it does and has: `forwards`, `nft`, `lo ADDRESS`.
+    pub tags: Vec<String>,
     /// Its interfaces.
     pub links: Vec<Socket>,
     pub services: Vec<Daemon>,
@@ -99,7 +99,8 @@ impl Picture {
                 tags: [(node.forward, "forwards"), (node.nft.is_some(), "nft")]
                     .into_iter()
                     .filter(|t| t.0)
-                    .map(|t| t.1)
+                    .map(|t| t.1.to_string())
+                    .chain(node.loopback.iter().map(|address| format!("{LOOPBACK} {address}")))
                     .collect(),
                 services: services.iter().map(|s| daemon(lab, s)).collect(),
                 ..Host::default()

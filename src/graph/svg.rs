@@ -222,7 +222,7 @@ impl Drawing<'_> {
 
 /// What is said at the right of a box's head.
 fn note(host: &Host) -> String {
-    let tags = host.tags.iter().map(|t| t.to_string());
+    let tags = host.tags.iter().cloned();
     tags.chain(host.subject.iter().map(|s| format!("under test: {s}")))
         .collect::<Vec<_>>()
         .join(", ")

@@ -121,7 +121,7 @@ impl Drawing<'_> {
         let note: Vec<String> = host
             .tags
             .iter()
-            .map(|t| t.to_string())
+            .cloned()
             .chain(host.subject.iter().map(|s| format!("under test: {s}")))
             .collect();
         let note = note.join(", ");

@@ -30,6 +30,21 @@ pub static DHCP6: Protocol = Protocol {
             ValueKind::Text,
             "what the relay agent next to the client calls its link",
         ),
+        relayed(
+            "outer-link-address",
+            ValueKind::Ipv6,
+            "the link that the outermost relay agent got it on, as that says",
+        ),
+        relayed(
+            "outer-peer-address",
+            ValueKind::Ipv6,
+            "who sent it to the outermost relay agent, as that says",
+        ),
+        relayed(
+            "outer-interface-id",
+            ValueKind::Text,
+            "what the outermost relay agent calls the link that it got it on",
+        ),
     ],
     answers: &[
         ("advertise", &["solicit"]),
@@ -174,7 +189,12 @@ impl Message {
 
     /// The type of the frame's outermost message, by number.
     pub fn outermost(&self) -> Option<u8> {
-        self.relays.first().map(|relay| relay.kind).or(self.kind)
+        self.outer().map(|relay| relay.kind).or(self.kind)
+    }
+
+    /// The relay message of the relay agent next to the server.
+    fn outer(&self) -> Option<&Relay> {
+        self.relays.first()
     }
 
     /// The relay agent next to the client, by whose link the server chooses addresses (RFC 8415,
@@ -218,20 +238,23 @@ impl Layer for Message {
 
     /// A client's or server's message is of its kind bare or in relay messages.
     fn is(&self, kind: &str) -> bool {
-        let kinds = [self.kind, self.relays.first().map(|relay| relay.kind)];
+        let kinds = [self.kind, self.outer().map(|relay| relay.kind)];
         kinds.into_iter().flatten().any(|own| name(own) == kind)
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        let nearest = self.nearest();
+        let (nearest, outer) = (self.nearest(), self.outer());
         match name {
-            "hops" => self.relays.first().map(|relay| Value::number(relay.hops)),
+            "hops" => outer.map(|relay| Value::number(relay.hops)),
             "xid" => self.xid.map(Value::number),
             "server-id" => self.server.clone().map(Value::Duid),
             "client-id" => self.client.clone().map(Value::Duid),
             "link-address" => nearest?.link.map(Value::address),
             "peer-address" => nearest?.peer.map(Value::address),
             "interface-id" => nearest?.interface.clone().map(Value::Text),
+            "outer-link-address" => outer?.link.map(Value::address),
+            "outer-peer-address" => outer?.peer.map(Value::address),
+            "outer-interface-id" => outer?.interface.clone().map(Value::Text),
             _ => None,
         }
     }

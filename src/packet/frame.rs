@@ -5,11 +5,12 @@ use crate::packet::ethernet::ETHERNET;
 use crate::packet::headers::Headers;
 use crate::packet::protocol::{Exchange, Identity, Layer, Protocol, Purpose, Value};
 use crate::packet::summary::Summary;
+use crate::packet::tunnel;
 
 /// A frame, taken apart.
 #[derive(Debug)]
 pub struct Frame<'a> {
-    /// The highest first.
+    /// The highest first. What a tunnel carries is higher than the tunnel.
     layers: Vec<Box<dyn Layer + 'a>>,
 }
 
@@ -17,9 +18,17 @@ impl<'a> Frame<'a> {
     /// Takes apart the frame that begins with the Ethernet header `data`. It may be cut short or be
     /// no sensible frame at all.
     pub fn of(data: &'a [u8]) -> Frame<'a> {
-        let headers = Headers::of(data);
-        let protocols = PROTOCOLS.iter().copied().chain([&ETHERNET]);
-        Frame { layers: protocols.filter_map(|protocol| (protocol.read)(&headers)).collect() }
+        let mut all = vec![Headers::of(data)];
+        while all.len() <= tunnel::DEEPEST
+            && let Some(inside) = tunnel::inside(&all[all.len() - 1])
+        {
+            all.push(inside);
+        }
+        let layers =
+            |headers| PROTOCOLS.iter().filter_map(move |protocol| (protocol.read)(headers));
+        Frame {
+            layers: all.iter().rev().flat_map(layers).chain((ETHERNET.read)(&all[0])).collect(),
+        }
     }
 
     /// What it holds in the end.
@@ -27,9 +36,14 @@ impl<'a> Frame<'a> {
         self.layers.first().expect("any frame is one of Ethernet").as_ref()
     }
 
-    /// What it holds of `protocol`.
+    /// What it holds of `protocol`, which may be more than one thing where tunnels are.
+    pub fn layers(&self, protocol: &Protocol) -> impl Iterator<Item = &dyn Layer> {
+        self.layers.iter().map(AsRef::as_ref).filter(move |layer| layer.protocol() == protocol)
+    }
+
+    /// The highest of these.
     pub fn layer(&self, protocol: &Protocol) -> Option<&dyn Layer> {
-        self.layers.iter().map(AsRef::as_ref).find(|layer| layer.protocol() == protocol)
+        self.layers(protocol).next()
     }
 
     /// What is in the field `name`, in the highest layer that has it.

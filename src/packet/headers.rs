@@ -68,17 +68,7 @@ pub struct Ports {
 impl<'a> Headers<'a> {
     /// Those of the frame that begins with the Ethernet header `data`.
     pub fn of(data: &'a [u8]) -> Headers<'a> {
-        let mut headers = Headers {
-            length: data.len(),
-            macs: None,
-            vlan: None,
-            ethertype: 0,
-            arp: None,
-            ip: None,
-            transport: None,
-            payload: data,
-            missing: 0,
-        };
+        let mut headers = Headers::empty(data);
         let Ok(packet) = LaxSlicedPacket::from_ethernet(data) else { return headers };
         if let Some(LinkSlice::Ethernet2(ethernet)) = &packet.link {
             headers.macs = Some((ethernet.source(), ethernet.destination()));
@@ -93,21 +83,47 @@ impl<'a> Headers<'a> {
                 (headers.ethertype, headers.payload) = (payload.ether_type.0, payload.payload);
             }
         }
-        match packet.net {
-            Some(LaxNetSlice::Arp(arp)) => headers.arp = Some(arp),
+        headers.carried(packet.net);
+        headers
+    }
+
+    /// Those of the packet that begins with the IP header `data`; `None` if that is none.
+    pub(crate) fn of_ip(data: &'a [u8]) -> Option<Headers<'a>> {
+        let packet = LaxSlicedPacket::from_ip(data).ok()?;
+        let mut headers = Headers::empty(data);
+        headers.carried(packet.net);
+        headers.ip.is_some().then_some(headers)
+    }
+
+    fn empty(data: &'a [u8]) -> Headers<'a> {
+        Headers {
+            length: data.len(),
+            macs: None,
+            vlan: None,
+            ethertype: 0,
+            arp: None,
+            ip: None,
+            transport: None,
+            payload: data,
+            missing: 0,
+        }
+    }
+
+    fn carried(&mut self, net: Option<LaxNetSlice<'a>>) {
+        match net {
+            Some(LaxNetSlice::Arp(arp)) => self.arp = Some(arp),
             Some(LaxNetSlice::Ipv4(ip)) => {
                 let length = usize::from(ip.header().total_len());
-                headers.missing = length.saturating_sub(headers.payload.len());
-                headers.network(ipv4(&ip), ip.payload());
+                self.missing = length.saturating_sub(self.payload.len());
+                self.network(ipv4(&ip), ip.payload());
             }
             Some(LaxNetSlice::Ipv6(ip)) => {
                 let length = usize::from(ip.header().payload_length()) + 40;
-                headers.missing = length.saturating_sub(headers.payload.len());
-                headers.network(ipv6(&ip), ip.payload());
+                self.missing = length.saturating_sub(self.payload.len());
+                self.network(ipv6(&ip), ip.payload());
             }
             None => {}
         }
-        headers
     }
 
     fn network(&mut self, ip: Ip, payload: &LaxIpPayloadSlice<'a>) {
@@ -127,6 +143,12 @@ impl<'a> Headers<'a> {
     /// Whether there is an IPv4 header.
     pub fn is_ipv4(&self) -> bool {
         self.ip.is_some_and(|ip| ip.source.is_ipv4())
+    }
+
+    /// What the IP header carries, if that is of the protocol `number` and begins here.
+    pub fn above_ip(&self, number: u8) -> Option<&'a [u8]> {
+        self.ip.filter(|ip| ip.protocol == number && !ip.fragment)?;
+        Some(self.payload)
     }
 
     /// The payload of a UDP datagram from or to one of the `ports`.

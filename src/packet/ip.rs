@@ -2,7 +2,7 @@
 
 use crate::packet::bytes::name;
 use crate::packet::headers::{Headers, Ip};
-use crate::packet::protocol::{Field, Identity, Layer, Protocol, Purpose, Value, ValueKind};
+use crate::packet::protocol::{Field, Identity, Layer, Protocol, Value, ValueKind};
 
 /// IPv4 (RFC 791).
 pub static IP: Protocol = Protocol {
@@ -40,7 +40,7 @@ const TTL: Field = Field::new("ttl", ValueKind::Number, "time to live, hop limit
 /// Assigned Internet Protocol Numbers).
 const CARRIED: [(u8, &str); 15] = [
     (1, "ICMP"),
-    (IGMP, "IGMP"),
+    (2, "IGMP"),
     (4, "IPIP"),
     (6, "TCP"),
     (17, "UDP"),
@@ -55,7 +55,6 @@ const CARRIED: [(u8, &str); 15] = [
     (115, "L2TP"),
     (132, "SCTP"),
 ];
-const IGMP: u8 = 2;
 
 #[derive(Debug)]
 struct Datagram<'a> {
@@ -93,15 +92,6 @@ impl Layer for Datagram<'_> {
     fn identity(&self, identity: &mut Identity) {
         self.ip.identity(identity);
         identity.add(self.payload);
-    }
-
-    fn purpose(&self) -> Purpose {
-        // Who listens to which groups (RFC 2236).
-        if self.ip.protocol == IGMP && !self.ip.fragment {
-            Purpose::Housekeeping
-        } else {
-            Purpose::Exchange
-        }
     }
 }
 

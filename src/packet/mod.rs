@@ -4,6 +4,7 @@
 //! nothing else knows it. What rules and ladders make of packets they find out from the table.
 
 mod arp;
+mod bfd;
 #[cfg(feature = "cli")]
 pub mod bpf;
 pub mod bytes;
@@ -11,21 +12,30 @@ pub mod capture;
 pub mod dhcp4;
 pub mod dhcp6;
 mod dns;
+mod eapol;
 pub mod ethernet;
 pub mod frame;
 pub(crate) mod headers;
 mod icmp;
 mod icmp6;
+mod igmp;
 mod ip;
+mod ospf;
 pub(crate) mod pcap;
 pub mod pcapng;
+mod pim;
+mod plain;
+mod pppoe;
 pub mod protocol;
 pub mod server_id;
+mod stp;
 pub mod summary;
 mod tcp;
 #[cfg(feature = "cli")]
 pub mod tcpdump;
+mod tunnel;
 mod udp;
+mod vrrp;
 
 use protocol::Protocol;
 
@@ -34,9 +44,17 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dhcp4::DHCP4,
     &dhcp6::DHCP6,
     &dns::DNS,
+    &bfd::BFD,
     &icmp::ICMP,
     &icmp6::ICMP6,
+    &igmp::IGMP,
+    &vrrp::VRRP,
+    &ospf::OSPF,
+    &pim::PIM,
     &arp::ARP,
+    &stp::STP,
+    &eapol::EAPOL,
+    &pppoe::PPPOE,
     &tcp::TCP,
     &udp::UDP,
     &ip::IP,

@@ -193,7 +193,8 @@ pub enum Purpose {
     Exchange,
     /// Only to be able to talk: to find a neighbour's hardware address.
     Resolution,
-    /// By a kernel when an interface comes up, and some time later. It says nothing of a test.
+    /// By a kernel when an interface comes up, and some time later, or by a daemon again and again to
+    /// say that it is there. It says nothing of a test.
     Housekeeping,
 }
 
@@ -229,6 +230,11 @@ impl Exchange {
             .find(|(answer, _)| *answer == kind)
             .map_or(&[][..], |(_, questions)| *questions);
         Some(Exchange { id, kind, answers })
+    }
+
+    /// Whether this message answers any others.
+    pub fn is_answer(&self) -> bool {
+        !self.answers.is_empty()
     }
 
     /// Whether this message answers a message `question`.

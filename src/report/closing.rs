@@ -32,8 +32,11 @@ pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
     if run.tests.len() > SLOWEST || printed > SCREEN {
         for test in run.tests.iter().filter(|t| t.is_bad()) {
             let word = if test.outcome == Outcome::Fail { "failed" } else { "error" };
-            let why = test.place().unwrap_or(test.detail.clone());
-            add(true, word, format!("{}  {why}", test.test).trim_end().into());
+            let place = test.place().unwrap_or(test.detail.clone());
+            let cause = test.story(run).first().cloned().unwrap_or_default();
+            let words = [test.test.clone(), place, cause];
+            let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            add(true, word, words.join("  "));
         }
     }
     for (reason, tests) in run.skips() {

@@ -139,11 +139,8 @@ pub(crate) fn too_often(
     all: &[&Observation],
 ) -> Vec<String> {
     let times = |count: u64| if count == 1 { "once".to_string() } else { format!("{count} times") };
-    let asked = if asked > 1 {
-        format!(" (to a client that asked {})", times(asked))
-    } else {
-        String::new()
-    };
+    let asked =
+        if asked > 1 { format!(" (the client asked {})", times(asked)) } else { String::new() };
     let place = interface_name(&all[0].packet.interface);
     let mut lines = vec![format!(
         "{} must be seen at most {}, but was {} at {place}{asked}:",

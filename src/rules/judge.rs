@@ -111,12 +111,8 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
                 vec![explain::unwanted(self.observations, rule, &looked, &self.seen)]
             };
         }
-        let only_avoids = !rule.avoids.is_empty()
-            && rule.crosses.is_empty()
-            && rule.fields.is_empty()
-            && rule.at_most.is_none();
         if looked.is_empty() {
-            return if only_avoids {
+            return if rule.only_forbids() {
                 Vec::new()
             } else {
                 vec![explain::unseen(self.observations, rule, &self.seen)]
@@ -201,21 +197,19 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
     }
 
     /// Exchanges are counted each for itself, and a client that asks again may be answered again.
+    /// So may its question be sent on again, but it must not ask more often itself.
     fn at_most(&self, looked: &[&Observation]) -> Option<Vec<String>> {
         let most = self.rule.at_most?;
         let mut counted: BTreeMap<(&InterfaceId, Direction, Option<Exchange>), Vec<&Observation>> =
             BTreeMap::new();
         for observation in looked {
-            let key = (
-                &observation.packet.interface,
-                observation.packet.direction,
-                observation.frame.exchange(),
-            );
+            let (interface, direction) = place(observation);
+            let key = (interface, direction, observation.frame.exchange());
             counted.entry(key).or_default().push(observation);
         }
         let mut over: Vec<_> = counted
             .into_iter()
-            .map(|((_, _, exchange), all)| (self.asked(exchange.as_ref()), all))
+            .map(|((_, _, exchange), all)| (self.asked(exchange.as_ref(), all[0]), all))
             .filter(|(asked, all)| all.len() as u64 > most.saturating_mul(*asked))
             .collect();
         // Where it was seen first is where it began to go wrong.
@@ -224,23 +218,25 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             .map(|(asked, all)| explain::too_often(self.observations, self.rule, most, *asked, all))
     }
 
-    /// How often a client asked what `answer` answers, counted where the question was seen first; 1
-    /// if it answers nothing that was seen.
-    fn asked(&self, answer: Option<&Exchange>) -> u64 {
-        let Some(answer) = answer else { return 1 };
+    /// How often a client asked what `message` answers or sends on, counted where the question was
+    /// seen first; 1 if it answers nothing that was seen, and where `here`, which is such a message,
+    /// is what the client sent.
+    fn asked(&self, message: Option<&Exchange>, here: &Observation) -> u64 {
+        let Some(message) = message else { return 1 };
         let asks = |observation: &&Observation| {
-            observation.passage.is_some()
-                && observation.frame.exchange().is_some_and(|question| answer.answers(&question))
+            let same = |question: Exchange| match message.is_answer() {
+                true => message.answers(&question),
+                false => *message == question,
+            };
+            observation.passage.is_some() && observation.frame.exchange().is_some_and(same)
         };
-        let questions: Vec<&Observation> = self.observations.all.iter().filter(asks).collect();
-        let Some(first) = questions.first().map(|question| question.packet) else { return 1 };
-        questions
-            .iter()
-            .filter(|question| {
-                question.packet.interface == first.interface
-                    && question.packet.direction == first.direction
-            })
-            .count() as u64
+        let questions: Vec<_> = self.observations.all.iter().filter(asks).map(place).collect();
+        match questions.first() {
+            Some(first) if message.is_answer() || *first != place(here) => {
+                questions.iter().filter(|question| *question == first).count() as u64
+            }
+            _ => 1,
+        }
     }
 
     fn fields(&self, looked: &[&Observation]) -> Vec<Vec<String>> {
@@ -264,4 +260,9 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         }
         violations
     }
+}
+
+/// Where a packet was seen, and which way it went there.
+fn place<'s>(observation: &'s Observation) -> (&'s InterfaceId, Direction) {
+    (&observation.packet.interface, observation.packet.direction)
 }

@@ -77,8 +77,10 @@ impl Kind {
 
     /// Whether `frame` is of this kind.
     pub fn is(&self, frame: &Frame) -> bool {
-        let Some(layer) = frame.layer(self.protocol) else { return false };
-        self.words.iter().all(|word| layer.is(word)) && self.ports.iter().all(|port| port.is(layer))
+        frame.layers(self.protocol).any(|layer| {
+            self.words.iter().all(|word| layer.is(word))
+                && self.ports.iter().all(|port| port.is(layer))
+        })
     }
 }
 

@@ -8,6 +8,6 @@ pub(crate) mod inside;
 pub mod judge;
 pub mod kind;
 pub(crate) mod model;
-mod observations;
+pub(crate) mod observations;
 mod trace;
 mod value;

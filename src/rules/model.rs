@@ -29,6 +29,14 @@ pub struct Rule {
     pub fields: Vec<FieldCheck>,
 }
 
+impl Rule {
+    /// Whether it only says which packets there must not be, so that none at all would keep it.
+    pub fn only_forbids(&self) -> bool {
+        let avoids = !self.avoids.is_empty() && self.crosses.is_empty();
+        self.at_most == Some(0) || avoids && self.fields.is_empty() && self.at_most.is_none()
+    }
+}
+
 /// A field of a packet and what it may be.
 #[derive(Clone, Debug)]
 pub struct FieldCheck {

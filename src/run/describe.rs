@@ -37,9 +37,11 @@ pub fn install_command(packages: &[String], host: &Host) -> Vec<String> {
 /// with it.
 pub fn describe_service(service: &event::Service) -> Vec<String> {
     let what = match (service.state.as_str(), service.status) {
-        ("died", Some(status)) if status > 128 => format!("died of signal {}", status - 128),
         ("died", Some(127)) => "could not be run (exit status 127)".into(),
-        ("died", Some(status)) => format!("died with exit status {status}"),
+        ("died", Some(status)) => event::signal(status).map_or_else(
+            || format!("died with exit status {status}"),
+            |signal| format!("died of signal {signal}"),
+        ),
         ("late", _) => {
             let waited = Duration::from_millis(service.within.unwrap_or_default());
             format!("was not ready within {waited:?}, still waiting for: {}", service.waiting)

@@ -1,29 +1,35 @@
 //! The path rules of a test at its end: what is not kept fails it.
 
 use crate::lab::model::{Lab, Test};
+use crate::packet::capture::Capture;
+use crate::packet::protocol::Purpose;
 use crate::packet::tcpdump;
 use crate::record::result::{Outcome, TestResult};
 use crate::rules::judge::{Filters, Violation, judge};
+use crate::rules::observations::Observations;
 use crate::text::count;
+use crate::topology::model::GLOBAL;
+use crate::topology::places::Passage;
 use anyhow::Result;
 
 /// Judges the rules of `test`, all of whose steps held, from the capture in `result`. What cannot
 /// be judged has not been proved, so that fails the test, too.
 pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
     let Some(first) = test.path.first() else { return };
+    let one = |lines: Vec<String>| vec![Violation { line: first.line, lines }];
     let violations = match (&result.evidence.capture, filters(test)) {
-        (Some(capture), Ok(filters)) => judge(&lab.topology, &test.path, capture, &filters),
+        (Some(capture), Ok(filters)) => {
+            let violations = judge(&lab.topology, &test.path, capture, &filters);
+            match idle(lab, test, capture) {
+                Some(lines) if violations.is_empty() => one(lines),
+                _ => violations,
+            }
+        }
         (None, _) => {
             let reason = result.evidence.no_capture.as_deref().unwrap_or("nobody says why");
-            vec![Violation {
-                line: first.line,
-                lines: vec![format!("the path cannot be judged without a capture: {reason}")],
-            }]
+            one(vec![format!("the path cannot be judged without a capture: {reason}")])
         }
-        (_, Err(error)) => vec![Violation {
-            line: first.line,
-            lines: vec![format!("the path cannot be judged: {error:#}")],
-        }],
+        (_, Err(error)) => one(vec![format!("the path cannot be judged: {error:#}")]),
     };
     for violation in violations {
         // The place of the first stands beside the test's name, those of the others before their
@@ -41,6 +47,50 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
         let packets = count(left_out as usize, "packet");
         result.detail.push_str(&format!("; its capture leaves out {packets} of bulk data"));
     }
+}
+
+/// What is said of a test whose rules only forbid packets, and are kept because nothing was sent:
+/// by the nodes that its steps do something in, or by anybody where it has no such steps.
+fn idle(lab: &Lab, test: &Test, capture: &Capture) -> Option<Vec<String>> {
+    if !test.path.iter().all(|rule| rule.only_forbids()) {
+        return None;
+    }
+    let steps = test.steps.iter().filter_map(|step| step.kind.node());
+    let named = |netns: &str| lab.topology.nodes.iter().find(|node| node.netns.0 == netns);
+    let mut nodes: Vec<&str> = steps
+        .filter(|node| node.0 != GLOBAL)
+        .filter_map(|node| named(&node.0).map(|node| node.name.as_str()))
+        .collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    // What a node sends that is on no bridge and not looked into is seen where it arrives, if at all.
+    let is_seen = |name: &&str| {
+        test.capture.iter().any(|captured| captured == name)
+            || lab.topology.ports().any(|port| port.node.name == **name)
+    };
+    if !nodes.iter().all(is_seen) {
+        nodes.clear();
+    }
+    let observations = Observations::of(&lab.topology, capture);
+    let sent = observations.all.iter().any(|one| {
+        let by = |passage: &Passage| {
+            !passage.enters && (nodes.is_empty() || nodes.contains(&passage.node))
+        };
+        one.passage.as_ref().is_some_and(by) && one.frame.purpose() != Purpose::Housekeeping
+    });
+    let who = match nodes.as_slice() {
+        [] => "nobody".to_string(),
+        [one] => format!("{one} never"),
+        many => format!("none of {}", many.join(", ")),
+    };
+    let rules = if test.path.len() == 1 { "the rule forbids" } else { "the rules forbid" };
+    (!sent).then(|| {
+        vec![
+            format!("{who} sent a packet, so that what {rules} was not seen proves nothing"),
+            "let a step send what may be forbidden, or add a rule about a packet that must be seen"
+                .into(),
+        ]
+    })
 }
 
 /// The filters of the rules, compiled.

@@ -27,10 +27,15 @@ impl Session<'_> {
             match self.step(test, index, step) {
                 Ok(Ok(detail)) if step.kind.is_telling() => result.detail = detail,
                 Ok(Ok(_)) => {}
-                Ok(Err(lines)) => {
+                Ok(Err(mut lines)) => {
                     result.outcome = Outcome::Fail;
                     result.at(&self.lab.file, step.line);
+                    if let Some(first) = lines.first_mut() {
+                        first.insert_str(0, &self.named(index, &step.kind));
+                    }
                     result.lines = lines;
+                    // Of a service that it could not start, say.
+                    result.lines.append(&mut self.trouble);
                     break;
                 }
                 Err(Gone) => {
@@ -45,6 +50,7 @@ impl Session<'_> {
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }
+        let steps_held = result.outcome == Outcome::Pass;
         match result.outcome {
             // Of a packet that went the wrong way the packets tell more than any daemon.
             Outcome::Pass => path(self.lab, test, &mut result),
@@ -53,7 +59,7 @@ impl Session<'_> {
         }
         if result.outcome != Outcome::Error {
             self.gather(&result);
-            self.restore(&mut result);
+            self.restore(&mut result, steps_held);
             // What has just failed to come back.
             self.gather(&result);
         }
@@ -92,37 +98,54 @@ impl Session<'_> {
         }
     }
 
-    /// A service that died though no step asked for it has failed the test, whatever its steps say.
-    fn restore(&mut self, result: &mut TestResult) {
-        if self.options.verbose && result.outcome == Outcome::Pass {
-            self.trouble.clear();
-        }
+    /// Has the lab put back. A service that died though no step asked for it has failed the test,
+    /// whatever its steps say, and is why what came after it did not hold: it is told first, and
+    /// alone where only packets were missed. So does one fail it that cannot be brought back.
+    fn restore(&mut self, result: &mut TestResult, steps_held: bool) {
+        self.trouble.clear();
         let gather = self.options.artifacts.keeps(Outcome::Fail) && !self.gathered.has_state();
         self.process.ask(&Request::Restore { gather });
+        let mut troubles: usize = 0;
         loop {
             match self.agent() {
                 Some(Event::Restored) => break,
                 Some(Event::Broken) => {
                     self.broken = true;
-                    if result.outcome == Outcome::Pass {
-                        result.outcome = Outcome::Error;
-                        result.detail = "the lab could not be put back after the test".into();
-                    }
                     break;
                 }
-                Some(Event::Service(service)) if service.state == "died" => {
-                    result.outcome = Outcome::Fail
-                }
+                Some(Event::Service(_)) => troubles += 1,
                 Some(Event::Lost) | None => {
                     result.outcome = Outcome::Error;
-                    break;
+                    return;
                 }
                 Some(_) => {}
             }
         }
-        if result.outcome == Outcome::Fail && result.lines.is_empty() {
+        // The last trouble of a lab that could not be put back is why.
+        let died = troubles > usize::from(self.broken);
+        if died && steps_held {
+            result.outcome = Outcome::Fail;
             result.detail = "a service died during the test".into();
+            result.place = None;
+            result.lines.clear();
+        } else if self.broken && result.outcome == Outcome::Pass {
+            result.outcome = Outcome::Error;
+            result.detail = "the lab could not be put back after the test".into();
         }
+        let mut told = std::mem::take(&mut self.trouble);
+        if died {
+            std::mem::swap(&mut told, &mut result.lines);
+        }
+        result.lines.append(&mut told);
+    }
+
+    /// Which step it is, for the first line of its failure.
+    fn named(&self, index: usize, kind: &StepKind) -> String {
+        let node = kind.node().map(|netns| {
+            let node = self.lab.topology.nodes.iter().find(|node| node.netns == *netns);
+            format!(" in {}", node.map_or(netns.0.as_str(), |node| &node.name))
+        });
+        format!("step {}, {}{}: ", index + 1, kind.name(), node.unwrap_or_default())
     }
 
     /// Tries `step` until it holds or its patience is over.
@@ -130,7 +153,7 @@ impl Session<'_> {
         let kind = step.kind.with_client(self.options.client);
         let patience = kind.patience();
         let deadline = patience.and_then(|p| p.within).map(|within| Instant::now() + within);
-        let mut attempts = 0;
+        let mut attempts: usize = 0;
         loop {
             attempts += 1;
             let seen = self.attempt(test, index, &kind)?;
@@ -144,10 +167,10 @@ impl Session<'_> {
                 }
                 (Err(mut lines), Some(_)) => {
                     let within = patience.and_then(|p| p.within).unwrap_or_default();
-                    lines.insert(
-                        0,
-                        format!("tried {attempts} times within {within:?}, the last time:"),
-                    );
+                    if let Some(first) = lines.first_mut() {
+                        let times = count(attempts, "attempt");
+                        first.push_str(&format!(" (the last of {times} within {within:?})"));
+                    }
                     return Ok(Err(lines));
                 }
                 (verdict, _) => return Ok(verdict),
@@ -166,7 +189,7 @@ impl Session<'_> {
                     let output = outputs.entry(stream).or_default();
                     output.extend(&data[..data.len().min(MOST.saturating_sub(output.len()))]);
                 }
-                Some(Event::Step { exit }) => {
+                Some(Event::Step { exit, unsent }) => {
                     let mut text = |stream| {
                         String::from_utf8_lossy(&outputs.remove(&stream).unwrap_or_default())
                             .into_owned()
@@ -178,6 +201,7 @@ impl Session<'_> {
                         stderr,
                         lease: text(Stream::Lease),
                         addresses: text(Stream::Addresses),
+                        unsent,
                     };
                     if self.options.verbose {
                         for line in seen.stdout.lines().chain(seen.stderr.lines()) {

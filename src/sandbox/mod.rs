@@ -13,6 +13,7 @@ mod program;
 mod restore;
 mod service;
 mod tail;
+mod wire;
 
 pub use condition::{Asker, holds};
 pub use netns::read as read_proc;

@@ -230,10 +230,7 @@ impl Sandbox {
     /// The conditions of `service` that do not hold yet, in words.
     fn unmet(&self, service: &Service, run: &Run, pid: i32) -> Result<Option<String>, Gone> {
         // What it printed before it was started again says nothing of now.
-        let from = fs::read_to_string(self.note(&service.name, "from"))
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        let log = self.printed(&service.name, from.unwrap_or(0)).unwrap_or_default();
+        let log = self.printed(&service.name, self.began(&service.name)).unwrap_or_default();
         let asker = Asker {
             node: &service.node.0,
             folder: &self.state.join("service").join(&service.name),
@@ -283,6 +280,18 @@ impl Sandbox {
     /// What `name` has printed since then.
     pub fn printed_since(&self, mark: &Mark, name: &str) -> Vec<u8> {
         self.printed(name, mark.0.get(name).copied().unwrap_or(0)).unwrap_or_default()
+    }
+
+    /// How long its log was when it was started last.
+    fn began(&self, name: &str) -> u64 {
+        let note = fs::read_to_string(self.note(name, "from")).ok();
+        note.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// What `name` has printed since then, and since it was started last.
+    pub fn printed_lately(&self, mark: &Mark, name: &str) -> Vec<u8> {
+        let from = mark.0.get(name).copied().unwrap_or(0).max(self.began(name));
+        self.printed(name, from).unwrap_or_default()
     }
 
     /// The last lines of its output.

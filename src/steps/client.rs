@@ -49,6 +49,9 @@ pub(super) use linux::take_lease;
 #[cfg(target_os = "linux")]
 mod linux {
     use super::Client;
+    use crate::packet::dhcp4::DHCP4;
+    use crate::packet::dhcp6::DHCP6;
+    use crate::packet::frame::Frame;
     use crate::sandbox::{Gone, Lessee, Program, Sandbox, View};
     use crate::steps::{Dhcp, StepOutput};
     use std::fs;
@@ -69,6 +72,7 @@ mod linux {
         if family == 6 {
             settled(sandbox, node, link)?;
         }
+        let listener = step.fails.then(|| sandbox.listen(node));
         let program = match client {
             Client::Dhclient => Ok(dhclient(&lessee)),
             Client::Dhcpcd => dhcpcd(sandbox, &lessee),
@@ -95,7 +99,28 @@ mod linux {
         seen.stderr = std::mem::take(&mut seen.stdout) + &seen.stderr;
         seen.lease = String::from_utf8_lossy(&lease).into_owned();
         seen.addresses = String::from_utf8_lossy(&addresses.stdout).into_owned();
+        seen.unsent = match listener {
+            None => None,
+            Some(Ok(listener)) => {
+                let own = sandbox.hardware_address(node, link)?;
+                if own.is_some_and(|own| asked(&listener.frames(), &own)) {
+                    None
+                } else {
+                    let silent = || format!("it sent no DHCPv{family} message on {link}");
+                    Some(sandbox.dark(node, link)?.unwrap_or_else(silent))
+                }
+            }
+            Some(Err(error)) => Some(format!("{node} cannot be listened to: {error}")),
+        };
         Ok(seen)
+    }
+
+    /// Whether one of `frames` is a DHCP message from the hardware address `own`.
+    fn asked(frames: &[Vec<u8>], own: &str) -> bool {
+        frames.iter().map(|frame| Frame::of(frame)).any(|frame| {
+            (frame.layer(&DHCP4).is_some() || frame.layer(&DHCP6).is_some())
+                && frame.field("source-mac").is_some_and(|mac| mac.to_string() == own)
+        })
     }
 
     /// Waits until the link-local address of `link` may be used: a client binds to it at once.

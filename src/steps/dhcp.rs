@@ -39,7 +39,7 @@ pub struct Dhcp {
     /// How long the client has.
     pub(super) within: Duration,
     /// No lease is the pass.
-    fails: bool,
+    pub(super) fails: bool,
     /// What the lease must be.
     pub expect: Expect,
 }
@@ -185,7 +185,13 @@ impl Kind for Dhcp {
                         &seen.stderr,
                     ))
                 }
-                None => Ok("no lease, as wanted".into()),
+                None => match &seen.unsent {
+                    Some(why) => Err(with_output(
+                        vec![format!("{name} did not even ask, which proves nothing: {why}")],
+                        &seen.stderr,
+                    )),
+                    None => Ok("no lease, as wanted".into()),
+                },
             };
         }
         let Some(lease) = lease else {
@@ -226,6 +232,10 @@ impl Kind for Dhcp {
     fn commands(&self) -> Vec<(&'static str, &'static str)> {
         let client = self.client.filter(|client| client.speaks(self.family));
         client.map(|client| (client.name(), client.package())).into_iter().collect()
+    }
+
+    fn node(&self) -> Option<&NetnsName> {
+        Some(&self.node)
     }
 }
 

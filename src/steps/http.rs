@@ -2,8 +2,8 @@
 //! authorities of the machine, or against the one in the file `cacert`.
 
 use super::check::Checker;
-use super::output::{lacks, with_output};
-use super::patience::{Patience, PatienceFile};
+use super::output::{lacks, short, with_output};
+use super::patience::{Patience, PatienceFile, share};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, View};
@@ -13,6 +13,7 @@ use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -125,7 +126,7 @@ impl Kind for Http {
             body: file.body.clone(),
             matches: file.matches.clone(),
             json: file.json.clone(),
-            patience: file.patience.or(TIMEOUT),
+            patience: file.patience.or(TIMEOUT, share(TIMEOUT)),
         })
     }
 
@@ -157,9 +158,18 @@ impl Kind for Http {
         let program = sandbox
             .in_lab(sandbox.program(&self.node.0, &words), &self.node.0)
             .folder(&sandbox.layout.folder);
-        Ok(sandbox
-            .run(program.view(View::Whole).within(self.limit() + Duration::from_secs(1)))?
-            .into())
+        let program = program.view(View::Whole).within(self.limit() + Duration::from_secs(1));
+        let mut seen = StepOutput::from(sandbox.run(program)?);
+        // Once there is a connection, something was sent.
+        if self.fails && matches!(seen.exit, 7 | 28 | 124) {
+            for address in tried(&seen.stderr) {
+                seen.unsent = sandbox.no_way(&self.node.0, address)?;
+                if seen.unsent.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(seen)
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {
@@ -172,15 +182,22 @@ impl Kind for Http {
         // The kernel itself had no way there: nothing was sent.
         let unsent = seen.stderr.lines().find(|line| line.contains("Immediate connect fail"));
         if self.fails {
-            return match (seen.exit, unsent) {
-                (0, _) => Err(vec![format!(
+            let connects = !tried(&seen.stderr).is_empty();
+            return match (seen.exit, unsent, &seen.unsent) {
+                (0, ..) => Err(vec![format!(
                     "{asked} was answered with status {status}, but was not to be"
                 )]),
-                (exit, None) if UNANSWERED.contains(&exit) => Ok("no answer, as wanted".into()),
-                _ => Err(with_output(
-                    vec![format!("{asked} could not even be asked, which proves nothing")],
-                    &told(&seen.stderr),
-                )),
+                // Time may also be over before curl knows whom to ask.
+                (exit, None, None) if UNANSWERED.contains(&exit) && connects => {
+                    Ok("no answer, as wanted".into())
+                }
+                (_, _, why) => {
+                    let why = why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+                    Err(with_output(
+                        vec![format!("{asked} could not even be asked, which proves nothing{why}")],
+                        &told(&seen.stderr),
+                    ))
+                }
             };
         }
         let mut wrong = Vec::new();
@@ -203,12 +220,13 @@ impl Kind for Http {
         if seen.exit != 0 {
             return Err(with_output(wrong, &told(&seen.stderr)));
         }
+        let body = format!("the body of {asked}");
         if let Some(wanted) =
             self.body.as_ref().filter(|wanted| wanted.trim() != seen.stdout.trim())
         {
-            wrong.push(format!("the body is not `{}`", wanted.trim()));
+            wrong.push(format!("{body} is {}, not {}", short(&seen.stdout), short(wanted)));
         }
-        wrong.extend(lacks("the body", &seen.stdout, self.matches.as_deref(), self.json.as_ref()));
+        wrong.extend(lacks(&body, &seen.stdout, self.matches.as_deref(), self.json.as_ref()));
         if wrong.is_empty() {
             return Ok(format!("{} {status}", self.method));
         }
@@ -230,6 +248,22 @@ impl Kind for Http {
     fn uses_folder(&self) -> bool {
         self.cacert.is_some()
     }
+
+    fn node(&self) -> Option<&NetnsName> {
+        Some(&self.node)
+    }
+}
+
+/// The addresses that curl says it tried to connect to: `Trying 10.0.0.1:80...`, an IPv6 address in
+/// brackets or not.
+fn tried(stderr: &str) -> Vec<IpAddr> {
+    let words = stderr.lines().filter_map(|line| line.split_once("Trying ")?.1.strip_suffix("..."));
+    words
+        .filter_map(|at| {
+            let address = at.rsplit_once(':').map_or(at, |(address, _)| address);
+            address.trim_matches(['[', ']']).parse().or(at.parse()).ok()
+        })
+        .collect()
 }
 
 /// Of what curl says, what is about the connection and what went wrong.
@@ -241,4 +275,17 @@ fn told(stderr: &str) -> String {
         .map(|line| line.trim_start_matches("* "))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tried;
+
+    #[test]
+    fn whom_curl_tried_is_known_in_the_words_of_every_version() {
+        let said = "* Host x\n*   Trying 10.0.0.1:80...\n*   Trying [fd00::1]:80...\n*   Trying fd00::2:80...\n* Trying 10.0.0.3...\n";
+        let all: Vec<String> = tried(said).iter().map(ToString::to_string).collect();
+        assert_eq!(all, ["10.0.0.1", "fd00::1", "fd00::2", "10.0.0.3"]);
+        assert!(tried("* Could not resolve host: x\ncurl: (6) Trying\n").is_empty());
+    }
 }

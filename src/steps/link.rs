@@ -23,6 +23,8 @@ pub struct LinkStep {
     link: String,
     /// The bridge's end of the cable.
     port: Option<String>,
+    /// The end that is not set, and its namespace.
+    far: (NetnsName, String),
 }
 
 /// What stands in the file.
@@ -59,11 +61,13 @@ impl Kind for LinkStep {
             );
             return None;
         };
-        let port = match &found.end {
-            End::Port { port, .. } => Some(port.clone()),
-            End::Peer { .. } => None,
+        let (port, far) = match &found.end {
+            End::Port { port, .. } => (Some(port.clone()), (netns.clone(), link.to_string())),
+            End::Peer { node, link } => {
+                (None, (checker.topology.nodes[*node].netns.clone(), link.clone()))
+            }
         };
-        Some(LinkStep { up: file.up, node: name.into(), netns, link: link.into(), port })
+        Some(LinkStep { up: file.up, node: name.into(), netns, link: link.into(), port, far })
     }
 
     /// With a port that is the bridge's end, so that the node keeps its addresses and routes and
@@ -78,10 +82,16 @@ impl Kind for LinkStep {
         let action = if self.up { "up" } else { "down" };
         let output =
             sandbox.run(sandbox.program(netns, &["ip", "link", "set", "dev", link, action]))?;
-        if self.up && self.port.is_none() && output.exit == 0 {
+        if output.exit != 0 {
+            return Ok(output.into());
+        }
+        if self.up && self.port.is_none() {
             sandbox.restore_addresses(&self.netns.0)?;
         }
-        Ok(output.into())
+        let (netns, link) = &self.far;
+        let heard = sandbox.heard(&netns.0, link, self.up)?;
+        let late = || format!("{link}, the other end, was not told of it in time");
+        Ok(StepOutput::done(heard.then_some(()).ok_or_else(late)))
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {

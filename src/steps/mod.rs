@@ -23,6 +23,7 @@ pub use patience::Patience;
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Sandbox};
 use crate::text::quoted;
+use crate::topology::model::NetnsName;
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Value;
@@ -58,6 +59,10 @@ pub trait Kind: Sized {
     /// Whether it may use files of the user's repository.
     fn uses_folder(&self) -> bool {
         false
+    }
+    /// The node that it does something in which may send packets.
+    fn node(&self) -> Option<&NetnsName> {
+        None
     }
 }
 
@@ -134,6 +139,11 @@ macro_rules! kinds {
             /// Whether it may use files of the user's repository.
             pub fn uses_folder(&self) -> bool {
                 match self { $(StepKind::$kind(kind) => kind.uses_folder(),)* }
+            }
+
+            /// The node that it does something in which may send packets.
+            pub fn node(&self) -> Option<&NetnsName> {
+                match self { $(StepKind::$kind(kind) => kind.node(),)* }
             }
         }
     };

@@ -1,5 +1,6 @@
 //! What a step saw, and what is said of it.
 
+use crate::text::cut;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,11 +21,15 @@ pub struct StepOutput {
     /// The addresses of its link, as `ip -j addr` prints them.
     #[serde(skip)]
     pub addresses: String,
+    /// Why nothing of what was to remain unanswered can have left the node; `None` if it can.
+    pub unsent: Option<String>,
 }
 
 /// A verdict: what to show of a pass, or what was wrong.
 pub type Verdict = Result<String, Vec<String>>;
 
+/// The exit status that stands for a program whose time was over.
+pub(crate) const OVERTIME: i32 = 124;
 /// Lines of a client's or command's output that a failure shows.
 const SHOWN_LINES: usize = 12;
 
@@ -78,6 +83,14 @@ fn is_noise(line: &str) -> bool {
     noise.iter().any(|beginning| line.starts_with(beginning))
 }
 
+/// A command or an output as it stands in a sentence: its first line, and not all of a long one.
+pub(crate) fn short(text: &str) -> String {
+    let text = text.trim();
+    let first = text.lines().next().unwrap_or_default();
+    let more = if text.lines().nth(1).is_some() { " …" } else { "" };
+    format!("`{}{more}`", cut(first, 100))
+}
+
 /// What `text`, which messages call `what`, lacks: a match of `pattern`, or as JSON what `json` says.
 pub(crate) fn lacks(
     what: &str,
@@ -96,9 +109,9 @@ pub(crate) fn lacks(
     if let Some(wanted) = json {
         match serde_json::from_str::<Value>(text) {
             Err(error) => wrong.push(format!("{what} is not JSON: {error}")),
-            Ok(found) => {
-                wrong.extend(missing(wanted, &found, "").map(|missing| format!("JSON: {missing}")))
-            }
+            Ok(found) => wrong.extend(
+                missing(wanted, &found, "").map(|missing| format!("{what}, as JSON: {missing}")),
+            ),
         }
     }
     wrong

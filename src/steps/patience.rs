@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_millis(200);
+/// What an attempt gets that may take any time at all.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// The share of an attempt that takes no longer than `timeout` when it is the only one.
+pub fn share(timeout: Duration) -> impl Fn(Duration) -> Duration {
+    move |within| (within / 3).clamp(LEAST, timeout)
+}
 
 /// Deadline and retry of a step.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -53,11 +60,13 @@ impl PatienceFile {
         file
     }
 
-    /// With the kind's own `timeout` where none is given.
-    pub fn or(&self, timeout: Duration) -> Patience {
+    /// Where none is given with the kind's own `timeout`, or what `share` makes of `within`: a step
+    /// that is to be tried again must not spend all of its time on one attempt.
+    pub fn or(&self, timeout: Duration, share: impl Fn(Duration) -> Duration) -> Patience {
+        let within = self.within.as_ref().map(|within| within.value);
         Patience {
-            timeout: self.timeout.unwrap_or(timeout),
-            within: self.within.as_ref().map(|within| within.value),
+            timeout: self.timeout.unwrap_or_else(|| within.map_or(timeout, share)),
+            within,
             every: self.every.as_ref().map_or(EVERY, |every| every.value),
         }
     }

@@ -1,7 +1,7 @@
 //! `ping`: a host answers echo requests, or does not.
 
 use super::check::Checker;
-use super::output::with_output;
+use super::output::{OVERTIME, with_output};
 use super::patience::{Patience, PatienceFile};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
@@ -14,7 +14,11 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// How long the answer to the last request may take: once, and where it is tried again.
 const TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(1);
+/// Between two requests.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A `ping` step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,20 +62,30 @@ impl Kind for Ping {
     }
 
     fn check(file: &PingFile, checker: &Checker) -> Option<Ping> {
+        let count = file.count.unwrap_or(1);
+        let sending = PAUSE * (count - 1) as u32;
         Some(Ping {
             node: checker.node(&file.node),
             to: file.to.value.unwrap_or(IpAddr::from([0; 4])),
-            count: file.count.unwrap_or(1),
+            count,
             fails: file.fails,
-            patience: file.patience.or(TIMEOUT),
+            patience: file
+                .patience
+                .or(TIMEOUT + sending, |within| (within / 3).min(ANSWER) + sending),
         })
     }
 
     #[cfg(target_os = "linux")]
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
         let (count, to) = (self.count.to_string(), self.to.to_string());
-        let words = ["ping", "-n", "-i", "0.2", "-c", &count, "--", &to];
-        Ok(sandbox.run(sandbox.program(&self.node.0, &words).within(self.limit()))?.into())
+        let pause = PAUSE.as_secs_f64().to_string();
+        let words = ["ping", "-n", "-i", &pause, "-c", &count, "--", &to];
+        let program = sandbox.program(&self.node.0, &words).within(self.limit());
+        let mut seen = StepOutput::from(sandbox.run(program)?);
+        if self.fails {
+            seen.unsent = sandbox.no_way(&self.node.0, self.to)?;
+        }
+        Ok(seen)
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {
@@ -82,13 +96,24 @@ impl Kind for Ping {
             .count() as i64;
         let duplicates = seen.stdout.contains("(DUP!)");
         if self.fails {
-            return match (answers, seen.exit) {
-                (0, 127) => Err(with_output(vec!["ping could not be run".into()], &seen.stderr)),
-                (0, _) => Ok("no answer, as wanted".into()),
-                _ => Err(with_output(
-                    vec![format!("{} answers, but was not to", self.to)],
-                    &seen.stdout,
+            let to = self.to;
+            return match (answers, seen.exit, &seen.unsent) {
+                (0, 126 | 127, _) => {
+                    Err(with_output(vec!["ping could not be run".into()], &seen.stderr))
+                }
+                (0, _, Some(why)) => Err(with_output(
+                    vec![format!("{to} could not even be asked, which proves nothing: {why}")],
+                    &seen.printed(),
                 )),
+                // Of ping(8), 1 is "no answer", anything else its own trouble.
+                (0, 1 | OVERTIME, None) => Ok("no answer, as wanted".into()),
+                (0, status, None) => Err(with_output(
+                    vec![format!(
+                        "{to} could not even be asked, which proves nothing: ping ended with exit status {status}"
+                    )],
+                    &seen.printed(),
+                )),
+                _ => Err(with_output(vec![format!("{to} answers, but was not to")], &seen.stdout)),
             };
         }
         if answers == self.count && seen.exit == 0 && !duplicates {
@@ -112,5 +137,9 @@ impl Kind for Ping {
 
     fn commands(&self) -> Vec<(&'static str, &'static str)> {
         vec![("ping", "iputils-ping")]
+    }
+
+    fn node(&self) -> Option<&NetnsName> {
+        Some(&self.node)
     }
 }

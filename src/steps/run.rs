@@ -1,8 +1,8 @@
 //! `run`: a shell command in a node, by its exit status and output.
 
 use super::check::Checker;
-use super::output::{lacks, with_output};
-use super::patience::{Patience, PatienceFile};
+use super::output::{lacks, short, with_output};
+use super::patience::{Patience, PatienceFile, share};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
@@ -93,7 +93,7 @@ impl Kind for Run {
             stdout: file.stdout.clone(),
             matches: file.matches.clone(),
             json: file.json.clone(),
-            patience: file.patience.or(TIMEOUT),
+            patience: file.patience.or(TIMEOUT, share(TIMEOUT)),
         })
     }
 
@@ -105,15 +105,19 @@ impl Kind for Run {
 
     fn judge(&self, seen: &StepOutput) -> Verdict {
         let mut wrong = Vec::new();
-        let command = self.command.trim();
+        let command = short(&self.command);
         match (seen.exit, self.fails) {
             (124, _) => {
-                wrong.push(format!("`{command}` did not end within {:?}", self.patience.timeout))
+                wrong.push(format!("{command} did not end within {:?}", self.patience.timeout))
             }
-            (0, true) => wrong.push(format!("`{command}` succeeded, but was to fail")),
+            (0, true) => wrong.push(format!("{command} succeeded, but was to fail")),
+            // The shell's own, for what is no program or cannot be found: nothing was tried.
+            (status @ (126 | 127), true) => wrong.push(format!(
+                "{command} could not be run (exit status {status}), which proves nothing: `exit: {status}` instead of `fails: true` asks for that"
+            )),
             (status, false) if status != i32::from(self.exit) => {
                 wrong.push(format!(
-                    "`{command}` ended with exit status {status}, not {}",
+                    "{command} ended with exit status {status}, not {}",
                     self.exit
                 ));
             }
@@ -122,10 +126,14 @@ impl Kind for Run {
         if let Some(wanted) = &self.stdout
             && seen.stdout.trim() != wanted.trim()
         {
-            wrong.push(format!("standard output is not `{}`", wanted.trim()));
+            let printed = match seen.stdout.trim() {
+                "" => "nothing".into(),
+                text => short(text),
+            };
+            wrong.push(format!("{command} printed {printed}, not {}", short(wanted)));
         }
         wrong.extend(lacks(
-            "standard output",
+            &format!("what {command} printed"),
             &seen.stdout,
             self.matches.as_deref(),
             self.json.as_ref(),
@@ -146,5 +154,9 @@ impl Kind for Run {
 
     fn uses_folder(&self) -> bool {
         true
+    }
+
+    fn node(&self) -> Option<&NetnsName> {
+        Some(&self.node)
     }
 }

@@ -1,6 +1,7 @@
 //! `wait`: until something holds in the lab.
 
 use super::check::Checker;
+use super::output::short;
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
@@ -81,11 +82,12 @@ impl Kind for Wait {
     #[cfg(target_os = "linux")]
     fn run(&self, sandbox: &Sandbox, mark: &Mark) -> Result<StepOutput, Gone> {
         let in_time = sandbox.until(std::time::Instant::now() + self.within, || {
-            // What a service printed before the test began proves nothing about the test.
+            // What a service printed before the test began proves nothing about the test, and what it
+            // printed before it was started again nothing about what runs now.
             let log = self
                 .service
                 .as_ref()
-                .map(|service| sandbox.printed_since(mark, service))
+                .map(|service| sandbox.printed_lately(mark, service))
                 .unwrap_or_default();
             let asker = Asker {
                 node: &self.node.0,
@@ -110,7 +112,7 @@ impl Kind for Wait {
                 self.service.as_deref().unwrap_or("the log")
             ),
             Condition::File(path) => format!("the file {path}"),
-            Condition::Command(command) => format!("`{command}` to succeed"),
+            Condition::Command(command) => format!("{} to succeed", short(command)),
             Condition::Running(_) | Condition::Exit(_) => "the service".into(),
         };
         Err(vec![format!("waited {:?} for {what}", self.within)])

@@ -118,6 +118,7 @@ impl Check<'_> {
             name: node.name.value.clone(),
             netns: netns_name(&node.name, index),
             links: node.links.iter().map(|link| self.link(node, link)).collect(),
+            loopback: nets(&node.loopback),
             routes: node.routes.iter().map(|route| self.route(node, route)).collect(),
             sysctls: node.sysctls.iter().map(|(k, v)| (sysctl_path(k), v.clone())).collect(),
             forward: node.forward,
@@ -251,6 +252,7 @@ impl Check<'_> {
             .then_some(&route.to.value)
             .and_then(|to| to.as_ref());
         let mut networks: Vec<(&str, &IpNet)> = Vec::new();
+        networks.extend(node.loopback.iter().filter_map(|a| Some((LOOPBACK, a.value.as_ref()?))));
         for link in &node.links {
             networks.extend(
                 link.addresses.iter().filter_map(|a| Some((link.name.as_str(), a.value.as_ref()?))),
@@ -281,7 +283,7 @@ impl Check<'_> {
                 .iter()
                 .map(|b| b.name.as_str())
                 .filter(|_| node.name.value == GLOBAL);
-            let known: Vec<&str> = links.into_iter().chain(bridges).chain(["lo"]).collect();
+            let known: Vec<&str> = links.into_iter().chain(bridges).chain([LOOPBACK]).collect();
             if !known.contains(&dev.as_str()) {
                 self.diagnostics.unknown(
                     &format!("link of `{}`", node.name.value),
@@ -306,7 +308,7 @@ impl Check<'_> {
             {
                 // Which networks it is in can be told when its addresses are right.
             } else if !is_link_local(via)
-                && !networks.iter().any(|(_, net)| net.contains(via))
+                && !networks.iter().any(|(link, net)| *link != LOOPBACK && net.contains(via))
                 && route.dev.is_none()
             {
                 self.diagnostics.wrong(

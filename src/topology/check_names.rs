@@ -52,6 +52,8 @@ impl Check<'_> {
             interfaces.push((bridge.name.value.clone(), &bridge.addresses, bridge.mac.as_ref()));
         }
         for node in &self.file.nodes {
+            let own = format!("{}/{LOOPBACK}", node.name.value);
+            interfaces.push((own, &node.loopback, None));
             for link in &node.links {
                 let here = format!("{}/{}", node.name.value, link.name.value);
                 let domain = match (&link.bridge, &link.peer) {

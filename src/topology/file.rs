@@ -4,6 +4,7 @@
 //! [`crate::topology::check`] resolves it.
 
 use crate::topology::file_services::{ServiceFile, service};
+use crate::topology::model::LOOPBACK;
 use crate::topology::vlan::{VlanFile, vlans};
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
@@ -60,8 +61,10 @@ pub struct BridgeFile {
 pub struct NodeFile {
     /// Its name; `global` is the lab's own namespace.
     pub name: Spanned<String>,
-    /// Its network interfaces.
+    /// Its network interfaces, but for `lo`.
     pub links: Vec<LinkFile>,
+    /// The addresses of its `lo` besides the kernel's own.
+    pub loopback: Vec<Spanned<Option<IpNet>>>,
     /// Its static routes.
     pub routes: Vec<RouteFile>,
     /// Kernel settings as in sysctl.conf(5).
@@ -167,11 +170,14 @@ fn bridges(reader: Reader) -> Vec<BridgeFile> {
     })
 }
 
+fn address(reader: Reader) -> Spanned<Option<IpNet>> {
+    reader.at(reader.parsed(|text| values::interface_address(text).map(Some)))
+}
+
 type Interface = (Vec<Spanned<Option<IpNet>>>, Option<i64>, Option<Spanned<String>>);
 
 /// What bridges and links have in common.
 fn interface(fields: &Fields) -> Interface {
-    let address = |r: Reader| r.at(r.parsed(|t| values::interface_address(t).map(Some)));
     (
         fields.get("addresses", |r| r.one_or_more(address)).unwrap_or_default(),
         fields.get("mtu", |r| r.integer(68..=65535)),
@@ -181,9 +187,20 @@ fn interface(fields: &Fields) -> Interface {
 
 fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
     let fields = reader.fields(&["links", "routes", "sysctls", "forward", "nft", "services"]);
+    let mut loopback = Vec::new();
+    let mut one = |name: Spanned<String>, r: Reader| match name.as_str() {
+        LOOPBACK => {
+            let addresses = r.fields(&["addresses"]).need("addresses", |r| r.one_or_more(address));
+            loopback.extend(addresses.unwrap_or_default());
+            None
+        }
+        _ => Some(link(name, r)),
+    };
+    let links = fields.get("links", |r| r.entries(&mut one)).unwrap_or_default();
     NodeFile {
         name,
-        links: fields.get("links", |r| r.entries(link)).unwrap_or_default(),
+        links: links.into_iter().flatten().collect(),
+        loopback,
         routes: fields.get("routes", |r| r.list(route)).unwrap_or_default(),
         sysctls: fields.get("sysctls", texts).unwrap_or_default(),
         forward: fields.get("forward", |r| r.boolean()).unwrap_or_default(),

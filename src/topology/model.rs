@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// The interface that every network namespace has; it leads nowhere else.
+pub const LOOPBACK: &str = "lo";
+
 /// What a lab is wired from and what runs in it, but for its tests.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -63,8 +66,10 @@ pub struct Node {
     pub name: String,
     /// Its namespace.
     pub netns: NetnsName,
-    /// Its interfaces.
+    /// Its interfaces, but for [`LOOPBACK`].
     pub links: Vec<Link>,
+    /// The addresses of its loopback interface besides the kernel's own.
+    pub loopback: Vec<IpNet>,
     /// Its static routes.
     pub routes: Vec<Route>,
     /// Kernel settings, by path below /proc/sys.

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The longest that anything may be waited for.
 pub const MAX_WAIT: Duration = Duration::from_secs(3600);
 
+/// How keys begin that hold what is used elsewhere in the file, by anchors and aliases.
+const FRAGMENT: &str = "x-";
+
 /// Reads one value of the tree.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
@@ -198,11 +201,13 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// The fields of a mapping whose keys are fixed: `known` lists them all.
+    /// The fields of a mapping whose keys are fixed: `known` lists them all. Of the whole file, those that
+    /// begin with [`FRAGMENT`] are nobody's, but to be referred to by aliases.
     pub fn fields(&self, known: &[&str]) -> Fields<'a> {
         let map = self.map().unwrap_or(&[]);
+        let fragment = |key: &str| self.path.is_empty() && key.starts_with(FRAGMENT);
         for (key, position, _) in map {
-            if !known.contains(&key.as_str()) {
+            if !known.contains(&key.as_str()) && !fragment(key) {
                 let mut message = format!("unknown field `{key}`");
                 match suggest(key, known.iter().copied()) {
                     Some(near) => message.push_str(&format!(", did you mean `{near}`?")),

@@ -202,7 +202,7 @@ pub fn link_name(text: &str) -> Result<(), String> {
         return Err(format!("`{text}` has {} bytes, the kernel takes {MAX_LINK_NAME}", text.len()));
     }
     if text == "lo" {
-        return Err("`lo` is there in every node already".into());
+        return Err("`lo` is there in every node already, and leads nowhere: it only takes `addresses`, and only as a link of its node".into());
     }
     if matches!(text, "all" | "default") {
         return Err(format!(

@@ -1,4 +1,5 @@
-//! Captures of real runs, recorded with tcpdump on every port (in `vpn-routed` inside every node):
+//! Captures of real runs, recorded on every port (in `vpn-routed` inside every node; of `routers` only one
+//! frame of each kind is kept):
 //! a line a frame with the microseconds since the first, NODE/LINK, the direction and the bytes.
 
 use labrun::packet::capture::{Capture, Direction, InterfaceId, Packet};

@@ -113,13 +113,17 @@ fn what_is_not_as_wanted_fails_and_is_named() {
             r#"url: "http://10.0.0.2/", status: 204"#,
             "was answered with status 200, not 204",
         ),
-        ("body", r#"url: "http://10.0.0.2/", body: bye"#, "the body is not `bye`"),
+        (
+            "body",
+            r#"url: "http://10.0.0.2/", body: bye"#,
+            "step 1, http in client: the body of GET http://10.0.0.2/ is `hello`, not `bye`",
+        ),
         (
             "json",
             r#"url: "http://10.0.0.2/state.json", json: {state: down}"#,
             "JSON: .state is \"up\", not \"down\"",
         ),
-        ("no-json", r#"url: "http://10.0.0.2/", json: {}"#, "the body is not JSON"),
+        ("no-json", r#"url: "http://10.0.0.2/", json: {}"#, "is not JSON"),
         ("authority", r#"url: "https://10.0.0.2/page""#, "curl ended with exit status 60"),
         ("nobody", r#"url: "http://10.0.0.2:81/""#, "curl ended with exit status 7"),
         (

@@ -342,7 +342,7 @@ tests:
     }
     assert!(
         lines(&results["retried"]).contains(
-            " times within 600ms, the last time:\n`echo again; false` ended with exit status 1"
+            "step 1, run in host: `echo again; false` ended with exit status 1, not 0 (the last of "
         ),
         "{}",
         done.all

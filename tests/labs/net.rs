@@ -106,6 +106,12 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
     text.push_str("nodes:\n");
     for node in 0..4 {
         let _ = writeln!(text, "  n{node}:\n    forward: {}\n    links:", coin(2));
+        if coin(2) {
+            let _ = writeln!(
+                text,
+                "      lo: {{addresses: [198.51.100.{node}/32, \"2001:db8::{node}/128\"]}}"
+            );
+        }
         for bridge in 0..2 {
             let (mtu, mac) = (
                 if coin(2) { "mtu: 1300, " } else { "" },

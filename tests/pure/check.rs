@@ -117,6 +117,42 @@ fn an_alias_bomb_is_refused_before_it_explodes() {
 }
 
 #[test]
+fn fragments_are_merged_where_they_are_used_and_checked_there() {
+    let text = "\
+lab: fragments
+x-link: &link {bridge: br0, mtu: 1400}
+x-router: &router {forward: true, sysctls: {net.ipv4.ip_default_ttl: 9}}
+bridges: [br0]
+nodes:
+  a: {<<: *router, links: {eth0: {<<: *link, port: pa}}}
+  b: {<<: *router, forward: false, links: {eth0: {port: pb, mtu: 1300, <<: *link}}}
+  c: {links: {eth0: {<<: [*link, {mtu: 1200}], port: pc}}}
+";
+    let lab = check::lab(text, "lab.yaml").unwrap();
+    let nodes = &lab.topology.nodes;
+    assert!(nodes[0].forward && !nodes[1].forward);
+    assert_eq!(nodes[1].sysctls, nodes[0].sysctls);
+    assert_eq!(nodes[1].sysctls.len(), 1);
+    let mtus: Vec<_> = nodes.iter().map(|node| node.links[0].mtu).collect();
+    assert_eq!(
+        mtus,
+        [Some(1400), Some(1300), Some(1400)],
+        "what a mapping says itself, then the first that is merged"
+    );
+
+    let text = text.replace("mtu: 1400", "mut: 1400").replace("lab: fragments", "x_lab: f");
+    assert_eq!(
+        mistakes(&text),
+        "\
+lab.yaml:1:1: the field `lab` is missing
+lab.yaml:1:1: x_lab: unknown field `x_lab`, expected one of `lab`, `about`, `needs`, `subject`, `bridges`, `nodes`, `tests`
+lab.yaml:6:39: nodes.a.links.eth0.mut: unknown field `mut`, did you mean `mtu`?
+lab.yaml:7:76: nodes.b.links.eth0.mut: unknown field `mut`, did you mean `mtu`?
+lab.yaml:8:27: nodes.c.links.eth0.mut: unknown field `mut`, did you mean `mtu`?"
+    );
+}
+
+#[test]
 fn deep_nesting_is_refused_without_overflowing_the_stack() {
     for (open, close) in [("[", "]"), ("{a: ", "}")] {
         let text = format!("lab: x\nnodes: {}{}\n", open.repeat(20_000), close.repeat(20_000));

@@ -47,6 +47,12 @@ fn pings_and_connections_are_told() {
     insta::assert_snapshot!(told("balance-spread").lines().take(24).collect::<Vec<_>>().join("\n"));
 }
 
+/// BIRD, keepalived, hostapd with wpa_supplicant, rp-pppoe and the kernel's bridge, one message of each kind.
+#[test]
+fn real_routers_bridges_and_access_servers_are_told() {
+    insta::assert_snapshot!(told("routers"));
+}
+
 /// `data` as `ether`, a header of IPv4 or IPv6 and a UDP header to `port` carry it.
 fn udp(version: u8, port: u16, data: &[u8]) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
@@ -223,12 +229,12 @@ fn what_is_not_looked_into_has_its_name_or_number() {
         format!("{} {}", told.protocol.title, told.label)
     };
     assert_eq!(
-        [told(23, &[89]), told(23, &[50]), told(23, &[253])],
-        ["IPv4 OSPF", "IPv4 ESP", "IPv4 PROTOCOL 253"]
+        [told(23, &[132]), told(23, &[50]), told(23, &[253])],
+        ["IPv4 SCTP", "IPv4 ESP", "IPv4 PROTOCOL 253"]
     );
     assert_eq!(
-        [told(12, &[0x88, 0x63]), told(12, &[0x88, 0xb5])],
-        ["Ethernet PPPOE-DISCOVERY", "Ethernet TYPE 0x88b5"]
+        [told(12, &[0x88, 0xcc]), told(12, &[0x88, 0xb5])],
+        ["Ethernet LLDP", "Ethernet TYPE 0x88b5"]
     );
 }
 
@@ -283,6 +289,84 @@ fn rules_ask_for_the_fields_of_dns() {
         wrong("{packet: dns, fields: {type: AAA}}"),
         "there is no type `AAA`, did you mean `AAAA`?"
     );
+}
+
+/// `data` as Ethernet carries it after `ethertype`.
+fn ethernet(ethertype: u16, data: &[u8]) -> Vec<u8> {
+    [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2], &ethertype.to_be_bytes()[..], data].concat()
+}
+
+/// `data` as IPv4 carries it for the protocol `number`.
+fn above_ip(number: u8, data: &[u8]) -> Vec<u8> {
+    let length = (data.len() as u16 + 20).to_be_bytes();
+    let header = [0x45, 0, length[0], length[1], 0, 7, 0, 0, 1, number, 0, 0];
+    ethernet(0x0800, &[&header[..], &[10, 0, 0, 1, 224, 0, 0, 9], data].concat())
+}
+
+#[test]
+fn what_routers_bridges_and_access_servers_say_is_told() {
+    let igmp3 = |kind, sources: u8| {
+        let mut data = vec![0x22, 0, 0, 0, 0, 0, 0, 1, kind, 0, 0, sources, 239, 1, 2, 3];
+        data.extend((0..sources).flat_map(|_| [10, 0, 0, 7]));
+        above_ip(2, &data)
+    };
+    let bpdu = |kind| {
+        let mut data = vec![0x42, 0x42, 3, 0, 0, 2, kind, 0x3c, 0x80, 0, 2, 0, 0, 0, 0, 9];
+        data.extend([0, 0, 0, 4, 0x90, 0, 2, 0, 0, 0, 0, 8, 0x80, 1]);
+        ethernet(data.len() as u16, &data)
+    };
+    let ospf = [2, 1, 0, 44, 10, 0, 0, 1, 0, 0, 0, 5, 0, 0];
+    let pado = [0x11, 7, 0, 0, 0, 12, 1, 1, 0, 0, 1, 2, 0, 4, b'b', b'r', b'a', b's', 9, 9];
+    let frames: [(&str, Vec<u8>); 26] = [
+        ("IGMP QUERY group 0.0.0.0", above_ip(2, &[0x11, 100, 0, 0, 0, 0, 0, 0])),
+        ("IGMP JOIN group 239.1.2.3", above_ip(2, &[0x16, 0, 0, 0, 239, 1, 2, 3])),
+        ("IGMP LEAVE group 239.1.2.3", above_ip(2, &[0x17, 0, 0, 0, 239, 1, 2, 3])),
+        ("IGMP JOIN group 239.1.2.3", igmp3(4, 0)),
+        ("IGMP LEAVE group 239.1.2.3", igmp3(3, 0)),
+        ("IGMP JOIN group 239.1.2.3", igmp3(3, 1)),
+        ("IGMP LEAVE group 239.1.2.3", igmp3(6, 1)),
+        ("IGMP ? ", above_ip(2, &[0x22, 0, 0])),
+        (
+            "VRRP ADVERTISEMENT vrid 7 priority 100 version 3 address 10.0.0.254",
+            above_ip(112, &[0x31, 7, 100, 1, 0, 100, 0, 0, 10, 0, 0, 254]),
+        ),
+        ("OSPF HELLO router-id 10.0.0.1 area 0.0.0.5 version 2", above_ip(89, &ospf)),
+        ("OSPF UPDATE router-id 10.0.0.1 version 2", above_ip(89, &[2, 4, 0, 44, 10, 0, 0, 1])),
+        ("PIM JOIN-PRUNE ", above_ip(103, &[0x23, 0, 0, 0])),
+        (
+            "BFD UP my-discriminator 1 your-discriminator 2 diagnostic 0",
+            udp(4, 3784, &[0x20, 0xc0, 3, 24, 0, 0, 0, 1, 0, 0, 0, 2]),
+        ),
+        (
+            "BFD DOWN my-discriminator 1 your-discriminator 0 diagnostic 1",
+            udp(6, 4784, &[0x21, 0x40, 3, 24, 0, 0, 0, 1, 0, 0, 0, 0]),
+        ),
+        ("UDP DATAGRAM 2 bytes", udp(4, 3784, &[0x40, 0xc0])),
+        (
+            "STP RAPID root 02:00:00:00:00:09 root-priority 32768 bridge 02:00:00:00:00:08 cost 4",
+            bpdu(2),
+        ),
+        ("STP TOPOLOGY-CHANGE ", bpdu(0x80)),
+        ("Ethernet TYPE 0x0003 3 bytes", ethernet(3, &[0x42, 0x42, 4])),
+        ("EAPOL START ", ethernet(0x888e, &[1, 1, 0, 0])),
+        ("EAPOL REQUEST id 7 method 1", ethernet(0x888e, &[1, 0, 0, 5, 1, 7, 0, 5, 1])),
+        ("EAPOL SUCCESS id 7", ethernet(0x888e, &[1, 0, 0, 4, 3, 7, 0, 4])),
+        ("EAPOL ? id 7", ethernet(0x888e, &[1, 0, 0, 4, 200, 7, 0, 4])),
+        (
+            "PPPoE PADI session-id 0 service-name ``",
+            ethernet(0x8863, &[0x11, 9, 0, 0, 0, 4, 1, 1, 0, 0]),
+        ),
+        ("PPPoE PADO session-id 0 service-name `` ac-name `bras`", ethernet(0x8863, &pado)),
+        ("PPPoE PADT session-id 7", ethernet(0x8863, &[0x11, 0xa7, 0, 7, 0, 0])),
+        ("PPPoE SESSION session-id 7", ethernet(0x8864, &[0x11, 0, 0, 7, 0, 4, 0, 0x21, 1, 2])),
+    ];
+    for (wanted, frame) in frames {
+        let Summary { protocol, label, detail, .. } = Summary::of(&frame);
+        assert_eq!(format!("{} {label} {detail}", protocol.title), wanted);
+        for length in 0..frame.len() {
+            all_of(&Frame::of(&frame[..length]));
+        }
+    }
 }
 
 /// Everything that can be asked of a frame.

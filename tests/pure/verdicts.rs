@@ -161,6 +161,10 @@ fn no_lease_is_a_pass_only_where_none_is_wanted_and_the_client_asked() {
             "dhclient could not ask: exit status 127",
         ),
         (StepOutput { exit: 1, ..StepOutput::default() }, "dhclient could not ask: exit status 1"),
+        (
+            StepOutput { exit: 2, unsent: Some("eth0 is down".into()), ..StepOutput::default() },
+            "dhclient did not even ask, which proves nothing: eth0 is down",
+        ),
     ] {
         let wrong = verdict(step, &seen).expect_err(words);
         assert!(wrong[0].contains(words), "{wrong:?}");
@@ -175,6 +179,7 @@ fn every_expectation_of_a_command_can_fail() {
     let passes = [
         ("", out(0, "anything")),
         (", exit: 3", out(3, "")),
+        (", exit: 127", out(127, "")),
         (", fails: true", out(1, "")),
         (", stdout: \"a\\nb\"", out(0, "\na\nb\n\n")),
         (", match: ^b$", out(0, "a\nb\nc\n")),
@@ -195,12 +200,18 @@ fn every_expectation_of_a_command_can_fail() {
         (", fails: true", out(0, ""), "`x` succeeded, but was to fail"),
         (", timeout: 2s", out(124, ""), "`x` did not end within 2s"),
         (", fails: true", out(124, ""), "`x` did not end within 10s"),
-        (", stdout: a", out(0, "ab\n"), "standard output is not `a`"),
-        (", stdout: ''", out(0, "a"), "standard output is not ``"),
-        (", match: ^b$", out(0, "ab\n"), "nothing in standard output matches `^b$`"),
-        (", json: {a: 1}", out(0, "a: 1"), "standard output is not JSON"),
-        (", json: {a: 1}", out(0, ""), "standard output is not JSON"),
-        (", json: {a: {b: 1}}", out(0, r#"{"a": {"b": 2}}"#), "JSON: .a.b is 2, not 1"),
+        (", fails: true", out(126, ""), "could not be run (exit status 126), which proves nothing"),
+        (", fails: true", out(127, ""), "could not be run (exit status 127), which proves nothing"),
+        (", stdout: a", out(0, "ab\n"), "`x` printed `ab`, not `a`"),
+        (", stdout: ''", out(0, "a"), "`x` printed `a`, not ``"),
+        (", match: ^b$", out(0, "ab\n"), "nothing in what `x` printed matches `^b$`"),
+        (", json: {a: 1}", out(0, "a: 1"), "what `x` printed is not JSON"),
+        (", json: {a: 1}", out(0, ""), "what `x` printed is not JSON"),
+        (
+            ", json: {a: {b: 1}}",
+            out(0, r#"{"a": {"b": 2}}"#),
+            "what `x` printed, as JSON: .a.b is 2, not 1",
+        ),
         (", json: {a: {b: 1}}", out(0, r#"{"a": {}}"#), "JSON: .a has no `b`"),
         (", json: {a: 1}", out(0, "[]"), "JSON: the document is [], not {\"a\":1}"),
         (
@@ -209,7 +220,9 @@ fn every_expectation_of_a_command_can_fail() {
             "the document has no item {\"b\":1}",
         ),
         (", json: \"1\"", out(0, "1"), "the document is 1, not \"1\""),
-        (", fails: true, stdout: a", out(1, "b"), "standard output is not `a`"),
+        (", stdout: 'a b'", out(0, "\n"), "`x` printed nothing, not `a b`"),
+        (", stdout: a", out(0, "a\nb\n"), "`x` printed `a …`, not `a`"),
+        (", fails: true, stdout: a", out(1, "b"), "`x` printed `b`, not `a`"),
     ];
     for (more, seen, words) in fails {
         let wrong = verdict(&run(more), &seen).expect_err(more);
@@ -258,6 +271,9 @@ fn pings_count_answers_not_lines() {
         verdict(silent, &seen(0, 1)).unwrap_err()[0].contains("10.0.0.1 answers, but was not to")
     );
     assert!(verdict(silent, &seen(127, 0)).unwrap_err()[0].contains("ping could not be run"));
+    assert!(verdict(silent, &seen(2, 0)).unwrap_err()[0].contains("could not even be asked"));
+    let lost = StepOutput { unsent: Some("eth0 is down".into()), ..seen(1, 0) };
+    assert!(verdict(silent, &lost).unwrap_err()[0].ends_with("proves nothing: eth0 is down"));
 }
 
 #[test]
