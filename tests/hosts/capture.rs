@@ -45,7 +45,7 @@ tests:
       - run: {node: a, timeout: 30s, command: 'exec 3>/dev/udp/10.0.0.2/9; for ((n = 0; n < 25000; n++)); do printf "many %05d" $n >&3; done'}
   big:
     steps:
-      - run: {node: a, timeout: 30s, command: 'head -c 24000000 /dev/zero | socat -u -b 1400 STDIN UDP-SENDTO:10.0.0.2:9'}
+      - run: {node: a, timeout: 30s, command: 'head -c 12000000 /dev/zero | socat -u -b 1400 STDIN UDP-SENDTO:10.0.0.2:9'}
   bulk:
     steps:
       - run: {node: a, command: 'head -c 1000000 /dev/zero | socat -u -b 65536 STDIN TCP:10.0.0.2:80'}
