@@ -30,7 +30,7 @@ pub type Subjects = BTreeMap<String, Given>;
 /// `repository` is the one labrun runs in, `host` where they will be run, `files` what is there.
 ///
 /// # Errors
-/// If a path is no program and no repository, or a build fails; then with the compiler's words.
+/// If a path is neither a program nor a repository, or a build fails; then with the compiler's words.
 pub fn resolve(
     labs: &[&Lab],
     named: &[String],
