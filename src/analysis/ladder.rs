@@ -11,7 +11,8 @@ use crate::packet::frame::Frame;
 use crate::packet::protocol::Purpose;
 use crate::packet::summary::Summary;
 use crate::text::plain;
-use crate::topology::model::{End, GLOBAL, Topology};
+use crate::topology::index::Plugged;
+use crate::topology::model::{GLOBAL, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -70,7 +71,7 @@ const TOGETHER: u64 = 50_000_000;
 /// Where an interface is plugged in.
 #[derive(Clone, Copy)]
 struct Site {
-    /// Index of the node that the interface belongs to, or that is behind the port.
+    /// Index of the node that the interface belongs to, or that the port leads to.
     node: usize,
     /// The network it is in.
     net: usize,
@@ -89,7 +90,7 @@ struct Message<'a> {
 }
 
 /// The lab as frames see it.
-struct Wiring {
+struct Sites {
     names: Vec<String>,
     sites: HashMap<InterfaceId, Site>,
     /// Node by network and hardware address.
@@ -105,8 +106,8 @@ impl Ladder {
     /// unless there is nothing else; what a kernel says of its own accord, and when it likes,
     /// always is.
     pub fn of(lab: &Topology, capture: &Capture) -> Ladder {
-        let wiring = Wiring::of(lab);
-        let messages = wiring.messages(&capture.packets);
+        let sites = Sites::of(lab);
+        let messages = sites.messages(&capture.packets);
         let all = messages.len();
         let (noise, mut kept): (Vec<Message>, Vec<Message>) =
             messages.into_iter().partition(|m| purpose(m) != Purpose::Exchange);
@@ -134,7 +135,7 @@ impl Ladder {
         Ladder {
             left_out: all - kept.len(),
             rows: kept.iter().map(row).collect(),
-            nodes: nodes.iter().map(|node| plain(&wiring.names[*node])).collect(),
+            nodes: nodes.iter().map(|node| plain(&sites.names[*node])).collect(),
         }
     }
 
@@ -149,59 +150,36 @@ impl Ladder {
 
 /// All places of `lab` where frames can be seen.
 pub fn places(lab: &Topology) -> HashSet<InterfaceId> {
-    Wiring::of(lab).sites.into_keys().collect()
+    Sites::of(lab).sites.into_keys().collect()
 }
 
-impl Wiring {
-    fn of(lab: &Topology) -> Wiring {
+impl Sites {
+    fn of(lab: &Topology) -> Sites {
         let mut names: Vec<String> = lab.nodes.iter().map(|n| n.name.clone()).collect();
         let global = names.iter().position(|n| n == GLOBAL).unwrap_or(names.len());
         if global == names.len() {
             names.push(GLOBAL.into());
         }
-        let mut wiring = Wiring {
-            names,
-            sites: HashMap::new(),
-            macs: HashMap::new(),
-            cables: HashMap::new(),
-            own: Vec::new(),
-        };
+        let wiring = lab.wiring();
         let place = |node: &str, link: &str| InterfaceId { node: node.into(), link: link.into() };
-        // Bridges have the first numbers, cables those after.
-        for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty())
-        {
-            wiring.own.push(net);
-            wiring
-                .sites
-                .insert(place(GLOBAL, &bridge.name), Site { node: global, net, port: false });
+        let mut sites = HashMap::new();
+        for (net, bridge) in lab.own_bridges() {
+            sites.insert(place(GLOBAL, &bridge.name), Site { node: global, net, port: false });
         }
-        let mut cables: HashMap<(usize, &str), usize> = HashMap::new();
-        for (index, node) in lab.nodes.iter().enumerate() {
-            for link in &node.links {
-                let net = match &link.end {
-                    End::Port { bridge, port } => {
-                        let net =
-                            lab.bridges.iter().position(|b| b.name == *bridge).unwrap_or_default();
-                        wiring
-                            .sites
-                            .insert(place(GLOBAL, port), Site { node: index, net, port: true });
-                        net
-                    }
-                    End::Peer { node: far, link: far_link } => {
-                        let next = lab.bridges.len() + wiring.cables.len();
-                        let net = cables.get(&(index, link.name.as_str())).copied().unwrap_or(next);
-                        cables.insert((*far, far_link), net);
-                        wiring.cables.insert(net, [index, *far]);
-                        net
-                    }
-                };
-                wiring
-                    .sites
-                    .insert(place(&node.name, &link.name), Site { node: index, net, port: false });
-                wiring.macs.insert((net, link.mac.clone()), index);
+        for Plugged { node, link, net, port } in wiring.links.iter().copied() {
+            if let Some(port) = port {
+                sites.insert(place(GLOBAL, port), Site { node, net, port: true });
             }
+            sites.insert(place(&names[node], &link.name), Site { node, net, port: false });
         }
-        wiring
+        let ends = |ends: &[usize; 2]| ends.map(|end| wiring.links[end].node);
+        Sites {
+            sites,
+            macs: wiring.links.iter().map(|l| ((l.net, l.link.mac.clone()), l.node)).collect(),
+            cables: wiring.cables.iter().map(|c| (wiring.links[c[0]].net, ends(c))).collect(),
+            own: lab.own_bridges().map(|(net, _)| net).collect(),
+            names,
+        }
     }
 
     /// Joins sightings to messages, in the order in which they were first seen.
