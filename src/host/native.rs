@@ -119,7 +119,7 @@ pub fn machine_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The files of `repository` that git tracks; none where it is no checkout, or git will not say.
+/// The files of `repository` that git tracks; none where it is not a checkout, or git will not say.
 pub fn tracked(repository: &Path) -> Vec<PathBuf> {
     if !repository.join(".git").exists() {
         return Vec::new();

@@ -56,7 +56,7 @@ pub type Sources<'a> = BTreeMap<&'a str, (&'a Subject, Source)>;
 /// `[PROGRAM=]PATH`; `repository` is the one labrun runs in, `host` where they will be run.
 ///
 /// # Errors
-/// If a path is no program and no repository, or the lab cannot build from one.
+/// If a path is neither a program nor a repository, or the lab cannot build from one.
 pub fn settle<'a>(
     labs: &[&'a Lab],
     named: &[String],

@@ -29,7 +29,7 @@ const FILE: &str = "capture.pcapng";
 /// it is of, so that memory does not grow with it.
 ///
 /// # Errors
-/// If there is no such capture or lab, or the file is no capture.
+/// If there is no such capture or lab, or the file is not a capture.
 pub fn show(cli: &Cli, args: &ShowArgs) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let path = find(args.what.as_deref(), &args.artifacts)?;

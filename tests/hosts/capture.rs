@@ -604,7 +604,7 @@ fn what_cannot_be_captured_is_refused_and_leaves_no_file() {
         for (words, reason) in [
             (vec!["counted", "c"], "the lab counted has no node c"),
             (vec!["missing"], "no lab `missing` is up"),
-            (vec!["counted", "--filter", "udp prot 67"], "`udp prot 67` is no filter: "),
+            (vec!["counted", "--filter", "udp prot 67"], "`udp prot 67` is not a filter: "),
             (vec![], "required arguments"),
         ] {
             let text = expect(
