@@ -22,6 +22,8 @@ mod ring_frame;
 mod session;
 #[cfg(target_os = "linux")]
 mod source;
+#[cfg(target_os = "linux")]
+mod triage;
 
 use crate::error::{self, Failure};
 use anyhow::Result;

@@ -5,12 +5,10 @@
 //! if they were captured, too. All sightings of the same bytes in the same network that belong to
 //! one sending are one row.
 
+pub use super::messages::Packets;
+use crate::analysis::messages::Message;
 use crate::packet::bytes::hex;
-use crate::packet::capture::{Capture, InterfaceId, Packet};
-use crate::packet::frame::Frame;
-use crate::packet::protocol::Purpose;
-use crate::packet::summary::Summary;
-use crate::text::plain;
+use crate::packet::capture::{Capture, InterfaceId};
 use crate::topology::model::{End, GLOBAL, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -25,18 +23,27 @@ pub struct Ladder {
     pub rows: Vec<Row>,
     /// How many messages were left out to keep it readable.
     pub left_out: usize,
+    /// How many rows are missing in the middle, because nobody would see them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub hidden: usize,
+}
+
+fn is_none(hidden: &usize) -> bool {
+    *hidden == 0
 }
 
 /// How much of a ladder is drawn. What a test failed at is mostly among its last messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// So many of the first rows, if there are more rows than both together.
-    first: usize,
+    pub(super) first: usize,
     /// So many of the last.
-    last: usize,
+    pub(super) last: usize,
 }
 
 impl Extent {
+    /// For programs.
+    pub const ALL: Extent = Extent { first: usize::MAX / 2, last: 0 };
     /// For who asks for it: nobody reads more.
     pub const LONG: Extent = Extent { first: 40, last: 20 };
     /// Below a failure, where nobody has asked.
@@ -63,35 +70,23 @@ pub struct Row {
     pub detail: String,
 }
 
-/// Two sightings of the same bytes that are further apart, in nanoseconds, are two messages. Within
-/// a lab a frame needs microseconds; nobody repeats one that soon.
-const TOGETHER: u64 = 50_000_000;
-
 /// Where an interface is plugged in.
 #[derive(Clone, Copy)]
-struct Site {
+pub(super) struct Site {
     /// Index of the node that the interface belongs to, or that is behind the port.
-    node: usize,
+    pub(super) node: usize,
     /// The network it is in.
-    net: usize,
+    pub(super) net: usize,
+    /// What tells it from all other interfaces.
+    pub(super) place: usize,
     /// Whether it is the bridge's end of the cable, which sends what the node gets.
-    port: bool,
-}
-
-/// A message in the making.
-struct Message<'a> {
-    time: u64,
-    net: usize,
-    from: usize,
-    to: Vec<usize>,
-    places: Vec<&'a InterfaceId>,
-    data: &'a [u8],
+    pub(super) port: bool,
 }
 
 /// The lab as frames see it.
-struct Wiring {
-    names: Vec<String>,
-    sites: HashMap<InterfaceId, Site>,
+pub(super) struct Wiring {
+    pub(super) names: Vec<String>,
+    pub(super) sites: HashMap<InterfaceId, Site>,
     /// Node by network and hardware address.
     macs: HashMap<(usize, String), usize>,
     /// The nodes at both ends of networks that are cables.
@@ -105,37 +100,18 @@ impl Ladder {
     /// unless there is nothing else; what a kernel says of its own accord, and when it likes,
     /// always is.
     pub fn of(lab: &Topology, capture: &Capture) -> Ladder {
-        let wiring = Wiring::of(lab);
-        let messages = wiring.messages(&capture.packets);
-        let all = messages.len();
-        let (noise, mut kept): (Vec<Message>, Vec<Message>) =
-            messages.into_iter().partition(|m| purpose(m) != Purpose::Exchange);
-        if kept.is_empty() {
-            kept = noise.into_iter().filter(|m| purpose(m) != Purpose::Housekeeping).collect();
+        let mut packets = Packets::new(lab, capture.began(), Extent::ALL);
+        capture.packets.iter().for_each(|packet| packets.add(packet));
+        packets.ladder()
+    }
+
+    /// Which of its rows `extent` hides, and how many are missing there altogether.
+    pub(crate) fn gap(&self, extent: Extent) -> (Range<usize>, usize) {
+        if self.hidden > 0 {
+            return (extent.first..extent.first, self.hidden);
         }
-        let mut nodes: Vec<usize> =
-            kept.iter().flat_map(|m| m.to.iter().copied().chain([m.from])).collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        let column = |node: &usize| nodes.binary_search(node).expect("just collected");
-        let begin = capture.began();
-        let row = |m: &Message| {
-            let (label, detail) = Summary::of(m.data).arrow();
-            let mut to: Vec<usize> = m.to.iter().map(column).collect();
-            to.sort_unstable();
-            Row {
-                at: m.time.saturating_sub(begin) / 1000,
-                from: column(&m.from),
-                to,
-                label: plain(&label),
-                detail: plain(detail.trim()),
-            }
-        };
-        Ladder {
-            left_out: all - kept.len(),
-            rows: kept.iter().map(row).collect(),
-            nodes: nodes.iter().map(|node| plain(&wiring.names[*node])).collect(),
-        }
+        let hidden = extent.hidden(self.rows.len());
+        (hidden.clone(), hidden.len())
     }
 
     /// Whether all its rows lead from one of its nodes to others; one that was read may do
@@ -153,7 +129,7 @@ pub fn places(lab: &Topology) -> HashSet<InterfaceId> {
 }
 
 impl Wiring {
-    fn of(lab: &Topology) -> Wiring {
+    pub(super) fn of(lab: &Topology) -> Wiring {
         let mut names: Vec<String> = lab.nodes.iter().map(|n| n.name.clone()).collect();
         let global = names.iter().position(|n| n == GLOBAL).unwrap_or(names.len());
         if global == names.len() {
@@ -171,9 +147,7 @@ impl Wiring {
         for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty())
         {
             wiring.own.push(net);
-            wiring
-                .sites
-                .insert(place(GLOBAL, &bridge.name), Site { node: global, net, port: false });
+            wiring.site(place(GLOBAL, &bridge.name), global, net, false);
         }
         let mut cables: HashMap<(usize, &str), usize> = HashMap::new();
         for (index, node) in lab.nodes.iter().enumerate() {
@@ -182,9 +156,7 @@ impl Wiring {
                     End::Port { bridge, port } => {
                         let net =
                             lab.bridges.iter().position(|b| b.name == *bridge).unwrap_or_default();
-                        wiring
-                            .sites
-                            .insert(place(GLOBAL, port), Site { node: index, net, port: true });
+                        wiring.site(place(GLOBAL, port), index, net, true);
                         net
                     }
                     End::Peer { node: far, link: far_link } => {
@@ -195,61 +167,20 @@ impl Wiring {
                         net
                     }
                 };
-                wiring
-                    .sites
-                    .insert(place(&node.name, &link.name), Site { node: index, net, port: false });
+                wiring.site(place(&node.name, &link.name), index, net, false);
                 wiring.macs.insert((net, link.mac.clone()), index);
             }
         }
         wiring
     }
 
-    /// Joins sightings to messages, in the order in which they were first seen.
-    fn messages<'a>(&self, packets: &'a [Packet]) -> Vec<Message<'a>> {
-        let mut messages: Vec<Message> = Vec::new();
-        let mut latest: HashMap<(usize, &[u8]), Vec<usize>> = HashMap::new();
-        for packet in packets {
-            let Some(site) = self.sites.get(&packet.interface) else { continue };
-            let leaves = packet.direction.is_sent() != site.port;
-            let known = latest.entry((site.net, &packet.data)).or_default();
-            let fits = |m: &Message| {
-                packet.time.saturating_sub(m.time) <= TOGETHER
-                    && !m.places.contains(&&packet.interface)
-                    && (!leaves || m.from == site.node)
-            };
-            let found = known.iter().rev().copied().find(|i| fits(&messages[*i]));
-            let index = match found {
-                Some(index) => index,
-                None => {
-                    let sender =
-                        if leaves { Some(site.node) } else { self.sender(site, &packet.data) };
-                    let Some(from) = sender else { continue };
-                    known.push(messages.len());
-                    messages.push(Message {
-                        time: packet.time,
-                        net: site.net,
-                        from,
-                        to: Vec::new(),
-                        places: Vec::new(),
-                        data: &packet.data,
-                    });
-                    messages.len() - 1
-                }
-            };
-            let message = &mut messages[index];
-            message.places.push(&packet.interface);
-            if !leaves && site.node != message.from && !message.to.contains(&site.node) {
-                message.to.push(site.node);
-            }
-        }
-        for message in messages.iter_mut().filter(|m| m.to.is_empty()) {
-            message.to.extend(self.unseen(message));
-        }
-        messages
+    fn site(&mut self, interface: InterfaceId, node: usize, net: usize, port: bool) {
+        let place = self.sites.len();
+        self.sites.insert(interface, Site { node, net, place, port });
     }
 
     /// Who must have sent a frame that was only seen to arrive.
-    fn sender(&self, site: &Site, data: &[u8]) -> Option<usize> {
+    pub(super) fn sender(&self, site: &Site, data: &[u8]) -> Option<usize> {
         if let Some(ends) = self.cables.get(&site.net) {
             return ends.iter().copied().find(|node| *node != site.node);
         }
@@ -261,7 +192,7 @@ impl Wiring {
 
     /// Whom a frame has reached that nobody was seen to get: the other end of a cable, or the lab's
     /// own namespace, if it has an address on the bridge.
-    fn unseen(&self, message: &Message) -> Option<usize> {
+    pub(super) fn unseen(&self, message: &Message) -> Option<usize> {
         if let Some(ends) = self.cables.get(&message.net) {
             return ends.iter().copied().find(|node| *node != message.from);
         }
@@ -272,8 +203,4 @@ impl Wiring {
         let global = self.names.iter().position(|n| n == GLOBAL)?;
         (self.own.contains(&message.net) && message.from != global && !for_other).then_some(global)
     }
-}
-
-fn purpose(message: &Message) -> Purpose {
-    Frame::of(message.data).purpose()
 }

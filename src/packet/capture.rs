@@ -15,6 +15,9 @@ pub struct Capture {
     pub lost: u64,
     /// How many were left out because the capture had reached its size.
     pub left_out: u64,
+    /// How many frames of bulk data were dropped or left out: only of TCP, UDP and IP nothing can be
+    /// said then.
+    pub bulk_left_out: u64,
 }
 
 impl Capture {

@@ -13,6 +13,7 @@ pub static IP: Protocol = Protocol {
         Field::new("destination", ValueKind::Ipv4, ""),
         TTL,
     ],
+    bulk: true,
     read: |headers| read(headers, &IP).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv4())),
     ..Protocol::NEW
 };
@@ -26,6 +27,7 @@ pub static IP6: Protocol = Protocol {
         Field::new("destination", ValueKind::Ipv6, ""),
         TTL,
     ],
+    bulk: true,
     read: |headers| {
         read(headers, &IP6).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv6()))
     },

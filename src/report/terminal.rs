@@ -4,8 +4,10 @@ use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::report::closing::Line;
 use crate::report::wrap::wrap;
-use crate::report::{commands, result_detail, result_lines, subject_line, summary_line};
-use crate::text::{count, seconds};
+use crate::report::{
+    commands, print_exactly, result_detail, result_lines, subject_line, summary_line,
+};
+use crate::text::{count, harmless, seconds};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -155,7 +157,7 @@ impl Terminal {
         let columns = crate::report::columns().max(40);
         // Above the spinners, if there are any.
         self.progress.suspend(|| {
-            wrap(text, columns, indent).iter().for_each(|line| crate::report::print_line(line))
+            wrap(&harmless(text), columns, indent).iter().for_each(|line| print_exactly(line))
         });
     }
 

@@ -23,6 +23,9 @@ pub(crate) fn lacking(capture: &Capture) -> String {
     if capture.left_out > 0 {
         reasons.push(format!("{} were left out because of its size", capture.left_out));
     }
+    if capture.bulk_left_out > 0 {
+        reasons.push(format!("{} of bulk data were lost or left out", capture.bulk_left_out));
+    }
     format!(
         "the capture lacks packets, so nobody can tell whether the path was kept: {}",
         reasons.join(", ")

@@ -70,6 +70,11 @@ impl Kind {
         }
     }
 
+    /// Whether some of them may be bulk data. A kind of segment opens or closes a connection.
+    pub fn may_be_bulk(&self) -> bool {
+        self.protocol.bulk && self.words.is_empty()
+    }
+
     /// Whether `frame` is of this kind.
     pub fn is(&self, frame: &Frame) -> bool {
         frame.layers(self.protocol).any(|layer| {

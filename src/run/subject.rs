@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::host::transfer::files::Build;
 use crate::host::{Files, Host, Native};
 use crate::lab::model::Lab;
-use crate::lab::repository::is_repository_of;
+use crate::lab::repository::{build_of, is_repository_of};
 use crate::record::event::RunEvent;
 use crate::topology::model::Subject;
 use anyhow::{Context, Result};
@@ -107,12 +107,8 @@ fn build(
     files: &mut Files,
     tell: &dyn Fn(RunEvent),
 ) -> Result<Given> {
-    let Some(command) = &subject.build else {
-        return Err(Failure::usage(format!(
-            "the lab does not say how to build {}: give the binary with --subject",
-            subject.program
-        ))
-        .into());
+    let Some(command) = build_of(subject, repository) else {
+        return Err(Failure::usage(unbuildable(subject, repository)).into());
     };
     let began = Instant::now();
     let name = format!(
@@ -140,6 +136,22 @@ fn build(
         time: began.elapsed(),
     });
     Ok(Given { path, how: "built" })
+}
+
+/// Why no command of `subject` builds `repository`.
+fn unbuildable(subject: &Subject, repository: &Path) -> String {
+    let program = &subject.program;
+    let wanted: Vec<String> =
+        subject.builds.iter().map(|build| build.files.join(" and ")).collect();
+    let why = match wanted.as_slice() {
+        [] => format!("the lab does not say how to build {program}"),
+        _ => format!(
+            "{} has nothing by which the lab knows how to build {program} ({})",
+            repository.display(),
+            wanted.join(", or ")
+        ),
+    };
+    format!("{why}: give the binary with --subject")
 }
 
 /// A hash of everything a build depends on that is in the repository: the files git would take,

@@ -7,7 +7,7 @@ use crate::graph;
 use crate::lab::check;
 use crate::lab::find::{Labs, show_diagnostics};
 use crate::report::outln;
-use crate::report::{Format, colours, columns};
+use crate::report::{Format, colours, columns, print_exactly};
 use crate::steps::Client;
 use crate::topology::model::Subject;
 use crate::verbs::filters;
@@ -66,7 +66,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
 pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
-        outln!("{}", compiler::compile(lab, client).trim_end());
+        print_exactly(compiler::compile(lab, client).trim_end());
     }
     Ok(Exit::Passed as u8)
 }
@@ -87,7 +87,7 @@ pub fn graph(cli: &Cli, lab: &str, format: Format) -> Result<u8> {
             // The last is none of those that `graph` takes.
             Format::Json | Format::GithubMatrix => graph::json(lab).to_string(),
         };
-        outln!("{}", drawing.trim_end());
+        print_exactly(drawing.trim_end());
     }
     Ok(Exit::Passed as u8)
 }

@@ -11,7 +11,7 @@ use crate::host::lima::template::VmConfig;
 use crate::host::{Host, HostKind};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
-use crate::lab::repository::is_repository_of;
+use crate::lab::repository::{build_of, is_repository_of};
 use crate::steps::Client;
 use crate::topology::model::Subject;
 use crate::verbs::running::{kind, new};
@@ -73,18 +73,17 @@ fn lacks_kernel(native: &Host, lab: &Lab, client: Client) -> Result<bool> {
 /// # Errors
 /// If the VM cannot be had.
 pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> Result<()> {
-    let folder = |value: &String| {
-        Path::new(value.split_once('=').map_or(value.as_str(), |(_, path)| path)).is_dir()
+    let folder = |value: &'_ String| {
+        let path = Path::new(value.split_once('=').map_or(value.as_str(), |(_, path)| path));
+        path.is_dir().then(|| path.to_path_buf())
     };
-    let built = |subject: &Subject| match named {
-        [] => is_repository_of(subject, &labs.repository),
-        named => named.iter().any(folder),
+    let repository = |subject: &Subject| match named {
+        [] => is_repository_of(subject, &labs.repository).then(|| labs.repository.clone()),
+        named => named.iter().find_map(folder),
     };
     let subjects = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref());
-    let builds: Vec<&str> = subjects
-        .filter(|subject| built(subject))
-        .filter_map(|subject| Some(subject.build.as_ref()?.as_str()))
-        .collect();
+    let builds: Vec<&str> =
+        subjects.filter_map(|subject| build_of(subject, &repository(subject)?)).collect();
     let given = |program: &str| {
         let subject = chosen
             .iter()

@@ -12,7 +12,7 @@ use crate::host::{FOREVER, Host, HostKind};
 use crate::record::event::RunEvent;
 use crate::report::errln;
 use crate::report::outln;
-use crate::report::{Format, Reporter};
+use crate::report::{Format, Reporter, print_json};
 use crate::text::{quoted, suggest};
 use anyhow::Result;
 use serde_json::json;
@@ -113,7 +113,7 @@ pub fn status(cli: &Cli) -> Result<u8> {
         events.extend(collect(host, &["status".to_string()])?.0);
     }
     if cli.format == Format::Json {
-        outln!("{}", status_json(&events));
+        print_json(&status_json(&events).to_string());
         return Ok(Exit::Passed as u8);
     }
     if events.is_empty() {

@@ -526,7 +526,7 @@ fn nothing_is_wider_than_the_terminal() {
 #[test]
 fn a_run_in_which_nothing_ran_says_so_and_names_the_field_that_is_missing() {
     let body = "subject: {program: no-such-program, build: make}\nnodes: {host: {}}\ntests:\n  one: {steps: [run: {node: host, command: no-such-program}]}\n";
-    let missing = "`subject.repository` does not say by which files or Go module";
+    let missing = "`subject.repository` does not say by which files, Go module or Cargo package";
     for user in users() {
         let lab = Lab::new(user, body);
         let check = lab.run(&["check", lab.file.to_str().unwrap()]);

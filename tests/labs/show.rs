@@ -69,13 +69,19 @@ fn what_was_lost_is_said_and_strange_interfaces_are_no_reason_to_show_nothing() 
     let interface = InterfaceId { node: "global".into(), link: "wlan0".into() };
     let packet =
         Packet { time: 1, interface, direction: Direction::Sent, data: vec![0xff; 60], length: 60 };
-    save(&folder.path().join("x"), &Capture { packets: vec![packet], lost: 3, left_out: 1 });
+    save(
+        &folder.path().join("x"),
+        &Capture { packets: vec![packet], lost: 3, left_out: 1, bulk_left_out: 7 },
+    );
     let output = show(folder.path(), &["x"]);
     let all = text(&output);
     assert!(output.status.success() && all.contains("wlan0"), "{all}");
-    for words in
-        ["no lab has these interfaces", "3 packets lost by the kernel", "1 packet left out"]
-    {
+    for words in [
+        "no lab has these interfaces",
+        "3 packets lost by the kernel",
+        "1 packet left out",
+        "7 packets of bulk data left out",
+    ] {
         assert!(all.contains(words), "{all}");
     }
 }

@@ -169,6 +169,7 @@ fn ladder() -> Ladder {
             row(1234, 1, &[0], "OFFER"),
         ],
         left_out: 0,
+        hidden: 0,
     }
 }
 
