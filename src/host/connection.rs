@@ -4,6 +4,7 @@
 use crate::agent::message::{self, LONGEST, Request};
 use crate::event::{self, Event};
 use crate::host::Remote;
+use crate::host::output::{LEAVING, Output};
 use crate::interrupt;
 use crate::pipe::write_some;
 use crate::process::{self, Group};
@@ -20,8 +21,6 @@ use std::time::{Duration, Instant};
 const SILENCE: Duration = Duration::from_secs(120);
 /// How long what is sent may not be taken.
 const TAKEN: Duration = Duration::from_secs(60);
-/// How long the end may take once the input has ended.
-const LEAVING: Duration = Duration::from_secs(30);
 /// Longer than anybody waits.
 pub const FOREVER: Duration = Duration::from_secs(1 << 31);
 /// How many lines that are no events are kept.
@@ -111,9 +110,8 @@ fn start(
 /// A running script whose output is a program's alone: bytes, no events.
 pub struct Stream {
     /// Its standard output.
-    pub output: ReaderHandle,
+    pub output: Output,
     requests: Requests,
-    group: Group,
 }
 
 impl Stream {
@@ -121,15 +119,13 @@ impl Stream {
         // Nobody knows when another machine has been reached, and the end of its input is the end.
         let reached = Arc::new(AtomicBool::new(true));
         let (output, requests, group) = start(command, script, &reached)?;
-        Ok(Stream { output, requests, group })
+        Ok(Stream { output: Output::of(output, group, FOREVER), requests })
     }
 
     /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
     pub fn finish(mut self) -> i32 {
         self.requests.close();
-        let _ = io::copy(&mut self.output, &mut io::sink());
-        self.group.ends();
-        process::status(&self.output).unwrap_or(255)
+        self.output.finish().unwrap_or(255)
     }
 }
 
@@ -315,7 +311,21 @@ fn hear(output: ReaderHandle, group: &Group, sender: &SyncSender<Heard>) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_note_of_shell;
+    use super::*;
+    use duct::cmd;
+
+    #[test]
+    fn a_runtime_that_says_rubbish_or_nothing_is_given_up_with_what_it_said() {
+        let command = cmd!("sh", "-c", "echo what nonsense; exec sleep 20");
+        let mut process = Process::start(command, "", None).unwrap();
+        process.bear(Duration::from_millis(300));
+        let began = Instant::now();
+        assert_eq!(process.said(), None);
+        let nothing = "nothing was heard of the lab for 300ms";
+        assert!(process.noise[0] == "what nonsense" && process.noise[1].starts_with(nothing));
+        assert_eq!(process.finish(), 255);
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
 
     #[test]
     fn what_a_shell_says_of_a_signal_is_told_from_what_went_wrong() {

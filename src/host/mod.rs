@@ -9,6 +9,7 @@ mod connection;
 mod kind;
 pub(crate) mod lima;
 mod native;
+mod output;
 mod remote;
 mod ssh;
 pub(crate) mod transfer;

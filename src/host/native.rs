@@ -107,11 +107,8 @@ pub fn is_root() -> bool {
 
 /// Ubuntu lets anybody make the namespace but do nothing in it, so the probe mounts.
 fn user_namespaces() -> bool {
-    cmd!("unshare", "--user", "--map-root-user", "--mount", "--net", "true")
-        .stderr_null()
-        .unchecked()
-        .run()
-        .is_ok_and(|output| output.status.success())
+    let words = ["unshare", "--user", "--map-root-user", "--mount", "--net", "true"];
+    process::output(&words, Vec::new()).is_ok_and(|output| output.status.success())
 }
 
 /// What this machine calls itself, as uname(1) has it.
@@ -124,13 +121,9 @@ pub fn tracked(repository: &Path) -> Vec<PathBuf> {
     if !repository.join(".git").exists() {
         return Vec::new();
     }
-    let listed = cmd!("git", "ls-files", "-z")
-        .dir(repository)
-        .stdin_null()
-        .stderr_null()
-        .stdout_capture()
-        .run();
-    let names = listed.map(|output| output.stdout).unwrap_or_default();
+    let words = [OsStr::new("git"), OsStr::new("-C"), repository.as_os_str()];
+    let words = [&words[..], &[OsStr::new("ls-files"), OsStr::new("-z")]].concat();
+    let names = process::output(&words, Vec::new()).map(|output| output.stdout).unwrap_or_default();
     names
         .split(|byte| *byte == 0)
         .filter(|name| !name.is_empty())
@@ -185,6 +178,9 @@ pub fn build(build: &Build) -> Result<PathBuf> {
     Ok(built)
 }
 
+/// How long a build may take.
+pub(crate) const BUILDING: Duration = Duration::from_secs(3600);
+
 /// Runs the command with `$OUT` set to `out`; whether it succeeded, and everything it printed. An
 /// interrupt ends it.
 fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
@@ -194,14 +190,17 @@ fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
     let handle =
         process::apart(command.stdin_null().stderr_to_stdout().stdout_capture()).start()?;
     let mut signals = [Signal::TERM, Signal::KILL].into_iter();
+    let deadline = Instant::now() + BUILDING;
     loop {
+        let late = Instant::now() > deadline;
         if let Some(output) = handle.try_wait()? {
-            return Ok((
-                output.status.success(),
-                String::from_utf8_lossy(&output.stdout).into_owned(),
-            ));
+            let mut printed = String::from_utf8_lossy(&output.stdout).into_owned();
+            if late {
+                printed.push_str(&format!("\nit did not end within {BUILDING:?}\n"));
+            }
+            return Ok((output.status.success(), printed));
         }
-        if interrupt::interrupted() {
+        if late || interrupt::interrupted() {
             for (pid, signal) in handle.pids().into_iter().zip(signals.next()) {
                 process::signal(pid, signal);
             }

@@ -163,7 +163,7 @@ impl Kind for Http {
         // Once there is a connection, something was sent.
         if self.fails && matches!(seen.exit, 7 | 28 | 124) {
             for address in tried(&seen.stderr) {
-                seen.unsent = sandbox.no_way(&self.node.0, address)?;
+                seen.unsent = sandbox.no_way(&self.node.0, address, None)?;
                 if seen.unsent.is_none() {
                     break;
                 }

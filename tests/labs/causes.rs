@@ -251,3 +251,23 @@ fn a_lab_or_an_agent_that_was_killed_is_the_cause_and_in_words_for_people() {
         }
     }
 }
+
+#[test]
+fn a_runtime_that_says_rubbish_is_an_error_with_what_it_said() {
+    let body = "nodes: {host: {}}\ntests:\n  t: {steps: [run: {node: host, command: \"true\"}]}\n";
+    let lab = Lab::new(common::User::Own, body);
+    for (script, words) in [
+        ("echo what nonsense; echo '{\"event\":\"nonsense\"}'; exit 3", "\n      what nonsense\n"),
+        ("exit 0", "the set-up ended without a word"),
+    ] {
+        let folder = common::folder();
+        let fake = common::write(folder.path(), "bash", &format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(fake, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let mut command = lab.command(&["test"]);
+        command.env("PATH", path);
+        let done = run(command);
+        assert!(done.exit == 4 && done.all.contains(words), "{}", done.all);
+        assert!(done.all.contains(&format!("ERROR {}-t", lab.name)), "{}", done.all);
+    }
+}
