@@ -105,9 +105,11 @@ files_folder() {
   # Without it nobody knows what lies there: the machine died before it was on the disk.
   [[ -s $place/manifest ]] || rm -rf -- "$tree"
   mkdir -p "$tree" && cd -- "$tree" || files_fail "cannot use $tree"
+  [[ ! -e ../manifest ]] || files_unlink ../manifest
   [[ ! -e ../manifest ]] || xargs -0 -r -a ../manifest stat --printf '%f %s %.9Y %n\0' -- 2>/dev/null
   printf '\0'
   files_chunks >../gone && files_chunks >../manifest.new || exit 4
+  files_unlink ../manifest.new
   # Removed before the manifest forgets them, and noted there before they are written: whenever this
   # is cut short, the next time finds out.
   xargs -0 -r -a ../gone rm -rf --
@@ -117,6 +119,20 @@ files_folder() {
   exec {lock}<&-
   cd /
   printf 'path %s\n' "$tree"
+}
+
+# files_unlink NAMES: remove links where NAMES, a list of files, has folders: a lab put them there, and what
+# is removed or written below them would lie elsewhere.
+files_unlink() {
+  local folder part
+  xargs -0 -r -a "$1" dirname -z -- | sort -zu | while IFS= read -rd '' folder; do
+    part='' folder+=/
+    while [[ -n $folder ]]; do
+      part+=${folder%%/*}
+      [[ ! -L $part ]] || rm -f -- "$part"
+      part+=/ folder=${folder#*/}
+    done
+  done
 }
 
 files_built() {

@@ -4,7 +4,8 @@
 #
 #   setup             bring the lab up and leave it up (the default)
 #   session           set up unless it is up, let the agent serve standard input, end as found
-#   clean [NAME...]   end these instances, or all
+#   clean [--force] [NAME...]      end these instances; none named, a lab's script ends its own, and the
+#                     runtime without a lab all; one that another labrun is at work in only with --force
 #   status            list the instances
 #   exec NAME NODE COMMAND...      run a command in a node of an instance
 #   logs NAME [-f] [SERVICE...]    the services' output
@@ -60,9 +61,9 @@ main() {
     session) session ;;
     clean) clean "${@:2}" ;;
     status) status ;;
-    exec) enter exec "$2" _exec "${@:3}" ;;
+    exec) enter "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
-    missing) subject_choose && missing ;;
+    missing) subject_choose || { missing; exit 3; } && missing ;;
     _init) sandbox_init "$2" "$3" ;;
     _exec) execute "${@:2}" ;;
     *) fail "unknown verb $1" 2 ;;
@@ -78,12 +79,19 @@ missing() {
       status=3
     }
   done < <(lab_needs "$HOW")
-  ((status)) || user_flags || {
+  # What is to be tried by a program that is not there cannot be told.
+  command -v ip >/dev/null && command -v unshare >/dev/null || return "$status"
+  user_flags || {
     emit refused what=userns
     return 5
   }
   while read -r feature; do
-    ((status)) || kernel_has "$feature" || {
+    case $feature in
+      netem) command -v tc ;;
+      nftables | nat) command -v nft ;;
+      *) : ;;
+    esac >/dev/null || continue
+    kernel_has "$feature" || {
       emit missing kind=kernel "name=$feature"
       status=3
     }
@@ -222,19 +230,33 @@ agent() {
   setsid --wait "$AGENT" _agent "$pid" "$STATE" "$1"
 }
 
-# clean [NAME...]: end these instances or all, and see that nothing of them is left.
+# clean [--force] [NAME...]: end these instances, or what is meant without a name, and see that nothing of
+# them is left. Under the lock, because another labrun may be about to work in one.
 clean() {
-  local state status=0 names=("$@")
+  local state lock force=0 status=0 names
+  [[ ${1-} != --force ]] || { force=1 && shift; }
+  names=("$@")
   own_root || { (($# == 0)) || emit absent "instance=$*"; return 0; }
-  (($#)) || names=("$ROOT"/* "$ROOT"/.gone-*)
+  if (($# == 0)) && [[ -n $LAB ]]; then
+    # The script of a lab that is up lies in its state.
+    state=$(realpath -- "${BASH_SOURCE[0]}")
+    [[ -n $INSTANCE || ${state%/*/lab.sh} != "$ROOT" ]] || { state=${state%/*} && NAME=${state##*/}; }
+    names=("$NAME")
+  elif (($# == 0)); then
+    names=("$ROOT"/* "$ROOT"/.gone-*)
+  fi
   for state in "${names[@]##*/}"; do
+    root_lock || break
     if [[ ! -d $ROOT/$state ]]; then
       [[ $state == '*' || $state == '.gone-*' ]] || emit absent "instance=$state"
+    elif (($# + force == 0)) && alive "$ROOT/$state/owner"; then
+      emit owned "instance=$state" "pid=$(cut -d' ' -f1 "$ROOT/$state/owner")"
     elif sandbox_remove "$ROOT/$state"; then
       emit cleaned "instance=$state"
     else
       status=4
     fi
+    exec {lock}<&-
   done
   root_remove
   return "$status"

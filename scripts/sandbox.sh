@@ -200,18 +200,19 @@ sandbox_again() {
   }
 }
 
-# enter LAUNCHER INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, through
-# LAUNCHER if that isn't empty; `exec` puts it in this shell's place.
+# enter INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, in this shell's place. A
+# signal is for what runs there: nsenter(1), which would die of it and leave the command the terminal,
+# makes way for a shell that waits.
 enter() {
-  local launcher=$1 state=$ROOT/$2 pid flags=() outside=()
-  [[ $launcher != exec ]] || { outside=(exec) launcher=''; }
-  shift 2
+  local state=$ROOT/$1 pid flags=()
+  shift
   alive "$state/supervisor" || fail "$(basename "$state") is not running" 4
   read -r pid _ <"$state/supervisor"
   ((EUID == 0)) || flags=(--user --preserve-credentials)
-  # shellcheck disable=SC2086 # no launcher, no word
-  "${outside[@]}" nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts -- \
-    $launcher bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
+  # shellcheck disable=SC2016 # expanded by the shell that reads it
+  exec nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --no-fork -- \
+    bash -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' labrun \
+    bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
 }
 
 # sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees.

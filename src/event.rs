@@ -71,6 +71,13 @@ pub enum Event {
         /// The instance.
         instance: String,
     },
+    /// The lab stays as it is: another labrun is at work in it.
+    Owned {
+        /// The instance.
+        instance: String,
+        /// A process of that labrun's.
+        pid: String,
+    },
     /// There is no such instance.
     Absent {
         /// The name asked for.

@@ -24,11 +24,18 @@ fn main() -> ExitCode {
     if let Err(error) = interrupt::install() {
         eprintln!("labrun: cannot handle interrupts: {error}");
     }
-    match verbs::run(&cli) {
-        Ok(code) => ExitCode::from(code),
+    let code = match verbs::run(&cli) {
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("{}", report::error_text(&error));
-            ExitCode::from(error::exit_code(&error) as u8)
+            report::print_error(&report::error_text(&error));
+            error::exit_code(&error) as u8
         }
+    };
+    match report::unprinted() {
+        Some(why) => {
+            report::print_error(&format!("labrun: cannot write to standard output: {why}"));
+            ExitCode::from(if code == 0 { error::Exit::Machine as u8 } else { code })
+        }
+        None => ExitCode::from(code),
     }
 }

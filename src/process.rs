@@ -3,10 +3,12 @@
 use crate::interrupt;
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle, cmd};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What a program printed, and its exit status, 255 if a signal ended it.
@@ -86,17 +88,62 @@ pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
         .run()?)
 }
 
-/// Runs `words` on this terminal; their exit status, as a shell would give it.
+/// Runs `words` on this terminal; their exit status, as a shell would give it. Signals are for them
+/// meanwhile.
 ///
 /// # Errors
 /// If the program cannot be started.
 pub fn in_terminal(words: &[String]) -> Result<i32> {
-    let status = cmd(&words[0], &words[1..])
-        .unchecked()
-        .run()
-        .with_context(|| format!("cannot run {}", words[0]))?
-        .status;
+    let failed = || format!("cannot run {}", words[0]);
+    let handle = cmd(&words[0], &words[1..]).unchecked().start().with_context(failed)?;
+    let pids = handle.pids();
+    let _passed = interrupt::pass_to(move |number| {
+        for pid in &pids {
+            pass_on(*pid, number);
+        }
+    });
+    let status = handle.wait().with_context(failed)?.status;
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
+}
+
+/// Sends the signal `number`, which labrun got, to what `pid` runs: it is a shell that only waits
+/// for a command in a lab, or a program without children. What the terminal sends they have, too.
+fn pass_on(pid: u32, number: i32) {
+    let Some(signal) = Signal::from_named_raw(number) else { return };
+    if [Signal::INT, Signal::QUIT].contains(&signal) && has_terminal() {
+        return;
+    }
+    let children = children(pid);
+    for pid in if children.is_empty() { vec![pid] } else { children } {
+        send(pid, signal);
+    }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    children.unwrap_or_default().split_whitespace().filter_map(|c| c.parse().ok()).collect()
+}
+
+/// Sends `signal` to `pid`, which may have gone.
+fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Kills `pid`, its group, and all that they started, whatever its group.
+fn kill_all(pid: u32) {
+    // Stopped first: who is dead has no children any more, and who runs may have more of them.
+    send(pid, Signal::STOP);
+    children(pid).into_iter().for_each(kill_all);
+    send(pid, Signal::KILL);
+    signal(pid, Signal::KILL);
+}
+
+/// Whether the keys of the terminal that interrupt are for this process and what it runs.
+fn has_terminal() -> bool {
+    File::open("/dev/tty")
+        .is_ok_and(|tty| rustix::termios::tcgetpgrp(tty).is_ok_and(|group| group == getpgrp()))
 }
 
 /// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which
@@ -111,6 +158,33 @@ pub fn apart(command: Expression) -> Expression {
 /// The exit status of what has ended by itself.
 pub fn status(handle: &ReaderHandle) -> Option<i32> {
     handle.try_wait().ok().flatten().and_then(|output| output.status.code())
+}
+
+/// The process groups of a program that was started by [`apart`], as long as it has not ended: a
+/// number may be somebody else's then.
+#[derive(Clone, Default)]
+pub struct Group(Arc<Mutex<Vec<u32>>>);
+
+impl Group {
+    /// That of a program which runs.
+    pub fn of(handle: &ReaderHandle) -> Group {
+        Group(Arc::new(Mutex::new(handle.pids())))
+    }
+
+    /// Sends `signal` to all of it, if it still runs.
+    pub fn signal(&self, signal: Signal) {
+        self.0.lock().expect("not poisoned").iter().for_each(|pid| self::signal(*pid, signal));
+    }
+
+    /// Kills all of it that runs, and what that started in other groups.
+    pub fn kill(&self) {
+        self.0.lock().expect("not poisoned").iter().for_each(|pid| kill_all(*pid));
+    }
+
+    /// It ends: nothing is sent to it any more.
+    pub fn ends(&self) {
+        self.0.lock().expect("not poisoned").clear();
+    }
 }
 
 /// Sends `signal` to the process group of `pid`: what a program started may hold its output open.

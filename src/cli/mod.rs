@@ -5,7 +5,7 @@ mod run;
 mod vm;
 
 pub use capture::{CaptureArgs, CaptureVerb, ShowArgs};
-pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, TestArgs};
+pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
 pub use vm::{VmArgs, VmVerb};
 
 use crate::host::HostKind;
@@ -63,10 +63,14 @@ pub enum Verb {
         #[command(subcommand)]
         verb: ReportVerb,
     },
-    /// Take labs down, all if none is named, and see that nothing is left
+    /// Take labs down, and see that nothing is left: those that are named, else all that no other
+    /// labrun is at work in
     Clean {
         /// Names of labs or instances
         labs: Vec<String>,
+        /// With no name, also those that another labrun is at work in, as `test` is
+        #[arg(long)]
+        force: bool,
     },
     /// Show the labs that are up, and their services
     Status,
@@ -154,6 +158,9 @@ pub enum Verb {
         /// Install the packages that are missing
         #[arg(long)]
         install: bool,
+        /// What is tested.
+        #[command(flatten)]
+        tested: SubjectArgs,
         /// The DHCP client of steps that name none
         #[arg(long, value_enum, default_value = "dhclient")]
         client: Client,

@@ -6,10 +6,12 @@ use crate::event::{self, Event};
 use crate::host::Remote;
 use crate::interrupt;
 use crate::pipe::write_some;
-use crate::process;
+use crate::process::{self, Group};
 use anyhow::{Context, Result};
 use duct::{Expression, ReaderHandle};
+use rustix::process::Signal;
 use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -59,10 +61,23 @@ impl Requests {
         Ok(())
     }
 
-    /// Ends the input on an interrupt, at once if there was one.
-    pub(crate) fn close_on_interrupt(&self) {
-        let requests = self.clone();
-        interrupt::on_interrupt(move || requests.close());
+    /// Ends the input on an interrupt, at once if there was one; and `group`, whose input it is, if
+    /// nobody at its other end is `reached` yet, who would see that. If the user insists, it ends
+    /// in any case.
+    pub(crate) fn close_on_interrupt(&self, group: &Group, reached: &Arc<AtomicBool>) {
+        // What is started after that cleans up, and nobody waits for more than that.
+        if interrupt::insisted() {
+            return;
+        }
+        let (requests, connecting, reached) = (self.clone(), group.clone(), reached.clone());
+        interrupt::on_interrupt(move || {
+            requests.close();
+            if !reached.load(Ordering::SeqCst) {
+                connecting.signal(Signal::TERM);
+            }
+        });
+        let group = group.clone();
+        interrupt::on_insistence(move || group.kill());
     }
 
     /// Ends the input.
@@ -72,19 +87,24 @@ impl Requests {
 }
 
 /// Starts `command` with `script` on its standard input; its output, and what is left of its input.
-fn start(command: Expression, script: &str) -> Result<(ReaderHandle, Requests)> {
+fn start(
+    command: Expression,
+    script: &str,
+    reached: &Arc<AtomicBool>,
+) -> Result<(ReaderHandle, Requests, Group)> {
     let (reader, writer) = io::pipe()?;
     let handle =
         process::apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
     let requests = Requests::new(writer);
-    requests.close_on_interrupt();
+    let group = Group::of(&handle);
+    requests.close_on_interrupt(&group, reached);
     // Longer than a pipe holds. Nobody may be there to read it any more: then what it printed, or
     // its exit status, says why.
     match requests.write(script.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(error).context("cannot hand the script over")
         }
-        _ => Ok((handle, requests)),
+        _ => Ok((handle, requests, group)),
     }
 }
 
@@ -93,18 +113,22 @@ pub struct Stream {
     /// Its standard output.
     pub output: ReaderHandle,
     requests: Requests,
+    group: Group,
 }
 
 impl Stream {
     pub(crate) fn start(command: Expression, script: &str) -> Result<Stream> {
-        let (output, requests) = start(command, script)?;
-        Ok(Stream { output, requests })
+        // Nobody knows when another machine has been reached, and the end of its input is the end.
+        let reached = Arc::new(AtomicBool::new(true));
+        let (output, requests, group) = start(command, script, &reached)?;
+        Ok(Stream { output, requests, group })
     }
 
     /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
     pub fn finish(mut self) -> i32 {
         self.requests.close();
         let _ = io::copy(&mut self.output, &mut io::sink());
+        self.group.ends();
         process::status(&self.output).unwrap_or(255)
     }
 }
@@ -135,7 +159,7 @@ pub struct Process {
     /// Its exit status, if it has ended.
     ended: Option<Option<i32>>,
     /// The machine it runs on, if that isn't this one, and whether it has been reached.
-    remote: Option<(Remote, bool)>,
+    remote: Option<(Remote, Arc<AtomicBool>)>,
 }
 
 impl Process {
@@ -144,10 +168,11 @@ impl Process {
         script: &str,
         remote: Option<Remote>,
     ) -> Result<Process> {
-        let (output, requests) = start(command.stderr_to_stdout(), script)?;
+        let reached = Arc::new(AtomicBool::new(remote.is_none()));
+        let (output, requests, group) = start(command.stderr_to_stdout(), script, &reached)?;
         let (sender, heard) = sync_channel(1024);
-        std::thread::spawn(move || hear(output, &sender));
-        let remote = remote.map(|remote| (remote, false));
+        std::thread::spawn(move || hear(output, &group, &sender));
+        let remote = remote.map(|remote| (remote, reached));
         Ok(Process {
             heard,
             requests,
@@ -228,13 +253,13 @@ impl Process {
                 self.noise.clear();
                 if let Some((remote, reached)) = &mut self.remote {
                     remote.found(how);
-                    *reached = true;
+                    reached.store(true, Ordering::SeqCst);
                 }
                 None
             }
             Ok(event) => Some(Said::Script(event)),
             Err(noise) => {
-                if self.noise.len() < NOISE {
+                if self.noise.len() < NOISE && !is_note_of_shell(&noise) {
                     self.noise.push(noise);
                 }
                 None
@@ -245,7 +270,7 @@ impl Process {
     fn end(&mut self, status: Option<i32>) {
         self.ended = Some(status);
         if let Some((remote, reached)) = self.remote.take() {
-            remote.ended(status, reached, &self.noise);
+            remote.ended(status, reached.load(Ordering::SeqCst), &self.noise);
         }
     }
 
@@ -262,8 +287,19 @@ impl Process {
     }
 }
 
+/// Whether `line` is what bash says of itself when a signal has ended what it ran: `lab.sh: line 9:
+/// 4711 Killed  …`. What that means the script says in words of its own.
+fn is_note_of_shell(line: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    line.split_once(": line ").and_then(|(_, rest)| rest.split_once(':')).is_some_and(
+        |(number, rest)| {
+            is_number(number) && is_number(rest.split_whitespace().next().unwrap_or_default())
+        },
+    )
+}
+
 /// Reads `output` to its end, for a [`Process`]. A line that is too long is cut.
-fn hear(output: ReaderHandle, sender: &SyncSender<Heard>) {
+fn hear(output: ReaderHandle, group: &Group, sender: &SyncSender<Heard>) {
     let mut lines = BufReader::new(output);
     loop {
         let mut line = Vec::new();
@@ -273,5 +309,22 @@ fn hear(output: ReaderHandle, sender: &SyncSender<Heard>) {
             Ok(_) => _ = sender.send(Heard::Line(line)),
         }
     }
+    group.ends();
     let _ = sender.send(Heard::End(process::status(lines.get_ref())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_note_of_shell;
+
+    #[test]
+    fn what_a_shell_says_of_a_signal_is_told_from_what_went_wrong() {
+        assert!(is_note_of_shell(
+            "environment: line 291: 32076 Killed        setsid --wait \"$AGENT\""
+        ));
+        assert!(is_note_of_shell("lab.sh: line 9:  7 Segmentation fault      (core dumped) ip"));
+        for wrong in ["lab.sh: line 9: ip: command not found", "sudo: a password is required", ""] {
+            assert!(!is_note_of_shell(wrong), "{wrong}");
+        }
+    }
 }

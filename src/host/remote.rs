@@ -6,6 +6,7 @@
 
 use crate::error::Failure;
 use crate::host::{BOOTSTRAP, Process, Stream};
+use crate::interrupt;
 use crate::process;
 use crate::quote;
 use anyhow::{Context, Result};
@@ -147,7 +148,12 @@ impl Remote {
     /// # Errors
     /// If anything is.
     pub fn check(&self) -> Result<()> {
-        self.trouble.get().map_or(Ok(()), |trouble| Err(Failure::machine(trouble).into()))
+        match self.trouble.get() {
+            // It was labrun that ended it.
+            Some(_) if interrupt::interrupted() => Err(Failure::interrupted().into()),
+            Some(trouble) => Err(Failure::machine(trouble).into()),
+            None => Ok(()),
+        }
     }
 
     /// Judges the end of the command: `status` is its exit status, `reached` whether remote.sh had

@@ -127,6 +127,7 @@ impl<'a> Recorder<'a> {
             partition,
             missing: Vec::new(),
             totals: Totals::default(),
+            nothing_ran: false,
             labs,
             tests,
         };

@@ -3,6 +3,7 @@
 use crate::error::Exit;
 use crate::record::event::RunEvent;
 use crate::record::run::Run;
+use crate::report::errln;
 use crate::report::files;
 use crate::report::files::{Kind, Target};
 use crate::report::{Reporter, closing, github, summary};
@@ -28,7 +29,7 @@ pub fn write(
             .tell(&RunEvent::Report { kind: kind.to_string(), path: path.display().to_string() });
     }
     for error in &failed {
-        eprintln!("labrun: {error:#}");
+        errln!("labrun: {error:#}");
     }
     (written, failed.is_empty())
 }

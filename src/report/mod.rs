@@ -21,7 +21,8 @@ use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::record::result::{ResolvedSubject, TestResult};
 use crate::text::harmless;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
+use std::sync::OnceLock;
 
 /// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and
 /// not a dumb one.
@@ -36,6 +37,9 @@ pub fn columns() -> usize {
     let terminal = terminal_size::terminal_size_of(std::io::stdout());
     terminal.map_or(80, |(width, _)| usize::from(width.0)).clamp(1, 400)
 }
+
+/// Why a line could not be printed, the first time.
+static UNPRINTED: OnceLock<String> = OnceLock::new();
 
 /// Prints a line for people on standard output. What daemons printed and what packets hold may be in
 /// it: of that a terminal gets no more than colours.
@@ -58,12 +62,27 @@ pub fn print_json(json: &str) {
 }
 
 /// Prints a line as it is, such as of a lab's program. When nobody reads it any more
-/// (`labrun logs -f | head`), the run is stopped in good order.
+/// (`labrun logs -f | head`), the run is stopped in good order; when it cannot be written, as on a full
+/// disk, the run goes on for the sake of its reports, and [`unprinted`] knows why.
 pub fn print_exactly(text: &str) {
     use std::io::Write;
-    if writeln!(std::io::stdout().lock(), "{text}").is_err() {
-        crate::interrupt::stop();
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => crate::interrupt::stop(),
+        Err(error) => _ = UNPRINTED.set(error.to_string()),
+        Ok(()) => {}
     }
+}
+
+/// Why not everything could be printed.
+pub fn unprinted() -> Option<&'static str> {
+    UNPRINTED.get().map(String::as_str)
+}
+
+/// Prints a line for people on standard error, if anybody reads it; of what others wrote no more than
+/// colours.
+pub fn print_error(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "{}", harmless(text));
 }
 
 /// [`print_line`] with a format.
@@ -71,6 +90,12 @@ macro_rules! outln {
     ($($format:tt)*) => { $crate::report::print_line(&format!($($format)*)) };
 }
 pub(crate) use outln;
+
+/// [`print_error`] with a format.
+macro_rules! errln {
+    ($($format:tt)*) => { $crate::report::print_error(&format!($($format)*)) };
+}
+pub(crate) use errln;
 
 /// The commands that get into the lab `instance`, which stays up, and end it; `at` says which
 /// host's it is.

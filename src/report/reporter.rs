@@ -3,6 +3,7 @@
 use crate::record::event::RunEvent;
 use crate::report::closing;
 use crate::report::closing::Line;
+use crate::report::errln;
 use crate::report::github::Groups;
 use crate::report::terminal::Terminal;
 use crate::report::{json, plain, print_line};
@@ -85,7 +86,7 @@ impl Reporter {
     pub fn commands(&self, lines: &[String]) {
         for line in lines {
             match self {
-                Reporter::Json => eprintln!("{line}"),
+                Reporter::Json => errln!("{line}"),
                 _ => print_line(line),
             }
         }

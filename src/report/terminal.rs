@@ -90,8 +90,12 @@ impl Terminal {
             RunEvent::Note { text } => self.line(text),
             // Named again at the end, where reports can be found.
             RunEvent::Report { .. } => {}
-            RunEvent::Summary { failed, errors, .. } => {
-                let colour = if failed + errors > 0 { "1;31" } else { "1;32" };
+            RunEvent::Summary { passed, failed, errors, skipped, .. } => {
+                let colour = match (failed + errors, passed, skipped) {
+                    (1.., ..) => "1;31",
+                    (0, 0, 1..) => "1;33",
+                    _ => "1;32",
+                };
                 self.line(&self.paint(colour, &summary_line(message)));
             }
         }

@@ -3,7 +3,7 @@
 use crate::agent::message::{Event as AgentEvent, Request, Stream};
 use crate::compile::script;
 use crate::event::Event;
-use crate::host::{Process, Said};
+use crate::host::{Host, Process, Said};
 use crate::interrupt;
 use crate::lab::model::{Lab, Test};
 use crate::record::artifacts::When;
@@ -13,14 +13,17 @@ use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
 use crate::run::subject::Given;
-use crate::topology::model::Service;
+use crate::topology::model::{Service, Subject};
 use anyhow::Result;
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long set-up may say nothing, beside the time of its services.
 const SETUP: Duration = Duration::from_secs(60);
+/// How long the clean-up may say nothing.
+const CLEANING: Duration = Duration::from_secs(20);
 /// How long the agent may say nothing: it says every second that it is at work.
 const SILENCE: Duration = Duration::from_secs(20);
 
@@ -45,6 +48,8 @@ pub struct Session<'a> {
     subject: Option<ResolvedSubject>,
     /// Whether an agent serves the lab once it is up.
     served: bool,
+    /// Whether this session made the lab.
+    begun: bool,
     /// Lines about services that failed, collected until somebody asks.
     pub(crate) trouble: Vec<String>,
     /// Why nothing can be captured.
@@ -81,6 +86,7 @@ impl<'a> Session<'a> {
             instance,
             subject: None,
             served: verb == "session",
+            begun: false,
             trouble: Vec::new(),
             gathered: Gathered::default(),
             no_capture: None,
@@ -102,6 +108,7 @@ impl<'a> Session<'a> {
                 Some(Event::Outdated { .. }) => again = true,
                 Some(Event::Setup { instance, .. }) => {
                     self.instance = instance.clone();
+                    self.begun = true;
                     (self.tell)(RunEvent::Setup { instance, again });
                 }
                 Some(Event::Ready { instance }) => {
@@ -148,9 +155,14 @@ impl<'a> Session<'a> {
             return Err(SetupError::Failed(vec![error.to_string()]));
         }
         if !missing.is_empty() {
-            return Err(SetupError::Skip(
-                describe_missing(&missing, &self.options.host).join("; "),
-            ));
+            let mut lines = describe_missing(&missing, &self.options.host);
+            let subject = self.lab.topology.subject.as_ref();
+            if missing.iter().any(|one| one.kind == "subject")
+                && let Some((_, why)) = subject.and_then(Subject::never_built)
+            {
+                lines.push(why.into());
+            }
+            return Err(SetupError::Skip(lines.join("; ")));
         }
         if refused {
             return Err(SetupError::Skip(
@@ -316,7 +328,27 @@ impl<'a> Session<'a> {
         self.process.requests.close();
         self.process.bear(SETUP);
         while self.said().is_some() {}
+        if interrupt::insisted() && self.begun {
+            self.clean();
+        }
         self.process.finish()
+    }
+
+    /// Takes the lab down in the place of the script, which was killed. On another machine that
+    /// script has only lost its connection, and does so itself.
+    fn clean(&self) {
+        let words = ["clean".to_string(), self.instance.clone()];
+        let Host::Native(native) = &self.options.host else { return };
+        let Ok(mut process) = native.run(&script::runtime(), &words, Path::new("/")) else {
+            return;
+        };
+        process.bear(CLEANING);
+        while let Some(event) = process.event() {
+            if let Event::Cleaned { instance } = event {
+                (self.tell)(RunEvent::Cleaned { instance });
+            }
+        }
+        process.finish();
     }
 }
 

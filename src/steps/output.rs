@@ -91,6 +91,12 @@ pub(crate) fn short(text: &str) -> String {
     format!("`{}{more}`", cut(first, 100))
 }
 
+/// Whether `pattern` is found in `text`; `^` and `$` match at lines.
+pub(crate) fn found(pattern: &str, text: &str) -> bool {
+    let regex = regex_lite::RegexBuilder::new(pattern).multi_line(true).build();
+    regex.is_ok_and(|regex| regex.is_match(text))
+}
+
 /// What `text`, which messages call `what`, lacks: a match of `pattern`, or as JSON what `json` says.
 pub(crate) fn lacks(
     what: &str,
@@ -99,11 +105,7 @@ pub(crate) fn lacks(
     json: Option<&Value>,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
-    let found = |pattern: &str| {
-        let regex = regex_lite::RegexBuilder::new(pattern).multi_line(true).build();
-        regex.is_ok_and(|regex| regex.is_match(text))
-    };
-    if let Some(pattern) = pattern.filter(|pattern| !found(pattern)) {
+    if let Some(pattern) = pattern.filter(|pattern| !found(pattern, text)) {
         wrong.push(format!("nothing in {what} matches `{pattern}`"));
     }
     if let Some(wanted) = json {

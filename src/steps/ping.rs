@@ -6,7 +6,7 @@ use super::patience::{Patience, PatienceFile};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
-use crate::topology::model::NetnsName;
+use crate::topology::model::{GLOBAL, NetnsName};
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values;
@@ -29,6 +29,12 @@ pub struct Ping {
     to: IpAddr,
     /// How many requests, all of which must be answered.
     count: i64,
+    /// How many bytes of data each carries.
+    size: Option<i64>,
+    /// May not be taken apart on its way.
+    whole: bool,
+    /// The address or link that it is sent from.
+    from: Option<String>,
     /// No answer at all is the pass.
     fails: bool,
     patience: Patience,
@@ -40,6 +46,9 @@ pub struct PingFile {
     node: Spanned<String>,
     to: Spanned<Option<IpAddr>>,
     count: Option<i64>,
+    size: Option<i64>,
+    fragment: Option<bool>,
+    from: Option<Spanned<String>>,
     fails: bool,
     patience: PatienceFile,
 }
@@ -49,13 +58,20 @@ impl Kind for Ping {
     type File = PingFile;
 
     fn read(reader: Reader) -> Option<PingFile> {
-        let fields = reader.fields(&["node", "to", "count", "fails", "timeout", "within", "every"]);
+        let known = [
+            "node", "to", "count", "size", "fragment", "from", "fails", "timeout", "within",
+            "every",
+        ];
+        let fields = reader.fields(&known);
         Some(PingFile {
             node: name(&fields, "node"),
             to: fields
                 .need("to", |r| r.at(r.parsed(|t| values::address(t).map(Some))))
                 .unwrap_or_default(),
             count: fields.get("count", |r| r.integer(1..=100)),
+            size: fields.get("size", |r| r.integer(0..=65507)),
+            fragment: fields.get("fragment", |r| r.boolean()),
+            from: fields.get("from", |r| r.at(r.text())),
             fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
             patience: PatienceFile::read(&fields),
         })
@@ -63,11 +79,17 @@ impl Kind for Ping {
 
     fn check(file: &PingFile, checker: &Checker) -> Option<Ping> {
         let count = file.count.unwrap_or(1);
+        if let Some(from) = &file.from {
+            Ping::from(file, from, checker);
+        }
         let sending = PAUSE * (count - 1) as u32;
         Some(Ping {
             node: checker.node(&file.node),
             to: file.to.value.unwrap_or(IpAddr::from([0; 4])),
             count,
+            size: file.size,
+            whole: file.fragment == Some(false),
+            from: file.from.as_ref().map(|from| from.value.clone()),
             fails: file.fails,
             patience: file
                 .patience
@@ -79,7 +101,12 @@ impl Kind for Ping {
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
         let (count, to) = (self.count.to_string(), self.to.to_string());
         let pause = PAUSE.as_secs_f64().to_string();
-        let words = ["ping", "-n", "-i", &pause, "-c", &count, "--", &to];
+        let size = self.size.map(|size| size.to_string());
+        let mut words = vec!["ping", "-n", "-i", &pause, "-c", &count];
+        words.extend(size.iter().flat_map(|size| ["-s", size]));
+        words.extend(self.whole.then_some(["-M", "do"]).into_iter().flatten());
+        words.extend(self.from.iter().flat_map(|from| ["-I", from]));
+        words.extend(["--", &to]);
         let program = sandbox.program(&self.node.0, &words).within(self.limit());
         let mut seen = StepOutput::from(sandbox.run(program)?);
         if self.fails {
@@ -141,5 +168,21 @@ impl Kind for Ping {
 
     fn node(&self) -> Option<&NetnsName> {
         Some(&self.node)
+    }
+}
+
+impl Ping {
+    /// Checks from where `file` wants to ping: an address of the same version, or a link.
+    fn from(file: &PingFile, from: &Spanned<String>, checker: &Checker) {
+        if let (Ok(address), Some(to)) = (from.parse::<IpAddr>(), file.to.value) {
+            if address.is_ipv4() != to.is_ipv4() {
+                checker.wrong(from, format!("`{address}` is of another IP version than `{to}`"));
+            }
+        } else if let Some(node) = checker.find_node(&file.node)
+            && node.name != GLOBAL
+            && !node.interfaces().any(|link| link == from.value)
+        {
+            checker.unknown(&format!("link of `{}`", node.name), from, node.interfaces());
+        }
     }
 }

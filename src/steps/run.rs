@@ -1,11 +1,12 @@
 //! `run`: a shell command in a node, by its exit status and output.
 
 use super::check::Checker;
-use super::output::{lacks, short, with_output};
+use super::output::{found, lacks, short, with_output};
 use super::patience::{Patience, PatienceFile, share};
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
+use crate::topology::file::texts;
 use crate::topology::model::NetnsName;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
@@ -33,8 +34,12 @@ pub struct Run {
     stdout: Option<String>,
     /// A pattern found in standard output.
     matches: Option<String>,
+    /// One that is not.
+    lacks: Option<String>,
     /// What standard output, parsed as JSON, must contain.
     json: Option<Value>,
+    /// Variables besides those that every command has.
+    environment: Vec<(String, String)>,
     patience: Patience,
 }
 
@@ -47,7 +52,9 @@ pub struct RunFile {
     exit: Option<Spanned<i64>>,
     stdout: Option<String>,
     matches: Option<String>,
+    lacks: Option<String>,
     json: Option<Value>,
+    environment: Vec<(Spanned<String>, String)>,
     patience: PatienceFile,
 }
 
@@ -57,7 +64,17 @@ impl Kind for Run {
 
     fn read(reader: Reader) -> Option<RunFile> {
         let known = [
-            "node", "command", "fails", "exit", "stdout", "match", "json", "timeout", "within",
+            "node",
+            "command",
+            "environment",
+            "fails",
+            "exit",
+            "stdout",
+            "match",
+            "not-match",
+            "json",
+            "timeout",
+            "within",
             "every",
         ];
         let fields = reader.fields(&known);
@@ -68,6 +85,8 @@ impl Kind for Run {
             exit: fields.get("exit", |r| r.at(r.integer(0..=255))),
             stdout: fields.get("stdout", |r| r.text_or_number()),
             matches: fields.get("match", |r| values::pattern(&r)),
+            lacks: fields.get("not-match", |r| values::pattern(&r)),
+            environment: fields.get("environment", texts).unwrap_or_default(),
             json: fields.get("json", |r| r.json()),
             patience: PatienceFile::read(&fields),
         };
@@ -85,6 +104,11 @@ impl Kind for Run {
 
     fn check(file: &RunFile, checker: &Checker) -> Option<Run> {
         checker.not_empty(&file.command, "an empty command");
+        for (name, _) in &file.environment {
+            if let Err(message) = values::variable(name) {
+                checker.wrong(name, message);
+            }
+        }
         Some(Run {
             node: checker.node(&file.node),
             command: file.command.value.clone(),
@@ -92,6 +116,10 @@ impl Kind for Run {
             exit: file.exit.as_ref().map_or(0, |exit| exit.value as u8),
             stdout: file.stdout.clone(),
             matches: file.matches.clone(),
+            lacks: file.lacks.clone(),
+            environment: (file.environment.iter())
+                .map(|(name, value)| (name.value.clone(), value.clone()))
+                .collect(),
             json: file.json.clone(),
             patience: file.patience.or(TIMEOUT, share(TIMEOUT)),
         })
@@ -100,6 +128,10 @@ impl Kind for Run {
     #[cfg(target_os = "linux")]
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
         let program = sandbox.shell(&self.node.0, &self.command).folder(&sandbox.layout.folder);
+        let program = self
+            .environment
+            .iter()
+            .fold(program, |program, (name, value)| program.env(name, value));
         Ok(sandbox.run(program.within(self.limit()))?.into())
     }
 
@@ -138,6 +170,10 @@ impl Kind for Run {
             self.matches.as_deref(),
             self.json.as_ref(),
         ));
+        wrong.extend(self.lacks.iter().filter_map(|pattern| {
+            let line = seen.stdout.lines().find(|line| found(pattern, line))?;
+            Some(format!("{command} printed {}, which `{pattern}` matches", short(line)))
+        }));
         if wrong.is_empty() {
             return Ok(seen.stdout.lines().next().unwrap_or_default().chars().take(60).collect());
         }

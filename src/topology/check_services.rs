@@ -6,6 +6,7 @@ use crate::topology::file::NodeFile;
 use crate::topology::file_services::{RunFile, ServiceFile};
 use crate::topology::model::*;
 use crate::yaml::tree;
+use crate::yaml::values;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -109,15 +110,8 @@ impl Check<'_> {
             }
         }
         for (name, _) in &run.environment {
-            let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if name.is_empty()
-                || name.starts_with(|c: char| c.is_ascii_digit())
-                || !name.chars().all(good)
-            {
-                self.diagnostics.wrong(
-                    name,
-                    format!("`{}` cannot name an environment variable", name.value.escape_debug()),
-                );
+            if let Err(message) = values::variable(name) {
+                self.diagnostics.wrong(name, message);
             }
         }
         let exits = run.ready.conditions.iter().find(|c| matches!(c.value, Condition::Exit(_)));

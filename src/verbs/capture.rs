@@ -10,6 +10,7 @@ use crate::packet::pcap::Reader;
 use crate::packet::summary::Summary;
 use crate::packet::{bpf, pcapng, tcpdump};
 use crate::record::artifacts::FOLDER;
+use crate::report::errln;
 use crate::text::{count, harmless};
 use crate::verbs::running;
 use anyhow::{Context, Result};
@@ -50,7 +51,7 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
         )),
     };
     if args.write.is_some() {
-        eprintln!("labrun: capturing in {} of {instance}, until Ctrl-C", args.node);
+        errln!("labrun: capturing in {} of {instance}, until Ctrl-C", args.node);
     }
     let mut recorder = out.map(|out| pcapng::Writer::new(out, &|_| String::new())).transpose()?;
     let (mut packets, mut began, mut written) = (0, None, Ok(()));
@@ -93,7 +94,7 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
         })?,
     }
     let lost = if lost > 0 { format!(", {lost} lost") } else { String::new() };
-    eprintln!("{}{lost}", count(packets, "packet"));
+    errln!("{}{lost}", count(packets, "packet"));
     Ok(Exit::Passed as u8)
 }
 

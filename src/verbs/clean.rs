@@ -5,15 +5,16 @@ use crate::error::Exit;
 use crate::event::Event;
 use crate::record::event::RunEvent;
 use crate::report::Reporter;
-use crate::text::harmless;
-use crate::verbs::running::{collect, hosts, noun};
+use crate::report::errln;
+use crate::verbs::running::{at, collect, hosts, kind, noun};
 use anyhow::Result;
 
-/// Takes instances down, all if none is named. Works without any lab file.
+/// Takes instances down: those that are named, else all but what another labrun is at work in, with
+/// `force` these, too. Works without any lab file.
 ///
 /// # Errors
 /// If nothing can be run on this machine.
-pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
+pub fn clean(cli: &Cli, names: &[String], force: bool) -> Result<u8> {
     let (hosts, none) = hosts(cli)?;
     let mut reporter = Reporter::new(cli.format);
     // A lab's name stands for all of its instances.
@@ -37,9 +38,11 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
             text: format!("{} `{name}` is up, nothing to clean", noun(name)),
         });
     }
-    let (mut cleaned, mut failed) = (0, false);
+    let (mut seen, mut failed) = (0, false);
     for (index, host) in hosts.iter().enumerate() {
         let mut words = vec!["clean".to_string()];
+        words.extend(force.then(|| "--force".into()));
+        let named = words.len();
         words.extend(
             up.get(index)
                 .into_iter()
@@ -47,7 +50,7 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
                 .filter(|instance| names.iter().any(|name| means(name, instance)))
                 .cloned(),
         );
-        if !names.is_empty() && words.len() == 1 {
+        if !names.is_empty() && words.len() == named {
             continue;
         }
         let (events, status) = collect(host, &words)?;
@@ -55,15 +58,23 @@ pub fn clean(cli: &Cli, names: &[String]) -> Result<u8> {
         for event in events {
             match event {
                 Event::Cleaned { instance } => {
-                    cleaned += 1;
+                    seen += 1;
                     reporter.tell(&RunEvent::Cleaned { instance: name_of(&instance) });
                 }
-                Event::Error { message } => eprintln!("labrun: {}", harmless(&message)),
+                Event::Owned { instance, pid } => {
+                    seen += 1;
+                    let text = format!(
+                        "{instance} stays: another labrun is at work in it (pid {pid}), `labrun clean --force{}` takes it, too",
+                        at(&kind(cli)?)
+                    );
+                    reporter.tell(&RunEvent::Note { text });
+                }
+                Event::Error { message } => errln!("labrun: {message}"),
                 _ => {}
             }
         }
     }
-    if cleaned == 0 && !failed && names.is_empty() {
+    if seen == 0 && !failed && names.is_empty() {
         reporter.tell(&RunEvent::Note { text: format!("{none}, nothing to clean") });
     }
     Ok(if failed { Exit::Setup } else { Exit::Passed } as u8)

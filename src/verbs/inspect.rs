@@ -9,7 +9,9 @@ use crate::lab::find::{Labs, show_diagnostics};
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_exactly};
 use crate::steps::Client;
+use crate::topology::model::Subject;
 use crate::verbs::filters;
+use crate::yaml::diagnostic::Diagnostic;
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -30,13 +32,24 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
             some => Err(some),
         });
         match lab {
-            Ok(lab) => outln!(
-                "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
-                lab.name,
-                lab.topology.nodes.len(),
-                lab.topology.services.len(),
-                lab.tests.len()
-            ),
+            Ok(lab) => {
+                let subject = lab.topology.subject.as_ref();
+                if let Some((build, why)) = subject.and_then(Subject::never_built) {
+                    let warning = Diagnostic {
+                        position: build.position,
+                        path: build.path.clone(),
+                        message: format!("warning: {why}"),
+                    };
+                    outln!("{}", show_diagnostics(&shown, &[warning]));
+                }
+                outln!(
+                    "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
+                    lab.name,
+                    lab.topology.nodes.len(),
+                    lab.topology.services.len(),
+                    lab.tests.len()
+                );
+            }
             Err(diagnostics) => {
                 outln!("{}", show_diagnostics(&shown, &diagnostics));
                 exit = Exit::Usage;

@@ -7,6 +7,7 @@ use crate::record::durations::Durations;
 use crate::record::shard;
 use crate::record::shard::Shard;
 use crate::report::Format;
+use crate::report::errln;
 use crate::report::{outln, print_json};
 use anyhow::Result;
 use serde_json::json;
@@ -105,7 +106,7 @@ fn choose<'a>(
     }
     if let Some(part) = part {
         let (durations, warning) = Durations::known(durations);
-        warning.iter().for_each(|text| eprintln!("labrun: {text}"));
+        warning.iter().for_each(|text| errln!("labrun: {text}"));
         shard::keep(&mut chosen, part, &durations);
     }
     Ok(chosen)

@@ -11,9 +11,10 @@ use crate::host::lima::template::VmConfig;
 use crate::host::{FOREVER, Host, HostKind};
 use crate::interrupt;
 use crate::record::event::RunEvent;
+use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, Reporter, print_json};
-use crate::text::{harmless, quoted, suggest};
+use crate::text::{quoted, suggest};
 use anyhow::Result;
 use serde_json::json;
 use std::env::consts::OS;
@@ -97,7 +98,7 @@ pub fn collect(host: &Host, words: &[String]) -> Result<(Vec<Event>, i32)> {
     }
     host.check()?;
     for line in &process.noise {
-        eprintln!("labrun: {}", harmless(line));
+        errln!("labrun: {line}");
     }
     Ok((events, process.finish()))
 }

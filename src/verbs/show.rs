@@ -9,6 +9,7 @@ use crate::lab::find::Labs;
 use crate::lab::model::Lab;
 use crate::packet::capture::{Began, InterfaceId, Packet};
 use crate::packet::pcap::Reader;
+use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_json};
 use crate::text::count;
@@ -43,7 +44,7 @@ pub fn show(cli: &Cli, args: &ShowArgs) -> Result<u8> {
         _ => {
             each(&path, |packet| outln!("{}", line(&packet, survey.first)))?;
             if !args.list {
-                eprintln!(
+                errln!(
                     "labrun: no lab has these interfaces, so the packets are only listed; --lab says which it is"
                 );
             }
@@ -55,11 +56,11 @@ pub fn show(cli: &Cli, args: &ShowArgs) -> Result<u8> {
         (survey.bulk_left_out, "of bulk data left out, because there was too much of it"),
     ] {
         if number > 0 {
-            eprintln!("labrun: {} {why}", count(number as usize, "packet"));
+            errln!("labrun: {} {why}", count(number as usize, "packet"));
         }
     }
     if let Some(broken) = survey.broken {
-        eprintln!("labrun: {}: {broken}: what comes before is shown", path.display());
+        errln!("labrun: {}: {broken}: what comes before is shown", path.display());
     }
     Ok(Exit::Passed as u8)
 }

@@ -111,6 +111,16 @@ pub fn pattern(reader: &Reader) -> String {
     })
 }
 
+/// The name of an environment variable.
+pub fn variable(text: &str) -> Result<(), String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(good)
+    {
+        return Err(format!("`{}` cannot name an environment variable", text.escape_debug()));
+    }
+    Ok(())
+}
+
 /// A pattern that is searched for in a service's output, with `grep -E`: what only other dialects
 /// know would never be found, so it is refused.
 pub fn log_pattern(reader: &Reader) -> String {

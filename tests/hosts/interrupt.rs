@@ -292,3 +292,194 @@ fn ctrl_c_in_a_terminal_cleans_up() {
         }
     });
 }
+
+/// The report that labrun wrote to `path`, which says that the run was interrupted.
+fn reported(path: &Path, what: &str) {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{what}: no report: {e}"));
+    let run: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(run["interrupted"], true, "{what}: {text}");
+}
+
+/// timeout(1) signals labrun, and then its process group, to which labrun belongs.
+#[test]
+fn timeout_is_one_interrupt_also_on_a_busy_machine() {
+    host::private("timeout_is_one_interrupt_also_on_a_busy_machine", || {
+        let folder = folder();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let lab = write(folder.path(), "idle.yaml", LAB);
+        let busy = || std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn();
+        let mut load: Vec<Child> = (0..4).map(|_| busy().unwrap()).collect();
+        for user in users() {
+            let before = Trace::now(user);
+            for round in 0..3 {
+                let what = format!("timeout(1) as {user:?}, round {round}");
+                let report = folder.path().join(format!("{user:?}-{round}.json"));
+                let mut command = host::marked(user, "timeout");
+                command.args(["0.8", env!("CARGO_BIN_EXE_labrun"), "--file"]).arg(&lab);
+                command.args(["test", "idle-stubborn", "--artifacts", "never", "--report"]);
+                command.arg(format!("json={}", report.display()));
+                let output = host::run_within(Duration::from_secs(30), &mut command);
+                assert_eq!(output.status.code(), Some(124), "{what}: {}", text(&output));
+                reported(&report, &what);
+                before.assert_same(&what);
+            }
+        }
+        for child in &mut load {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    });
+}
+
+/// What does not end by itself, here because somebody stopped it, is killed.
+#[test]
+fn who_interrupts_again_gets_the_report_and_a_clean_machine_at_once() {
+    host::private("who_interrupts_again_gets_the_report_and_a_clean_machine_at_once", || {
+        let folder = folder();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let lab = write(folder.path(), "idle.yaml", LAB);
+        for user in users() {
+            let before = Trace::now(user);
+            let report = folder.path().join(format!("{user:?}.json"));
+            let target = format!("json={}", report.display());
+            let mut child = start(user, &lab, &["test", "idle-lease", "--report", &target]);
+            wait_for("dhclient", || runs(&before, "dhclient -4"));
+            let agent = before.added().into_iter().find(|p| p.command.contains(" _agent "));
+            host::kill("STOP", agent.unwrap().pid);
+            for _ in 0..3 {
+                host::kill("INT", child.id());
+                sleep(Duration::from_millis(100));
+            }
+            assert_eq!(child.try_wait().unwrap(), None, "it waits for the agent");
+            sleep(Duration::from_millis(1000));
+            let said = interrupt("INT", child, &before, &format!("again as {user:?}"));
+            assert!(said.contains("interrupted again"), "{said}");
+            reported(&report, &format!("as {user:?}"));
+        }
+    });
+}
+
+/// A command that counts the signals it gets, and ends at the second.
+const COUNTS: &str = "n=0; trap 'n=$((n+1)); echo caught-$n; [ $n -lt 2 ] || exit 9' INT TERM; \
+                      echo ready; while :; do sleep 0.1; done";
+
+/// `words` for labrun on a terminal of its own.
+fn in_terminal(user: User, words: &[&str]) -> Child {
+    let inner = labrun(user);
+    let words = inner.get_args().map(|word| word.to_str().unwrap()).chain(words.iter().copied());
+    let words: Vec<&str> =
+        [inner.get_program().to_str().unwrap()].into_iter().chain(words).collect();
+    let mut command = std::process::Command::new("script");
+    command.args(["-qefc", &format!("exec {}", labrun::quote::command(&words)), "/dev/null"]);
+    for (key, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Reads what `child` prints until `word` comes.
+fn wait_for_word(child: &mut Child, word: &str) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use std::io::Read;
+    let (mut seen, mut byte) = (Vec::new(), [0]);
+    let limit = Timespec { tv_sec: 20, tv_nsec: 0 };
+    while !String::from_utf8_lossy(&seen).contains(word) {
+        let output = child.stdout.as_mut().unwrap();
+        let ready = poll(&mut [PollFd::new(output, PollFlags::IN)], Some(&limit)).unwrap();
+        let count = if ready > 0 { output.read(&mut byte).unwrap() } else { 0 };
+        assert!(count > 0, "{word} has not come: {}", String::from_utf8_lossy(&seen));
+        seen.push(byte[0]);
+    }
+}
+
+#[test]
+fn signals_are_for_the_command_of_exec_and_its_status_is_labruns() {
+    host::private("signals_are_for_the_command_of_exec_and_its_status_is_labruns", || {
+        let folder = folder();
+        let lab = write(folder.path(), "idle.yaml", LAB);
+        for user in users() {
+            let before = Trace::now(user);
+            host::expect(user, &["--file", lab.to_str().unwrap(), "setup", "idle"], 0);
+            let exec = ["exec", "idle", "one", "sh", "-c", COUNTS];
+            for signal in ["INT", "TERM"] {
+                let mut child = start(user, &lab, &exec);
+                wait_for_word(&mut child, "ready");
+                host::kill(signal, child.id());
+                wait_for_word(&mut child, "caught-1");
+                host::kill(signal, child.id());
+                let output = finish_within(SOON, child, "exec");
+                assert_eq!(
+                    output.status.code(),
+                    Some(9),
+                    "SIG{signal} as {user:?}: {}",
+                    text(&output)
+                );
+            }
+            // Who does not catch it ends by it.
+            let mut child = start(
+                user,
+                &lab,
+                &["exec", "idle", "one", "sh", "-c", "echo ready; exec sleep 60"],
+            );
+            wait_for_word(&mut child, "ready");
+            host::kill("TERM", child.id());
+            let output = finish_within(SOON, child, "exec sleep");
+            assert_eq!(output.status.code(), Some(128 + 15), "as {user:?}: {}", text(&output));
+            if which::which("script").is_ok() {
+                let mut child = in_terminal(user, &exec);
+                let mut keys = child.stdin.take().unwrap();
+                wait_for_word(&mut child, "ready");
+                std::io::Write::write_all(&mut keys, b"\x03").unwrap();
+                wait_for_word(&mut child, "caught-1");
+                std::io::Write::write_all(&mut keys, b"\x03").unwrap();
+                let output = finish_within(SOON, child, "Ctrl-C in exec");
+                assert_eq!(output.status.code(), Some(9), "as {user:?}: {}", text(&output));
+                let mut child = in_terminal(user, &["shell", "idle", "one"]);
+                let mut keys = child.stdin.take().unwrap();
+                wait_for_word(&mut child, "(idle one)");
+                std::io::Write::write_all(&mut keys, b"sleep 60\n").unwrap();
+                wait_for("sleep", || runs(&before, "sleep 60"));
+                std::io::Write::write_all(&mut keys, b"\x03").unwrap();
+                wait_for("the end of sleep", || !runs(&before, "sleep 60"));
+                std::io::Write::write_all(&mut keys, b"exit 5\n").unwrap();
+                let output = finish_within(SOON, child, "Ctrl-C in shell");
+                assert_eq!(output.status.code(), Some(5), "as {user:?}: {}", text(&output));
+            } else {
+                eprintln!("SKIP exec in a terminal: there is no script(1)");
+            }
+            host::expect(user, &["clean", "idle"], 0);
+            before.assert_same("after exec");
+        }
+    });
+}
+
+/// A machine that takes the connection and then says nothing.
+#[test]
+fn an_interrupt_is_heard_while_ssh_connects() {
+    host::private("an_interrupt_is_heard_while_ssh_connects", || {
+        if which::which("ssh").is_err() {
+            return eprintln!("SKIP an_interrupt_is_heard_while_ssh_connects: there is no ssh");
+        }
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = format!("ssh://127.0.0.1:{}", silent.local_addr().unwrap().port());
+        for user in users() {
+            let before = Trace::now(user);
+            for words in [&["test", "relay"][..], &["status"]] {
+                let mut command = labrun(user);
+                command.args(["--host", &host]).args(words);
+                let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+                let _connection = silent.accept().unwrap();
+                interrupt(
+                    "INT",
+                    child,
+                    &before,
+                    &format!("{words:?} while ssh connects as {user:?}"),
+                );
+            }
+        }
+    });
+}

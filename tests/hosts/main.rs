@@ -6,6 +6,7 @@ mod common;
 
 mod agent;
 mod capture;
+mod clean;
 mod interrupt;
 mod kill;
 mod noexec;

@@ -385,6 +385,29 @@ fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_
 }
 
 #[test]
+fn a_question_that_was_lost_and_asked_again_fails_nothing_though_its_broadcast_reached_the_server()
+{
+    for (name, index, kinds) in [
+        ("relay-v4", 0, ["DISCOVER", "DISCOVER"]),
+        ("relay-v6", 1, ["SOLICIT", "RELAY-FORWARD SOLICIT"]),
+    ] {
+        let capture = captures::read(name);
+        // What came to the balancer, a second before.
+        let mut lost: Vec<_> = capture.packets.clone();
+        lost.retain(|packet| {
+            let label = labrun::packet::summary::Summary::of(&packet.data).label;
+            let from_balancer = packet.interface.link == "v-br-lb" && !packet.direction.is_sent();
+            kinds.contains(&label.as_str()) && packet.interface.link != "v-br-srv" && !from_balancer
+        });
+        assert_eq!(lost.len(), 5, "{name}");
+        let mut again = capture.clone();
+        again.packets.iter_mut().for_each(|packet| packet.time += 1_000_000_000);
+        again.packets.extend(lost);
+        assert_eq!(said(&lab(text_of("relay")), index, &again), "", "{name}");
+    }
+}
+
+#[test]
 fn an_answer_that_also_takes_a_short_cut_is_found_out() {
     let mut capture = captures::read("relay-v6");
     let end = capture.packets.last().unwrap().time;

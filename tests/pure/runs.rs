@@ -102,6 +102,7 @@ pub fn run(labs: Vec<LabRun>, tests: Vec<TestRun>) -> Run {
         interrupted: false,
         partition: None,
         missing: vec![],
+        nothing_ran: false,
         totals: Totals::default(),
         labs,
         tests,

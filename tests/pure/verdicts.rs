@@ -183,6 +183,7 @@ fn every_expectation_of_a_command_can_fail() {
         (", fails: true", out(1, "")),
         (", stdout: \"a\\nb\"", out(0, "\na\nb\n\n")),
         (", match: ^b$", out(0, "a\nb\nc\n")),
+        (", not-match: ^b$", out(0, "ab\nbc\n")),
         (
             ", json: {a: [{b: 1}], c: null, d: 1.5}",
             out(0, r#"{"x": 0, "a": [7, {"b": 1.0, "c": 2}], "c": null, "d": 1.5}"#),
@@ -205,6 +206,7 @@ fn every_expectation_of_a_command_can_fail() {
         (", stdout: a", out(0, "ab\n"), "`x` printed `ab`, not `a`"),
         (", stdout: ''", out(0, "a"), "`x` printed `a`, not ``"),
         (", match: ^b$", out(0, "ab\n"), "nothing in what `x` printed matches `^b$`"),
+        (", not-match: b$", out(0, "bc\nab\n"), "`x` printed `ab`, which `b$` matches"),
         (", json: {a: 1}", out(0, "a: 1"), "what `x` printed is not JSON"),
         (", json: {a: 1}", out(0, ""), "what `x` printed is not JSON"),
         (

@@ -2,13 +2,15 @@
 
 use crate::error::Failure;
 use crate::host::transfer::chunks::Chunks;
+use crate::host::transfer::consent;
 use crate::host::transfer::files::Build;
 use crate::host::transfer::program;
+use crate::host::transfer::scope::Scope;
 use crate::host::transfer::sync;
 use crate::host::transfer::sync::Entry;
 use crate::host::{Remote, Requests, native};
 use crate::interrupt;
-use crate::process;
+use crate::process::{self, Group};
 use crate::text::{count, seconds};
 use anyhow::{Context, Result, bail};
 use duct::{ReaderHandle, cmd};
@@ -18,6 +20,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What was copied to a machine, for who wants to know what takes so long.
@@ -31,6 +35,8 @@ pub struct Copied {
     pub bytes: u64,
     /// How many files were removed there.
     pub removed: usize,
+    /// What is left out of the folder.
+    pub left_out: String,
     pub machine: String,
     /// How long it took.
     pub time: Duration,
@@ -43,7 +49,7 @@ impl fmt::Display for Copied {
         if self.removed > 0 {
             write!(f, ", removed {}", self.removed)?;
         }
-        write!(f, " in {}", seconds(self.time))
+        write!(f, " in {}{}", seconds(self.time), self.left_out)
     }
 }
 
@@ -52,6 +58,7 @@ pub struct Link {
     pub(crate) remote: Remote,
     answers: BufReader<ReaderHandle>,
     pub(crate) requests: Requests,
+    group: Group,
     /// What ssh and the machine say besides.
     words: File,
     /// The machine's kind of processor, as uname(1) has it.
@@ -72,21 +79,24 @@ impl Link {
         let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
         let answers =
             process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
+        let reached = Arc::new(AtomicBool::new(false));
         let mut link = Link {
             remote: remote.clone(),
-            answers: BufReader::new(answers),
             requests: Requests::new(writer),
+            group: Group::of(&answers),
+            answers: BufReader::new(answers),
             words: said,
             processor: String::new(),
             copies: BTreeMap::new(),
         };
-        link.requests.close_on_interrupt();
+        link.requests.close_on_interrupt(&link.group, &reached);
         loop {
             // What comes before are the words of a login.
             let line = link.answer(false)?;
             if let Some((how, processor)) =
                 line.strip_prefix("labrun ").and_then(|rest| rest.split_once(' '))
             {
+                reached.store(true, Ordering::SeqCst);
                 link.remote.found(how.into());
                 link.processor = processor.into();
                 return Ok(link);
@@ -144,21 +154,25 @@ impl Link {
         chunks.end()
     }
 
-    /// Copies `paths` of `folder`, unless this run has done so; where the copy is.
+    /// Copies `paths` of `folder`, which are what `scope` says, unless this run has done so; where
+    /// the copy is. If they are many or large the user is asked, unless that is fine (`large`).
     ///
     /// # Errors
-    /// If a file cannot be read, or not be written there.
+    /// If a file cannot be read, or not be written there, or the user does not want it.
     pub fn folder(
         &mut self,
         folder: &Path,
+        scope: Scope,
         paths: Vec<PathBuf>,
+        large: bool,
         tell: &dyn Fn(Copied),
     ) -> Result<PathBuf> {
         if let Some(copy) = self.copies.get(folder) {
             return Ok(copy.clone());
         }
         let entries = sync::look(folder, paths)?;
-        self.copy(folder, folder, &entries, tell)
+        let left_out = scope.left_out(folder, &entries);
+        self.copy(folder, folder, &entries, large, left_out, tell)
     }
 
     /// What the program `path` is made for, if that is not this machine.
@@ -189,7 +203,7 @@ impl Link {
             path.file_name().context("a program has a name")?,
         );
         let entries = sync::look(folder, vec![name.into()])?;
-        Ok(self.copy(&path, folder, &entries, tell)?.join(name))
+        Ok(self.copy(&path, folder, &entries, true, String::new(), tell)?.join(name))
     }
 
     /// Makes the copy that `key` stands for the same as `here`, files of `folder`; where it is.
@@ -198,6 +212,8 @@ impl Link {
         key: &Path,
         folder: &Path,
         here: &[Entry],
+        large: bool,
+        left_out: String,
         tell: &dyn Fn(Copied),
     ) -> Result<PathBuf> {
         let began = Instant::now();
@@ -216,6 +232,11 @@ impl Link {
         }
         there.sort();
         let (send, gone) = sync::changes(here, &there);
+        if !large && let Err(refused) = consent::ask(&self.remote.machine.name, folder, &send) {
+            // Without an archive the other side gives up.
+            self.requests.close();
+            return Err(refused);
+        }
         let sent = self.send(folder, here, &send, &gone);
         let copy = match (sent, self.path()) {
             // A file here that could not be read, in the middle of it all.
@@ -234,6 +255,7 @@ impl Link {
                 of: here.len(),
                 bytes: send.iter().map(|entry| entry.size).sum(),
                 removed: gone.len(),
+                left_out,
                 machine: self.remote.machine.name.clone(),
                 time: began.elapsed(),
             });
@@ -307,6 +329,7 @@ impl Drop for Link {
         }
         self.requests.close();
         let _ = io::copy(&mut self.answers, &mut io::sink());
+        self.group.ends();
     }
 }
 
