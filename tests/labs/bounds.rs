@@ -1,7 +1,7 @@
 //! What a lab's programs send and print without end is bounded: in the capture, in the logs, on the
 //! way to the terminal; and what remains is still judged and shown.
 
-use crate::common::labs::{Lab, have, lines};
+use crate::common::labs::{Lab, have};
 use crate::common::{folder, text, users, wait_for};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -22,11 +22,6 @@ tests:
     path:
       - {packet: icmp echo-request, crosses: [a, b]}
       - {packet: icmp echo-reply, crosses: [b, a]}
-  bulk:
-    steps:
-      - run: {node: a, timeout: 60s, command: 'head -c 12M /dev/zero | socat -u -b 1400 - UDP-SENDTO:10.0.0.2:9'}
-    path:
-      - {packet: udp to port 9, crosses: [a, b]}
   none:
     capture: none
     steps:
@@ -45,10 +40,6 @@ fn a_flood_beside_a_ping_leaves_its_verdict_and_the_report_says_what_was_left_ou
         assert_eq!(results["told"]["outcome"], "pass", "{user:?}: {}", done.all);
         let detail = results["told"]["detail"].as_str().unwrap();
         assert!(detail.contains("its capture leaves out") && detail.contains("bulk"), "{detail}");
-        // Of the flood itself nothing is proved.
-        assert_eq!(results["bulk"]["outcome"], "fail", "{user:?}: {}", done.all);
-        let said = lines(&results["bulk"]);
-        assert!(said.contains("of bulk data were lost or left out"), "{said}");
         assert_eq!(results["none"]["outcome"], "pass", "{user:?}: {}", done.all);
     }
 }
@@ -95,7 +86,7 @@ fn logs_keep_their_start_and_their_end_and_name_what_is_left_out_between() {
             .unwrap();
         let log = format!("{}/log/many.log", instance["state"].as_str().unwrap());
         wait_for("the log to be bounded", || {
-            std::fs::metadata(&log).is_ok_and(|log| log.blocks() * 512 < 14 << 20)
+            std::fs::metadata(&log).is_ok_and(|log| log.blocks() * 512 < 10 << 20)
         });
         let done = lab.run(&["logs", &lab.name, "many"]);
         let shown = &done.stdout;
