@@ -68,7 +68,7 @@ main() {
     status) status ;;
     exec) enter "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
-    missing) subject_choose && missing ;;
+    missing) subject_choose || { missing; exit 3; } && missing ;;
     _init) sandbox_init "$2" "$3" ;;
     _exec) execute "${@:2}" ;;
     *) fail "unknown verb $1" 2 ;;
@@ -84,12 +84,19 @@ missing() {
       status=3
     }
   done < <(lab_needs "$HOW")
-  ((status)) || user_flags || {
+  # What is to be tried by a program that is not there cannot be told.
+  command -v ip >/dev/null && command -v unshare >/dev/null || return "$status"
+  user_flags || {
     emit refused what=userns
     return 5
   }
   while read -r feature; do
-    ((status)) || kernel_has "$feature" || {
+    case $feature in
+      netem) command -v tc ;;
+      nftables | nat) command -v nft ;;
+      *) : ;;
+    esac >/dev/null || continue
+    kernel_has "$feature" || {
       emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"
       status=3
     }
@@ -299,7 +306,7 @@ logs() {
     [[ -e $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2
   done
   for service; do
-    if ((follow)); then log_events "$service" -F "$state/log/$service.log" & else log_events "$service" "$state/log/$service.log"; fi
+    if ((follow)); then log_events "$state" "$service" -F & else log_events "$state" "$service"; fi
   done
   ((follow)) || return 0
   ((TIED)) || { wait && return; }
@@ -307,13 +314,4 @@ logs() {
   while read -r _; do :; done
   trap 'exit 0' TERM
   kill -TERM 0
-}
-
-# log_events SERVICE TAIL-ARGUMENT...: from its first line on.
-log_events() {
-  local service=$1 line
-  shift
-  tail -n +1 "$@" 2>/dev/null | while IFS= read -r line || [[ -n $line ]]; do
-    emit log "service=$service" "line=${line:0:1500}"
-  done
 }

@@ -15,7 +15,7 @@
 #   service/N/   working folder of service N, with its files
 #   gathered/    the state of a failure, until it has been reported
 #   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status;
-#                log/N.from: where in its output its last start is
+#                log/N.from: where in its output its last start is;  log/N.cut: what of it is left out
 #   tmp/         $TMPDIR of everything that runs in the lab
 
 # state_root: the folder of all instances in $ROOT. Not below $XDG_RUNTIME_DIR: a lab must be found
@@ -130,7 +130,7 @@ sandbox_start() {
 
 # sandbox_init: PID 1 from its first instruction to the lab being ready.
 sandbox_init() {
-  local stat line control keep=$1 gather=$2
+  local stat line='' part control keep=$1 gather=$2
   # /proc is still the host's here, so this is the host's idea of our PID. The folder is gone if
   # somebody cleaned up in the meantime: then this sandbox must not exist.
   { read -r stat </proc/self/stat; } || exit 1
@@ -151,8 +151,15 @@ sandbox_init() {
   exec {EVENTS}>&- >/dev/null
   EVENTS=1
   exec {control}<>"$STATE/control"
-  while IFS= read -r -u "$control" line; do
-    service_start "$line"
+  while :; do
+    # A line comes in parts, if its writer likes.
+    if IFS= read -r -t 0.1 -u "$control" part; then
+      service_start "$line$part"
+      line=
+    else
+      line+=$part
+    fi
+    logs_bound
   done
 }
 
@@ -173,12 +180,9 @@ mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
 "
   for dir in /etc /var/log /var/lib; do sandbox_over "$dir" "$dir" "$dir"; done
   for dir in dhcp dhcpcd misc kea NetworkManager; do
-    if [[ -d /var/lib/$dir ]]; then
-      REPLY+="mount -t tmpfs -o mode=755 tmpfs /var/lib/$dir"$'\n'
-    else
-      # Of a service of systemd's, which makes it when it starts.
-      REPLY+="? mkdir $private/var/lib/upper/$dir"$'\n'
-    fi
+    # What is not there may be of a service of systemd's, which makes it when it starts.
+    REPLY+="? mkdir $private/var/lib/upper/$dir"$'\n'
+    [[ ! -d /var/lib/$dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs /var/lib/$dir"$'\n'
   done
   [[ ! -d /var/db/dhcpcd ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs /var/db/dhcpcd"$'\n'
   sandbox_folder
@@ -209,10 +213,8 @@ sandbox_over() {
 # maybe, is none of its. The folder itself is seen in $STATE/private/folder/lower, and cannot be written to.
 sandbox_folder() {
   local folder=${LABRUN_CWD%/}/ private=$STATE/private lower=$STATE/private/folder/lower
-  case $folder in
-    # It would hide what is private.
-    / | /run/ | /tmp/ | /var/ | /var/tmp/ | /etc/* | /proc/* | /sys/* | /dev/* | /var/log/* | /var/lib/* | *[[:cntrl:]]*) return ;;
-  esac
+  # It would hide what is private.
+  [[ $folder != @(/|/run/|/tmp/|/var/|/var/tmp/|@(/etc|/proc|/sys|/dev|/var/log|/var/lib)/*|*[[:cntrl:]]*) ]] || return 0
   # Words without blanks.
   folder=${LABRUN_CWD//\\/\\134} folder=${folder// /\\040}
   REPLY+="mkdir -p $lower
@@ -229,10 +231,8 @@ sandbox_again() {
   # Entering a node by ip-netns(8) mounts /sys, too.
   [[ $REFUSED != *' sysfs /sys'* ]] || : >"$STATE/plain-nsenter"
   # Where overlayfs refuses (an overlay below, an old kernel) a copy does the same, slower.
-  [[ $REFUSED != *' overlay /etc'* ]] || {
-    cp -a /etc/. "$private/etc/upper/" 2>/dev/null
-    mount --bind "$private/etc/upper" /etc
-  }
+  [[ $REFUSED != *' overlay /etc'* ]] ||
+    { cp -a /etc/. "$private/etc/upper/" 2>/dev/null; mount --bind "$private/etc/upper" /etc; }
   [[ $REFUSED != *' overlay /var/log'* ]] || mount --bind "$private/var/log/upper" /var/log
   [[ $REFUSED != *"upperdir=$private/folder/0/upper"* ]] || mount --bind "$private/folder/lower" "$LABRUN_CWD"
 }

@@ -95,7 +95,7 @@ pub enum Event {
 }
 
 /// Something the machine lacks.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Missing {
     /// `command`, `kernel` or `subject`.
     pub kind: String,
@@ -163,7 +163,7 @@ pub struct Instance {
 /// Reads a line of the runtime's output.
 ///
 /// # Errors
-/// The line itself, if it is no event: something printed to the wrong place, which is worth
+/// The line itself, if it is not an event: something printed to the wrong place, which is worth
 /// showing.
 pub fn parse(line: &str) -> Result<Event, String> {
     serde_json::from_str(line).map_err(|_| line.to_string())

@@ -24,6 +24,8 @@ mod session;
 mod source;
 #[cfg(target_os = "linux")]
 mod state;
+#[cfg(target_os = "linux")]
+mod triage;
 
 use crate::error::{self, Failure};
 use anyhow::Result;
@@ -87,6 +89,6 @@ fn agent(words: &[String]) -> Result<u8> {
     };
     let supervisor = supervisor
         .parse()
-        .map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is no process")))?;
+        .map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is not a process")))?;
     session::run(supervisor, state.into(), failed).map(|()| 0)
 }

@@ -7,9 +7,11 @@ use crate::graph;
 use crate::lab::check;
 use crate::lab::find::{Labs, show_diagnostics};
 use crate::report::outln;
-use crate::report::{Format, colours, columns};
+use crate::report::{Format, colours, columns, print_exactly};
 use crate::steps::Client;
+use crate::topology::model::Subject;
 use crate::verbs::filters;
+use crate::yaml::diagnostic::Diagnostic;
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -30,13 +32,24 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
             some => Err(some),
         });
         match lab {
-            Ok(lab) => outln!(
-                "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
-                lab.name,
-                lab.topology.nodes.len(),
-                lab.topology.services.len(),
-                lab.tests.len()
-            ),
+            Ok(lab) => {
+                let subject = lab.topology.subject.as_ref();
+                if let Some((build, why)) = subject.and_then(Subject::never_built) {
+                    let warning = Diagnostic {
+                        position: build.position,
+                        path: build.path.clone(),
+                        message: format!("warning: {why}"),
+                    };
+                    outln!("{}", show_diagnostics(&shown, &[warning]));
+                }
+                outln!(
+                    "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
+                    lab.name,
+                    lab.topology.nodes.len(),
+                    lab.topology.services.len(),
+                    lab.tests.len()
+                );
+            }
             Err(diagnostics) => {
                 outln!("{}", show_diagnostics(&shown, &diagnostics));
                 exit = Exit::Usage;
@@ -53,7 +66,7 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
 pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
-        outln!("{}", compiler::compile(lab, client).trim_end());
+        print_exactly(compiler::compile(lab, client).trim_end());
     }
     Ok(Exit::Passed as u8)
 }
@@ -74,7 +87,7 @@ pub fn graph(cli: &Cli, lab: &str, format: Format) -> Result<u8> {
             // The last is none of those that `graph` takes.
             Format::Json | Format::GithubMatrix => graph::json(lab).to_string(),
         };
-        outln!("{}", drawing.trim_end());
+        print_exactly(drawing.trim_end());
     }
     Ok(Exit::Passed as u8)
 }

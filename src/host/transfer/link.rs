@@ -1,9 +1,13 @@
 //! The connection by which another machine gets the files of a run (scripts/files.sh).
 
 use crate::error::Failure;
+use crate::host::native::BUILDING;
+use crate::host::output::Output;
 use crate::host::transfer::chunks::Chunks;
+use crate::host::transfer::consent;
 use crate::host::transfer::files::Build;
 use crate::host::transfer::program;
+use crate::host::transfer::scope::Scope;
 use crate::host::transfer::sync;
 use crate::host::transfer::sync::Entry;
 use crate::host::{Remote, Requests, native};
@@ -11,7 +15,7 @@ use crate::interrupt;
 use crate::process::{self, Group};
 use crate::text::{count, seconds};
 use anyhow::{Context, Result, bail};
-use duct::{ReaderHandle, cmd};
+use duct::cmd;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// How long the other side may take for an answer, but for a build.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// What was copied to a machine, for who wants to know what takes so long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +40,8 @@ pub struct Copied {
     pub bytes: u64,
     /// How many files were removed there.
     pub removed: usize,
+    /// What is left out of the folder.
+    pub left_out: String,
     pub machine: String,
     /// How long it took.
     pub time: Duration,
@@ -45,16 +54,15 @@ impl fmt::Display for Copied {
         if self.removed > 0 {
             write!(f, ", removed {}", self.removed)?;
         }
-        write!(f, " in {}", seconds(self.time))
+        write!(f, " in {}{}", seconds(self.time), self.left_out)
     }
 }
 
 /// A connection to `remote_files`.
 pub struct Link {
     pub(crate) remote: Remote,
-    answers: BufReader<ReaderHandle>,
+    answers: BufReader<Output>,
     pub(crate) requests: Requests,
-    group: Group,
     /// What ssh and the machine say besides.
     words: File,
     /// The machine's kind of processor, as uname(1) has it.
@@ -75,17 +83,16 @@ impl Link {
         let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
         let answers =
             process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
-        let reached = Arc::new(AtomicBool::new(false));
+        let (group, reached) = (Group::of(&answers), Arc::new(AtomicBool::new(false)));
         let mut link = Link {
             remote: remote.clone(),
             requests: Requests::new(writer),
-            group: Group::of(&answers),
-            answers: BufReader::new(answers),
+            answers: BufReader::new(Output::of(answers, group.clone(), SILENCE)),
             words: said,
             processor: String::new(),
             copies: BTreeMap::new(),
         };
-        link.requests.close_on_interrupt(&link.group, &reached);
+        link.requests.close_on_interrupt(&group, &reached);
         loop {
             // What comes before are the words of a login.
             let line = link.answer(false)?;
@@ -105,16 +112,20 @@ impl Link {
         let mut line = Vec::new();
         match self.answers.read_until(b'\n', &mut line) {
             Ok(count) if count > 0 => Ok(String::from_utf8_lossy(&line).trim_end().into()),
-            _ => Err(self.broken(reached)),
+            end => Err(self.broken(reached, end.is_err())),
         }
     }
 
-    /// The reason why the connection has ended.
-    fn broken(&mut self, reached: bool) -> anyhow::Error {
+    /// The reason why the connection has ended, or is given up since its other end is `silent`.
+    fn broken(&mut self, reached: bool, silent: bool) -> anyhow::Error {
         if interrupt::interrupted() {
             return Failure::interrupted().into();
         }
-        let status = process::status(self.answers.get_ref());
+        if silent {
+            let name = &self.remote.machine.name;
+            return Failure::machine(format!("{name} gave no answer within {SILENCE:?}")).into();
+        }
+        let status = self.answers.get_ref().status();
         let mut said = Vec::new();
         let _ = self.words.rewind().and_then(|()| self.words.read_to_end(&mut said));
         let said: Vec<String> = String::from_utf8_lossy(&said).lines().map(String::from).collect();
@@ -150,21 +161,25 @@ impl Link {
         chunks.end()
     }
 
-    /// Copies `paths` of `folder`, unless this run has done so; where the copy is.
+    /// Copies `paths` of `folder`, which are what `scope` says, unless this run has done so; where
+    /// the copy is. If they are many or large the user is asked, unless that is fine (`large`).
     ///
     /// # Errors
-    /// If a file cannot be read, or not be written there.
+    /// If a file cannot be read, or not be written there, or the user does not want it.
     pub fn folder(
         &mut self,
         folder: &Path,
+        scope: Scope,
         paths: Vec<PathBuf>,
+        large: bool,
         tell: &dyn Fn(Copied),
     ) -> Result<PathBuf> {
         if let Some(copy) = self.copies.get(folder) {
             return Ok(copy.clone());
         }
         let entries = sync::look(folder, paths)?;
-        self.copy(folder, folder, &entries, tell)
+        let left_out = scope.left_out(folder, &entries);
+        self.copy(folder, folder, &entries, large, left_out, tell)
     }
 
     /// What the program `path` is made for, if that is not this machine.
@@ -195,7 +210,7 @@ impl Link {
             path.file_name().context("a program has a name")?,
         );
         let entries = sync::look(folder, vec![name.into()])?;
-        Ok(self.copy(&path, folder, &entries, tell)?.join(name))
+        Ok(self.copy(&path, folder, &entries, true, String::new(), tell)?.join(name))
     }
 
     /// Makes the copy that `key` stands for the same as `here`, files of `folder`; where it is.
@@ -204,6 +219,8 @@ impl Link {
         key: &Path,
         folder: &Path,
         here: &[Entry],
+        large: bool,
+        left_out: String,
         tell: &dyn Fn(Copied),
     ) -> Result<PathBuf> {
         let began = Instant::now();
@@ -213,7 +230,7 @@ impl Link {
             let mut record = Vec::new();
             match self.answers.read_until(0, &mut record) {
                 Ok(count) if count > 0 && record.pop() == Some(0) => {}
-                _ => return Err(self.broken(true)),
+                end => return Err(self.broken(true, end.is_err())),
             }
             if record.is_empty() {
                 break;
@@ -222,6 +239,11 @@ impl Link {
         }
         there.sort();
         let (send, gone) = sync::changes(here, &there);
+        if !large && let Err(refused) = consent::ask(&self.remote.machine.name, folder, &send) {
+            // Without an archive the other side gives up.
+            self.requests.close();
+            return Err(refused);
+        }
         let sent = self.send(folder, here, &send, &gone);
         let copy = match (sent, self.path()) {
             // A file here that could not be read, in the middle of it all.
@@ -240,6 +262,7 @@ impl Link {
                 of: here.len(),
                 bytes: send.iter().map(|entry| entry.size).sum(),
                 removed: gone.len(),
+                left_out,
                 machine: self.remote.machine.name.clone(),
                 time: began.elapsed(),
             });
@@ -278,7 +301,10 @@ impl Link {
         self.requests.send(&format!("build {} {} {}", build.name, build.program, copy.display()));
         // If nobody takes it the answer says why.
         let _ = self.chunks(build.command.as_bytes());
-        let line = self.answer(true)?;
+        let usual = self.answers.get_mut().bear(BUILDING);
+        let line = self.answer(true);
+        self.answers.get_mut().bear(usual);
+        let line = line?;
         if interrupt::interrupted() {
             return Err(Failure::interrupted().into());
         }
@@ -312,8 +338,7 @@ impl Drop for Link {
             self.requests.send("end");
         }
         self.requests.close();
-        let _ = io::copy(&mut self.answers, &mut io::sink());
-        self.group.ends();
+        self.answers.get_mut().finish();
     }
 }
 
