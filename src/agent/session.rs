@@ -146,15 +146,12 @@ impl Session {
             }
             Request::Gather => self.gather()?,
             Request::Restore { gather } => {
-                let changes = self.restore(gather)?;
-                if changes.as_ref().is_none_or(|(changes, _)| !changes.is_empty()) {
+                let event = self.restore(gather)?;
+                if !matches!(&event, Event::Restored { changes, .. } if changes.is_empty()) {
                     // The lab may outlive this session.
                     let _ = std::fs::write(self.sandbox.state.join("dirty"), "");
                 }
-                self.speaker.say(match changes {
-                    Some((changes, halted)) => Event::Restored { changes, halted },
-                    None => Event::Broken,
-                });
+                self.speaker.say(event);
             }
             Request::Follow => _ = self.follow.send(()),
             // Done where requests are read.
@@ -192,9 +189,8 @@ impl Session {
 
     /// After a test, puts the lab back as set-up left it, so that the next test finds it whole.
     /// What died though no step stopped it is reported: that is the test's result, too, and a
-    /// reason to gather the state before it is gone. What could not be put back, and which services
-    /// were found stopped by a signal; nothing if one could not be brought back.
-    fn restore(&mut self, gather: bool) -> Result<Option<(Vec<String>, Vec<String>)>, Gone> {
+    /// reason to gather the state before it is gone. What is to be said of it.
+    fn restore(&mut self, gather: bool) -> Result<Event, Gone> {
         let halted: Vec<String> = self.sandbox.halted();
         let mut dead = Vec::new();
         for service in &self.sandbox.layout.services {
@@ -226,14 +222,14 @@ impl Session {
             let back = self.sandbox.start_service(&name)?;
             self.tell_troubles();
             if !back {
-                return Ok(None);
+                return Ok(Event::Broken);
             }
         }
         self.speaker.busy(WORK);
         let mut changes = self.found.changes(&self.sandbox)?;
         changes.extend(halted.iter().map(|name| format!("the service {name}, which is stopped")));
         changes.extend(self.sandbox.renew_folder().err().map(|error| format!("{error:#}")));
-        Ok(Some((changes, halted)))
+        Ok(Event::Restored { changes, halted })
     }
 
     /// Says which services are not up though they should be.

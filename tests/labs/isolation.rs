@@ -7,9 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Every kind of change that a command can make, in tests that make several: what labrun calls it,
-/// how it is made, and how the next test sees that it is not there.
-const CHANGES: &[(&str, &[(&str, &str, &str)])] = &[
+/// What labrun calls it, how it is made, and how the next test sees that it is not there.
+type Change = (&'static str, &'static str, &'static str);
+
+/// Every kind of change that a command can make, each test of several in a node.
+const CHANGES: &[(&str, &[Change])] = &[
     (
         "a",
         &[
