@@ -105,9 +105,11 @@ files_folder() {
   # Without it nobody knows what lies there: the machine died before it was on the disk.
   [[ -s $place/manifest ]] || rm -rf -- "$tree"
   mkdir -p "$tree" && cd -- "$tree" || files_fail "cannot use $tree"
+  [[ ! -e ../manifest ]] || files_unlink ../manifest
   [[ ! -e ../manifest ]] || xargs -0 -r -a ../manifest stat --printf '%f %s %.9Y %n\0' -- 2>/dev/null
   printf '\0'
   files_chunks >../gone && files_chunks >../manifest.new || exit 4
+  files_unlink ../manifest.new
   # Removed before the manifest forgets them, and noted there before they are written: whenever this
   # is cut short, the next time finds out.
   xargs -0 -r -a ../gone rm -rf --
@@ -119,8 +121,22 @@ files_folder() {
   printf 'path %s\n' "$tree"
 }
 
+# files_unlink NAMES: remove links where NAMES, a list of files, has folders: a lab put them there, and what
+# is removed or written below them would lie elsewhere.
+files_unlink() {
+  local folder part
+  xargs -0 -r -a "$1" dirname -z -- | sort -zu | while IFS= read -rd '' folder; do
+    part='' folder+=/
+    while [[ -n $folder ]]; do
+      part+=${folder%%/*}
+      [[ ! -L $part ]] || rm -f -- "$part"
+      part+=/ folder=${folder#*/}
+    done
+  done
+}
+
 files_built() {
-  [[ -s $CACHE/$1/$2 && -x $CACHE/$1/$2 ]] && printf 'path %s\n' "$CACHE/$1/$2"
+  [[ -s $CACHE/$1/$2 && -x $CACHE/$1/$2 ]] && touch -c -- "$CACHE/$1" && printf 'path %s\n' "$CACHE/$1/$2"
 }
 
 # files_works: tried once, as a program that asks for another C library, or an interpreter that is not
@@ -134,13 +150,20 @@ files_put() {
   local out
   mkdir -p "$CACHE" && out=$(mktemp -d "$CACHE/.building-XXXXXX") || files_fail "cannot write to $CACHE"
   if files_chunks >"$out/$2"; then
-    # What is younger than an hour may be about to start for somebody else; of older versions one is enough.
-    find "$CACHE" -mindepth 1 -maxdepth 1 -name "$2-*" -mmin +60 -printf '%T@ %p\0' | sort -zrn | tail -zn +2 | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
+    # Of older versions one is enough.
+    files_prune "$2" 1
     chmod 755 "$out/$2" && files_keep "$out" "$1" "$2"
   else
     rm -rf -- "$out"
   fi
   files_built "$1" "$2" || files_fail "cannot write to $CACHE"
+}
+
+# files_prune PROGRAM NUMBER: remove from the cache all but so many of its builds, and what nobody has used
+# for a month. What is younger than an hour may be about to start for somebody else, and is not counted.
+files_prune() {
+  find "$CACHE" -mindepth 1 -maxdepth 1 -name "$1-*" -mmin +60 -printf '%T@ %p\0' | sort -zrn | tail -zn "+$(($2 + 1))" | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
+  find "$CACHE" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf -- {} +
 }
 
 # files_keep FOLDER BUILD PROGRAM: into the cache, on the disk before it has its name: else a machine that
@@ -177,6 +200,7 @@ files_build() {
   fi
   if ((!status)) && [[ -x $out/$program ]]; then
     files_keep "$out" "$build" "$program"
+    files_prune "$program" 5
     files_built "$build" "$program" || files_fail "cannot write to $CACHE"
   else
     rm -rf -- "$out"

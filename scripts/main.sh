@@ -63,7 +63,7 @@ main() {
     status) status ;;
     exec) enter "$2" _exec "${@:3}" ;;
     logs) logs "${@:2}" ;;
-    missing) subject_choose && missing ;;
+    missing) subject_choose || { missing; exit 3; } && missing ;;
     _init) sandbox_init "$2" "$3" ;;
     _exec) execute "${@:2}" ;;
     *) fail "unknown verb $1" 2 ;;
@@ -79,12 +79,19 @@ missing() {
       status=3
     }
   done < <(lab_needs "$HOW")
-  ((status)) || user_flags || {
+  # What is to be tried by a program that is not there cannot be told.
+  command -v ip >/dev/null && command -v unshare >/dev/null || return "$status"
+  user_flags || {
     emit refused what=userns
     return 5
   }
   while read -r feature; do
-    ((status)) || kernel_has "$feature" || {
+    case $feature in
+      netem) command -v tc ;;
+      nftables | nat) command -v nft ;;
+      *) : ;;
+    esac >/dev/null || continue
+    kernel_has "$feature" || {
       emit missing kind=kernel "name=$feature"
       status=3
     }

@@ -7,6 +7,8 @@ subject_choose() {
   HOW=
   declare -F lab_subject >/dev/null || return 0
   lab_subject
+  # It is yet to be brought here, or built: all that is asked is what else is missing.
+  [[ -n $SUBJECT || -z $SUBJECT_HOW ]] || { HOW=$SUBJECT_HOW && return; }
   # A lab that was set up with a named program keeps it until another is named.
   if [[ -z $SUBJECT && -e $STATE/subject ]]; then
     { read -r HOW && IFS= read -r SUBJECT; } <"$STATE/subject"

@@ -168,7 +168,7 @@ fn has_terminal() -> bool {
 }
 
 /// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which
-/// then ends what it runs in good order. Its exit status is no error.
+/// then ends what it runs in good order. Its exit status is not an error.
 pub fn apart(command: Expression) -> Expression {
     command.unchecked().before_spawn(|command| {
         command.process_group(0);

@@ -39,3 +39,12 @@ names() {
     [[ $name != -* ]] || die "\`$name\` in the input \`test\` is no test; options belong into \`args\`" 2
   done
 }
+
+# subjects TEXT: the arguments in the array $SUBJECTS that name the programs under test, a line in TEXT each.
+subjects() {
+  local line
+  SUBJECTS=()
+  while IFS= read -r line; do
+    [[ -z ${line//[[:space:]]/} ]] || SUBJECTS+=("--subject=$line")
+  done <<<"$1"
+}

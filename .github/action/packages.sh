@@ -2,7 +2,7 @@
 # Installs the packages that the labs need. Where that is not possible it says so and leaves it to
 # labrun to name what a test lacks.
 #
-# From the environment: TEST and ARGS, the inputs of the action.
+# From the environment: TEST, SUBJECT and ARGS, the inputs of the action.
 set -euo pipefail
 # shellcheck source=.github/action/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,12 +11,14 @@ as_root() { if ((EUID)); then sudo -n "$@"; else "$@"; fi; }
 
 # What of the arguments says which packages these are.
 options=()
+subjects "$SUBJECT"
+options+=("${SUBJECTS[@]}")
 words "$ARGS"
 set -- "${WORDS[@]}"
 while (($#)); do
   case $1 in
-    --file | --client) options+=("$1" "${2-}") && shift ;;
-    --file=* | --client=*) options+=("$1") ;;
+    --file | --client | --host | --subject) options+=("$1" "${2-}") && shift ;;
+    --file=* | --client=* | --host=* | --subject=* | --strict | --no-strict) options+=("$1") ;;
   esac
   shift || :
 done

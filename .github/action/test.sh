@@ -11,10 +11,7 @@ set -euo pipefail
   die "the input \`artifacts\` names a folder here and an upload, so it may not begin with a dot or have any of \"<>:|*?\\/" 2
 names "$TEST"
 words "$ARGS"
-arguments=()
-while IFS= read -r line; do
-  [[ -z ${line//[[:space:]]/} ]] || arguments+=("--subject=$line")
-done <<<"$SUBJECT"
+subjects "$SUBJECT"
 
 # Through the environment, because what `args` says goes before.
 if [[ -n $ARTIFACTS ]]; then
@@ -24,7 +21,7 @@ else
 fi
 
 status=0
-labrun test "${arguments[@]}" "${WORDS[@]}" "${NAMES[@]}" || status=$?
+labrun test "${SUBJECTS[@]}" "${WORDS[@]}" "${NAMES[@]}" || status=$?
 {
   echo "exit-code=$status"
   if [[ -n $ARTIFACTS && -d $ARTIFACTS ]]; then echo "artifacts=$ARTIFACTS"; fi

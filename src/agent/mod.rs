@@ -87,6 +87,6 @@ fn agent(words: &[String]) -> Result<u8> {
     };
     let supervisor = supervisor
         .parse()
-        .map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is no process")))?;
+        .map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is not a process")))?;
     session::run(supervisor, state.into(), failed).map(|()| 0)
 }

@@ -9,7 +9,8 @@ pub use super::messages::Packets;
 use crate::analysis::messages::Message;
 use crate::packet::bytes::hex;
 use crate::packet::capture::{Capture, InterfaceId};
-use crate::topology::model::{End, GLOBAL, Topology};
+use crate::topology::index::Plugged;
+use crate::topology::model::{GLOBAL, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -73,7 +74,7 @@ pub struct Row {
 /// Where an interface is plugged in.
 #[derive(Clone, Copy)]
 pub(super) struct Site {
-    /// Index of the node that the interface belongs to, or that is behind the port.
+    /// Index of the node that the interface belongs to, or that the port leads to.
     pub(super) node: usize,
     /// The network it is in.
     pub(super) net: usize,
@@ -84,7 +85,7 @@ pub(super) struct Site {
 }
 
 /// The lab as frames see it.
-pub(super) struct Wiring {
+pub(super) struct Sites {
     pub(super) names: Vec<String>,
     pub(super) sites: HashMap<InterfaceId, Site>,
     /// Node by network and hardware address.
@@ -125,57 +126,41 @@ impl Ladder {
 
 /// All places of `lab` where frames can be seen.
 pub fn places(lab: &Topology) -> HashSet<InterfaceId> {
-    Wiring::of(lab).sites.into_keys().collect()
+    Sites::of(lab).sites.into_keys().collect()
 }
 
-impl Wiring {
-    pub(super) fn of(lab: &Topology) -> Wiring {
+impl Sites {
+    pub(super) fn of(lab: &Topology) -> Sites {
         let mut names: Vec<String> = lab.nodes.iter().map(|n| n.name.clone()).collect();
         let global = names.iter().position(|n| n == GLOBAL).unwrap_or(names.len());
         if global == names.len() {
             names.push(GLOBAL.into());
         }
-        let mut wiring = Wiring {
-            names,
+        let wiring = lab.wiring();
+        let ends = |ends: &[usize; 2]| ends.map(|end| wiring.links[end].node);
+        let mut sites = Sites {
             sites: HashMap::new(),
-            macs: HashMap::new(),
-            cables: HashMap::new(),
-            own: Vec::new(),
+            macs: wiring.links.iter().map(|l| ((l.net, l.link.mac.clone()), l.node)).collect(),
+            cables: wiring.cables.iter().map(|c| (wiring.links[c[0]].net, ends(c))).collect(),
+            own: lab.own_bridges().map(|(net, _)| net).collect(),
+            names,
         };
-        let place = |node: &str, link: &str| InterfaceId { node: node.into(), link: link.into() };
-        // Bridges have the first numbers, cables those after.
-        for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty())
-        {
-            wiring.own.push(net);
-            wiring.site(place(GLOBAL, &bridge.name), global, net, false);
+        for (net, bridge) in lab.own_bridges() {
+            sites.add(GLOBAL, &bridge.name, global, net, false);
         }
-        let mut cables: HashMap<(usize, &str), usize> = HashMap::new();
-        for (index, node) in lab.nodes.iter().enumerate() {
-            for link in &node.links {
-                let net = match &link.end {
-                    End::Port { bridge, port } => {
-                        let net =
-                            lab.bridges.iter().position(|b| b.name == *bridge).unwrap_or_default();
-                        wiring.site(place(GLOBAL, port), index, net, true);
-                        net
-                    }
-                    End::Peer { node: far, link: far_link } => {
-                        let next = lab.bridges.len() + wiring.cables.len();
-                        let net = cables.get(&(index, link.name.as_str())).copied().unwrap_or(next);
-                        cables.insert((*far, far_link), net);
-                        wiring.cables.insert(net, [index, *far]);
-                        net
-                    }
-                };
-                wiring.site(place(&node.name, &link.name), index, net, false);
-                wiring.macs.insert((net, link.mac.clone()), index);
+        for Plugged { node, link, net, port } in wiring.links.iter().copied() {
+            if let Some(port) = port {
+                sites.add(GLOBAL, port, node, net, true);
             }
+            sites.add(&lab.nodes[node].name, &link.name, node, net, false);
         }
-        wiring
+        sites
     }
 
-    fn site(&mut self, interface: InterfaceId, node: usize, net: usize, port: bool) {
+    /// Adds the interface `link` of the node `name`, which is plugged into `net`.
+    fn add(&mut self, name: &str, link: &str, node: usize, net: usize, port: bool) {
         let place = self.sites.len();
+        let interface = InterfaceId { node: name.into(), link: link.into() };
         self.sites.insert(interface, Site { node, net, place, port });
     }
 

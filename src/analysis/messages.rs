@@ -1,7 +1,7 @@
 //! Packets joined to messages, as they come, so that a ladder of a capture of any size needs no more
 //! memory than what is drawn of it, and what goes on at one time.
 
-use crate::analysis::ladder::{Extent, Ladder, Row, Wiring};
+use crate::analysis::ladder::{Extent, Ladder, Row, Sites};
 use crate::packet::capture::Packet;
 use crate::packet::frame::Frame;
 use crate::packet::protocol::Purpose;
@@ -34,7 +34,7 @@ type Key = (usize, u64);
 
 /// A ladder in the making.
 pub struct Packets {
-    wiring: Wiring,
+    sites: Sites,
     began: u64,
     hasher: RandomState,
     /// Those that may still be seen, in the order in which they were first seen.
@@ -54,7 +54,7 @@ impl Packets {
     /// Of `lab`; times count from `began`, and only the rows of `extent` are kept.
     pub fn new(lab: &Topology, began: u64, extent: Extent) -> Packets {
         Packets {
-            wiring: Wiring::of(lab),
+            sites: Sites::of(lab),
             began,
             hasher: RandomState::new(),
             open: VecDeque::new(),
@@ -69,7 +69,7 @@ impl Packets {
 
     /// The next packet.
     pub fn add(&mut self, packet: &Packet) {
-        let Some(site) = self.wiring.sites.get(&packet.interface).copied() else { return };
+        let Some(site) = self.sites.sites.get(&packet.interface).copied() else { return };
         self.now = self.now.max(packet.time);
         // Some time later, because not every capture is in order.
         while self.open.front().is_some_and(|first| self.now - first.time > 2 * TOGETHER) {
@@ -89,7 +89,7 @@ impl Packets {
             Some(index) => index,
             None => {
                 let sender =
-                    if leaves { Some(site.node) } else { self.wiring.sender(&site, &packet.data) };
+                    if leaves { Some(site.node) } else { self.sites.sender(&site, &packet.data) };
                 let Some(from) = sender else { return };
                 self.latest.entry(key).or_default().push(self.closed + self.open.len());
                 self.open.push_back(Message {
@@ -123,7 +123,7 @@ impl Packets {
         self.closed += 1;
         self.all += 1;
         if message.to.is_empty() {
-            message.to.extend(self.wiring.unseen(&message));
+            message.to.extend(self.sites.unseen(&message));
         }
         message.to.sort_unstable();
         let purpose = Frame::of(&message.data).purpose();
@@ -139,7 +139,7 @@ impl Packets {
         while !self.open.is_empty() {
             self.close();
         }
-        let Packets { wiring, began, all, exchange, resolution, .. } = self;
+        let Packets { sites, began, all, exchange, resolution, .. } = self;
         let kept = if exchange.count > 0 { exchange } else { resolution };
         let nodes: Vec<usize> = kept.nodes.into_iter().collect();
         let column = |node: usize| nodes.binary_search(&node).expect("just collected");
@@ -153,7 +153,7 @@ impl Packets {
             left_out: all - kept.count,
             hidden: kept.count - rows.len(),
             rows,
-            nodes: nodes.iter().map(|node| plain(&wiring.names[*node])).collect(),
+            nodes: nodes.iter().map(|node| plain(&sites.names[*node])).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ mod run;
 mod vm;
 
 pub use capture::{CaptureArgs, CaptureVerb, ShowArgs};
-pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, TestArgs};
+pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
 pub use vm::{VmArgs, VmVerb};
 
 use crate::host::HostKind;
@@ -158,6 +158,9 @@ pub enum Verb {
         /// Install the packages that are missing
         #[arg(long)]
         install: bool,
+        /// What is tested.
+        #[command(flatten)]
+        tested: SubjectArgs,
         /// The DHCP client of steps that name none
         #[arg(long, value_enum, default_value = "dhclient")]
         client: Client,

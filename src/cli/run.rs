@@ -4,6 +4,7 @@ use crate::record::artifacts::{FOLDER, When};
 use crate::record::shard::Shard;
 use crate::report::files::Target;
 use crate::steps::Client;
+use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -43,13 +44,29 @@ pub struct ReportArgs {
     pub durations: Option<PathBuf>,
 }
 
-/// How labs are run.
+/// Which program is tested.
 #[derive(Args, Debug)]
-pub struct RunArgs {
+pub struct SubjectArgs {
     /// The program under test: a binary, or a repository to build it from; with several,
     /// PROGRAM=PATH
     #[arg(long, value_name = "PATH", env = "LABRUN_SUBJECT")]
     pub subject: Vec<String>,
+
+    /// Refuse stand-ins, and make a skipped test a failure [default when CI=true]
+    #[arg(long, overrides_with = "no_strict")]
+    pub strict: bool,
+
+    /// Accept stand-ins and skipped tests, even when CI=true
+    #[arg(long, overrides_with = "strict")]
+    pub no_strict: bool,
+}
+
+/// How labs are run.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// What is tested.
+    #[command(flatten)]
+    pub tested: SubjectArgs,
 
     /// Another instance of the lab, beside the unnamed one
     #[arg(long, value_name = "NAME")]
@@ -59,13 +76,10 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value = "dhclient")]
     pub client: Client,
 
-    /// Refuse stand-ins, and make a skipped test a failure [default when CI=true]
-    #[arg(long, overrides_with = "no_strict")]
-    pub strict: bool,
-
-    /// Accept stand-ins and skipped tests, even when CI=true
-    #[arg(long, overrides_with = "strict")]
-    pub no_strict: bool,
+    /// Copy a repository to another machine without a question, though it has more than 20,000
+    /// files or 200 MB to send
+    #[arg(long, env = "LABRUN_COPY_LARGE", value_parser = FalseyValueParser::new())]
+    pub copy_large: bool,
 
     /// Leave a lab up that failed, and say how to enter it
     #[arg(long)]
@@ -94,7 +108,7 @@ pub struct ArtifactArgs {
     pub folder: PathBuf,
 }
 
-impl RunArgs {
+impl SubjectArgs {
     /// Whether this run is strict.
     pub fn is_strict(&self) -> bool {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");

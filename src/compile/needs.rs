@@ -52,14 +52,19 @@ pub fn needs(
             add(format!("module:{module}"));
         }
     }
-    for (command, package) in COMPILERS {
-        if builds.iter().any(|build| {
-            build.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == command)
-        }) {
-            add(format!("{command}={package}"));
-        }
+    for (command, package) in compilers(builds) {
+        add(format!("{command}={package}"));
     }
     words
+}
+
+/// What `builds` call of the well-known compilers, with the Debian package of each.
+pub fn compilers(builds: &[&str]) -> Vec<(&'static str, &'static str)> {
+    let calls = |build: &&str, command: &str| {
+        build.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == command)
+    };
+    let called = |(command, _): &(&str, &str)| builds.iter().any(|build| calls(build, command));
+    COMPILERS.into_iter().filter(called).collect()
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Requests {
         Requests(Arc::new(Mutex::new(Some(pipe))))
     }
 
-    /// Sends one request. Nobody reading any more shows in the events, so it is no error here.
+    /// Sends one request. Nobody reading any more shows in the events, so it is not an error here.
     pub fn send(&self, request: &str) {
         let _ = self.write(format!("{request}\n").as_bytes());
     }
@@ -147,7 +147,7 @@ pub struct Process {
     heard: Receiver<Heard>,
     /// Its standard input.
     pub requests: Requests,
-    /// What it printed that is no event: the words of a shell or of sudo.
+    /// What it printed that is not an event: the words of a shell or of sudo.
     pub noise: Vec<String>,
     /// What the agent's events must bear, once there is one.
     nonce: String,

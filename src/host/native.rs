@@ -2,7 +2,7 @@
 
 use crate::error::Failure;
 use crate::host::transfer::files::Build;
-use crate::host::{BOOTSTRAP, Process, Stream};
+use crate::host::{BOOTSTRAP, Process, Stream, cache};
 use crate::interrupt;
 use crate::process;
 use anyhow::{Context, Result, bail};
@@ -116,7 +116,7 @@ pub fn machine_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The files of `repository` that git tracks; none where it is no checkout, or git will not say.
+/// The files of `repository` that git tracks; none where it is not a checkout, or git will not say.
 pub fn tracked(repository: &Path) -> Vec<PathBuf> {
     if !repository.join(".git").exists() {
         return Vec::new();
@@ -131,23 +131,18 @@ pub fn tracked(repository: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// `$XDG_CACHE_HOME/labrun`, by the XDG base directory specification.
-fn cache() -> Result<PathBuf> {
-    let set =
-        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_CACHE_HOME")
-        .or_else(|| set("HOME").map(|home| home.join(".cache")))
-        .map(|cache| cache.join("labrun"))
-        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place for builds")
-}
-
 /// The program that an earlier build of the same content made.
 ///
 /// # Errors
 /// If there is no place for builds.
 pub fn built(build: &Build) -> Result<Option<PathBuf>> {
-    let path = cache()?.join(&build.name).join(build.program);
-    Ok(path.exists().then_some(path))
+    let folder = cache::folder()?.join(&build.name);
+    let path = folder.join(build.program);
+    if !path.exists() {
+        return Ok(None);
+    }
+    cache::used(&folder);
+    Ok(Some(path))
 }
 
 /// Builds a program, and returns where it is.
@@ -155,7 +150,7 @@ pub fn built(build: &Build) -> Result<Option<PathBuf>> {
 /// # Errors
 /// If it fails; then with the compiler's words.
 pub fn build(build: &Build) -> Result<PathBuf> {
-    let cache = cache()?;
+    let cache = cache::folder()?;
     let folder = cache.join(&build.name);
     // Built beside and renamed, so that a build that was interrupted is never taken for a whole
     // one.
@@ -179,6 +174,7 @@ pub fn build(build: &Build) -> Result<PathBuf> {
         std::fs::rename(out.path(), &folder)
             .with_context(|| format!("cannot write to {}", cache.display()))?;
     }
+    cache::prune(&cache, build.program);
     Ok(built)
 }
 

@@ -1,4 +1,4 @@
-//! IP of both versions, with what it carries where that is no protocol known here.
+//! IP of both versions, with what it carries where that is not a protocol known here.
 
 use crate::packet::bytes::name;
 use crate::packet::headers::{Headers, Ip};

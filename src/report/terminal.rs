@@ -153,7 +153,7 @@ impl Terminal {
 
     /// Prints `text`, with what does not fit into its line below it, `indent` columns to the right.
     fn wrapped(&self, text: &str, indent: usize) {
-        // What is narrower than that is no place for a lab.
+        // A lab needs more width than that.
         let columns = crate::report::columns().max(40);
         // Above the spinners, if there are any.
         self.progress.suspend(|| {

@@ -177,7 +177,7 @@ fn locations(locations: &[Location], glue: &str) -> String {
     locations.iter().map(Location::to_string).collect::<Vec<_>>().join(glue)
 }
 
-/// The first of these packets, one a line. The next hop is no news unless it changes something.
+/// The first of these packets, one a line. The next hop tells nothing new unless it changes something.
 fn packets(observations: &Observations, all: &[&Observation]) -> Vec<String> {
     let mut different: Vec<&Observation> = Vec::new();
     for observation in all {
@@ -253,7 +253,7 @@ fn way(rule: &Rule, one: &Observation, seen: &[&Observation]) -> String {
     }
     let mut text = String::new();
     for (index, (from, to)) in hops.iter().enumerate() {
-        // The same way once more is no news.
+        // The same way once more tells nothing new.
         if hops[..index].contains(&hops[index]) {
             continue;
         }

@@ -95,7 +95,7 @@ impl Port {
     }
 }
 
-/// What is said of a `word` that is no such `what`.
+/// What is said of a `word` that is not such a `what`.
 pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     match suggest(word, known.iter().copied()) {
         Some(near) => format!("there is no {what} `{word}`, did you mean `{near}`?"),
@@ -146,7 +146,7 @@ impl<'a> Words<'a> {
         };
         match number.parse() {
             Ok(port @ 1..) => Ok(Some(make(port))),
-            _ => Err(format!("`{number}` is no port: 1 to 65535")),
+            _ => Err(format!("`{number}` is not a port: 1 to 65535")),
         }
     }
 }

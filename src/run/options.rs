@@ -23,6 +23,8 @@ pub struct Options {
     pub strict: bool,
     /// Leave a failed lab up.
     pub keep: bool,
+    /// Copy much to another machine without a question.
+    pub copy_large: bool,
     /// Show the daemons' and clients' output.
     pub verbose: bool,
     /// What is kept of tests, and where.

@@ -26,21 +26,44 @@ pub struct Given {
 /// The subjects of a run, by program.
 pub type Subjects = BTreeMap<String, Given>;
 
-/// Settles the subjects of `labs`: `named` are the `--subject` values, `[PROGRAM=]PATH`;
-/// `repository` is the one labrun runs in, `host` where they will be run, `files` what is there.
+/// Where a program under test is to come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This binary, which the user named.
+    Given(PathBuf),
+    /// A build of this repository.
+    Repository(PathBuf),
+    /// This binary, found on PATH.
+    Path(PathBuf),
+}
+
+impl Source {
+    /// `given`, `built` or `path`, as [`Given`] has it.
+    pub fn how(&self) -> &'static str {
+        match self {
+            Source::Given(_) => "given",
+            Source::Repository(_) => "built",
+            Source::Path(_) => "path",
+        }
+    }
+}
+
+/// Where the subjects of a run come from, by program; of one that is not among them the runtime
+/// decides, which looks at PATH and else takes the stand-in.
+pub type Sources<'a> = BTreeMap<&'a str, (&'a Subject, Source)>;
+
+/// Settles where the subjects of `labs` come from: `named` are the `--subject` values,
+/// `[PROGRAM=]PATH`; `repository` is the one labrun runs in, `host` where they will be run.
 ///
 /// # Errors
-/// If a path is no program and no repository, or a build fails; then with the compiler's words.
-pub fn resolve(
-    labs: &[&Lab],
+/// If a path is neither a program nor a repository, or the lab cannot build from one.
+pub fn settle<'a>(
+    labs: &[&'a Lab],
     named: &[String],
     repository: &Path,
     host: &Host,
-    files: &mut Files,
-    tell: &dyn Fn(RunEvent),
-) -> Result<Subjects> {
-    let copied = |copied| tell(RunEvent::from(copied));
-    let mut subjects = Subjects::new();
+) -> Result<Sources<'a>> {
+    let mut sources = Sources::new();
     let programs: BTreeMap<&str, &Subject> = labs
         .iter()
         .filter_map(|l| l.topology.subject.as_ref())
@@ -53,22 +76,54 @@ pub fn resolve(
             .rev()
             .find(|(name, _)| name.as_deref().is_none_or(|n| n == program))
             .map(|(_, path)| path);
-        let given = match path {
-            Some(path) if path.is_dir() => build(subject, path, files, tell)?,
-            Some(path) => Given { path: files.program(&executable(path)?, &copied)?, how: "given" },
+        let source = match path {
+            Some(path) if path.is_dir() => Source::Repository(path.clone()),
+            Some(path) => Source::Given(executable(path)?),
             None if is_repository_of(subject, repository) => {
-                build(subject, repository, files, tell)?
+                Source::Repository(repository.to_path_buf())
             }
             // Elsewhere the runtime looks at PATH, but sudo replaces it.
             None if matches!(host, Host::Native(Native { elevated: true })) => {
                 match which::which(program) {
-                    Ok(path) => Given { path, how: "path" },
+                    Ok(path) => Source::Path(path),
                     Err(_) => continue,
                 }
             }
             None => continue,
         };
-        subjects.insert(program.to_string(), given);
+        if let Source::Repository(repository) = &source
+            && build_of(subject, repository).is_none()
+        {
+            return Err(Failure::usage(unbuildable(subject, repository)).into());
+        }
+        sources.insert(program, (subject, source));
+    }
+    Ok(sources)
+}
+
+/// The commands that build programs of `sources`.
+pub fn builds<'a>(sources: &Sources<'a>) -> Vec<&'a str> {
+    let command = |(subject, source): &(&'a Subject, Source)| match source {
+        Source::Repository(repository) => build_of(subject, repository),
+        Source::Given(_) | Source::Path(_) => None,
+    };
+    sources.values().filter_map(command).collect()
+}
+
+/// Gets the programs of `sources` to where they are run, whose files `files` are; builds those that
+/// have to be.
+///
+/// # Errors
+/// If a build fails; then with the compiler's words.
+pub fn resolve(sources: &Sources, files: &mut Files, tell: &dyn Fn(RunEvent)) -> Result<Subjects> {
+    let mut subjects = Subjects::new();
+    for (program, (subject, source)) in sources {
+        let path = match source {
+            Source::Repository(repository) => build(subject, repository, files, tell)?,
+            Source::Given(path) => files.program(path, &|copied| tell(RunEvent::from(copied)))?,
+            Source::Path(path) => path.clone(),
+        };
+        subjects.insert((*program).to_string(), Given { path, how: source.how() });
     }
     Ok(subjects)
 }
@@ -106,10 +161,8 @@ fn build(
     repository: &Path,
     files: &mut Files,
     tell: &dyn Fn(RunEvent),
-) -> Result<Given> {
-    let Some(command) = build_of(subject, repository) else {
-        return Err(Failure::usage(unbuildable(subject, repository)).into());
-    };
+) -> Result<PathBuf> {
+    let command = build_of(subject, repository).unwrap_or_default();
     let began = Instant::now();
     let name = format!(
         "{}-{}",
@@ -135,7 +188,7 @@ fn build(
         cached,
         time: began.elapsed(),
     });
-    Ok(Given { path, how: "built" })
+    Ok(path)
 }
 
 /// Why no command of `subject` builds `repository`.

@@ -114,7 +114,7 @@ impl Kind for Http {
             .as_ref()
             .filter(|method| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase()))
         {
-            checker.wrong(at, format!("`{method}` is no method: `GET`, `HEAD`, `POST`, …"));
+            checker.wrong(at, format!("`{method}` is not a method: `GET`, `HEAD`, `POST`, …"));
         }
         Some(Http {
             node: checker.node(&file.node),

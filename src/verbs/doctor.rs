@@ -1,26 +1,34 @@
 //! `labrun doctor`: what this machine lacks, and how to get it.
 
-use crate::cli::Cli;
-use crate::compile::script;
+use crate::cli::{Cli, SubjectArgs};
+use crate::compile::{needs, script};
 use crate::error::Exit;
 use crate::event::{Event, Missing};
 use crate::host::{Files, Host};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
+use crate::lab::repository::build_of;
 use crate::record::artifacts::FOLDER;
 use crate::report::outln;
 use crate::run::describe::{describe_missing, install_command};
+use crate::run::subject::{self, Source, Sources};
 use crate::steps::Client;
 use crate::verbs::running::host;
 use anyhow::Result;
 use std::path::Path;
 
-/// Looks at everything the labs need that `words` name, or that have the tests they name; with
-/// `install`, installs the packages first.
+/// Looks at everything the labs need that `words` name, or that have the tests they name, to test
+/// what `test` would test; with `install`, installs the packages first.
 ///
 /// # Errors
 /// Wrong names or broken lab files, a machine that cannot be reached.
-pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Result<u8> {
+pub fn doctor(
+    cli: &Cli,
+    words: &[String],
+    install: bool,
+    tested: &SubjectArgs,
+    client: Client,
+) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let chosen = if words.is_empty() {
         labs.all()
@@ -34,15 +42,15 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
             return Ok(Exit::Machine as u8);
         }
     };
-    if install && !install_packages(&host, &chosen, client)? {
+    let sources = subject::settle(&chosen, &tested.subject, &labs.repository, &host)?;
+    let patient = Patient { host: &host, sources: &sources, client, strict: tested.is_strict() };
+    if install && !patient.install(&chosen)? {
         outln!("the installation failed; if a package is unknown, `apt-get update` first");
         return Ok(Exit::Machine as u8);
     }
     let mut lacking = false;
-    let all = chosen
-        .iter()
-        .map(|lab| Ok((lab, missing(&host, lab, client)?)))
-        .collect::<Result<Vec<_>>>()?;
+    let all =
+        chosen.iter().map(|lab| Ok((lab, patient.lacks(lab)?))).collect::<Result<Vec<_>>>()?;
     outln!("ok    sandbox  {}", host.how());
     if let Host::Remote(_) = host {
         // Here it is labrun itself, which is there.
@@ -54,93 +62,141 @@ pub fn doctor(cli: &Cli, words: &[String], install: bool, client: Client) -> Res
             }
         }
     }
-    for (lab, missing) in all {
-        lacking |= !missing.is_empty();
-        match describe(&missing, &host).as_slice() {
-            [] => outln!("ok    lab {}", lab.name),
+    for (lab, lacks) in all {
+        lacking |= !lacks.is_empty();
+        match describe(&lacks, &host).as_slice() {
+            [] => outln!("ok    lab {}{}", lab.name, patient.tested(lab)),
             some => some.iter().for_each(|text| outln!("LACKS lab {}: {text}", lab.name)),
         }
     }
     Ok(if lacking { Exit::Machine } else { Exit::Passed } as u8)
 }
 
-/// Something the runtime finds wrong.
+/// Something that is wrong with a machine.
 enum Lack {
     Missing(Missing),
     Refused,
 }
 
+/// All of it in words, and what mends it.
 fn describe(lacks: &[Lack], host: &Host) -> Vec<String> {
-    if lacks.iter().any(|lack| matches!(lack, Lack::Refused)) {
-        return vec!["this kernel refuses user namespaces to ordinary users".into()];
-    }
-    let missing: Vec<Missing> = lacks
-        .iter()
-        .filter_map(|lack| if let Lack::Missing(one) = lack { Some(one.clone()) } else { None })
-        .collect();
-    describe_missing(&missing, host)
-}
-
-/// What the runtime finds missing for `lab`.
-fn missing(host: &Host, lab: &Lab, client: Client) -> Result<Vec<Lack>> {
-    let mut process =
-        host.run(&script::compile(lab, client), &["missing".to_string()], Path::new("."))?;
-    let mut lacks = Vec::new();
-    while let Some(event) = process.event() {
-        match event {
-            Event::Missing(one) => lacks.push(Lack::Missing(one)),
-            Event::Refused => lacks.push(Lack::Refused),
-            _ => {}
-        }
-    }
-    host.check()?;
-    Ok(lacks)
-}
-
-/// Installs what is missing, those of the stand-ins too; whether that succeeded.
-fn install_packages(host: &Host, labs: &[&Lab], client: Client) -> Result<bool> {
-    let packages = packages(host, labs, client)?;
-    if packages.is_empty() {
-        return Ok(true);
-    }
-    let mut command = install_command(&packages, host);
-    // Some packages ask questions (isc-dhcp-relay does); sudo would drop a variable set outside of
-    // it.
-    let apt = command.iter().position(|word| word == "apt-get").unwrap_or_default();
-    command.splice(apt..apt, ["env", "DEBIAN_FRONTEND=noninteractive"].map(String::from));
-    outln!("running: {}", command.join(" "));
-    host.run_tool(&command)
-}
-
-/// The Debian packages of the commands that are not there.
-fn packages(host: &Host, labs: &[&Lab], client: Client) -> Result<Vec<String>> {
-    let mut packages: Vec<String> = Vec::new();
-    for lab in labs {
-        // Another machine's programs only the runtime can look for.
-        let missing = match host {
-            Host::Remote(_) => missing(host, lab, client)?
-                .into_iter()
-                .filter_map(|lack| {
-                    if let Lack::Missing(Missing { kind, package, .. }) = lack {
-                        (kind == "command").then_some(package)
-                    } else {
-                        None
-                    }
-                })
-                .collect(),
-            Host::Native(_) => script::commands(lab, client, true)
-                .into_iter()
-                .filter(|(command, _)| !is_there(command))
-                .map(|(_, package)| package)
-                .collect::<Vec<_>>(),
-        };
-        for package in missing {
-            if !packages.contains(&package) {
-                packages.push(package);
+    let mut missing = Vec::new();
+    let mut lines = Vec::new();
+    for lack in lacks {
+        match lack {
+            Lack::Missing(one) => missing.push(one.clone()),
+            Lack::Refused => {
+                lines.push("this kernel refuses user namespaces to ordinary users".to_string());
             }
         }
     }
-    Ok(packages)
+    [describe_missing(&missing, host), lines].concat()
+}
+
+/// A machine, and how labs are to be run on it.
+struct Patient<'a> {
+    host: &'a Host,
+    sources: &'a Sources<'a>,
+    client: Client,
+    strict: bool,
+}
+
+impl Patient<'_> {
+    /// Where the program comes from that `lab` tests, unless the runtime finds it.
+    fn source(&self, lab: &Lab) -> Option<&Source> {
+        let program = &lab.topology.subject.as_ref()?.program;
+        self.sources.get(program.as_str()).map(|(_, source)| source)
+    }
+
+    /// The same, in words to stand behind its name.
+    fn tested(&self, lab: &Lab) -> String {
+        match self.source(lab) {
+            Some(Source::Given(path) | Source::Path(path)) => {
+                format!(", to test {}", path.display())
+            }
+            Some(Source::Repository(path)) => format!(", to test what {} builds", path.display()),
+            None => String::new(),
+        }
+    }
+
+    /// What is lacking for `lab`: what the runtime finds, and what builds its program.
+    fn lacks(&self, lab: &Lab) -> Result<Vec<Lack>> {
+        let mut words: Vec<String> = Vec::new();
+        if let Some(source) = self.source(lab) {
+            words.extend(["--subject-how".into(), source.how().into()]);
+        }
+        words.extend(self.strict.then(|| "--strict".into()));
+        words.push("missing".into());
+        let mut process =
+            self.host.run(&script::compile(lab, self.client), &words, Path::new("."))?;
+        let mut lacks = Vec::new();
+        while let Some(event) = process.event() {
+            match event {
+                Event::Missing(one) => lacks.push(Lack::Missing(one)),
+                Event::Refused => lacks.push(Lack::Refused),
+                _ => {}
+            }
+        }
+        self.host.check()?;
+        lacks.extend(self.compilers(lab).into_iter().map(|(name, package)| {
+            let (name, package) = (name.to_string(), package.to_string());
+            let stand_in = String::new();
+            Lack::Missing(Missing { kind: "command".into(), name, package, stand_in })
+        }));
+        Ok(lacks)
+    }
+
+    /// The compilers that the program of `lab` is built by and that are not there. Another machine
+    /// says so when it builds: only a login there has the `PATH` on which they are.
+    fn compilers(&self, lab: &Lab) -> Vec<(&'static str, &'static str)> {
+        let Host::Native(_) = self.host else { return Vec::new() };
+        let Some(Source::Repository(repository)) = self.source(lab) else { return Vec::new() };
+        let subject = lab.topology.subject.as_ref();
+        let build = subject.and_then(|subject| build_of(subject, repository));
+        let mut compilers = needs::compilers(&build.into_iter().collect::<Vec<_>>());
+        compilers.retain(|(command, _)| !is_there(command));
+        compilers
+    }
+
+    /// Installs what is missing, those of the stand-ins too; whether that succeeded.
+    fn install(&self, labs: &[&Lab]) -> Result<bool> {
+        let packages = self.packages(labs)?;
+        if packages.is_empty() {
+            return Ok(true);
+        }
+        let mut command = install_command(&packages, self.host);
+        // Some packages ask questions (isc-dhcp-relay does); sudo would drop a variable set outside
+        // of it.
+        let apt = command.iter().position(|word| word == "apt-get").unwrap_or_default();
+        command.splice(apt..apt, ["env", "DEBIAN_FRONTEND=noninteractive"].map(String::from));
+        outln!("running: {}", command.join(" "));
+        self.host.run_tool(&command)
+    }
+
+    /// The Debian packages of the commands that are not there.
+    fn packages(&self, labs: &[&Lab]) -> Result<Vec<String>> {
+        let mut packages: Vec<String> = Vec::new();
+        for lab in labs {
+            let mut missing: Vec<String> = Vec::new();
+            for lack in self.lacks(lab)? {
+                match lack {
+                    Lack::Missing(one) if one.kind == "command" => missing.push(one.package),
+                    _ => {}
+                }
+            }
+            // The runtime asks for that of the stand-in only where nothing else is tested.
+            if let (Host::Native(_), None) = (self.host, self.source(lab)) {
+                let commands = script::commands(lab, self.client, true).into_iter();
+                missing.extend(commands.filter(|(name, _)| !is_there(name)).map(|(_, of)| of));
+            }
+            for package in missing {
+                if !packages.contains(&package) {
+                    packages.push(package);
+                }
+            }
+        }
+        Ok(packages)
+    }
 }
 
 fn is_there(command: &str) -> bool {

@@ -20,6 +20,7 @@ use crate::error::Failure;
 use crate::host::{Files, Host, HostKind, Native};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
+use crate::lab::repository::is_repository_of;
 use crate::record::artifacts::{Artifacts, FOLDER, When};
 use crate::record::event::RunEvent;
 use crate::report::Format;
@@ -60,7 +61,9 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
         Verb::Vm { verb } => vm::vm(cli, verb),
         Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
-        Verb::Doctor { labs, install, client } => doctor::doctor(cli, labs, *install, *client),
+        Verb::Doctor { labs, install, tested, client } => {
+            doctor::doctor(cli, labs, *install, tested, *client)
+        }
     }
 }
 
@@ -86,8 +89,9 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
         folder: labs.repository.clone(),
         instance: run.instance.clone(),
         client: run.client,
-        strict: run.is_strict(),
+        strict: run.tested.is_strict(),
         keep: run.keep,
+        copy_large: run.copy_large,
         verbose: run.verbose,
         artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },
         agent: PathBuf::new(),
@@ -104,19 +108,24 @@ fn prepare(
     chosen: &[&Lab],
     tell: &dyn Fn(RunEvent),
 ) -> Result<(Subjects, Files)> {
+    let sources = subject::settle(chosen, named, &labs.repository, &options.host)?;
     if *kind == HostKind::Lima {
-        place::ready(options.client, named, labs, chosen)?;
+        place::ready(options.client, &sources, chosen)?;
     }
-    let mut files = Files::on(&options.host, &options.artifacts.folder);
+    let mut files =
+        Files::on(&options.host, &options.artifacts.folder).permitting(options.copy_large);
     options.agent = files.agent().map_err(|error| match error.is::<Failure>() {
         true => error,
         false => Failure::machine(format!("{error:#}")).into(),
     })?;
-    let subjects =
-        subject::resolve(chosen, named, &labs.repository, &options.host, &mut files, tell)?;
+    let subjects = subject::resolve(&sources, &mut files, tell)?;
     options.folder = match options.host {
         Host::Remote(_) if !labs.need_repository(chosen) => PathBuf::new(),
-        _ => files.folder(&labs.repository, &|copied| tell(RunEvent::from(copied)))?,
+        _ => {
+            let subjects = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref());
+            let project = subjects.into_iter().any(|s| is_repository_of(s, &labs.repository));
+            files.folder(&labs.repository, project, &|copied| tell(RunEvent::from(copied)))?
+        }
     };
     Ok((subjects, files))
 }

@@ -9,11 +9,9 @@ use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
 use crate::host::lima::template::VmConfig;
 use crate::host::{Host, HostKind};
-use crate::lab::find::Labs;
 use crate::lab::model::Lab;
-use crate::lab::repository::{build_of, is_repository_of};
+use crate::run::subject::{self, Sources};
 use crate::steps::Client;
-use crate::topology::model::Subject;
 use crate::verbs::running::{kind, new};
 use anyhow::Result;
 use std::path::Path;
@@ -67,29 +65,13 @@ fn lacks_kernel(native: &Host, lab: &Lab, client: Client) -> Result<bool> {
     Ok(lacks)
 }
 
-/// Sees to it that the VM can run `chosen`: it is brought up, with what they need. `named` are the
-/// values of --subject.
+/// Sees to it that the VM can run `chosen`: it is brought up, with what they need, and what builds
+/// their programs from `sources`.
 ///
 /// # Errors
 /// If the VM cannot be had.
-pub fn ready(client: Client, named: &[String], labs: &Labs, chosen: &[&Lab]) -> Result<()> {
-    let folder = |value: &'_ String| {
-        let path = Path::new(value.split_once('=').map_or(value.as_str(), |(_, path)| path));
-        path.is_dir().then(|| path.to_path_buf())
-    };
-    let repository = |subject: &Subject| match named {
-        [] => is_repository_of(subject, &labs.repository).then(|| labs.repository.clone()),
-        named => named.iter().find_map(folder),
-    };
-    let subjects = chosen.iter().filter_map(|lab| lab.topology.subject.as_ref());
-    let builds: Vec<&str> =
-        subjects.filter_map(|subject| build_of(subject, &repository(subject)?)).collect();
-    let given = |program: &str| {
-        let subject = chosen
-            .iter()
-            .filter_map(|lab| lab.topology.subject.as_ref())
-            .find(|s| s.program == program);
-        !named.is_empty() || subject.is_some_and(|s| is_repository_of(s, &labs.repository))
-    };
-    Vm::new(VmConfig::default())?.prepare(&needs(chosen, client, &given, &builds), &Progress::new())
+pub fn ready(client: Client, sources: &Sources, chosen: &[&Lab]) -> Result<()> {
+    let given = |program: &str| sources.contains_key(program);
+    let needs = needs(chosen, client, &given, &subject::builds(sources));
+    Vm::new(VmConfig::default())?.prepare(&needs, &Progress::new())
 }

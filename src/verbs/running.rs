@@ -9,6 +9,7 @@ use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
 use crate::host::lima::template::VmConfig;
 use crate::host::{FOREVER, Host, HostKind};
+use crate::interrupt;
 use crate::record::event::RunEvent;
 use crate::report::errln;
 use crate::report::outln;
@@ -252,7 +253,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     }
     let mut reporter = Reporter::new(cli.format);
     let mut failed = None;
-    while let Some(event) = process.event() {
+    while let Some(event) = process.event().filter(|_| !interrupt::interrupted()) {
         match event {
             Event::Log { service, line } if cli.format == Format::Json => {
                 reporter.tell(&RunEvent::Log { lab: instance.clone(), source: service, line });
@@ -265,7 +266,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     host.check()?;
     match failed {
         Some(message) => Err(Failure::usage(message).into()),
-        None if crate::interrupt::interrupted() => Ok(Exit::Interrupted as u8),
+        None if interrupt::interrupted() => Ok(Exit::Interrupted as u8),
         None => Ok(Exit::Passed as u8),
     }
 }

@@ -43,7 +43,7 @@ fn setup_on(
     let reporter = Mutex::new(Reporter::new(cli.format));
     let tell = |message| reporter.lock().expect("not poisoned").tell(&message);
     // What was copied stays as long as the labs that are up.
-    let (subjects, _files) = prepare(kind, &mut options, &run.subject, labs, chosen, &tell)?;
+    let (subjects, _files) = prepare(kind, &mut options, &run.tested.subject, labs, chosen, &tell)?;
     for lab in chosen.iter().copied() {
         if interrupt::interrupted() {
             return Ok(Exit::Interrupted);

@@ -7,10 +7,8 @@ use crate::error::{Exit, Failure};
 use crate::interrupt;
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
-use crate::packet::capture::{InterfaceId, Packet};
-use crate::packet::frame::Frame;
+use crate::packet::capture::{Began, InterfaceId, Packet};
 use crate::packet::pcap::Reader;
-use crate::packet::protocol::Purpose;
 use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_json};
@@ -29,7 +27,7 @@ const FILE: &str = "capture.pcapng";
 /// it is of, so that memory does not grow with it.
 ///
 /// # Errors
-/// If there is no such capture or lab, or the file is no capture.
+/// If there is no such capture or lab, or the file is not a capture.
 pub fn show(cli: &Cli, args: &ShowArgs) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     let path = find(args.what.as_deref(), &args.artifacts)?;
@@ -84,22 +82,16 @@ struct Survey {
 impl Survey {
     fn of(path: &Path) -> Result<Survey> {
         let mut survey = Survey::default();
-        let (mut first, mut earliest, mut exchanged) = (None, None, None);
-        let earlier = |known: Option<u64>, time| Some(known.map_or(time, |known| known.min(time)));
+        let (mut first, mut began) = (None, Began::default());
         let end = each(path, |packet| {
             first.get_or_insert(packet.time);
-            earliest = earlier(earliest, packet.time);
-            if exchanged.is_none_or(|known| packet.time < known)
-                && Frame::of(&packet.data).purpose() == Purpose::Exchange
-            {
-                exchanged = Some(packet.time);
-            }
+            began.add(&packet);
             if !survey.interfaces.contains(&packet.interface) {
                 survey.interfaces.insert(packet.interface);
             }
         })?;
         survey.first = first.unwrap_or_default();
-        survey.began = exchanged.or(earliest).unwrap_or_default();
+        survey.began = began.time();
         let End { lost, left_out, bulk_left_out, broken } = end;
         // A file that holds nothing whole is rather none.
         match broken {

@@ -53,7 +53,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let mut tell = |text| reporter.tell(&RunEvent::Note { text });
     warning.into_iter().for_each(&mut tell);
     let order = chosen.iter().map(|c| c.lab.name.clone()).collect();
-    let mut subjects = run.subject.clone();
+    let mut subjects = run.tested.subject.clone();
     let partition = part.map(|part| divide(&mut chosen, part, &durations, &mut subjects));
     if let Some(part) = part.filter(|_| chosen.is_empty()) {
         tell(format!("there is no test in part {part}"));
@@ -67,7 +67,8 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
             run_group(kind, group, &labs, args, &subjects, &mut reporter, &mut recorder)
         })
     });
-    let result = recorder.finish(began.elapsed(), run.is_strict(), partition, &unrun(&ended));
+    let result =
+        recorder.finish(began.elapsed(), run.tested.is_strict(), partition, &unrun(&ended));
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
     {

@@ -27,7 +27,7 @@ pub struct Done {
 }
 
 impl Lab {
-    /// A lab whose file is `body`, behind the line with its name.
+    /// A lab whose file is `body`, after the line with its name.
     pub fn new(user: User, body: &str) -> Lab {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));

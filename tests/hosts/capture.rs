@@ -45,7 +45,7 @@ tests:
       - run: {node: a, timeout: 30s, command: 'exec 3>/dev/udp/10.0.0.2/9; for ((n = 0; n < 25000; n++)); do printf "many %05d" $n >&3; done'}
   big:
     steps:
-      - run: {node: a, timeout: 30s, command: 'head -c 24000000 /dev/zero | socat -u -b 1400 STDIN UDP-SENDTO:10.0.0.2:9'}
+      - run: {node: a, timeout: 30s, command: 'head -c 12000000 /dev/zero | socat -u -b 1400 STDIN UDP-SENDTO:10.0.0.2:9'}
   bulk:
     steps:
       - run: {node: a, command: 'head -c 1000000 /dev/zero | socat -u -b 65536 STDIN TCP:10.0.0.2:80'}
@@ -604,7 +604,7 @@ fn what_cannot_be_captured_is_refused_and_leaves_no_file() {
         for (words, reason) in [
             (vec!["counted", "c"], "the lab counted has no node c"),
             (vec!["missing"], "no lab `missing` is up"),
-            (vec!["counted", "--filter", "udp prot 67"], "`udp prot 67` is no filter: "),
+            (vec!["counted", "--filter", "udp prot 67"], "`udp prot 67` is not a filter: "),
             (vec![], "required arguments"),
         ] {
             let text = expect(

@@ -849,6 +849,36 @@ fn an_agent_that_does_not_start_there_is_named() {
     });
 }
 
+#[test]
+fn a_repository_is_built_and_tested_there() {
+    let name = "a_repository_is_built_and_tested_there";
+    let Some(subject) = labs::subject(name) else { return };
+    if !labs::have(name, &["dnsmasq", "dhcpcd"]) {
+        return;
+    }
+    with_machine(name, |machine, login| {
+        let trace = login.trace();
+        let binary = subject.to_str().unwrap();
+        let words = |subject| {
+            ["test", "relay", "server", "--client", "dhcpcd", "--strict", "--subject", subject]
+        };
+        let text = expect(machine, login, &words(binary), 0);
+        has(&text, &["copied dhcplb", "4 passed, 0 failed"]);
+        login.assert_clean(&trace, "after a binary");
+        // The compiler may be in root's own folder.
+        let mut cargo = common::command(login.user, "cargo");
+        if !cargo.arg("--version").output().is_ok_and(|output| output.status.success()) {
+            return eprintln!("SKIP {name}: {} has no cargo", login.name);
+        }
+        let repository = labs::subject_repository();
+        let text = expect(machine, login, &words(repository.to_str().unwrap()), 0);
+        has(&text, &["testing dhcplb, built from its repository", "4 passed, 0 failed"]);
+        let text = expect(machine, login, &words(repository.to_str().unwrap()), 0);
+        has(&text, &["built dhcplb earlier from the same content", "4 passed, 0 failed"]);
+        login.assert_clean(&trace, "after a repository");
+    });
+}
+
 /// A copy of dhcplb's repository with everything its build needs: a host of one's own has no
 /// network.
 fn vendored(repository: &Path) -> PathBuf {
@@ -930,5 +960,159 @@ fn many_files_that_are_there_cost_little() {
         // Far more than it takes, but far less than copying them.
         assert!(second < Duration::from_secs(10), "{second:?}");
         run(&["clean", "many"]);
+    });
+}
+
+/// A lab that shows all files its step finds, in `folder/labs`.
+fn looking(folder: &Path) {
+    fs::create_dir_all(folder.join("labs")).unwrap();
+    write(
+        &folder.join("labs"),
+        "look.yaml",
+        "lab: look\nabout: what is there\nnodes:\n  a: {}\ntests:\n  files:\n    about: what is there\n    steps:\n      \
+         - run: {node: a, command: 'find . -type f', match: look.yaml}\n",
+    );
+}
+
+/// What a home folder holds besides is nobody else's business, and neither is a folder that only
+/// has `labs/` in it.
+#[test]
+fn of_a_home_folder_only_the_labs_are_copied() {
+    with_machine("of_a_home_folder_only_the_labs_are_copied", |machine, login| {
+        let trace = login.trace();
+        for (mark, home, why) in [
+            ("nothing", true, "because it is a home folder"),
+            // Dotfiles in git.
+            (".git", true, "because it is a home folder"),
+            ("nothing", false, "because it has neither a version control folder nor a build file"),
+        ] {
+            let folder = folder();
+            looking(folder.path());
+            fs::create_dir_all(folder.path().join(mark)).unwrap();
+            fs::create_dir(folder.path().join(".ssh")).unwrap();
+            write(&folder.path().join(".ssh"), "id_ed25519", "secret");
+            write(folder.path(), ".gitignore", "*\n");
+            let mut command =
+                machine.labrun(login, &["test", "look", "-v", "--artifacts", "never"]);
+            command.current_dir(folder.path());
+            if home {
+                command.env("HOME", folder.path());
+            }
+            let text = expect_of(&mut command, 0);
+            has(&text, &["./labs/look.yaml", "copied 1 file of 1", why, "left out: .git", ".ssh"]);
+            assert!(!text.contains("id_ed25519"), "{text}");
+        }
+        login.assert_clean(&trace, "after a home folder");
+    });
+}
+
+#[test]
+fn much_is_only_copied_if_the_user_says_so() {
+    with_machine("much_is_only_copied_if_the_user_says_so", |machine, login| {
+        let trace = login.trace();
+        let folder = folder();
+        looking(folder.path());
+        fs::create_dir(folder.path().join(".git")).unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        fs::File::create(folder.path().join("data/disk.img"))
+            .unwrap()
+            .set_len(201_000_000)
+            .unwrap();
+        let mut command = machine.labrun(login, &["test", "look", "--artifacts", "never"]);
+        command.current_dir(folder.path()).stdin(Stdio::null());
+        let text = expect_of(&mut command, 2);
+        has(
+            &text,
+            &[
+                "not copied: 2 files, 202 MB",
+                "data 1 file, 201 MB",
+                "data/disk.img",
+                "--copy-large",
+            ],
+        );
+        login.assert_clean(&trace, "after much");
+        if login.user == common::User::Own {
+            expect_of(command.env("LABRUN_COPY_LARGE", "1"), 0);
+            login.assert_clean(&trace, "after much that was permitted");
+        }
+    });
+}
+
+/// A lab may do with its copy as it likes, but nothing else is harmed when that is mended.
+#[test]
+fn a_link_that_a_lab_puts_into_the_copy_leads_nowhere() {
+    with_machine("a_link_that_a_lab_puts_into_the_copy_leads_nowhere", |machine, login| {
+        let trace = login.trace();
+        let folder = folder();
+        let root = repository(folder.path());
+        for name in ["gone", "same"] {
+            fs::create_dir_all(root.join(name).join("deep")).unwrap();
+            write(&root.join(name).join("deep"), "file", name);
+        }
+        let mut setup = machine.labrun(login, &["setup", "own"]);
+        expect_of(setup.current_dir(&root), 0);
+        let copies = fs::read_dir(login.files()).unwrap().flatten();
+        let copy = copies.map(|e| e.path().join("my_project")).find(|p| p.exists()).unwrap();
+        let victim = folder.path().join("victim");
+        fs::create_dir_all(victim.join("deep")).unwrap();
+        write(&victim.join("deep"), "file", "precious");
+        fs::set_permissions(&victim, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        for name in ["gone", "same"] {
+            fs::remove_dir_all(copy.join(name)).unwrap();
+        }
+        for name in ["gone", "same", "new"] {
+            std::os::unix::fs::symlink(&victim, copy.join(name)).unwrap();
+        }
+        fs::remove_dir_all(root.join("gone")).unwrap();
+        fs::create_dir(root.join("new")).unwrap();
+        write(&root.join("new"), "file", "new");
+        let text = seen(machine, login, &root);
+        has(&text, &["same/deep/file|", "new/file|"]);
+        assert_eq!(fs::read_to_string(victim.join("deep/file")).unwrap(), "precious");
+        assert!(!victim.join("file").exists());
+        expect(machine, login, &["clean", "own"], 0);
+        login.assert_clean(&trace, "after links");
+        remove_builds(login, "hello-");
+    });
+}
+
+/// A terminal there: Ctrl-C is the command's, and its status is labrun's.
+#[test]
+fn ctrl_c_there_is_for_the_command() {
+    if which::which("script").is_err() || !common::is_root() {
+        return eprintln!(
+            "SKIP ctrl_c_there_is_for_the_command: it needs script (bsdutils), and a sshd that may make terminals, so root"
+        );
+    }
+    with_machine("ctrl_c_there_is_for_the_command", |machine, login| {
+        let trace = login.trace();
+        expect(machine, login, &["setup", "vpn"], 0);
+        let counts = "n=0; trap 'n=$((n+1)); echo caught-$n >>$TMPDIR/said; [ $n -lt 2 ] || exit 9' INT; \
+                      echo ready >$TMPDIR/said; while :; do sleep 0.1; done";
+        let labrun = machine.labrun(login, &["exec", "vpn", "pc1", "sh", "-c", counts]);
+        let words: Vec<&str> = [labrun.get_program()]
+            .into_iter()
+            .chain(labrun.get_args())
+            .map(|word| word.to_str().unwrap())
+            .collect();
+        let mut command = Command::new("script");
+        command
+            .args(["-q", "-e", "-c", &labrun::quote::command(&words), "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        for (name, value) in labrun.get_envs() {
+            value.map(|value| command.env(name, value));
+        }
+        let mut child = command.spawn().unwrap();
+        let mut keys = child.stdin.take().unwrap();
+        let said = host::state_root(login.user).join("vpn/tmp/said");
+        for word in ["ready", "caught-1"] {
+            wait_for(word, || fs::read_to_string(&said).is_ok_and(|text| text.contains(word)));
+            keys.write_all(b"\x03").unwrap();
+        }
+        let output = finish_within(LIMIT, child, "exec");
+        assert_eq!(output.status.code(), Some(9), "{}", text(&output));
+        expect(machine, login, &["clean", "vpn"], 0);
+        login.assert_clean(&trace, "after Ctrl-C");
     });
 }

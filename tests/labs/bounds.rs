@@ -1,7 +1,7 @@
 //! What a lab's programs send and print without end is bounded: in the capture, in the logs, on the
 //! way to the terminal; and what remains is still judged and shown.
 
-use crate::common::labs::{Lab, have, lines};
+use crate::common::labs::{Lab, have};
 use crate::common::{folder, text, users, wait_for};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -14,25 +14,18 @@ nodes:
   b:
     links: {eth0: {bridge: br0, port: p-b, addresses: 10.0.0.2/24}}
     services:
-      sink: {command: "exec socat -u TCP-LISTEN:80,fork OPEN:/dev/null", ready: {tcp: 80}}
       drain: {command: "exec socat -u UDP-RECV:9 OPEN:/dev/null", ready: {udp: 9}}
 tests:
   told:
     steps:
-      - run: {node: a, timeout: 60s, command: 'head -c 250M /dev/zero | socat -u -b 65536 - TCP:10.0.0.2:80 & ping -q -c 20 -i 0.01 10.0.0.2; wait $!'}
+      - run: {node: a, timeout: 60s, command: 'head -c 12M /dev/zero | socat -u -b 1400 - UDP-SENDTO:10.0.0.2:9 & ping -q -c 20 -i 0.01 10.0.0.2; wait $!'}
     path:
       - {packet: icmp echo-request, crosses: [a, b]}
       - {packet: icmp echo-reply, crosses: [b, a]}
-      - {packet: tcp syn to port 80, crosses: [a, b], at-most: 1}
-  bulk:
-    steps:
-      - run: {node: a, timeout: 60s, command: 'head -c 24M /dev/zero | socat -u -b 1400 - UDP-SENDTO:10.0.0.2:9'}
-    path:
-      - {packet: udp to port 9, crosses: [a, b]}
   none:
     capture: none
     steps:
-      - run: {node: a, command: 'head -c 1M /dev/zero | socat -u -b 65536 - TCP:10.0.0.2:80'}
+      - run: {node: a, command: 'head -c 1M /dev/zero | socat -u -b 1400 - UDP-SENDTO:10.0.0.2:9'}
 "#;
 
 #[test]
@@ -47,10 +40,6 @@ fn a_flood_beside_a_ping_leaves_its_verdict_and_the_report_says_what_was_left_ou
         assert_eq!(results["told"]["outcome"], "pass", "{user:?}: {}", done.all);
         let detail = results["told"]["detail"].as_str().unwrap();
         assert!(detail.contains("its capture leaves out") && detail.contains("bulk"), "{detail}");
-        // Of the flood itself nothing is proved.
-        assert_eq!(results["bulk"]["outcome"], "fail", "{user:?}: {}", done.all);
-        let said = lines(&results["bulk"]);
-        assert!(said.contains("of bulk data were lost or left out"), "{said}");
         assert_eq!(results["none"]["outcome"], "pass", "{user:?}: {}", done.all);
     }
 }
@@ -72,7 +61,7 @@ const TALK: &str = r#"
 nodes:
   a:
     services:
-      many: {command: "echo the first line; yes 'one of very many lines' | head -c 100000000; echo; echo the last line; exec sleep 600", ready: {log: the last line}}
+      many: {command: "echo the first line; yes 'one of very many lines' | head -c 40000000; echo; echo the last line; exec sleep 600", ready: {log: the last line}}
       long: {command: "printf begun; head -c 20000000 /dev/zero | tr '\\0' x; exec sleep 600", ready: {log: begun}}
       rude: {command: "printf 'begin\\033]52;c;aGk=\\007 \\033[2J \\302\\233H \\033[31mred\\033[0m\\n'; exec sleep 600", ready: {log: begin}}
 tests:
@@ -97,7 +86,7 @@ fn logs_keep_their_start_and_their_end_and_name_what_is_left_out_between() {
             .unwrap();
         let log = format!("{}/log/many.log", instance["state"].as_str().unwrap());
         wait_for("the log to be bounded", || {
-            std::fs::metadata(&log).is_ok_and(|log| log.blocks() * 512 < 14 << 20)
+            std::fs::metadata(&log).is_ok_and(|log| log.blocks() * 512 < 10 << 20)
         });
         let done = lab.run(&["logs", &lab.name, "many"]);
         let shown = &done.stdout;
@@ -107,7 +96,7 @@ fn logs_keep_their_start_and_their_end_and_name_what_is_left_out_between() {
         assert!(gap.is_some_and(|gap| gap.starts_with("many | (")), "{gap:?}");
         assert!(shown.len() < 40 << 20 && !shown.contains('\0'), "{} bytes", shown.len());
         let done = lab.run(&["logs", &lab.name, "long"]);
-        assert!(done.stdout.len() < 2000 && done.stdout.contains("begunxxx"), "{}", done.stdout);
+        assert!(done.stdout.len() < 4000 && done.stdout.contains("begunxxx"), "{}", done.stdout);
         assert!(done.time < Duration::from_secs(5), "{:?}", done.time);
         lab.run(&["clean", &lab.name]);
     }

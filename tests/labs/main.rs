@@ -11,6 +11,7 @@ mod causes;
 mod cli;
 mod dhcplb;
 mod docs;
+mod doctor;
 mod faults;
 mod forged;
 mod format;

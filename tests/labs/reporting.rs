@@ -387,7 +387,7 @@ fn github_gets_groups_annotations_and_a_summary_by_itself() {
         };
         let (open, close, failed) =
             (place("::group::lab "), place("::endgroup::\n"), place("FAIL "));
-        assert!(open < close && close < failed, "results stand behind the group: {}", done.all);
+        assert!(open < close && close < failed, "results stand after the group: {}", done.all);
         let annotation = format!("::error file=lab.yaml,line=10,title={}-bad failed::", lab.name);
         assert!(
             done.stdout.lines().any(|line| line.starts_with(&annotation)),

@@ -191,7 +191,7 @@ fn every_message_must_have_gone_the_whole_way() {
     assert!(found.contains("must be seen at most once, but was 2 times at br-veth1:"), "{found}");
 }
 
-/// `capture` once more behind itself, but only the frames that `again` picks, which it may change.
+/// `capture` once more after itself, but only the frames that `again` picks, which it may change.
 fn repeated(capture: &Capture, again: impl Fn(&str, &mut Vec<u8>) -> bool) -> Capture {
     let mut all = capture.clone();
     let end = all.packets.last().unwrap().time;
@@ -211,7 +211,7 @@ fn an_answer_given_twice_is_found_out_be_it_the_same_or_another() {
     let rule = "{packet: dhcp4 offer, at-most: 1}";
     let twice = repeated(&capture, |label, _| label == "OFFER");
     insta::assert_snapshot!(all_said("server", &twice, &[rule]));
-    // yiaddr is 16 bytes into the message, behind 14 + 20 + 8 bytes of headers.
+    // yiaddr is 16 bytes into the message, after 14 + 20 + 8 bytes of headers.
     let another = repeated(&capture, |label, data| {
         label == "OFFER" && {
             data[61] += 1;

@@ -6,6 +6,7 @@
 
 use crate::error::Failure;
 use crate::host::transfer::link::{Copied, Link};
+use crate::host::transfer::scope::{Scope, is_home};
 use crate::host::transfer::sync;
 use crate::host::{Host, Remote, native};
 use anyhow::Result;
@@ -41,6 +42,8 @@ impl Build<'_> {
 pub struct Files {
     /// What tests leave in the repository, which is none of it.
     artifacts: PathBuf,
+    /// Much may be copied without a question.
+    large: bool,
     /// The machine that needs copies, and the connection, made when something is first asked for.
     there: Option<(Remote, Option<Link>)>,
 }
@@ -52,7 +55,12 @@ impl Files {
             Host::Native(_) => None,
             Host::Remote(remote) => Some((remote.clone(), None)),
         };
-        Files { artifacts: artifacts.into(), there }
+        Files { artifacts: artifacts.into(), large: false, there }
+    }
+
+    /// With what the user permits: copies of many or `large` files.
+    pub fn permitting(self, large: bool) -> Files {
+        Files { large, ..self }
     }
 
     fn link(&mut self) -> Result<Option<&mut Link>> {
@@ -68,21 +76,29 @@ impl Files {
     /// # Errors
     /// If a folder cannot be read.
     pub fn sources(&self, repository: &Path) -> Result<Vec<PathBuf>> {
-        sync::files(repository, &self.artifacts)
+        sync::files(repository, "", &self.artifacts)
     }
 
     /// Where `folder` is on the host: itself, or a copy that is made the same, of which `tell`
-    /// hears.
+    /// hears. `project` says that it is one, though it may not look so; of what is none, only its
+    /// `labs/` is copied.
     ///
     /// # Errors
-    /// If it cannot be read, or not be copied.
-    pub fn folder(&mut self, folder: &Path, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
+    /// If it cannot be read, or not be copied, or is so large that the user does not want that.
+    pub fn folder(
+        &mut self,
+        folder: &Path,
+        project: bool,
+        tell: &dyn Fn(Copied),
+    ) -> Result<PathBuf> {
         if self.there.is_none() {
             return Ok(folder.into());
         }
-        let sources = self.sources(folder)?;
+        let scope = Scope::of(folder, home().as_deref(), project);
+        let sources = sync::files(folder, scope.part(), &self.artifacts)?;
+        let large = self.large;
         Ok(match self.link()? {
-            Some(link) => link.folder(folder, sources, tell)?,
+            Some(link) => link.folder(folder, scope, sources, large, tell)?,
             None => folder.into(),
         })
     }
@@ -125,10 +141,23 @@ impl Files {
     /// # Errors
     /// If it fails; then with the compiler's words.
     pub fn build(&mut self, build: &Build, tell: &dyn Fn(Copied)) -> Result<PathBuf> {
-        let copy = self.folder(build.repository, tell)?;
+        if self.there.is_some() && is_home(build.repository, home().as_deref()) {
+            return Err(Failure::usage(format!(
+                "{} is a home folder, or above one, and goes to no other machine: build {} there or here, and give the binary with --subject",
+                build.repository.display(),
+                build.program
+            ))
+            .into());
+        }
+        let copy = self.folder(build.repository, true, tell)?;
         match self.link()? {
             Some(link) => link.build(build, &copy),
             None => native::build(build),
         }
     }
+}
+
+/// The user's home folder.
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }

@@ -4,8 +4,10 @@ use crate::error::Failure;
 use crate::host::native::BUILDING;
 use crate::host::output::Output;
 use crate::host::transfer::chunks::Chunks;
+use crate::host::transfer::consent;
 use crate::host::transfer::files::Build;
 use crate::host::transfer::program;
+use crate::host::transfer::scope::Scope;
 use crate::host::transfer::sync;
 use crate::host::transfer::sync::Entry;
 use crate::host::{Remote, Requests, native};
@@ -38,6 +40,8 @@ pub struct Copied {
     pub bytes: u64,
     /// How many files were removed there.
     pub removed: usize,
+    /// What is left out of the folder.
+    pub left_out: String,
     pub machine: String,
     /// How long it took.
     pub time: Duration,
@@ -50,7 +54,7 @@ impl fmt::Display for Copied {
         if self.removed > 0 {
             write!(f, ", removed {}", self.removed)?;
         }
-        write!(f, " in {}", seconds(self.time))
+        write!(f, " in {}{}", seconds(self.time), self.left_out)
     }
 }
 
@@ -157,21 +161,25 @@ impl Link {
         chunks.end()
     }
 
-    /// Copies `paths` of `folder`, unless this run has done so; where the copy is.
+    /// Copies `paths` of `folder`, which are what `scope` says, unless this run has done so; where
+    /// the copy is. If they are many or large the user is asked, unless that is fine (`large`).
     ///
     /// # Errors
-    /// If a file cannot be read, or not be written there.
+    /// If a file cannot be read, or not be written there, or the user does not want it.
     pub fn folder(
         &mut self,
         folder: &Path,
+        scope: Scope,
         paths: Vec<PathBuf>,
+        large: bool,
         tell: &dyn Fn(Copied),
     ) -> Result<PathBuf> {
         if let Some(copy) = self.copies.get(folder) {
             return Ok(copy.clone());
         }
         let entries = sync::look(folder, paths)?;
-        self.copy(folder, folder, &entries, tell)
+        let left_out = scope.left_out(folder, &entries);
+        self.copy(folder, folder, &entries, large, left_out, tell)
     }
 
     /// What the program `path` is made for, if that is not this machine.
@@ -202,7 +210,7 @@ impl Link {
             path.file_name().context("a program has a name")?,
         );
         let entries = sync::look(folder, vec![name.into()])?;
-        Ok(self.copy(&path, folder, &entries, tell)?.join(name))
+        Ok(self.copy(&path, folder, &entries, true, String::new(), tell)?.join(name))
     }
 
     /// Makes the copy that `key` stands for the same as `here`, files of `folder`; where it is.
@@ -211,6 +219,8 @@ impl Link {
         key: &Path,
         folder: &Path,
         here: &[Entry],
+        large: bool,
+        left_out: String,
         tell: &dyn Fn(Copied),
     ) -> Result<PathBuf> {
         let began = Instant::now();
@@ -229,6 +239,11 @@ impl Link {
         }
         there.sort();
         let (send, gone) = sync::changes(here, &there);
+        if !large && let Err(refused) = consent::ask(&self.remote.machine.name, folder, &send) {
+            // Without an archive the other side gives up.
+            self.requests.close();
+            return Err(refused);
+        }
         let sent = self.send(folder, here, &send, &gone);
         let copy = match (sent, self.path()) {
             // A file here that could not be read, in the middle of it all.
@@ -247,6 +262,7 @@ impl Link {
                 of: here.len(),
                 bytes: send.iter().map(|entry| entry.size).sum(),
                 removed: gone.len(),
+                left_out,
                 machine: self.remote.machine.name.clone(),
                 time: began.elapsed(),
             });

@@ -2,7 +2,9 @@
 
 mod agent;
 mod chunks;
+mod consent;
 pub(crate) mod files;
 pub(crate) mod link;
 mod program;
+mod scope;
 pub(crate) mod sync;

@@ -17,14 +17,20 @@ use std::path::{Path, PathBuf};
 pub const ARTIFACTS: &str = "labrun-artifacts";
 
 /// The files of `repository` that git would take, tracked or not, as sorted paths in it. Ignored
-/// folders are not read, nor are the `artifacts` of tests. Where it is no git checkout, its ignore
-/// files still count.
+/// folders are not read, nor are the `artifacts` of tests. Where it is not a git checkout, its ignore
+/// files still count. With a `part`, a folder in it, only what is in that, which the repository's
+/// own ignore files do not concern.
 ///
 /// # Errors
 /// If a folder cannot be read.
-pub fn files(repository: &Path, artifacts: &Path) -> Result<Vec<PathBuf>> {
+pub fn files(repository: &Path, part: &str, artifacts: &Path) -> Result<Vec<PathBuf>> {
+    let root = if part.is_empty() { repository.into() } else { repository.join(part) };
+    if !part.is_empty() && !root.is_dir() {
+        return Ok(Vec::new());
+    }
     // Also those that are tracked though they are ignored.
     let mut files = native::tracked(repository);
+    files.retain(|file| file.starts_with(part));
     // They need not exist, and if they are the repository itself there is no telling apart.
     let artifacts = artifacts.canonicalize().ok();
     let beside = move |e: &DirEntry| {
@@ -33,9 +39,9 @@ pub fn files(repository: &Path, artifacts: &Path) -> Result<Vec<PathBuf>> {
                 || e.path().canonicalize().ok() == artifacts && artifacts.is_some());
         e.file_name() != ".git" && !(left && e.file_type().is_some_and(|t| t.is_dir()))
     };
-    let walk =
-        WalkBuilder::new(repository).hidden(false).require_git(false).filter_entry(beside).build();
-    for entry in walk {
+    let mut walk = WalkBuilder::new(root);
+    walk.hidden(false).require_git(false).parents(part.is_empty()).filter_entry(beside);
+    for entry in walk.build() {
         let entry = entry?;
         if entry.file_type().is_some_and(|t| t.is_file() || t.is_symlink()) {
             files.push(entry.path().strip_prefix(repository).unwrap_or(entry.path()).to_path_buf());
@@ -148,7 +154,7 @@ fn add(archive: &mut tar::Builder<impl Write>, entry: &Entry, path: &Path) -> io
     let link = entry.mode & 0o170_000 == 0o120_000;
     let opened = if link { fs::read_link(path).map(Err) } else { fs::File::open(path).map(Ok) };
     let opened = match opened {
-        // It has gone since it was looked at, or is no link any more: the next time it is as it is
+        // It has gone since it was looked at, or is not a link any more: the next time it is as it is
         // then.
         Err(error) if [ErrorKind::NotFound, ErrorKind::InvalidInput].contains(&error.kind()) => {
             return Ok(());

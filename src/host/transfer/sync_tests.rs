@@ -40,9 +40,19 @@ fn ignored_files_stay_here_unless_they_are_tracked() {
     };
     git(&["init", "--quiet"]);
     git(&["add", "--force", "kept.log", "main.go"]);
-    let found = files(folder.path(), &folder.path().join("found")).unwrap();
+    let found = files(folder.path(), "", &folder.path().join("found")).unwrap();
     let expected = [".gitignore", ".hidden", "kept.log", "main.go", "sub/labs/a.yaml"];
     assert_eq!(found, expected.map(PathBuf::from));
+
+    // Of a home folder with everything ignored, as that of who keeps dotfiles in git often is.
+    write(".gitignore", "*\n");
+    write("labs/x.yaml", "x");
+    let found = files(folder.path(), "labs", &folder.path().join("found")).unwrap();
+    assert_eq!(found, [PathBuf::from("labs/x.yaml")]);
+    assert_eq!(
+        files(&folder.path().join("sub/labs"), "labs", folder.path()).unwrap(),
+        [] as [PathBuf; 0]
+    );
 }
 
 #[test]

@@ -34,8 +34,8 @@ impl Balancer {
         }
     }
 
-    /// To the server for the transaction `xid`.
-    fn to_server(&mut self, xid: u32, message: Vec<u8>) -> Result<Vec<Datagram>, String> {
+    /// Hands `message` on to the server for the transaction `xid`.
+    fn hand_on(&mut self, xid: u32, message: Vec<u8>) -> Result<Vec<Datagram>, String> {
         let servers = self.servers()?;
         self.count += 1;
         let pick = if self.config.round_robin { self.count } else { xid as usize };
@@ -61,7 +61,7 @@ impl Balancer {
             let [a, b, c, _] = message.giaddr().octets();
             message.set_giaddr(Ipv4Addr::new(a, b, c, 77));
         }
-        self.to_server(message.xid(), message.write())
+        self.hand_on(message.xid(), message.write())
     }
 
     pub fn handle6(&mut self, data: &[u8], from: SocketAddr) -> Result<Vec<Datagram>, String> {
@@ -86,7 +86,7 @@ impl Balancer {
             _ => Ipv6Addr::UNSPECIFIED,
         };
         let xid = u32::from_be_bytes([0, inner[1], inner[2], inner[3]]);
-        self.to_server(xid, dhcp6::relay_forward(hops, link, *from.ip(), data))
+        self.hand_on(xid, dhcp6::relay_forward(hops, link, *from.ip(), data))
     }
 
     fn unwrap(&self, data: &[u8]) -> Result<Vec<Datagram>, String> {
