@@ -14,7 +14,6 @@ pub static BFD: Protocol = Protocol {
     over: &[&UDP, &IP, &IP6],
     kinds: &STATES,
     message: "state of a session",
-    reads: &PORTS,
     fields: &[
         Field::new("my-discriminator", ValueKind::Number, "the session, as the sender calls it"),
         Field::new("your-discriminator", ValueKind::Number, "as the receiver does, or 0"),
