@@ -4,6 +4,13 @@
 # (4096 bytes, pipe(7)), so lines from parallel writers never mix.
 
 export LC_ALL=C.UTF-8
+# Options and such that came by the environment would change the meaning of all that follows.
+export -n SHELLOPTS BASHOPTS
+unset -v BASH_ENV ENV CDPATH GLOBIGNORE POSIXLY_CORRECT
+set +aefkC +o posix +o pipefail
+shopt -u dotglob extdebug failglob inherit_errexit lastpipe nocaseglob nocasematch nullglob xpg_echo
+# Nobody else reads what labs keep outside, but daemons that drop privileges do inside.
+umask 022
 # An ordinary user's PATH lacks the folders that ip, dnsmasq and dhclient live in on Debian.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 EVENTS=1
@@ -75,6 +82,16 @@ alive() {
   { read -r pid start <"$1"; } 2>/dev/null || return 1
   [[ -n $start ]] && start_time "$pid" && [[ $REPLY == "$start" ]]
 }
+
+# try WHAT COMMAND...: if it fails, say WHAT went wrong, and why, such as that a disk is full.
+try() {
+  REPLY=$("${@:2}" 2>&1) && return
+  emit error "message=$1: ${REPLY##*: }"
+  return 1
+}
+
+# write FILE TEXT
+write() { printf '%s\n' "$2" >"$1"; }
 
 # fail TEXT: report a mistake in how the script was called, or something it can't explain better.
 fail() {

@@ -63,18 +63,18 @@ files_end() {
 
 # files_owned: some labrun's session is at work in a lab.
 files_owned() {
-  local owner pid start
-  for owner in "$ROOT"/*/owner; do
-    { read -r pid start <"$owner"; } 2>/dev/null && remote_start "$pid" && [[ $REPLY == "$start" ]] && return
-  done
+  local pid start
+  while read -r pid start; do
+    [[ -n $pid ]] && remote_start "$pid" && [[ $REPLY == "$start" ]] && return
+  done < <("${SUDO[@]}" find "$ROOT" -mindepth 2 -maxdepth 2 -name owner -exec cat {} + 2>/dev/null)
   return 1
 }
 
 # files_remove: remove all of it unless a lab is up or a run uses it.
 files_remove() {
-  local lock labs=("$ROOT"/*)
+  local lock
   ((!OWN)) || return 0
-  [[ ! -d ${labs[0]} ]] && { exec {lock}<"$FILES"; } 2>/dev/null || return 0
+  [[ -z $("${SUDO[@]}" ls -- "$ROOT" 2>/dev/null) ]] && { exec {lock}<"$FILES"; } 2>/dev/null || return 0
   flock --nonblock "$lock" && [[ $FILES -ef /proc/self/fd/$lock ]] && rm -rf -- "$FILES"
   exec {lock}<&-
 }

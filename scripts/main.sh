@@ -1,9 +1,10 @@
 # The verbs, and what they do outside the sandbox; what they have done inside it is in inside.sh.
 #
-#   bash lab.sh [OPTION...] [setup | session | clean | status | exec | logs | missing] [ARGUMENT...]
+#   bash lab.sh [OPTION...] [setup | session | anew | clean | status | exec | logs | missing] [ARGUMENT...]
 #
 #   setup             bring the lab up and leave it up (the default)
 #   session           set up unless it is up, let the agent serve standard input, end as found
+#   anew              the same, but make a lab that is up anew
 #   clean [--force] [NAME...]      end these instances; none named, a lab's script ends its own, and the
 #                     runtime without a lab all; one that another labrun is at work in only with --force
 #   status            list the instances
@@ -45,6 +46,9 @@ main() {
   # When labrun is killed, an event must not end this shell before it has cleaned up. A handler is
   # reset in every program started from here, so daemons die of SIGPIPE as anywhere else.
   trap : PIPE
+  local lock
+  # Without symbolic links.
+  cd -P . || exit
   parse "$@"
   set -- "${WORDS[@]}"
   # A descriptor of their own, so that no redirection of a command's output catches events; none
@@ -54,11 +58,12 @@ main() {
     *) exec {EVENTS}>&1 ;;
   esac
   state_root
+  [[ ${1-} != @(status|exec|logs) ]] || { own_root && exec {lock}<&-; }
   NAME=$LAB${INSTANCE:+@$INSTANCE}
   [[ -z $STATE ]] || NAME=${STATE##*/}
   case ${1:-setup} in
     setup) setup ;;
-    session) session ;;
+    session | anew) session "$1" ;;
     clean) clean "${@:2}" ;;
     status) status ;;
     exec) enter "$2" _exec "${@:3}" ;;
@@ -92,7 +97,7 @@ missing() {
       *) : ;;
     esac >/dev/null || continue
     kernel_has "$feature" || {
-      emit missing kind=kernel "name=$feature"
+      emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"
       status=3
     }
   done < <(lab_kernel)
@@ -103,14 +108,14 @@ missing() {
 # One lock on $ROOT covers the decision, never the work.
 claim() {
   local lock slot=1 base=$NAME
-  until safe_root && root_lock; do :; done
+  until safe_root; do :; done
   while :; do
     STATE=$ROOT/$NAME
     FRESH=1
     [[ -d $STATE ]] || break
     if alive "$STATE/owner"; then
       # Somebody is setting it up or testing in it.
-      [[ $1 == session && -z $INSTANCE ]] || fail "$NAME is in use by another labrun (pid $(cut -d' ' -f1 "$STATE/owner"))"
+      [[ $1 != setup && -z $INSTANCE ]] || fail "$NAME is in use by another labrun (pid $(cut -d' ' -f1 "$STATE/owner"))"
       slot=$((slot + 1)) NAME=$base@$slot
       continue
     fi
@@ -120,7 +125,7 @@ claim() {
     fi
     sandbox_remove "$STATE" || exit 4
   done
-  if ((FRESH)); then own || exit 4; else sign; fi
+  if ((FRESH)); then own; else sign; fi || exit 4
   exec {lock}<&-
 }
 
@@ -133,8 +138,8 @@ prepare() {
   identity
   identity=$REPLY
   if ((!FRESH)); then
-    if [[ $(<"$STATE/identity") == "$identity" ]]; then
-      save_script
+    if [[ $1 != anew && ! -e $STATE/dirty && $(<"$STATE/identity") == "$identity" ]]; then
+      save_script || return 4
       emit reused "instance=$NAME"
       subject_say
       return 0
@@ -145,24 +150,22 @@ prepare() {
   if ((!FRESH)); then
     own_anew || return 4
   fi
-  printf '%s\n' "$identity" >"$STATE/identity"
-  subject_install || return 4
+  try "cannot write to $STATE" write "$STATE/identity" "$identity" && subject_install || return 4
   subject_say
   BEGUN=1
   emit setup "instance=$NAME" "state=$STATE"
-  save_script
-  sandbox_start || return 4
+  save_script && sandbox_start || return 4
 }
 
 # own: make the state folder with what is in it, and note whose it is for now.
 own() {
-  mkdir -m 755 "$STATE" "$STATE"/{bin,service,log,tmp,client} && sign
+  try "cannot make $STATE" mkdir "$STATE" "$STATE"/{bin,service,log,tmp,client} && sign
 }
 
 # sign: note in $STATE that it is this process's for now.
 sign() {
   start_time "$BASHPID"
-  printf '%s %s\n' "$BASHPID" "$REPLY" >"$STATE/owner"
+  try "cannot write to $STATE" write "$STATE/owner" "$BASHPID $REPLY"
 }
 
 # own_anew: remove the lab that is up, and own a new one that stays as it did. Under the lock, because
@@ -209,17 +212,12 @@ setup() {
   leave "$status"
 }
 
-# session: requests on standard input are answered by the agent. When it ends, for whatever reason, the
+# session session|anew: requests on standard input are answered by the agent. When it ends, for whatever reason, the
 # lab is left as it was found.
 session() {
-  local status
-  prepare session
-  status=$?
-  if ((!status)); then
-    agent up
-    status=$?
-    ((!status)) || emit error "message=the agent ended with exit status $status"
-  fi
+  local status=0
+  prepare "$1" || status=$?
+  ((status)) || agent up || { status=$? && emit error "message=the agent ended with exit status $status"; }
   leave "$status"
 }
 
@@ -231,12 +229,13 @@ agent() {
 }
 
 # clean [--force] [NAME...]: end these instances, or what is meant without a name, and see that nothing of
-# them is left. Under the lock, because another labrun may be about to work in one.
+# them is left, nor of a clean that was cut short. Under the lock, because another labrun may be about to work in one.
 clean() {
-  local state lock force=0 status=0 names
+  local name state found lock force=0 status=0 names
   [[ ${1-} != --force ]] || { force=1 && shift; }
   names=("$@")
   own_root || { (($# == 0)) || emit absent "instance=$*"; return 0; }
+  exec {lock}<&-
   if (($# == 0)) && [[ -n $LAB ]]; then
     # The script of a lab that is up lies in its state.
     state=$(realpath -- "${BASH_SOURCE[0]}")
@@ -245,16 +244,16 @@ clean() {
   elif (($# == 0)); then
     names=("$ROOT"/* "$ROOT"/.gone-*)
   fi
-  for state in "${names[@]##*/}"; do
+  for name in "${names[@]##*/}"; do
     root_lock || break
-    if [[ ! -d $ROOT/$state ]]; then
-      [[ $state == '*' || $state == '.gone-*' ]] || emit absent "instance=$state"
-    elif (($# + force == 0)) && alive "$ROOT/$state/owner"; then
-      emit owned "instance=$state" "pid=$(cut -d' ' -f1 "$ROOT/$state/owner")"
-    elif sandbox_remove "$ROOT/$state"; then
-      emit cleaned "instance=$state"
+    if (($# + force == 0)) && alive "$ROOT/$name/owner"; then
+      emit owned "instance=$name" "pid=$(cut -d' ' -f1 "$ROOT/$name/owner")"
     else
-      status=4
+      found=absent
+      for state in "$ROOT/$name" "$ROOT/.gone-$name-"[0-9]*-[0-9]*; do
+        [[ ! -d $state ]] || { sandbox_remove "$state" && found=cleaned; } || status=4 found=
+      done
+      [[ -z $found || $found$name == 'absent*' || $found$name == 'absent.gone-'* ]] || emit "$found" "instance=$name"
     fi
     exec {lock}<&-
   done
@@ -265,7 +264,7 @@ clean() {
 # status: every instance, and the services of those that run.
 status() {
   local state name condition log service how path
-  for state in "$ROOT"/*; do
+  for state in "$ROOT"/* "$ROOT"/.gone-*; do
     [[ -d $state ]] || continue
     name=${state##*/} condition=starting how='' path=''
     if ! alive "$state/supervisor"; then

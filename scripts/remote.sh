@@ -52,13 +52,14 @@ remote_tool() {
 
 # remote_enter: exit status 2, without a word, if there is no such instance.
 remote_enter() {
-  local state=$ROOT/$1 others
+  local state=$ROOT/$1 names
   [[ $1 != */* && $1 != .* ]] || exit 2
+  # Root's labs are nobody else's to look at.
+  mapfile -t names < <("${SUDO[@]}" ls -- "$ROOT" 2>/dev/null | grep -xe "$1" -e "$1@.*")
   # The only instance of a lab needs no `@`.
-  [[ -d $state ]] || {
-    others=("$state"@*)
-    [[ ${#others[@]} == 1 && -d ${others[0]} ]] || exit 2
-    state=${others[0]}
+  [[ ${names[0]-} == "$1" ]] || {
+    ((${#names[@]} == 1)) || exit 2
+    state=$ROOT/${names[0]}
   }
   set -- bash "$state/lab.sh" exec "${state##*/}" "${@:2}"
   # The end of a terminal ends what runs on it; without one the end of the connection must.

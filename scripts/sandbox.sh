@@ -9,6 +9,7 @@
 #   owner        "PID START" of the process that sets the lab up or tests it
 #   kept         set up to stay, by `setup` or --keep
 #   identity     what it was made from;  ready, failed: how set-up ended
+#   dirty        a test has left the lab other than it was set up
 #   control      a pipe on which PID 1 is told the names of services to start again
 #   bin/         the program under test
 #   service/N/   working folder of service N, with its files
@@ -23,24 +24,29 @@ state_root() {
   if ((EUID == 0)); then ROOT=/run/labrun; else ROOT=/tmp/labrun-$EUID; fi
 }
 
-# safe_root: make $ROOT, refusing one that somebody else prepared (it may lie in /tmp). Fails when
-# another labrun, whose last lab ended, has removed the empty folder just now.
+# safe_root: make $ROOT, which nobody else may look into, and lock it. Fails when another labrun, whose last lab
+# ended, has removed the empty folder just now.
 safe_root() {
   local error
-  [[ -d $ROOT ]] || error=$(mkdir -m 755 "$ROOT" 2>&1) || [[ $error == *'File exists' ]] || fail "$error"
-  own_root
+  [[ -d $ROOT ]] || error=$(mkdir -m 700 "$ROOT" 2>&1) || [[ $error == *'File exists' ]] || fail "$error"
+  root_lock
 }
 
-# own_root: there is a $ROOT, and it is this user's.
+# own_root: open $ROOT by the descriptor $lock, and see that it is this user's: it may lie in /tmp, where anybody
+# can prepare one. What was opened is looked at, too, not only what bore the name before. Fails if there is none.
 own_root() {
   # Looked at once: between two looks another labrun may remove it and make it again.
   REPLY=$(stat -c '%F %u' -- "$ROOT" 2>/dev/null) || return
   [[ $REPLY == "directory $EUID" ]] || fail "$ROOT is not a folder of this user's; remove it"
+  { exec {lock}<"$ROOT"; } 2>/dev/null || return
+  REPLY=$(stat -L -c '%u %a' "/proc/self/fd/$lock")
+  [[ $REPLY == "$EUID "* ]] || fail "$ROOT is not a folder of this user's; remove it"
+  [[ $REPLY == *' 700' ]] || chmod 700 "/proc/self/fd/$lock"
 }
 
 # root_lock: lock $ROOT, by the descriptor $lock. Fails when it has been removed in the meantime.
 root_lock() {
-  { exec {lock}<"$ROOT"; } 2>/dev/null || return
+  own_root || return
   flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]] && return
   exec {lock}<&-
   return 1
@@ -78,12 +84,9 @@ save_script() {
   local file=$STATE/lab.sh
   [[ -v LAB_PROGRAM ]] || LAB_PROGRAM=${BASH_EXECUTION_STRING-$(<"${BASH_SOURCE[0]}")}
   LAB_PROGRAM=${LAB_PROGRAM%$'\n'}
-  if [[ ! -e $file ]]; then
-    printf '%s\n' "$LAB_PROGRAM" >"$file"
-  elif [[ $(<"$file") != "$LAB_PROGRAM" ]]; then
-    # Somebody may be reading the old one.
-    printf '%s\n' "$LAB_PROGRAM" >"$file.new" && mv "$file.new" "$file"
-  fi
+  [[ -e $file && $(<"$file") == "$LAB_PROGRAM" ]] && return
+  # Somebody may be reading the old one.
+  try "cannot write to $STATE" write "$file.new" "$LAB_PROGRAM" && mv "$file.new" "$file"
 }
 
 # sandbox_start: run `_init` as PID 1 of a new sandbox and hand its events on until it is ready or
@@ -160,8 +163,8 @@ sandbox_init() {
   done
 }
 
-# sandbox_mounts: what makes /proc, /sys, /run, /etc and the state of DHCP private, as a section of `apply`, in
-# $REPLY; the rest is the host's.
+# sandbox_mounts: what makes /proc, /sys and what labs write to private, as a section of `apply`, in $REPLY; the
+# rest is the host's. Folders of the host that are to be seen in private ones are mounted there before.
 sandbox_mounts() {
   local dir private=$STATE/private
   # Without -p: if somebody has cleaned up, the folder must not come into being again.
@@ -171,33 +174,67 @@ mount -t proc proc /proc
 ? mount -t sysfs sysfs /sys
 mkdir $private
 mount -t tmpfs -o mode=755 tmpfs $private
-mkdir $private/run $private/etc $private/work
-? mount -t overlay -o lowerdir=/etc,upperdir=$private/etc,workdir=$private/work overlay /etc
+mkdir -p $private/run $private/tmp $private/var/tmp
+mount -t tmpfs -o mode=1777 tmpfs $private/tmp
+mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
 "
-  for dir in /var/lib/dhcp /var/lib/dhcpcd /var/db/dhcpcd /var/lib/misc /var/lib/kea /var/lib/NetworkManager; do
-    [[ ! -d $dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs $dir"$'\n'
+  for dir in /etc /var/log /var/lib; do sandbox_over "$dir" "$dir" "$dir"; done
+  for dir in dhcp dhcpcd misc kea NetworkManager; do
+    # What is not there may be of a service of systemd's, which makes it when it starts.
+    REPLY+="? mkdir $private/var/lib/upper/$dir"$'\n'
+    [[ ! -d /var/lib/$dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs /var/lib/$dir"$'\n'
   done
+  [[ ! -d /var/db/dhcpcd ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs /var/db/dhcpcd"$'\n'
+  sandbox_folder
   # Host sockets below /run (systemd, D-Bus, resolved) must be out of reach of the lab's daemons.
   # Debian and Ubuntu mount /run noexec, but the program under test lies in $STATE.
-  [[ $STATE != /run/* ]] || REPLY+="mkdir -p $private$STATE
+  REPLY+="mkdir -p $private$STATE
 mount --rbind $STATE $private$STATE
 ? mount -o remount,bind,exec $private$STATE
 "
-  REPLY+="mount --rbind $private/run /run
+  # The last is /run, where mount(8) makes notes.
+  REPLY+="mount --rbind $private/tmp /tmp
+mount --rbind $private/var/tmp /var/tmp
+mount --rbind $private/run /run
 mkdir -p /run/netns /run/lock
 ? hostname $LAB
 "
 }
 
+# sandbox_over LOWER NAME TARGET: TARGET is LOWER, but what is written there is kept in $STATE/privateNAME.
+sandbox_over() {
+  local upper=$STATE/private$2
+  REPLY+="mkdir -p $upper/upper $upper/work
+? mount -t overlay -o lowerdir=$1,upperdir=$upper/upper,workdir=$upper/work overlay $3
+"
+}
+
+# sandbox_folder: the same of the folder that steps run in, the user's repository: what they write there, as root
+# maybe, is none of its. The folder itself is seen in $STATE/private/folder/lower, and cannot be written to.
+sandbox_folder() {
+  local folder=${LABRUN_CWD%/}/ private=$STATE/private lower=$STATE/private/folder/lower
+  # It would hide what is private.
+  [[ $folder != @(/|/run/|/tmp/|/var/|/var/tmp/|@(/etc|/proc|/sys|/dev|/var/log|/var/lib)/*|*[[:cntrl:]]*) ]] || return 0
+  # Words without blanks.
+  folder=${LABRUN_CWD//\\/\\134} folder=${folder// /\\040}
+  REPLY+="mkdir -p $lower
+mount --rbind $folder $lower
+? mount -o remount,bind,ro $lower
+"
+  [[ $folder != @(/run|/tmp|/var/tmp)/* ]] || { folder=$private$folder && REPLY+="mkdir -p $folder"$'\n'; }
+  sandbox_over "$lower" /folder/0 "$folder"
+}
+
 # sandbox_again: see to what the kernel did not grant.
 sandbox_again() {
+  local private=$STATE/private
   # Entering a node by ip-netns(8) mounts /sys, too.
   [[ $REFUSED != *' sysfs /sys'* ]] || : >"$STATE/plain-nsenter"
   # Where overlayfs refuses (an overlay below, an old kernel) a copy does the same, slower.
-  [[ $REFUSED != *' overlay /etc'* ]] || {
-    cp -a /etc/. "$STATE/private/etc/" 2>/dev/null
-    mount --bind "$STATE/private/etc" /etc
-  }
+  [[ $REFUSED != *' overlay /etc'* ]] ||
+    { cp -a /etc/. "$private/etc/upper/" 2>/dev/null; mount --bind "$private/etc/upper" /etc; }
+  [[ $REFUSED != *' overlay /var/log'* ]] || mount --bind "$private/var/log/upper" /var/log
+  [[ $REFUSED != *"upperdir=$private/folder/0/upper"* ]] || mount --bind "$private/folder/lower" "$LABRUN_CWD"
 }
 
 # enter INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, in this shell's place. A

@@ -23,17 +23,18 @@ in_lab() {
 service_files() {
   local node command within after environment files ready i path
   service_describe "$1"
-  mkdir -p "$STATE/service/$1" || return
+  try "cannot make the folder of service $1" mkdir -p "$STATE/service/$1" || return
   for ((i = 0; i < ${#files[@]}; i += 2)); do
     path=${files[i]}
     [[ $path == /* ]] || path=$STATE/service/$1/$path
-    # What is there already goes first: below /etc it may be a link to nowhere, as resolv.conf is where
-    # the host runs systemd-resolved, or belong to a user who is unknown in the sandbox.
-    if ! { mkdir -p -- "${path%/*}" && rm -f -- "$path" && printf %s "${files[i + 1]}" >"$path"; }; then
-      emit error "message=cannot write $path of service $1"
-      return 1
-    fi
+    try "cannot write $path of service $1" service_file "$path" "${files[i + 1]}" || return
   done
+}
+
+# service_file PATH TEXT: what is there already goes first: below /etc it may be a link to nowhere, as resolv.conf is
+# where the host runs systemd-resolved, or belong to a user who is unknown in the sandbox.
+service_file() {
+  mkdir -p -- "${1%/*}" && rm -f -- "$1" && printf %s "$2" >"$1"
 }
 
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
@@ -54,7 +55,7 @@ service_start() {
     # A session of its own: a signal to its group reaches whatever the command started. Every
     # word here replaces its process by the next, so $! becomes the daemon.
     # Its environment is not this shell's, where it might rename the command or the node.
-    setsid "${IN[@]}" env -- "${environment[@]}" "$BASH" -c "$command" &
+    setsid "${IN[@]}" env -- LABRUN_SERVICE="$1" "${environment[@]}" "$BASH" -c "$command" &
     printf '%s\n' "$!" >"$STATE/log/$1.pid"
     # The shell's own note of a signal has no place in the service's output.
     { wait "$!"; } 2>/dev/null
@@ -80,37 +81,42 @@ service_pid() {
 
 # condition NAME KIND VALUE: one readiness condition of the started service NAME holds now.
 condition() {
-  local pid
+  local began
   case $2 in
-    udp | tcp)
-      service_pid "$1" || return
-      listening "$REPLY" "$2" "$3"
-      ;;
+    udp | tcp) service_pid "$1" && listening "$REPLY" "$2" "$3" ;;
     # What it printed before it was started again says nothing of now.
     log) log_since "$1" | grep -qaE -- "$3" ;;
     file) [[ -e $3 ]] || (cd "$STATE/service/$1" && [[ -e $3 ]]) ;;
     command) (in_lab && cd "$STATE/service/$1" && in_node "$node" env -- "${environment[@]}" timeout 2 "$BASH" -c "$3") >/dev/null 2>&1 </dev/null ;;
-    running)
-      service_pid "$1" || return
-      pid=$REPLY
-      start_time "$pid" || return
-      pid=$REPLY
-      uptime_ms
-      ((REPLY - pid * 10 >= $3))
-      ;;
+    running) service_pid "$1" && start_time "$REPLY" && began=$REPLY && uptime_ms && ((REPLY - began * 10 >= $3)) ;;
   esac
 }
 
-# listening PID udp|tcp PORT: the network namespace of PID has a socket on PORT (TCP: listening).
+# listening PID udp|tcp PORT: a process of $service, whose first is PID, has a socket on PORT in its node (TCP:
+# listening). Others may have one, too: in the same node, or where PID is before it has entered its own.
 listening() {
-  local hex file lines line fields
+  local hex pid lines which=-lt
+  [[ $2 == tcp ]] || which=-au
   printf -v hex '%04X' "$3"
-  for file in "/proc/$1/net/$2" "/proc/$1/net/${2}6"; do
-    { mapfile -t lines <"$file"; } 2>/dev/null || continue
-    for line in "${lines[@]:1}"; do
-      read -ra fields <<<"$line"
-      [[ ${fields[1]} == *":$hex" && ($2 == udp || ${fields[3]} == 0A) ]] && return 0
-    done
+  # Asking whose it is takes processes.
+  { mapfile -t lines <"/proc/$1/net/$2" && mapfile -t -O "${#lines[@]}" lines <"/proc/$1/net/${2}6"; } 2>/dev/null
+  [[ ${lines[*]-} == *":$hex "* ]] || return
+  while read -r pid; do
+    came_from "$1" "${pid#pid=}" && return
+  done < <(nsenter --net="/proc/$1/ns/net" ss -Hnp "$which" "sport = :$3" 2>/dev/null | grep -o 'pid=[0-9]*')
+  return 1
+}
+
+# came_from FIRST PID: the process PID is in the session of FIRST, was started by it, or has left both and kept the
+# environment of $service.
+came_from() {
+  local parent=$2 session line
+  grep -qszxF "LABRUN_SERVICE=$service" "/proc/$2/environ" && return
+  while ((parent > 1)); do
+    { read -r line <"/proc/$parent/stat"; } 2>/dev/null || return
+    # After the name: the state, the parent, the group, the session.
+    read -r _ parent _ session _ <<<"${line##*) }"
+    [[ $session != "$1" && $parent != "$1" ]] || return 0
   done
   return 1
 }
@@ -128,7 +134,7 @@ unmet() {
 # services_up NAME...: start them in the order their `after` asks for, side by side otherwise, and
 # wait until all are ready. The first that dies or is late ends it.
 services_up() {
-  local node command within after environment files ready name other now status
+  local node command within after environment files ready name other lacking status
   local -A state=() deadline=() began=()
   local waiting=$#
   for name; do state[$name]=waiting; done
@@ -152,10 +158,11 @@ services_up() {
           return 1
         fi
       elif [[ ${ready[0]} == exit ]] || unmet "$name"; then
-        [[ ${ready[0]} != exit ]] || REPLY="exit ${ready[1]}"
-        uptime_ms_keep now
-        if ((now >= deadline[$name])); then
-          service_failed "$name" late "$REPLY"
+        lacking=$REPLY
+        [[ ${ready[0]} != exit ]] || lacking="exit ${ready[1]}"
+        uptime_ms
+        if ((REPLY >= deadline[$name])); then
+          service_failed "$name" late "$lacking"
           return 1
         fi
         continue
@@ -176,14 +183,6 @@ services_up() {
       return 1
     fi
   done
-}
-
-# uptime_ms_keep VARIABLE: uptime_ms into VARIABLE, leaving $REPLY alone.
-uptime_ms_keep() {
-  local kept=$REPLY
-  uptime_ms
-  printf -v "$1" %s "$REPLY"
-  REPLY=$kept
 }
 
 # service_failed NAME died|late DETAIL: all that is known of it, with its last 20 lines.

@@ -40,12 +40,12 @@ subject_install() {
   local program stand_in
   [[ -n $HOW ]] || return 0
   lab_subject
-  printf '%s\n' "$HOW" "$SUBJECT" >"$STATE/subject"
+  try "cannot write to $STATE" write "$STATE/subject" "$HOW"$'\n'"$SUBJECT" || return
   # A copy, because the program may be rebuilt while the lab is up.
   if [[ $HOW == stand-in ]]; then
     : >"$STATE/stand-in"
   else
-    cp -L -- "$SUBJECT" "$STATE/bin/$program" && chmod 755 "$STATE/bin/$program"
+    try 'cannot copy the subject' cp -L -- "$SUBJECT" "$STATE/bin/$program" && chmod 755 "$STATE/bin/$program"
   fi
 }
 
@@ -53,6 +53,6 @@ subject_install() {
 # the program would cost more than the whole set-up. Size and modification time alone don't tell two
 # programs apart, because reproducible builds give all files one time; inode and change time do.
 identity() {
-  REPLY="$LAB_HASH $HOW"
+  REPLY="$LAB_HASH $HOW $LABRUN_CWD"
   [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%d:%i %s %y %z' -- "$SUBJECT")"
 }

@@ -86,11 +86,13 @@ section() {
 
 # commands: each line of $body is one.
 commands() {
-  local line free error
+  local line free error words
   while IFS= read -r line; do
     free=${line%%[!?]*} line=${line#'? '}
-    # shellcheck disable=SC2086 # words without blanks
-    error=$($line 2>&1) && continue
+    read -ra words <<<"$line"
+    # As /proc/mounts has blanks.
+    words=("${words[@]//\\040/ }") words=("${words[@]//\\134/\\}")
+    error=$("${words[@]}" 2>&1) && continue
     [[ -n $free ]] || { topology_failed "mounts of global: $error ($line)"; return; }
     REFUSED+=$line$'\n'
   done <<<"${body%$'\n'}"
@@ -126,7 +128,7 @@ topology_failed() {
   local feature
   for feature in veth bridge; do
     kernel_has "$feature" || {
-      emit missing kind=kernel "name=$feature"
+      emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"
       return 1
     }
   done
@@ -152,7 +154,7 @@ rules() {
   }
 }
 
-# kernel_has FEATURE: try it, in a network namespace that vanishes at once.
+# kernel_has FEATURE: try it, in a network namespace that vanishes at once; why not in $REPLY.
 kernel_has() {
   local try
   case $1 in
@@ -166,5 +168,5 @@ kernel_has() {
     nat) try='nft "add table ip t; add chain ip t c { type nat hook postrouting priority 100; }; add rule ip t c masquerade"' ;;
     *) try="ip link add k0 type $1" ;;
   esac
-  unshare "${FLAGS[@]}" --net sh -c "$try" >/dev/null 2>&1
+  REPLY=$(unshare "${FLAGS[@]}" --net sh -c "$try" 2>&1 >/dev/null)
 }

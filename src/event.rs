@@ -52,7 +52,7 @@ pub enum Event {
         /// The instance.
         instance: String,
     },
-    /// The lab was up, made from something else; it is made anew.
+    /// The lab was up, made from something else or changed by a test; it is made anew.
     Outdated {
         /// The instance.
         instance: String,
@@ -95,7 +95,7 @@ pub enum Event {
 }
 
 /// Something the machine lacks.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Missing {
     /// `command`, `kernel` or `subject`.
     pub kind: String,
@@ -107,6 +107,9 @@ pub struct Missing {
     /// The subject's stand-in, if it has one.
     #[serde(default)]
     pub stand_in: String,
+    /// What was said when a feature of the kernel was tried.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// The state of a service.

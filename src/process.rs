@@ -116,7 +116,7 @@ pub fn output<W: AsRef<OsStr>>(words: &[W], input: Vec<u8>) -> Result<std::proce
 /// If the program cannot be started.
 pub fn in_terminal(words: &[String]) -> Result<i32> {
     let failed = || format!("cannot run {}", words[0]);
-    let handle = cmd(&words[0], &words[1..]).unchecked().start().with_context(failed)?;
+    let handle = clean(cmd(&words[0], &words[1..])).unchecked().start().with_context(failed)?;
     let pids = handle.pids();
     let _passed = interrupt::pass_to(move |number| {
         for pid in &pids {
@@ -165,6 +165,13 @@ fn kill_all(pid: u32) {
 fn has_terminal() -> bool {
     File::open("/dev/tty")
         .is_ok_and(|tty| rustix::termios::tcgetpgrp(tty).is_ok_and(|group| group == getpgrp()))
+}
+
+/// `command` without the variables that make bash do something before or other than what it is
+/// told.
+pub fn clean(command: Expression) -> Expression {
+    let variables = ["BASH_ENV", "BASHOPTS", "SHELLOPTS", "POSIXLY_CORRECT"];
+    variables.into_iter().fold(command, |command, variable| command.env_remove(variable))
 }
 
 /// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which

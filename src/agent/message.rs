@@ -112,8 +112,15 @@ pub enum Event {
     Told,
     /// The state of the lab has been reported, as far as it could be.
     Gathered,
-    /// The lab is as set-up left it.
-    Restored,
+    /// What labrun's own steps did has been taken back.
+    Restored {
+        /// What is other than before the test all the same, in words.
+        #[serde(default)]
+        changes: Vec<String>,
+        /// The services that were found stopped by a signal.
+        #[serde(default)]
+        halted: Vec<String>,
+    },
     /// It could not be put back.
     Broken,
     /// The sandbox is gone though nobody here ended it.

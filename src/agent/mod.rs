@@ -23,6 +23,8 @@ mod session;
 #[cfg(target_os = "linux")]
 mod source;
 #[cfg(target_os = "linux")]
+mod state;
+#[cfg(target_os = "linux")]
 mod triage;
 
 use crate::error::{self, Failure};

@@ -4,6 +4,7 @@
 use super::capture::{Captured, Capturer};
 use super::message::{Event, Request, Stream};
 use super::pipe::{Speaker, request, requests};
+use super::state::Found;
 use super::{gather, logs};
 use crate::event::Service;
 use crate::sandbox::{Door, Gone, Mark, Sandbox, ServiceFailure, Stop};
@@ -59,7 +60,11 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
     logs::follow(layout.services.iter().map(of).collect(), speaker.clone(), started);
     // From here on no thread can be started.
     let sandbox = door.inside(stop, state, &nonce, layout)?;
-    let mut session = Session { sandbox, speaker, capturer, follow, mark: Mark::default() };
+    if let Err(error) = sandbox.renew_folder() {
+        speaker.say(Event::Error { message: format!("{error:#}") });
+    }
+    let found = Found::of(&sandbox);
+    let mut session = Session { sandbox, speaker, capturer, follow, mark: Mark::default(), found };
     let result = if failed { session.gather() } else { session.serve(&requests) };
     if result == Err(Gone::Lost) {
         // Its processes are gone, what they wrote is not.
@@ -86,6 +91,8 @@ struct Session {
     follow: Sender<()>,
     /// How much the services had printed when the test began.
     mark: Mark,
+    /// How the lab was then.
+    found: Found,
 }
 
 impl Session {
@@ -139,8 +146,15 @@ impl Session {
             }
             Request::Gather => self.gather()?,
             Request::Restore { gather } => {
-                let restored = self.restore(gather)?;
-                self.speaker.say(if restored { Event::Restored } else { Event::Broken });
+                let changes = self.restore(gather)?;
+                if changes.as_ref().is_none_or(|(changes, _)| !changes.is_empty()) {
+                    // The lab may outlive this session.
+                    let _ = std::fs::write(self.sandbox.state.join("dirty"), "");
+                }
+                self.speaker.say(match changes {
+                    Some((changes, halted)) => Event::Restored { changes, halted },
+                    None => Event::Broken,
+                });
             }
             Request::Follow => _ = self.follow.send(()),
             // Done where requests are read.
@@ -149,8 +163,11 @@ impl Session {
         Ok(())
     }
 
-    fn step(&self, step: &StepKind) -> Result<(), Gone> {
+    fn step(&mut self, step: &StepKind) -> Result<(), Gone> {
         self.speaker.busy(step.limit() + Duration::from_secs(10));
+        if let Some((node, command)) = step.command() {
+            self.found.before_command(&self.sandbox, node, command);
+        }
         let seen = step.run(&self.sandbox, &self.mark)?;
         self.tell_troubles();
         let streams = [
@@ -175,8 +192,10 @@ impl Session {
 
     /// After a test, puts the lab back as set-up left it, so that the next test finds it whole.
     /// What died though no step stopped it is reported: that is the test's result, too, and a
-    /// reason to gather the state before it is gone. Whether all services came back.
-    fn restore(&self, gather: bool) -> Result<bool, Gone> {
+    /// reason to gather the state before it is gone. What could not be put back, and which services
+    /// were found stopped by a signal; nothing if one could not be brought back.
+    fn restore(&mut self, gather: bool) -> Result<Option<(Vec<String>, Vec<String>)>, Gone> {
+        let halted: Vec<String> = self.sandbox.halted();
         let mut dead = Vec::new();
         for service in &self.sandbox.layout.services {
             let ends = self
@@ -186,7 +205,7 @@ impl Session {
                 .iter()
                 .any(|condition| matches!(condition, Condition::Exit(_)));
             if let Some(status) = self.sandbox.dead(&service.name)?.filter(|_| !ends) {
-                dead.push((service.name.as_str(), status, self.sandbox.was_stopped(&service.name)));
+                dead.push((service.name.clone(), status, self.sandbox.was_stopped(&service.name)));
             }
         }
         if gather && dead.iter().any(|(.., stopped)| !stopped) {
@@ -198,19 +217,23 @@ impl Session {
         for (name, status, stopped) in dead {
             let within = self
                 .sandbox
-                .service(name)
+                .service(&name)
                 .map_or(WORK, |service| self.sandbox.run_of(service).within);
             self.speaker.busy(within + WORK);
             if !stopped {
-                self.sandbox.trouble(name, ServiceFailure::Died(status));
+                self.sandbox.trouble(&name, ServiceFailure::Died(status));
             }
-            let back = self.sandbox.start_service(name)?;
+            let back = self.sandbox.start_service(&name)?;
             self.tell_troubles();
             if !back {
-                return Ok(false);
+                return Ok(None);
             }
         }
-        Ok(true)
+        self.speaker.busy(WORK);
+        let mut changes = self.found.changes(&self.sandbox)?;
+        changes.extend(halted.iter().map(|name| format!("the service {name}, which is stopped")));
+        changes.extend(self.sandbox.renew_folder().err().map(|error| format!("{error:#}")));
+        Ok(Some((changes, halted)))
     }
 
     /// Says which services are not up though they should be.

@@ -175,6 +175,7 @@ pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
     Layout {
         lab: lab.name.clone(),
         services: topology.services.clone(),
+        files: topology.services.iter().flat_map(files).collect(),
         addresses: plan.actions.iter().filter_map(addresses).collect(),
         ports: lines(&up).join("\n"),
         captured: captured_nodes(lab).iter().map(|node| node.netns.clone()).collect(),
@@ -187,6 +188,13 @@ pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
         }),
         folder: folder.into(),
     }
+}
+
+/// The files of `service`, whatever runs.
+fn files(service: &Service) -> Vec<(String, String)> {
+    let runs = std::iter::once(&service.run).chain(&service.stand_in);
+    let paths = runs.flat_map(|run| &run.files).map(|(path, _)| path.clone());
+    paths.map(|path| (service.name.clone(), path)).collect()
 }
 
 /// What makes the network, in the lines that `labrun _net` and scripts/topology.sh understand.

@@ -80,7 +80,7 @@ impl Native {
             .map(String::from)
             .chain(arguments.iter().cloned());
         let words = self.words(words);
-        cmd(&words[0], &words[1..]).dir(folder)
+        process::clean(cmd(&words[0], &words[1..])).dir(folder)
     }
 
     /// Runs `script` with `arguments` on this terminal, and returns its exit status.

@@ -72,6 +72,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         name: format!("{lab}-{}", file.name.value),
         short: file.name.value.clone(),
         about: file.about.trim().to_string(),
+        fresh: file.fresh,
         captured,
         capture: capture.into_iter().collect(),
         steps: steps.collect(),

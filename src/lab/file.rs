@@ -26,6 +26,8 @@ pub struct TestFile {
     pub name: Spanned<String>,
     /// A sentence about it.
     pub about: String,
+    /// Whether it wants a lab of its own.
+    pub fresh: bool,
     /// The nodes inside which it is captured, too; `none` if it is not captured at all.
     pub capture: Vec<Spanned<String>>,
     /// What it does, in this order; `None` where nothing could be made of a step.
@@ -48,10 +50,11 @@ pub fn lab(reader: Reader) -> LabFile {
 
 /// Reads an entry of `tests`.
 fn test(name: Spanned<String>, reader: Reader) -> TestFile {
-    let fields = reader.fields(&["about", "capture", "steps", "path"]);
+    let fields = reader.fields(&["about", "fresh", "capture", "steps", "path"]);
     TestFile {
         name,
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
+        fresh: fields.get("fresh", |r| r.boolean()).unwrap_or_default(),
         capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         steps: fields.need("steps", |r| r.list(|r| r.at(steps::read(r)))).unwrap_or_default(),
         path: fields.get("path", |r| r.list(rule)).unwrap_or_default(),

@@ -27,6 +27,8 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
+    /// It wants a lab that no other test has run in.
+    pub fresh: bool,
     /// Whether its packets are captured.
     pub captured: bool,
     /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that

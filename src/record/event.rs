@@ -37,7 +37,7 @@ pub enum RunEvent {
     /// A lab is being set up.
     Setup {
         instance: String,
-        /// Whether it was up, made from something else.
+        /// Whether it was up, made from something else or changed by a test.
         again: bool,
     },
     /// A lab is up.

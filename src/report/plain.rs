@@ -27,7 +27,9 @@ pub fn text(message: &RunEvent) -> Option<String> {
             (text, false) => text,
         },
         RunEvent::Setup { instance, again: true } => {
-            format!("setup {instance} again: it was made from something else")
+            format!(
+                "setup {instance} again: it was made from something else, or a test has changed it"
+            )
         }
         RunEvent::Setup { instance, .. } => format!("setup {instance}"),
         RunEvent::Ready { instance, reused: true, .. } => {

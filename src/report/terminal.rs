@@ -49,7 +49,11 @@ impl Terminal {
                 (text, false) => self.line(&format!("📦 {text}")),
             },
             RunEvent::Setup { instance, again } => {
-                let why = if *again { " again: it was made from something else" } else { "" };
+                let why = if *again {
+                    " again: it was made from something else, or a test has changed it"
+                } else {
+                    ""
+                };
                 self.spin(instance, &format!("🧪 setting up {instance}{why}"));
             }
             RunEvent::Ready { instance, time, services, reused } => {

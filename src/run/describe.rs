@@ -18,7 +18,11 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
         let install = install_command(&packages, host).join(" ");
         lines.push(format!("{} {are} missing, install {them}: {install}", names.join(", ")));
     }
-    lines.extend(others.iter().map(|Missing { kind, name, stand_in, .. }| match kind.as_str() {
+    lines.extend(others.iter().map(|Missing { kind, name, stand_in, why, .. }| match kind.as_str() {
+        // It is there, but not for everybody, such as /dev/net/tun.
+        "kernel" if why.contains("Permission denied") => {
+            format!("{name} may not be used by this user ({why}): run labrun as root, or change that")
+        }
         "kernel" => format!("this kernel has no {name}: `modprobe`, another kernel, or a VM (`labrun vm up`)"),
         _ if stand_in.is_empty() => format!("there is no {name}: name it with --subject PATH"),
         _ => format!("there is no {name}, and --strict refuses its stand-in {stand_in}: name it with --subject PATH"),

@@ -58,10 +58,15 @@ pub struct Session<'a> {
     pub(crate) gathered: Gathered,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
+    /// What the last test left other than it found it, in words: the next test needs another lab.
+    pub changes: Vec<String>,
+    /// A test may have run in it.
+    pub used: bool,
 }
 
 impl<'a> Session<'a> {
-    /// Starts the runtime with `verb`, which is `setup` or `session`.
+    /// Starts the runtime with `verb`, which is `setup`, `session` or `anew`: a session with a lab
+    /// that nobody has used.
     ///
     /// # Errors
     /// If bash cannot be started.
@@ -85,12 +90,14 @@ impl<'a> Session<'a> {
             tell,
             instance,
             subject: None,
-            served: verb == "session",
+            served: verb != "setup",
             begun: false,
             trouble: Vec::new(),
             gathered: Gathered::default(),
             no_capture: None,
             broken: false,
+            changes: Vec::new(),
+            used: false,
         })
     }
 
@@ -125,6 +132,7 @@ impl<'a> Session<'a> {
                     return Ok(());
                 }
                 Some(Event::Reused { instance }) => {
+                    self.used = true;
                     self.instance = instance.clone();
                     (self.tell)(RunEvent::Ready {
                         instance,

@@ -21,6 +21,7 @@ impl Session<'_> {
         let began = Instant::now();
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
+        self.used = true;
         self.gathered = Gathered::default();
         self.begin(test);
         for (index, step) in test.steps.iter().enumerate() {
@@ -110,7 +111,17 @@ impl Session<'_> {
         let mut troubles: usize = 0;
         loop {
             match self.agent() {
-                Some(Event::Restored) => break,
+                Some(Event::Restored { changes, halted }) => {
+                    self.changes = changes;
+                    if result.outcome == Outcome::Fail {
+                        result.lines.extend(halted.iter().map(|name| {
+                            format!(
+                                "service {name} is stopped (SIGSTOP): it runs, and answers nothing"
+                            )
+                        }));
+                    }
+                    break;
+                }
                 Some(Event::Broken) => {
                     self.broken = true;
                     break;

@@ -7,6 +7,7 @@
 //! wants it, or until the sandbox has gone.
 
 mod condition;
+mod folder;
 mod netns;
 mod proc;
 mod program;
@@ -185,6 +186,11 @@ impl Sandbox {
     /// A file below /proc/net of the network namespace that this thread is in.
     pub fn proc_net(&self, file: &str) -> std::io::Result<String> {
         netns::read(&self.machine, &format!("thread-self/net/{file}"))
+    }
+
+    /// The mounts of the sandbox, as /proc/self/mountinfo has them.
+    pub fn mounts(&self) -> std::io::Result<String> {
+        netns::read(&self.machine, "thread-self/mountinfo")
     }
 
     /// Waits for so long.

@@ -2,7 +2,9 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
+use std::iter::successors;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ pub struct Process {
     pub parent: i32,
     /// Its process group.
     pub group: i32,
+    /// Its session.
+    pub session: i32,
     /// The kernel's flags of it.
     flags: u32,
     /// When it started, in clock ticks since boot.
@@ -45,6 +49,7 @@ impl Process {
             state: fields.first()?.chars().next()?,
             parent: number(1)? as i32,
             group: number(2)? as i32,
+            session: number(3)? as i32,
             flags: number(6)? as u32,
             start: number(19)? as u64,
         })
@@ -85,9 +90,26 @@ impl Process {
 
     /// Whether it was started with `name` set to `value`.
     pub fn has_variable(&self, name: &str, value: &str) -> bool {
-        let wanted = format!("{name}={value}");
+        self.variable(name).is_some_and(|found| found == value.as_bytes())
+    }
+
+    /// What `name` was set to when it was started.
+    pub fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        let name = format!("{name}=");
         let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+        let mut entries = environment.split(|byte| *byte == 0);
+        entries.find_map(|entry| entry.strip_prefix(name.as_bytes())).map(<[u8]>::to_vec)
+    }
+
+    /// Whether it has one of the sockets of these numbers open.
+    pub fn has_socket(&self, numbers: &[u64]) -> bool {
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.pid));
+        folder.into_iter().flatten().flatten().any(|entry| {
+            let Ok(target) = fs::read_link(entry.path()) else { return false };
+            let socket = target.to_str().and_then(|text| text.strip_prefix("socket:["));
+            let number = socket.and_then(|text| text.strip_suffix(']')?.parse().ok());
+            number.is_some_and(|number| numbers.contains(&number))
+        })
     }
 
     /// Sends it a signal. It may have ended meanwhile; another process with its number gets none.
@@ -106,6 +128,21 @@ pub fn processes() -> Vec<Process> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter_map(Process::of)
         .collect()
+}
+
+/// The processes of the service `name`, whose first is `pid`: those of its session, those that came
+/// from it, and those that left both but kept their environment.
+pub fn processes_of(name: &str, pid: i32) -> Vec<Process> {
+    let all = processes();
+    let parents: HashMap<i32, i32> = all.iter().map(|one| (one.pid, one.parent)).collect();
+    let own = |one: &&Process| one.session == pid || one.has_variable("LABRUN_SERVICE", name);
+    let own: HashSet<i32> = all.iter().filter(own).map(|one| one.pid).collect();
+    let comes_from = |one: &Process| {
+        let line = successors(Some(one.pid), |pid| parents.get(pid).copied());
+        // A list that was made while processes came and went may have a circle in it.
+        line.take(all.len()).any(|pid| own.contains(&pid))
+    };
+    all.iter().filter(|one| comes_from(one)).cloned().collect()
 }
 
 /// Whether reading from `descriptor` would not wait.

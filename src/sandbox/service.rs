@@ -9,8 +9,9 @@
 //! ```
 
 use super::condition::{Asker, holds};
+use super::proc::processes_of;
 use super::program::{end_of, part_of};
-use super::{Gone, Process, Program, Sandbox, View, processes};
+use super::{Gone, Process, Program, Sandbox, View};
 use crate::topology::model::{Condition, Run, Service};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -105,6 +106,15 @@ impl Sandbox {
             .then(|| fs::read_to_string(self.note(name, "pid")).ok()?.trim().parse().ok())?
     }
 
+    /// The services whose first process is stopped by a signal, as SIGSTOP does it: they run, and
+    /// answer nothing.
+    pub fn halted(&self) -> Vec<String> {
+        let is_halted = |name: &&String| {
+            self.pid_of(name).and_then(Process::of).is_some_and(|process| process.state == 'T')
+        };
+        self.layout.services.iter().map(|one| &one.name).filter(is_halted).cloned().collect()
+    }
+
     /// Whether it was stopped on purpose.
     pub fn was_stopped(&self, name: &str) -> bool {
         self.note(name, "stopped").exists()
@@ -147,13 +157,10 @@ impl Sandbox {
         self.until(Instant::now() + Duration::from_secs(5), ended)
     }
 
-    /// To the whole process group, which it leads.
+    /// To all of its processes: one in a session of its own would keep the port from the next.
     fn signal_service(&self, name: &str, signal: Signal) {
         let Some(pid) = self.pid_of(name) else { return };
-        processes()
-            .iter()
-            .filter(|process| process.group == pid)
-            .for_each(|process| process.signal(signal));
+        processes_of(name, pid).iter().for_each(|process| process.signal(signal));
     }
 
     /// Has PID 1 start `name` once more if it does not run, and waits until it is ready; whether it
@@ -235,7 +242,7 @@ impl Sandbox {
             node: &service.node.0,
             folder: &self.state.join("service").join(&service.name),
             environment: &run.environment,
-            process: Some(pid),
+            service: Some((&service.name, pid)),
             log: &log,
             within: Duration::from_secs(2),
         };

@@ -64,6 +64,10 @@ pub trait Kind: Sized {
     fn node(&self) -> Option<&NetnsName> {
         None
     }
+    /// The command of the user's that it runs, which may do anything, and the namespace it runs in.
+    fn command(&self) -> Option<(&str, &str)> {
+        None
+    }
 }
 
 macro_rules! kinds {
@@ -144,6 +148,12 @@ macro_rules! kinds {
             /// The node that it does something in which may send packets.
             pub fn node(&self) -> Option<&NetnsName> {
                 match self { $(StepKind::$kind(kind) => kind.node(),)* }
+            }
+
+            /// The namespace and the text of the command of the user's that it runs, if it does:
+            /// that may change anything.
+            pub fn command(&self) -> Option<(&str, &str)> {
+                match self { $(StepKind::$kind(kind) => kind.command(),)* }
             }
         }
     };

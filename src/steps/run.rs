@@ -188,6 +188,10 @@ impl Kind for Run {
         Some(self.patience)
     }
 
+    fn command(&self) -> Option<(&str, &str)> {
+        Some((&self.node.0, &self.command))
+    }
+
     fn uses_folder(&self) -> bool {
         true
     }

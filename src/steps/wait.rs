@@ -93,7 +93,7 @@ impl Kind for Wait {
                 node: &self.node.0,
                 folder: &sandbox.layout.folder,
                 environment: &[],
-                process: None,
+                service: None,
                 log: &log,
                 within: Duration::from_secs(5).min(self.within),
             };
@@ -120,6 +120,13 @@ impl Kind for Wait {
 
     fn limit(&self) -> Duration {
         self.within + Duration::from_secs(5)
+    }
+
+    fn command(&self) -> Option<(&str, &str)> {
+        match &self.condition {
+            Condition::Command(command) => Some((&self.node.0, command)),
+            _ => None,
+        }
     }
 
     fn uses_folder(&self) -> bool {

@@ -10,6 +10,8 @@ pub struct Layout {
     /// Its name.
     pub lab: String,
     pub services: Vec<Service>,
+    /// The files that set-up writes for them, by the service and as its description names them.
+    pub files: Vec<(String, String)>,
     /// For each network namespace the `ip -batch` text that gives it its addresses and routes.
     pub addresses: Vec<(NetnsName, String)>,
     /// The `ip -batch` text that puts all cables back.

@@ -29,6 +29,7 @@ pub fn clean(cli: &Cli, names: &[String], force: bool) -> Result<u8> {
         );
     }
     let means = |name: &str, instance: &str| {
+        let instance = name_of(instance);
         instance == name || instance.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'))
     };
     for name in

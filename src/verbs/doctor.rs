@@ -141,7 +141,13 @@ impl Patient<'_> {
         lacks.extend(self.compilers(lab).into_iter().map(|(name, package)| {
             let (name, package) = (name.to_string(), package.to_string());
             let stand_in = String::new();
-            Lack::Missing(Missing { kind: "command".into(), name, package, stand_in })
+            Lack::Missing(Missing {
+                kind: "command".into(),
+                name,
+                package,
+                stand_in,
+                ..Missing::default()
+            })
         }));
         Ok(lacks)
     }

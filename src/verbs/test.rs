@@ -6,7 +6,7 @@ use crate::error::Failure;
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::{Labs, Selection};
-use crate::lab::model::Test;
+use crate::lab::model::{Lab, Test};
 use crate::record::artifacts::{Artifacts, When};
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
@@ -229,38 +229,59 @@ fn run_lab(chosen: &Selection, options: &Options, subjects: &Subjects, sender: &
         return;
     }
     match session(chosen, options, given, &runnable, &tell) {
-        Ok(()) | Err((SetupError::Interrupted, _)) => {}
-        Err((SetupError::Skip(reason), _)) => unrun(&runnable, Outcome::Skip, &reason, None),
-        Err((SetupError::Failed(_), artifacts)) => {
-            unrun(&runnable, Outcome::Error, "the lab could not be set up", artifacts)
+        Ok(()) | Err((_, Down { why: SetupError::Interrupted, .. })) => {}
+        Err((done, Down { why: SetupError::Skip(reason), .. })) => {
+            unrun(&runnable[done..], Outcome::Skip, &reason, None)
+        }
+        Err((done, Down { why: SetupError::Failed(_), artifacts })) => {
+            unrun(&runnable[done..], Outcome::Error, "the lab could not be set up", artifacts)
         }
     }
 }
 
-/// Runs `tests` in the lab; why it is down if it could not be set up, and the folder of its
-/// artifacts.
+/// A lab that could not be set up.
+struct Down {
+    why: SetupError,
+    /// The folder of its artifacts.
+    artifacts: Option<PathBuf>,
+}
+
+/// Runs `tests` in the lab. If it could not be set up, how many were run before, and why.
 fn session(
     chosen: &Selection,
     options: &Options,
     given: Option<&Given>,
     tests: &[&Test],
     tell: &dyn Fn(RunEvent),
-) -> Result<(), (SetupError, Option<PathBuf>)> {
-    let failed = |error: anyhow::Error| (SetupError::Failed(vec![format!("{error:#}")]), None);
+) -> Result<(), (usize, Down)> {
+    // What comes and goes between tests is of interest to few.
+    let quiet = |event| match event {
+        RunEvent::Setup { .. } | RunEvent::Ready { .. } | RunEvent::Cleaned { .. } => {}
+        RunEvent::Subject { .. } => {}
+        event => tell(event),
+    };
     let mut session =
-        Session::start(chosen.lab, options, given, "session", tell).map_err(failed)?;
-    if let Err(down) = session.up() {
-        let artifacts = artifacts::save_setup(chosen.lab, options, &mut session, &down, tell);
-        session.end();
-        return Err((down, artifacts));
-    }
-    if options.verbose {
-        session.follow();
-    }
+        begin(chosen.lab, options, given, "session", tell).map_err(|down| (0, down))?;
     let mut broken = false;
-    for test in tests {
+    for (done, test) in tests.iter().enumerate() {
         if interrupt::interrupted() {
             break;
+        }
+        let changes = std::mem::take(&mut session.changes);
+        if !broken && (!changes.is_empty() || (test.fresh && session.used)) {
+            if options.verbose && !changes.is_empty() {
+                let text = format!(
+                    "{} is made anew, a test left: {}",
+                    chosen.lab.name,
+                    changes.join(", ")
+                );
+                tell(RunEvent::Note { text });
+            }
+            session.tell = &quiet;
+            session.end();
+            session =
+                begin(chosen.lab, options, given, "anew", &quiet).map_err(|down| (done, down))?;
+            session.tell = tell;
         }
         let mut result =
             if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
@@ -276,6 +297,30 @@ fn session(
     }
     session.end();
     Ok(())
+}
+
+/// A session with the lab, which is up. What its set-up says goes to `tell`.
+fn begin<'a>(
+    lab: &'a Lab,
+    options: &'a Options,
+    given: Option<&Given>,
+    verb: &str,
+    tell: &'a dyn Fn(RunEvent),
+) -> Result<Session<'a>, Down> {
+    let mut session = Session::start(lab, options, given, verb, tell).map_err(|error| {
+        let lines = vec![format!("{error:#}")];
+        tell(RunEvent::SetupFailed { instance: options.instance_of(lab), lines: lines.clone() });
+        Down { why: SetupError::Failed(lines), artifacts: None }
+    })?;
+    if let Err(why) = session.up() {
+        let artifacts = artifacts::save_setup(lab, options, &mut session, &why, tell);
+        session.end();
+        return Err(Down { why, artifacts });
+    }
+    if options.verbose {
+        session.follow();
+    }
+    Ok(session)
 }
 
 /// How much of the ladder of `result` is shown.

@@ -159,7 +159,7 @@ impl Session {
 
     fn restore(&mut self) {
         self.ask(&Request::Restore { gather: false });
-        self.until(|event| matches!(event, Event::Restored));
+        self.until(|event| matches!(event, Event::Restored { .. }));
     }
 
     /// Runs a test whose nodes are captured; the file with its packets.

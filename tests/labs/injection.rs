@@ -11,7 +11,7 @@ use std::process::Command;
 
 /// Where anything that was run by mistake would leave a mark.
 fn canary() -> String {
-    format!("/tmp/labrun-test-canary-{}", std::process::id())
+    format!("/dev/shm/labrun-test-canary-{}", std::process::id())
 }
 
 /// Texts that a shell, `ip`, grep or printf might misread.

@@ -1,6 +1,7 @@
 //! What a line can ask for.
 
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Lines that are done in the same namespaces.
@@ -37,7 +38,7 @@ pub enum Command<'a> {
     /// `route add TO [via ADDRESS] [dev LINK] [src ADDRESS] [metric NUMBER]`
     Route(Route<'a>),
     /// `mkdir [-p] FOLDER...`
-    Folders { parents: bool, folders: Vec<&'a str> },
+    Folders { parents: bool, folders: Vec<Cow<'a, str>> },
     /// `mkfifo PATH`
     Fifo(&'a str),
     /// `mount ...`
@@ -87,9 +88,9 @@ pub struct Route<'a> {
 #[derive(Debug, PartialEq)]
 pub enum Mount<'a> {
     /// `mount -t KIND [-o OPTIONS] SOURCE TARGET`
-    New { kind: &'a str, options: Vec<&'a str>, source: &'a str, target: &'a str },
+    New { kind: &'a str, options: Vec<&'a str>, source: &'a str, target: Cow<'a, str> },
     /// `mount --rbind SOURCE TARGET`
-    Bind { source: &'a str, target: &'a str },
+    Bind { source: Cow<'a, str>, target: Cow<'a, str> },
     /// `mount -o remount,bind,OPTIONS TARGET`
-    Again { options: Vec<&'a str>, target: &'a str },
+    Again { options: Vec<&'a str>, target: Cow<'a, str> },
 }

@@ -55,6 +55,11 @@ impl Message {
         self.0.extend(0u32.to_ne_bytes());
     }
 
+    /// What stands in front of the attributes.
+    pub fn header(&mut self, bytes: &[u8]) {
+        self.0.extend(bytes);
+    }
+
     pub fn bytes(&mut self, kind: u16, value: &[u8]) {
         self.nested(kind, |message| message.0.extend(value));
     }
@@ -98,6 +103,18 @@ impl Message {
     }
 }
 
+/// The attributes in `bytes`, by their kind without flags, as far as they are whole.
+pub fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let [a, b, c, d, rest @ ..] = bytes else { return None };
+        let length = usize::from(u16::from_ne_bytes([*a, *b])).checked_sub(4)?;
+        let value = rest.get(..length)?;
+        bytes = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        // NLA_TYPE_MASK
+        Some((u16::from_ne_bytes([*c, *d]) & 0x3fff, value))
+    })
+}
+
 pub fn family(of: IpAddr) -> u8 {
     (if of.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }) as u8
 }
@@ -126,5 +143,10 @@ mod tests {
             (if cfg!(target_endian = "little") { 7 } else { 0 }, 16, 18, 9, 1)
         );
         assert_eq!(&bytes[24..], b"veth\0\0\0\0");
+        let outer: Vec<_> = attributes(&bytes[16..]).collect();
+        assert_eq!(outer.len(), 1);
+        assert_eq!(attributes(outer[0].1).collect::<Vec<_>>(), [(1, &b"veth\0"[..])]);
+        // Cut short, it is read as far as it goes.
+        assert!((16..bytes.len()).all(|end| attributes(&bytes[16..end]).count() == 0));
     }
 }

@@ -25,12 +25,12 @@ mod lines;
 #[cfg(target_os = "linux")]
 mod link;
 #[cfg(target_os = "linux")]
-mod message;
+pub(super) mod message;
 #[cfg(target_os = "linux")]
 mod mounts;
 mod parse;
 #[cfg(target_os = "linux")]
-mod socket;
+pub(super) mod socket;
 
 use std::io::{self, Read};
 

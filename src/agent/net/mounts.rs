@@ -5,12 +5,15 @@ use super::socket::reason;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::io::Errno;
 use rustix::mount::{self, MountFlags};
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::fs;
 
-pub fn make(parents: bool, folders: &[&str]) -> Result<(), String> {
-    let make =
-        |folder: &&str| if parents { fs::create_dir_all(folder) } else { fs::create_dir(folder) };
+pub fn make(parents: bool, folders: &[Cow<str>]) -> Result<(), String> {
+    let make = |folder: &Cow<str>| match parents {
+        true => fs::create_dir_all(&**folder),
+        false => fs::create_dir(&**folder),
+    };
     folders.iter().try_for_each(make).map_err(|error| reason(&error))
 }
 
@@ -24,9 +27,9 @@ pub fn mount(what: &Mount) -> Result<(), String> {
         Mount::New { kind, options, source, target } => {
             let (flags, data) = split(options);
             let data = CString::new(data.join(",")).map_err(|error| error.to_string())?;
-            mount::mount(*source, *target, *kind, flags, Some(data.as_c_str()))
+            mount::mount(*source, &**target, *kind, flags, Some(data.as_c_str()))
         }
-        Mount::Bind { source, target } => mount::mount_bind_recursive(*source, *target),
+        Mount::Bind { source, target } => mount::mount_bind_recursive(&**source, &**target),
         Mount::Again { options, target } => again(options, target),
     };
     done.map_err(|errno| reason(&errno.into()))

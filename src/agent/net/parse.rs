@@ -1,6 +1,7 @@
 //! From text to what it asks for.
 
 use super::lines::{Command, End, Kind, Line, Link, Mount, Route, Section};
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::{FromStr, SplitWhitespace};
 
@@ -211,8 +212,8 @@ fn route<'a>(words: &mut Words<'a>) -> Result<Route<'a>, String> {
 }
 
 fn folders(text: &str) -> Result<Command<'_>, String> {
-    let mut folders: Vec<&str> = text.split(' ').skip(1).collect();
-    let parents = folders.first() == Some(&"-p");
+    let mut folders: Vec<Cow<str>> = text.split(' ').skip(1).map(path).collect();
+    let parents = folders.first().is_some_and(|first| first == "-p");
     if parents {
         folders.remove(0);
     }
@@ -222,18 +223,30 @@ fn folders(text: &str) -> Result<Command<'_>, String> {
     Ok(Command::Folders { parents, folders })
 }
 
+/// A path whose blanks and backslashes are written as in /proc/mounts.
+fn path(word: &str) -> Cow<'_, str> {
+    match word.contains('\\') {
+        true => word.replace("\\040", " ").replace("\\134", "\\").into(),
+        false => word.into(),
+    }
+}
+
 fn mount(text: &str) -> Result<Mount<'_>, String> {
     let words: Vec<&str> = text.split(' ').skip(1).collect();
     match words[..] {
-        ["--rbind", source, target] => Ok(Mount::Bind { source, target }),
+        ["--rbind", source, target] => {
+            Ok(Mount::Bind { source: path(source), target: path(target) })
+        }
         ["-t", kind, source, target] => {
-            Ok(Mount::New { kind, options: Vec::new(), source, target })
+            Ok(Mount::New { kind, options: Vec::new(), source, target: path(target) })
         }
         ["-t", kind, "-o", list, source, target] => {
-            Ok(Mount::New { kind, options: list.split(',').collect(), source, target })
+            let options = list.split(',').collect();
+            Ok(Mount::New { kind, options, source, target: path(target) })
         }
         ["-o", list, target] if list.starts_with("remount,bind") => {
-            Ok(Mount::Again { options: list.split(',').skip(2).collect(), target })
+            let options = list.split(',').skip(2).collect();
+            Ok(Mount::Again { options, target: path(target) })
         }
         _ => Err("this form of mount is not understood".into()),
     }
@@ -309,6 +322,15 @@ mod tests {
         assert_eq!(
             one("addr add 10.0.0.1/24 brd + dev e"),
             Command::Address { address, broadcast: true, link: "e" }
+        );
+    }
+
+    #[test]
+    fn paths_may_have_blanks_and_backslashes() {
+        let source = Cow::from("/a b/c\\040");
+        assert_eq!(
+            one(r"mount --rbind /a\040b/c\134040 /d"),
+            Command::Mount(Mount::Bind { source, target: "/d".into() })
         );
     }
 

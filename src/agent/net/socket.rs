@@ -11,6 +11,9 @@ const NETLINK_ROUTE: Option<Protocol> = None;
 /// More than any acknowledgement, which holds no copy of the request.
 const ROOM: usize = 8192;
 
+/// As much as the kernel tells at once.
+const DUMP: usize = 64 << 10;
+
 pub struct Socket {
     socket: OwnedFd,
     sequence: u32,
@@ -20,11 +23,20 @@ pub struct Socket {
 
 impl Socket {
     pub fn open() -> io::Result<Socket> {
+        Socket::to(NETLINK_ROUTE)
+    }
+
+    /// To what answers for packet filters.
+    pub fn open_netfilter() -> io::Result<Socket> {
+        Socket::to(Some(net::netlink::NETFILTER))
+    }
+
+    fn to(protocol: Option<Protocol>) -> io::Result<Socket> {
         let socket = net::socket_with(
             AddressFamily::NETLINK,
             SocketType::RAW,
             SocketFlags::CLOEXEC,
-            NETLINK_ROUTE,
+            protocol,
         )?;
         // Kernels before 4.12 know neither, and then answer with the error number alone.
         let _ = set(&socket, libc::NETLINK_EXT_ACK);
@@ -56,6 +68,36 @@ impl Socket {
             let (length, _) = net::recv(&self.socket, &mut room, RecvFlags::empty())?;
             if let Some(answer) = answer(&room[..length], self.sequence) {
                 return Ok(answer);
+            }
+        }
+    }
+
+    /// Asks for what there is; `each` gets the answers, without their first headers.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn dump(&mut self, message: Message, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+        self.sequence += 1;
+        net::send(&self.socket, &message.finish(self.sequence), SendFlags::empty())?;
+        let mut room = vec![0; DUMP];
+        loop {
+            let (length, _) = net::recv(&self.socket, &mut room[..], RecvFlags::empty())?;
+            let mut bytes = &room[..length.min(DUMP)];
+            while let Some(length) = bytes.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes)) {
+                let length = length as usize;
+                let Some(message) = bytes.get(..length).filter(|_| length >= 16) else { break };
+                match i32::from(u16::from_ne_bytes([message[4], message[5]])) {
+                    libc::NLMSG_DONE => return Ok(()),
+                    libc::NLMSG_ERROR => {
+                        let number = message.get(16..20).and_then(|bytes| bytes.first_chunk());
+                        return match number.map_or(0, |bytes| i32::from_ne_bytes(*bytes)) {
+                            0 => Ok(()),
+                            number => Err(io::Error::from_raw_os_error(-number)),
+                        };
+                    }
+                    _ => each(&message[16..]),
+                }
+                bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
             }
         }
     }

@@ -1,0 +1,58 @@
+//! The layer over the user's repository (scripts/sandbox.sh): what steps write there is kept apart
+//! from it. Each test gets a new one, so that it sees the repository as it is.
+
+use super::Sandbox;
+use anyhow::{Context, Result};
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use std::ffi::CString;
+use std::fs;
+use std::path::Path;
+
+impl Sandbox {
+    /// Puts a new layer in the place of the old one, if there is one: where overlayfs is not to be
+    /// had the repository cannot be written to at all.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn renew_folder(&self) -> Result<()> {
+        let layers = self.state.join("private/folder");
+        let Some(old) = self.layer(&layers) else { return Ok(()) };
+        let folder = &self.layout.folder;
+        let new = (1..).map(|number: u64| layers.join(number.to_string()));
+        let new = new.into_iter().find(|path| !path.exists()).context("no number is left")?;
+        for path in [new.clone(), new.join("upper"), new.join("work")] {
+            match rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno).context(format!("cannot make {}", path.display())),
+            }
+        }
+        let (lower, shown) = (layers.join("lower"), new.display());
+        let options =
+            format!("lowerdir={},upperdir={shown}/upper,workdir={shown}/work", lower.display());
+        // What runs in it keeps the old one for as long as it does.
+        unmount(folder, UnmountFlags::DETACH)
+            .and_then(|()| {
+                let options = CString::new(options).map_err(|_| Errno::INVAL)?;
+                mount("overlay", folder, "overlay", MountFlags::empty(), Some(options.as_c_str()))
+            })
+            .with_context(|| format!("cannot put a new layer over {}", folder.display()))?;
+        let _ = fs::remove_dir_all(Path::new(&old));
+        Ok(())
+    }
+
+    /// The layer that is there now.
+    fn layer(&self, layers: &Path) -> Option<String> {
+        let mounts = self.mounts().ok()?;
+        let folder = self.layout.folder.to_str()?;
+        let prefix = format!("{}/", layers.display());
+        mounts.lines().rev().find_map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let at = words.get(4)?.replace("\\040", " ").replace("\\134", "\\");
+            let upper = words.last()?.split(',').find_map(|word| word.strip_prefix("upperdir="))?;
+            let layer = upper.strip_suffix("/upper")?;
+            (at == folder && upper.starts_with(&prefix)).then(|| layer.to_string())
+        })
+    }
+}
