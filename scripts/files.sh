@@ -136,7 +136,7 @@ files_unlink() {
 }
 
 files_built() {
-  [[ -s $CACHE/$1/$2 && -x $CACHE/$1/$2 ]] && printf 'path %s\n' "$CACHE/$1/$2"
+  [[ -s $CACHE/$1/$2 && -x $CACHE/$1/$2 ]] && touch -c -- "$CACHE/$1" && printf 'path %s\n' "$CACHE/$1/$2"
 }
 
 # files_works: tried once, as a program that asks for another C library, or an interpreter that is not
@@ -150,13 +150,20 @@ files_put() {
   local out
   mkdir -p "$CACHE" && out=$(mktemp -d "$CACHE/.building-XXXXXX") || files_fail "cannot write to $CACHE"
   if files_chunks >"$out/$2"; then
-    # What is younger than an hour may be about to start for somebody else; of older versions one is enough.
-    find "$CACHE" -mindepth 1 -maxdepth 1 -name "$2-*" -mmin +60 -printf '%T@ %p\0' | sort -zrn | tail -zn +2 | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
+    # Of older versions one is enough.
+    files_prune "$2" 1
     chmod 755 "$out/$2" && files_keep "$out" "$1" "$2"
   else
     rm -rf -- "$out"
   fi
   files_built "$1" "$2" || files_fail "cannot write to $CACHE"
+}
+
+# files_prune PROGRAM NUMBER: remove from the cache all but so many of its builds, and what nobody has used
+# for a month. What is younger than an hour may be about to start for somebody else, and is not counted.
+files_prune() {
+  find "$CACHE" -mindepth 1 -maxdepth 1 -name "$1-*" -mmin +60 -printf '%T@ %p\0' | sort -zrn | tail -zn "+$(($2 + 1))" | cut -zd ' ' -f 2- | xargs -0 -r rm -rf --
+  find "$CACHE" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf -- {} +
 }
 
 # files_keep FOLDER BUILD PROGRAM: into the cache, on the disk before it has its name: else a machine that
@@ -193,6 +200,7 @@ files_build() {
   fi
   if ((!status)) && [[ -x $out/$program ]]; then
     files_keep "$out" "$build" "$program"
+    files_prune "$program" 5
     files_built "$build" "$program" || files_fail "cannot write to $CACHE"
   else
     rm -rf -- "$out"

@@ -307,7 +307,7 @@ logs() {
     [[ -e $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2
   done
   for service; do
-    if ((follow)); then log_events "$service" -F "$state/log/$service.log" & else log_events "$service" "$state/log/$service.log"; fi
+    if ((follow)); then log_events "$state" "$service" -F & else log_events "$state" "$service"; fi
   done
   ((follow)) || return 0
   ((TIED)) || { wait && return; }
@@ -315,13 +315,4 @@ logs() {
   while read -r _; do :; done
   trap 'exit 0' TERM
   kill -TERM 0
-}
-
-# log_events SERVICE TAIL-ARGUMENT...: from its first line on.
-log_events() {
-  local service=$1 line
-  shift
-  tail -n +1 "$@" 2>/dev/null | while IFS= read -r line || [[ -n $line ]]; do
-    emit log "service=$service" "line=${line:0:1500}"
-  done
 }

@@ -14,7 +14,7 @@
 #   service/N/   working folder of service N, with its files
 #   gathered/    the state of a failure, until it has been reported
 #   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status;
-#                log/N.from: where in its output its last start is
+#                log/N.from: where in its output its last start is;  log/N.cut: what of it is left out
 #   tmp/         $TMPDIR of everything that runs in the lab
 
 # state_root: the folder of all instances in $ROOT. Not below $XDG_RUNTIME_DIR: a lab must be found
@@ -127,7 +127,7 @@ sandbox_start() {
 
 # sandbox_init: PID 1 from its first instruction to the lab being ready.
 sandbox_init() {
-  local stat line control keep=$1 gather=$2
+  local stat line='' part control keep=$1 gather=$2
   # /proc is still the host's here, so this is the host's idea of our PID. The folder is gone if
   # somebody cleaned up in the meantime: then this sandbox must not exist.
   { read -r stat </proc/self/stat; } || exit 1
@@ -148,8 +148,15 @@ sandbox_init() {
   exec {EVENTS}>&- >/dev/null
   EVENTS=1
   exec {control}<>"$STATE/control"
-  while IFS= read -r -u "$control" line; do
-    service_start "$line"
+  while :; do
+    # A line comes in parts, if its writer likes.
+    if IFS= read -r -t 0.1 -u "$control" part; then
+      service_start "$line$part"
+      line=
+    else
+      line+=$part
+    fi
+    logs_bound
   done
 }
 

@@ -60,6 +60,7 @@ service_start() {
     { wait "$!"; } 2>/dev/null
     printf '%s\n' "$?" >"$STATE/log/$1.exit"
   ) &
+  LOG_WRITER[$1]=$!
   disown
   # The pid file is what everything else goes by. On a full disk it never comes, and the service is late.
   for ((i = 0; i < 2000; i++)); do
@@ -86,7 +87,7 @@ condition() {
       listening "$REPLY" "$2" "$3"
       ;;
     # What it printed before it was started again says nothing of now.
-    log) tail -c "+$(($(<"$STATE/log/$1.from") + 1))" -- "$STATE/log/$1.log" 2>/dev/null | grep -qE -- "$3" ;;
+    log) log_since "$1" | grep -qaE -- "$3" ;;
     file) [[ -e $3 ]] || (cd "$STATE/service/$1" && [[ -e $3 ]]) ;;
     command) (in_lab && cd "$STATE/service/$1" && in_node "$node" env -- "${environment[@]}" timeout 2 "$BASH" -c "$3") >/dev/null 2>&1 </dev/null ;;
     running)
@@ -164,6 +165,7 @@ services_up() {
       uptime_ms
       emit service "name=$name" "node=$node" state=ready ms:="$((REPLY - began[$name]))"
     done
+    logs_bound
     ((!waiting)) || pause 0.003
   done
   # One that became ready early may have died while the others were waited for.
@@ -193,7 +195,7 @@ service_failed() {
   else
     emit service "name=$1" "node=$node" state=late "waiting=$3" within:="$within" "command=$command" "log=$STATE/log/$1.log"
   fi
-  mapfile -t lines < <(tail -n 20 -- "$STATE/log/$1.log" | cut -c 1-1000)
+  mapfile -t lines < <(tail -c 65536 -- "$STATE/log/$1.log" | tail -n 20 | tr -d '\000' | cut -c 1-1000)
   ((${#lines[@]})) || lines=('(it printed nothing)')
   for line in "${lines[@]}"; do
     emit log "service=$1" "line=$line"

@@ -160,7 +160,7 @@ pub struct Instance {
 /// Reads a line of the runtime's output.
 ///
 /// # Errors
-/// The line itself, if it is no event: something printed to the wrong place, which is worth
+/// The line itself, if it is not an event: something printed to the wrong place, which is worth
 /// showing.
 pub fn parse(line: &str) -> Result<Event, String> {
     serde_json::from_str(line).map_err(|_| line.to_string())

@@ -1,15 +1,16 @@
 //! Starting programs on this machine, such as limactl or tcpdump, and waiting for their end.
 
 use crate::interrupt;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use duct::{Expression, ReaderHandle, cmd};
 use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a program printed, and its exit status, 255 if a signal ended it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,16 +23,34 @@ pub struct Captured {
     pub stderr: String,
 }
 
+/// How long a program may take that is watched, and how long to end when it is told to.
+const WATCHED: Duration = Duration::from_secs(3600);
+const GRACE: Duration = Duration::from_secs(30);
+/// How long a program may take that is only asked something.
+const ASKED: Duration = Duration::from_secs(60);
+
+/// Waits for the end of a program called `name` that is only asked something.
+fn answered(name: &str, handle: &duct::Handle) -> Result<std::process::Output> {
+    match handle.wait_timeout(ASKED)? {
+        Some(output) => Ok(output.clone()),
+        None => {
+            handle.pids().into_iter().for_each(kill_all);
+            bail!("{name} did not end within {ASKED:?}")
+        }
+    }
+}
+
 /// Runs `words` to their end, with nothing to read.
 ///
 /// # Errors
-/// If the program cannot be started.
+/// If the program cannot be started, or does not end.
 pub fn capture(words: &[String]) -> Result<Captured> {
-    let output = apart(cmd(&words[0], &words[1..]).stdin_null())
+    let handle = apart(cmd(&words[0], &words[1..]).stdin_null())
         .stdout_capture()
         .stderr_capture()
-        .run()
+        .start()
         .with_context(|| format!("cannot run {}", words[0]))?;
+    let output = answered(&words[0], &handle)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Captured {
         status: output.status.code().unwrap_or(255),
@@ -53,12 +72,16 @@ pub fn watch(words: &[String], line: &mut dyn FnMut(&str)) -> Result<i32> {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            let began = Instant::now();
+            let mut told: Option<Instant> = None;
             while !done.load(Ordering::SeqCst) {
-                if interrupt::interrupted() {
-                    for pid in handle.pids() {
-                        signal(pid, Signal::TERM);
-                    }
+                if told.is_some_and(|told| told.elapsed() > GRACE) {
+                    handle.pids().into_iter().for_each(kill_all);
                     return;
+                }
+                if told.is_none() && (interrupt::interrupted() || began.elapsed() > WATCHED) {
+                    handle.pids().into_iter().for_each(|pid| signal(pid, Signal::TERM));
+                    told = Some(Instant::now());
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -78,14 +101,12 @@ pub fn watch(words: &[String], line: &mut dyn FnMut(&str)) -> Result<i32> {
 /// ended.
 ///
 /// # Errors
-/// If the program cannot be started.
-pub fn output(words: &[&str], input: Vec<u8>) -> Result<std::process::Output> {
-    Ok(cmd(words[0], &words[1..])
-        .stdin_bytes(input)
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .run()?)
+/// If the program cannot be started, or does not end.
+pub fn output<W: AsRef<OsStr>>(words: &[W], input: Vec<u8>) -> Result<std::process::Output> {
+    let name = words[0].as_ref();
+    let rest = words[1..].iter().map(AsRef::as_ref);
+    let command = cmd(name, rest).stdin_bytes(input).stdout_capture();
+    answered(&name.to_string_lossy(), &command.stderr_capture().unchecked().start()?)
 }
 
 /// Runs `words` on this terminal; their exit status, as a shell would give it. Signals are for them
@@ -147,7 +168,7 @@ fn has_terminal() -> bool {
 }
 
 /// `command` in a process group of its own: a Ctrl-C in the terminal is for labrun alone, which
-/// then ends what it runs in good order. Its exit status is no error.
+/// then ends what it runs in good order. Its exit status is not an error.
 pub fn apart(command: Expression) -> Expression {
     command.unchecked().before_spawn(|command| {
         command.process_group(0);

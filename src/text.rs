@@ -1,5 +1,6 @@
 //! Text as people see it: how wide it is, how it is cut, and how names are kept from doing harm.
 
+use std::borrow::Cow;
 use std::time::Duration;
 use unicode_width::UnicodeWidthChar;
 
@@ -10,6 +11,44 @@ pub fn plain(text: &str) -> String {
     let shown =
         |c: char| if "'\"\\".contains(c) { c.to_string() } else { c.escape_debug().to_string() };
     text.chars().map(shown).collect()
+}
+
+/// `text` as a terminal may get it, whoever wrote it. Colours and the like (SGR, ECMA-48, 8.3.117) stay
+/// and end with the text; other control characters, which could retitle the window, clear it or write
+/// to the clipboard, are shown as escapes.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return text.into();
+    }
+    let (mut shown, mut coloured, mut rest) = (String::with_capacity(text.len()), false, text);
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        if let Some(length) = sgr(rest) {
+            shown.push_str(&rest[..length]);
+            coloured = !matches!(&rest[..length], "\x1b[m" | "\x1b[0m");
+            rest = &rest[length..];
+            continue;
+        }
+        match c {
+            // The other half of a line break.
+            '\r' if after.is_empty() || after.starts_with('\n') => {}
+            '\n' | '\t' => shown.push(c),
+            c if c.is_control() => shown.extend(c.escape_debug()),
+            c => shown.push(c),
+        }
+        rest = after;
+    }
+    if coloured {
+        shown.push_str("\x1b[0m");
+    }
+    shown.into()
+}
+
+/// How many bytes the SGR sequence has that `text` begins with.
+fn sgr(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\x1b[")?;
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
+    parameters[end..].starts_with('m').then_some(end + 3)
 }
 
 /// How many columns of a terminal `text` takes.
@@ -141,6 +180,25 @@ mod tests {
             "a\\nb\\u{1b}[1m\\u{202e}\\u{200b}é'\"\\"
         );
         assert_eq!(xml("<a href=\"x\">&\0"), "&lt;a href=&quot;x&quot;&gt;&amp;\\0");
+    }
+
+    #[test]
+    fn of_control_sequences_only_colours_reach_a_terminal() {
+        for (text, shown) in [
+            ("plain\n\ttext é", "plain\n\ttext é"),
+            ("\x1b[1;31mred\x1b[0m", "\x1b[1;31mred\x1b[0m"),
+            ("\x1b[38:5:1mred", "\x1b[38:5:1mred\x1b[0m"),
+            ("\x1b]52;c;aGk=\x07", "\\u{1b}]52;c;aGk=\\u{7}"),
+            ("\x1b]0;title\x1b\\", "\\u{1b}]0;title\\u{1b}\\"),
+            ("\x1b[2J\x1b[H", "\\u{1b}[2J\\u{1b}[H"),
+            ("\u{9b}2J\u{7f}\x08", "\\u{9b}2J\\u{7f}\\u{8}"),
+            ("one\r\ntwo\r", "one\ntwo"),
+            ("over\rwritten", "over\\rwritten"),
+            ("\x1b[", "\\u{1b}["),
+            ("\x1b[1", "\\u{1b}[1"),
+        ] {
+            assert_eq!(harmless(text), shown, "{text:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! was seen between the two moments that it names.
 
 use super::ring;
-use super::source::{Source, drain, settle};
+use super::source::{Lost, Source, drain, settle};
+use super::triage::Take;
 use crate::packet::capture::{Capture, Packet};
 use crate::packet::pcapng;
 use anyhow::{Context, Result, bail};
@@ -10,8 +11,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-/// How many bytes of a test are kept: what is more is counted only.
+/// How many bytes of a test are kept, and how many of them may be bulk data: what is more is counted
+/// only.
 const SIZE: usize = 16 << 20;
+const BULK: usize = 12 << 20;
 /// What a packet needs in a file besides its data.
 const OVERHEAD: usize = 44;
 /// How long the kernel may take to open all rings.
@@ -39,6 +42,8 @@ pub struct Captured {
     pub lost: u64,
     /// How many were left out because it had reached its size.
     pub left_out: u64,
+    /// How many frames of bulk data were dropped or left out.
+    pub bulk_left_out: u64,
 }
 
 impl Capturer {
@@ -63,7 +68,7 @@ impl Capturer {
                 if nodes.iter().any(|node| node == source.node()) {
                     source.begin()?;
                 } else {
-                    source.forget();
+                    source.close()?;
                 }
             }
             Ok(())
@@ -77,10 +82,14 @@ impl Capturer {
     pub fn end(&self) -> Result<Captured> {
         self.with(|sources, recording| {
             settle(&self.machine);
+            let mut lost = Lost::default();
             for source in sources.iter_mut().filter(|source| source.is_wanted()) {
-                recording.capture.lost += source.end()?;
+                let dropped = source.end()?;
+                lost.add(source, dropped);
             }
-            recording.capture.lost += drain(sources, |packet| recording.packets.push(packet))?;
+            let never = drain(sources, |packet, bulk| recording.packets.push((packet, bulk)))?;
+            recording.capture.lost += lost.telling + never.telling;
+            recording.capture.bulk_left_out += lost.bulk + never.bulk;
             sources.iter_mut().for_each(Source::forget);
             let mut recording = std::mem::take(recording);
             recording.settle();
@@ -88,8 +97,8 @@ impl Capturer {
             capture.packets.sort_by_key(|packet| packet.time);
             let mut file = Vec::new();
             pcapng::write(&mut file, &capture, &|_| String::new())?;
-            let Capture { packets, lost, left_out } = capture;
-            Ok(Captured { file, packets: packets.len() as u64, lost, left_out })
+            let Capture { packets, lost, left_out, bulk_left_out } = capture;
+            Ok(Captured { file, packets: packets.len() as u64, lost, left_out, bulk_left_out })
         })
     }
 
@@ -113,7 +122,7 @@ impl Capturer {
 /// What the thread does: opens the rings, and empties them for as long as this process lives.
 fn record(namespaces: &[(String, Option<String>)], shared: &(Mutex<State>, Condvar)) {
     let (state, opened) = shared;
-    let sources = Source::open_all(namespaces).and_then(|sources| {
+    let sources = Source::open_all(namespaces, &[Take::Telling, Take::Bulk]).and_then(|sources| {
         let descriptors = sources.iter().map(|source| {
             source.descriptor().try_clone_to_owned().context("no descriptor is left")
         });
@@ -133,9 +142,10 @@ fn record(namespaces: &[(String, Option<String>)], shared: &(Mutex<State>, Condv
     let polled: Vec<BorrowedFd> = descriptors.iter().map(AsFd::as_fd).collect();
     while !polled.is_empty() && ring::wait(&polled, None).is_ok() {
         if let State::Open(sources, recording) = &mut *state.lock().expect("not poisoned") {
-            sources
-                .iter_mut()
-                .for_each(|source| source.read(|packet| recording.packets.push(packet)));
+            for source in sources {
+                let bulk = source.is_bulk();
+                source.read(|packet| recording.packets.push((packet, bulk)));
+            }
             recording.settle();
         }
     }
@@ -145,18 +155,23 @@ fn record(namespaces: &[(String, Option<String>)], shared: &(Mutex<State>, Condv
 #[derive(Default)]
 struct Recording {
     capture: Capture,
-    /// Read, but not yet looked at for whether there is room.
-    packets: Vec<Packet>,
+    /// Read, but not yet looked at for whether there is room; each with whether it is bulk data.
+    packets: Vec<(Packet, bool)>,
     size: usize,
+    bulk: usize,
 }
 
 impl Recording {
     fn settle(&mut self) {
-        for packet in self.packets.drain(..) {
-            self.size += packet.data.len() + OVERHEAD;
-            if self.size > SIZE {
+        for (packet, bulk) in self.packets.drain(..) {
+            let size = packet.data.len() + OVERHEAD;
+            if bulk && self.bulk + size > BULK {
+                self.capture.bulk_left_out += 1;
+            } else if self.size + size > SIZE {
                 self.capture.left_out += 1;
             } else {
+                self.size += size;
+                self.bulk += if bulk { size } else { 0 };
                 self.capture.packets.push(packet);
             }
         }

@@ -8,7 +8,7 @@
 use super::message::Stream;
 use super::pipe::Speaker;
 use crate::event::signal;
-use crate::sandbox::{Gone, OVERTIME, Output, Program, Sandbox, end_of, processes};
+use crate::sandbox::{Gone, OVERTIME, Output, Program, Sandbox, end_of, part_of, processes};
 use crate::topology::model::GLOBAL;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -23,10 +23,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 8;
 /// How long one of them may take.
 const LOOK: Duration = Duration::from_secs(2);
-/// How many bytes are sent in all, of a file of the state, of a log, of a service's file; and how
-/// many of these.
+/// How many bytes are sent in all, of a file of the state, of a log's beginning and of its end, of a
+/// service's file; and how many of these.
 const ALL: u64 = 16 << 20;
 const STATE: u64 = 1 << 20;
+const LOG_START: u64 = 64 << 10;
 const LOG: u64 = 4 << 20;
 const FILE: u64 = 64 << 10;
 const FILES: usize = 200;
@@ -250,23 +251,16 @@ fn sha256(path: &Path) -> String {
 /// Sends what was gathered, and the services' output and files.
 pub fn send(sandbox: &Sandbox, speaker: &Speaker) {
     let mut left = ALL;
-    let mut send = |path: &Path, name: &str, limit: u64| {
-        let limit = limit.min(left);
-        if let Ok((size, bytes)) = end_of(path, limit) {
-            left -= bytes.len() as u64;
-            let cut = size - bytes.len() as u64;
-            let bytes = if cut > 0 {
-                [format!("({cut} bytes before this are left out)\n").into_bytes(), bytes].concat()
-            } else {
-                bytes
-            };
+    let mut send = |path: &Path, name: &str, start: u64, limit: u64| {
+        if let Ok(bytes) = ends_of(path, start.min(left), limit.min(left)) {
+            left = left.saturating_sub(bytes.len() as u64);
             speaker.output(Stream::File, name, &bytes);
         }
     };
     let gathered = sandbox.state.join("gathered");
     for path in files(&gathered) {
         let name = path.strip_prefix(&gathered).unwrap_or(&path).to_string_lossy().into_owned();
-        send(&path, &name, STATE);
+        send(&path, &name, 0, STATE);
     }
     for service in &sandbox.layout.services {
         let name = &service.name;
@@ -274,7 +268,7 @@ pub fn send(sandbox: &Sandbox, speaker: &Speaker) {
         if !log.exists() {
             continue;
         }
-        send(&log, &format!("services/{name}.log"), LOG);
+        send(&log, &format!("services/{name}.log"), LOG_START, LOG);
         speaker.output(
             Stream::File,
             &format!("services/{name}.status"),
@@ -286,11 +280,25 @@ pub fn send(sandbox: &Sandbox, speaker: &Speaker) {
     for path in files(&folder).into_iter().take(FILES) {
         let name = path.strip_prefix(&folder).unwrap_or(&path).to_string_lossy().into_owned();
         if let Some((service, file)) = name.split_once('/') {
-            send(&path, &format!("services/{service}.files/{file}"), FILE);
+            send(&path, &format!("services/{service}.files/{file}"), 0, FILE);
         }
     }
     // Another failure must not be explained by this one's state.
     let _ = fs::remove_dir_all(gathered);
+}
+
+/// A file, or so many bytes of its beginning and of its end, with a word on what is between.
+fn ends_of(path: &Path, start: u64, end: u64) -> io::Result<Vec<u8>> {
+    let (size, last) = end_of(path, end)?;
+    let before = size.saturating_sub(last.len() as u64);
+    let mut bytes = part_of(path, 0, start.min(before))?;
+    let cut = before - bytes.len() as u64;
+    if cut > 0 {
+        let newline = if bytes.is_empty() { "" } else { "\n" };
+        bytes.extend(format!("{newline}({cut} bytes are left out here)\n").into_bytes());
+    }
+    bytes.extend(last);
+    Ok(bytes)
 }
 
 /// All regular files below `folder`. Links are not followed: they could lead anywhere.

@@ -4,6 +4,7 @@
 
 use super::ring;
 use super::source::{Source, drain};
+use super::triage::Take;
 use crate::packet::pcapng;
 use anyhow::Result;
 use std::fs::File;
@@ -17,7 +18,7 @@ use std::os::fd::AsFd;
 pub fn run() -> Result<()> {
     // Neither buffered nor locked: what is read is known to poll(2).
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let mut sources = Source::open_all(&[("here".into(), None)])?;
+    let mut sources = Source::open_all(&[("here".into(), None)], &[Take::All])?;
     let mut writer = pcapng::Writer::new(
         io::BufWriter::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
         &|_| String::new(),
@@ -30,9 +31,9 @@ pub fn run() -> Result<()> {
         let mut packets = Vec::new();
         if over {
             let lost = sources[0].end()?;
-            let lost = lost + drain(&mut sources, |packet| packets.push(packet))?;
+            let lost = lost + drain(&mut sources, |packet, _| packets.push(packet))?.telling;
             written = packets.iter().try_for_each(|packet| writer.packet(packet));
-            written = written.and_then(|()| writer.finish(lost, 0).map(drop));
+            written = written.and_then(|()| writer.finish(lost, 0, 0).map(drop));
             break;
         }
         sources[0].read(|packet| packets.push(packet));

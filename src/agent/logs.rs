@@ -2,9 +2,7 @@
 
 use super::message::Event;
 use super::pipe::Speaker;
-use crate::sandbox::{Gone, Mark, Sandbox, lines};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use crate::sandbox::{Gone, Mark, Sandbox, end_of, lines, part_of};
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -20,6 +18,8 @@ const TELLING: [&str; 7] = ["panic", "fatal", "error", "fail", "refuse", "denied
 const LOOK: Duration = Duration::from_millis(50);
 const PIECE: u64 = 64 << 10;
 const LONGEST: usize = 1500;
+/// How far behind may be who follows.
+const BEHIND: u64 = 1 << 20;
 
 /// Says what each service has printed since `mark`. One that died is reported when the lab is put
 /// back.
@@ -83,27 +83,37 @@ struct Followed {
 
 impl Followed {
     fn news(&mut self, speaker: &Speaker) {
-        let Ok(mut file) = File::open(&self.path) else { return };
-        let mut news = Vec::new();
-        let read = file
-            .seek(SeekFrom::Start(self.at))
-            .and_then(|_| file.take(PIECE).read_to_end(&mut news));
-        self.at += read.unwrap_or_default() as u64;
-        self.rest.extend(news);
-        while let Some(end) = self
-            .rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .or((self.rest.len() > LONGEST).then_some(LONGEST))
-        {
-            let line: Vec<u8> = self.rest.drain(..=end.min(self.rest.len() - 1)).collect();
-            let line: String = String::from_utf8_lossy(&line)
-                .trim_end_matches('\n')
-                .chars()
-                .take(LONGEST)
-                .collect();
+        let Ok((size, _)) = end_of(&self.path, 0) else { return };
+        // Whoever prints faster than that is not followed line by line.
+        if size.saturating_sub(self.at) > BEHIND {
+            let next = size - PIECE;
+            self.lines(speaker, true);
+            let line = format!("({} bytes are left out here)", next - self.at);
             speaker.say(Event::Log { service: self.service.clone(), line });
+            self.at = next;
         }
+        let news = part_of(&self.path, self.at, PIECE).unwrap_or_default();
+        self.at += news.len() as u64;
+        self.rest.extend(news);
+        self.lines(speaker, false);
+    }
+
+    /// Says the lines that have ended, or `all` there is.
+    fn lines(&mut self, speaker: &Speaker, all: bool) {
+        let mut rest = self.rest.as_slice();
+        loop {
+            let end = rest.iter().take(LONGEST).position(|byte| *byte == b'\n');
+            let (line, after) = match end {
+                Some(end) => (&rest[..end], &rest[end + 1..]),
+                None if rest.len() >= LONGEST => rest.split_at(LONGEST),
+                None if all && !rest.is_empty() => (rest, &[][..]),
+                None => break,
+            };
+            let line = String::from_utf8_lossy(line).into_owned();
+            speaker.say(Event::Log { service: self.service.clone(), line });
+            rest = after;
+        }
+        self.rest = rest.to_vec();
     }
 }
 

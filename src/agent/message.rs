@@ -72,6 +72,8 @@ pub enum Event {
         lost: u64,
         /// How many were left out because it had reached its size.
         left_out: u64,
+        /// How many frames of bulk data were dropped or left out.
+        bulk_left_out: u64,
     },
     /// No capture is made, now or from now on.
     NoCapture {

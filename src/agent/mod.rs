@@ -22,6 +22,8 @@ mod ring_frame;
 mod session;
 #[cfg(target_os = "linux")]
 mod source;
+#[cfg(target_os = "linux")]
+mod triage;
 
 use crate::error::{self, Failure};
 use anyhow::Result;
@@ -85,6 +87,6 @@ fn agent(words: &[String]) -> Result<u8> {
     };
     let supervisor = supervisor
         .parse()
-        .map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is no process")))?;
+        .map_err(|_| Failure::usage(format!("_agent: `{supervisor}` is not a process")))?;
     session::run(supervisor, state.into(), failed).map(|()| 0)
 }

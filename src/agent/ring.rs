@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 use crate::agent::ring_frame::{Frame, HEADER};
+use crate::agent::triage::Take;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -19,13 +20,39 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A frame must fit into a block, and 64 KiB is the longest that is usual.
-const BLOCK: usize = 128 * 1024;
-/// Enough for half a second in which we get no CPU while a frame comes every now and then, and for
-/// tens of thousands of small frames in a burst.
-const BLOCKS: usize = 128;
 /// How long a frame may wait in a block that does not fill up.
 const RETIRE: Duration = Duration::from_millis(4);
+
+/// How large a ring is: blocks, and the bytes of each.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    block: usize,
+    blocks: usize,
+}
+
+impl Size {
+    /// Of a ring for such frames, one of so many rings. Blocks that hold a frame each, which comes
+    /// every now and then, last for as many times [`RETIRE`] as there are blocks.
+    fn of(take: Take, rings: usize) -> Size {
+        let (block, blocks) = match take {
+            // 64 KiB is the longest frame that is usual.
+            Take::All | Take::Nothing => (128 << 10, 128),
+            Take::Telling => (16 << 10, 128),
+            Take::Bulk => (16 << 10, 256),
+        };
+        // A block is a number of pages, which are larger on some processors.
+        let block = block.max(rustix::param::page_size());
+        // All rings of a lab together stay within what a few take.
+        Size { block, blocks: (blocks * FEW / rings.max(FEW)).max(16) }
+    }
+
+    fn bytes(self) -> usize {
+        self.block * self.blocks
+    }
+}
+
+/// How many rings may have their full size.
+const FEW: usize = 16;
 
 /// What the kernel has put into a ring since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +67,7 @@ pub struct Counts {
 pub struct Ring {
     socket: OwnedFd,
     blocks: NonNull<u8>,
+    size: Size,
     next: usize,
     counts: Counts,
     read: u64,
@@ -50,11 +78,12 @@ pub struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Opens a ring for the network namespace that this thread is in.
+    /// Opens a ring, one of so many, for the network namespace that this thread is in.
     ///
     /// # Errors
     /// If the kernel refuses: it wants CAP_NET_RAW in the namespace.
-    pub fn open() -> io::Result<Ring> {
+    pub fn open(take: Take, rings: usize) -> io::Result<Ring> {
+        let size = Size::of(take, rings);
         // No protocol yet, so that nothing comes before the ring is there.
         // SAFETY: no memory is passed; the descriptor is new and nobody else's.
         let socket = unsafe {
@@ -62,13 +91,14 @@ impl Ring {
                 check(libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0))?;
             OwnedFd::from_raw_fd(socket)
         };
+        filter(&socket, take)?;
         set(&socket, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V3 as libc::c_int))?;
         let request = libc::tpacket_req3 {
-            tp_block_size: BLOCK as u32,
-            tp_block_nr: BLOCKS as u32,
+            tp_block_size: size.block as u32,
+            tp_block_nr: size.blocks as u32,
             // Frames are as long as they are; the kernel only wants the product to be right.
             tp_frame_size: 2048,
-            tp_frame_nr: (BLOCK / 2048 * BLOCKS) as u32,
+            tp_frame_nr: (size.bytes() / 2048) as u32,
             tp_retire_blk_tov: RETIRE.as_millis() as u32,
             tp_sizeof_priv: 0,
             tp_feature_req_word: 0,
@@ -78,7 +108,7 @@ impl Ring {
         let blocks = unsafe {
             libc::mmap(
                 null_mut(),
-                BLOCK * BLOCKS,
+                size.bytes(),
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED,
                 socket.as_raw_fd(),
@@ -90,6 +120,7 @@ impl Ring {
         let ring = Ring {
             socket,
             blocks,
+            size,
             next: 0,
             counts: Counts::default(),
             read: 0,
@@ -113,6 +144,14 @@ impl Ring {
             ))?;
         }
         Ok(())
+    }
+
+    /// Takes such frames from now on.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn take(&self, take: Take) -> io::Result<()> {
+        filter(&self.socket, take)
     }
 
     /// What the kernel has put into the ring by now, whether it was read or not.
@@ -149,9 +188,9 @@ impl Ring {
     /// which counts from 0 as [`Counts::frames`] does, and the name of its interface.
     pub fn read(&mut self, mut take: impl FnMut(u64, &str, Frame)) {
         // Once around at most: somebody else wants to be served, too.
-        for _ in 0..BLOCKS {
-            // SAFETY: `next` is below BLOCKS, and a block begins with its `tpacket_block_desc`.
-            let block = unsafe { self.blocks.add(self.next * BLOCK) };
+        for _ in 0..self.size.blocks {
+            // SAFETY: `next` is below their number, and a block begins with its `tpacket_block_desc`.
+            let block = unsafe { self.blocks.add(self.next * self.size.block) };
             let status = HEADER.status_of_block;
             // SAFETY: the status is an aligned word of the block, which kernel and we change
             // atomically.
@@ -161,7 +200,7 @@ impl Ring {
             }
             // SAFETY: with that bit set, the kernel leaves the block to us until the bit is cleared
             // below.
-            let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), BLOCK) };
+            let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), self.size.block) };
             for frame in Frame::all(bytes) {
                 // Looked up now, because the interface may have gone a moment later.
                 let name = self
@@ -172,7 +211,7 @@ impl Ring {
                 self.read += 1;
             }
             status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
-            self.next = (self.next + 1) % BLOCKS;
+            self.next = (self.next + 1) % self.size.blocks;
         }
     }
 
@@ -186,7 +225,7 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: mapped in `open` with this length, and nothing borrowed from it outlives `read`.
-        unsafe { libc::munmap(self.blocks.as_ptr().cast(), BLOCK * BLOCKS) };
+        unsafe { libc::munmap(self.blocks.as_ptr().cast(), self.size.bytes()) };
     }
 }
 
@@ -241,16 +280,47 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
+fn filter(socket: &OwnedFd, take: Take) -> io::Result<()> {
+    let mut program = take.program();
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    set_at(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+}
+
 fn set<T>(socket: &OwnedFd, option: libc::c_int, value: &T) -> io::Result<()> {
+    set_at(socket, libc::SOL_PACKET, option, value)
+}
+
+fn set_at<T>(
+    socket: &OwnedFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &T,
+) -> io::Result<()> {
     // SAFETY: the kernel reads as many bytes as the value has; what it makes of them it checks.
     unsafe {
         check(libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_PACKET,
+            level,
             option,
             (&raw const *value).cast(),
             size_of::<T>() as u32,
         ))
         .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rings_of_many_nodes_take_little_more_memory_than_those_of_a_few() {
+        let all = |nodes: usize| {
+            nodes
+                * (Size::of(Take::Telling, 2 * nodes).bytes()
+                    + Size::of(Take::Bulk, 2 * nodes).bytes())
+        };
+        assert_eq!((all(1), all(8)), (6 << 20, 48 << 20));
+        assert!(all(100) <= 64 << 20, "{}", all(100));
     }
 }

@@ -126,9 +126,9 @@ impl Session {
                 .context("the lab was not set up")
                 .and_then(Capturer::end)
             {
-                Ok(Captured { file, packets, lost, left_out }) => {
+                Ok(Captured { file, packets, lost, left_out, bulk_left_out }) => {
                     self.speaker.output(Stream::Capture, "", &file);
-                    say(Event::Captured { packets, lost, left_out });
+                    say(Event::Captured { packets, lost, left_out, bulk_left_out });
                 }
                 Err(error) => say(Event::NoCapture { reason: format!("{error:#}") }),
             },

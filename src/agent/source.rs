@@ -3,7 +3,9 @@
 //! told by their numbers.
 
 use super::ring::{self, Counts, Ring};
+use super::triage::{KEPT, Take};
 use crate::packet::capture::{Direction, InterfaceId, Packet};
+use crate::packet::headers::Headers;
 use crate::sandbox::read_proc;
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -16,10 +18,14 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// How long frames may wait in the kernel between two interfaces, if the machine is that busy.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// A network namespace that is captured in.
+/// A ring in a network namespace that is captured in.
 pub struct Source {
     node: String,
     ring: Ring,
+    /// The frames that are its part.
+    part: Take,
+    /// Whether the kernel puts them into the ring.
+    open: bool,
     /// Numbers of the frames that are wanted: from here, and before there.
     from: u64,
     until: u64,
@@ -28,18 +34,25 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a ring in each of `namespaces`: a name, and where it is unless it is the one that this
-    /// thread is in.
+    /// Opens a ring for each of the `parts` in each of `namespaces`: a name, and where it is unless
+    /// it is the one that this thread is in.
     ///
     /// # Errors
     /// If the kernel refuses.
-    pub fn open_all(namespaces: &[(String, Option<String>)]) -> Result<Vec<Source>> {
+    pub fn open_all(
+        namespaces: &[(String, Option<String>)],
+        parts: &[Take],
+    ) -> Result<Vec<Source>> {
+        let rings = namespaces.len() * parts.len();
         // The kernel takes its time over each ring, so all are opened at once; a thread of its own
         // may also move to another namespace without this one.
         std::thread::scope(|scope| {
             let opening: Vec<_> = namespaces
                 .iter()
-                .map(|(node, path)| scope.spawn(|| Source::open(node, path.as_deref())))
+                .flat_map(|namespace| parts.iter().map(move |part| (namespace, *part)))
+                .map(|((node, path), part)| {
+                    scope.spawn(move || Source::open(node, path.as_deref(), part, rings))
+                })
                 .collect();
             opening
                 .into_iter()
@@ -48,13 +61,14 @@ impl Source {
         })
     }
 
-    fn open(node: &str, path: Option<&str>) -> Result<Source> {
+    fn open(node: &str, path: Option<&str>, part: Take, rings: usize) -> Result<Source> {
         if let Some(path) = path {
             let entered = File::open(path).and_then(|file| ring::enter(&file));
             entered.with_context(|| format!("cannot enter the network namespace of {node}"))?;
         }
-        let ring = Ring::open().with_context(|| format!("cannot capture in {node}"))?;
-        Ok(Source { node: node.into(), ring, from: 0, until: 0, began: Counts::default() })
+        let ring = Ring::open(part, rings).with_context(|| format!("cannot capture in {node}"))?;
+        let node = node.into();
+        Ok(Source { node, ring, part, open: true, from: 0, until: 0, began: Counts::default() })
     }
 
     /// What it is called.
@@ -72,6 +86,10 @@ impl Source {
     /// # Errors
     /// If the kernel does not say which those are.
     pub fn begin(&mut self) -> io::Result<()> {
+        if !self.open {
+            self.ring.take(self.part)?;
+            self.open = true;
+        }
         self.began = self.ring.count()?;
         (self.from, self.until) = (self.began.frames, u64::MAX);
         Ok(())
@@ -80,6 +98,24 @@ impl Source {
     /// No frames are wanted, nor those that have not been read yet.
     pub fn forget(&mut self) {
         self.until = 0;
+    }
+
+    /// None are wanted before the next [`begin`](Source::begin), and none cost anything.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn close(&mut self) -> io::Result<()> {
+        self.forget();
+        if self.open {
+            self.ring.take(Take::Nothing)?;
+            self.open = false;
+        }
+        Ok(())
+    }
+
+    /// Whether its frames are bulk data.
+    pub fn is_bulk(&self) -> bool {
+        self.part == Take::Bulk
     }
 
     /// Whether any are wanted.
@@ -104,10 +140,13 @@ impl Source {
 
     /// Takes the wanted ones of the frames that are there.
     pub fn read(&mut self, mut take: impl FnMut(Packet)) {
-        let wanted = self.from..self.until;
+        let (wanted, is_bulk) = (self.from..self.until, self.is_bulk());
         self.ring.read(|number, link, frame| {
             if wanted.contains(&number) {
-                let (data, length) = frame.ethernet();
+                let (mut data, length) = frame.ethernet();
+                if is_bulk {
+                    cut(&mut data);
+                }
                 let interface = InterfaceId { node: self.node.clone(), link: link.into() };
                 take(Packet {
                     time: frame.time,
@@ -121,21 +160,52 @@ impl Source {
     }
 }
 
+/// Cuts a frame of bulk data to the same length wherever it was seen: messages are known by what
+/// they carry, and not all interfaces have the same headers before it.
+fn cut(data: &mut Vec<u8>) {
+    if data.len() > KEPT {
+        let payload = Headers::of(data).payload.as_ptr() as usize - data.as_ptr() as usize;
+        data.truncate(payload + KEPT);
+    }
+}
+
 /// Reads until nothing is left that was seen before [`Source::end`]; how many frames never came.
 ///
 /// # Errors
 /// If the kernel refuses.
-pub fn drain(sources: &mut [Source], mut take: impl FnMut(Packet)) -> io::Result<u64> {
+pub fn drain(sources: &mut [Source], mut take: impl FnMut(Packet, bool)) -> io::Result<Lost> {
     let deadline = Instant::now() + DRAIN;
     loop {
-        sources.iter_mut().for_each(|source| source.read(&mut take));
-        let left = sources.iter().filter(|source| source.until < u64::MAX).map(Source::left).sum();
-        if left == 0 || Instant::now() > deadline {
+        for source in &mut *sources {
+            let is_bulk = source.is_bulk();
+            source.read(|packet| take(packet, is_bulk));
+        }
+        let mut left = Lost::default();
+        for source in sources.iter().filter(|source| source.until < u64::MAX) {
+            left.add(source, source.left());
+        }
+        if left == Lost::default() || Instant::now() > deadline {
             return Ok(left);
         }
         let waiting: Vec<BorrowedFd> =
             sources.iter().filter(|source| source.left() > 0).map(Source::descriptor).collect();
         ring::wait(&waiting, Some(Duration::from_millis(20)))?;
+    }
+}
+
+/// How many frames never came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Of bulk data.
+    pub bulk: u64,
+    /// Of everything else.
+    pub telling: u64,
+}
+
+impl Lost {
+    /// Adds so many of `source`.
+    pub fn add(&mut self, source: &Source, frames: u64) {
+        *(if source.is_bulk() { &mut self.bulk } else { &mut self.telling }) += frames;
     }
 }
 

@@ -5,13 +5,12 @@
 //! if they were captured, too. All sightings of the same bytes in the same network that belong to
 //! one sending are one row.
 
+pub use super::messages::Packets;
+use crate::analysis::messages::Message;
 use crate::packet::bytes::hex;
-use crate::packet::capture::{Capture, InterfaceId, Packet};
-use crate::packet::frame::Frame;
-use crate::packet::protocol::Purpose;
-use crate::packet::summary::Summary;
-use crate::text::plain;
-use crate::topology::model::{End, GLOBAL, Topology};
+use crate::packet::capture::{Capture, InterfaceId};
+use crate::topology::index::Plugged;
+use crate::topology::model::{GLOBAL, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -25,18 +24,27 @@ pub struct Ladder {
     pub rows: Vec<Row>,
     /// How many messages were left out to keep it readable.
     pub left_out: usize,
+    /// How many rows are missing in the middle, because nobody would see them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub hidden: usize,
+}
+
+fn is_none(hidden: &usize) -> bool {
+    *hidden == 0
 }
 
 /// How much of a ladder is drawn. What a test failed at is mostly among its last messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// So many of the first rows, if there are more rows than both together.
-    first: usize,
+    pub(super) first: usize,
     /// So many of the last.
-    last: usize,
+    pub(super) last: usize,
 }
 
 impl Extent {
+    /// For programs.
+    pub const ALL: Extent = Extent { first: usize::MAX / 2, last: 0 };
     /// For who asks for it: nobody reads more.
     pub const LONG: Extent = Extent { first: 40, last: 20 };
     /// Below a failure, where nobody has asked.
@@ -63,35 +71,23 @@ pub struct Row {
     pub detail: String,
 }
 
-/// Two sightings of the same bytes that are further apart, in nanoseconds, are two messages. Within
-/// a lab a frame needs microseconds; nobody repeats one that soon.
-const TOGETHER: u64 = 50_000_000;
-
 /// Where an interface is plugged in.
 #[derive(Clone, Copy)]
-struct Site {
-    /// Index of the node that the interface belongs to, or that is behind the port.
-    node: usize,
+pub(super) struct Site {
+    /// Index of the node that the interface belongs to, or that the port leads to.
+    pub(super) node: usize,
     /// The network it is in.
-    net: usize,
+    pub(super) net: usize,
+    /// What tells it from all other interfaces.
+    pub(super) place: usize,
     /// Whether it is the bridge's end of the cable, which sends what the node gets.
-    port: bool,
-}
-
-/// A message in the making.
-struct Message<'a> {
-    time: u64,
-    net: usize,
-    from: usize,
-    to: Vec<usize>,
-    places: Vec<&'a InterfaceId>,
-    data: &'a [u8],
+    pub(super) port: bool,
 }
 
 /// The lab as frames see it.
-struct Wiring {
-    names: Vec<String>,
-    sites: HashMap<InterfaceId, Site>,
+pub(super) struct Sites {
+    pub(super) names: Vec<String>,
+    pub(super) sites: HashMap<InterfaceId, Site>,
     /// Node by network and hardware address.
     macs: HashMap<(usize, String), usize>,
     /// The nodes at both ends of networks that are cables.
@@ -105,37 +101,18 @@ impl Ladder {
     /// unless there is nothing else; what a kernel says of its own accord, and when it likes,
     /// always is.
     pub fn of(lab: &Topology, capture: &Capture) -> Ladder {
-        let wiring = Wiring::of(lab);
-        let messages = wiring.messages(&capture.packets);
-        let all = messages.len();
-        let (noise, mut kept): (Vec<Message>, Vec<Message>) =
-            messages.into_iter().partition(|m| purpose(m) != Purpose::Exchange);
-        if kept.is_empty() {
-            kept = noise.into_iter().filter(|m| purpose(m) != Purpose::Housekeeping).collect();
+        let mut packets = Packets::new(lab, capture.began(), Extent::ALL);
+        capture.packets.iter().for_each(|packet| packets.add(packet));
+        packets.ladder()
+    }
+
+    /// Which of its rows `extent` hides, and how many are missing there altogether.
+    pub(crate) fn gap(&self, extent: Extent) -> (Range<usize>, usize) {
+        if self.hidden > 0 {
+            return (extent.first..extent.first, self.hidden);
         }
-        let mut nodes: Vec<usize> =
-            kept.iter().flat_map(|m| m.to.iter().copied().chain([m.from])).collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        let column = |node: &usize| nodes.binary_search(node).expect("just collected");
-        let begin = capture.began();
-        let row = |m: &Message| {
-            let (label, detail) = Summary::of(m.data).arrow();
-            let mut to: Vec<usize> = m.to.iter().map(column).collect();
-            to.sort_unstable();
-            Row {
-                at: m.time.saturating_sub(begin) / 1000,
-                from: column(&m.from),
-                to,
-                label: plain(&label),
-                detail: plain(detail.trim()),
-            }
-        };
-        Ladder {
-            left_out: all - kept.len(),
-            rows: kept.iter().map(row).collect(),
-            nodes: nodes.iter().map(|node| plain(&wiring.names[*node])).collect(),
-        }
+        let hidden = extent.hidden(self.rows.len());
+        (hidden.clone(), hidden.len())
     }
 
     /// Whether all its rows lead from one of its nodes to others; one that was read may do
@@ -149,107 +126,46 @@ impl Ladder {
 
 /// All places of `lab` where frames can be seen.
 pub fn places(lab: &Topology) -> HashSet<InterfaceId> {
-    Wiring::of(lab).sites.into_keys().collect()
+    Sites::of(lab).sites.into_keys().collect()
 }
 
-impl Wiring {
-    fn of(lab: &Topology) -> Wiring {
+impl Sites {
+    pub(super) fn of(lab: &Topology) -> Sites {
         let mut names: Vec<String> = lab.nodes.iter().map(|n| n.name.clone()).collect();
         let global = names.iter().position(|n| n == GLOBAL).unwrap_or(names.len());
         if global == names.len() {
             names.push(GLOBAL.into());
         }
-        let mut wiring = Wiring {
-            names,
+        let wiring = lab.wiring();
+        let ends = |ends: &[usize; 2]| ends.map(|end| wiring.links[end].node);
+        let mut sites = Sites {
             sites: HashMap::new(),
-            macs: HashMap::new(),
-            cables: HashMap::new(),
-            own: Vec::new(),
+            macs: wiring.links.iter().map(|l| ((l.net, l.link.mac.clone()), l.node)).collect(),
+            cables: wiring.cables.iter().map(|c| (wiring.links[c[0]].net, ends(c))).collect(),
+            own: lab.own_bridges().map(|(net, _)| net).collect(),
+            names,
         };
-        let place = |node: &str, link: &str| InterfaceId { node: node.into(), link: link.into() };
-        // Bridges have the first numbers, cables those after.
-        for (net, bridge) in lab.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty())
-        {
-            wiring.own.push(net);
-            wiring
-                .sites
-                .insert(place(GLOBAL, &bridge.name), Site { node: global, net, port: false });
+        for (net, bridge) in lab.own_bridges() {
+            sites.add(GLOBAL, &bridge.name, global, net, false);
         }
-        let mut cables: HashMap<(usize, &str), usize> = HashMap::new();
-        for (index, node) in lab.nodes.iter().enumerate() {
-            for link in &node.links {
-                let net = match &link.end {
-                    End::Port { bridge, port } => {
-                        let net =
-                            lab.bridges.iter().position(|b| b.name == *bridge).unwrap_or_default();
-                        wiring
-                            .sites
-                            .insert(place(GLOBAL, port), Site { node: index, net, port: true });
-                        net
-                    }
-                    End::Peer { node: far, link: far_link } => {
-                        let next = lab.bridges.len() + wiring.cables.len();
-                        let net = cables.get(&(index, link.name.as_str())).copied().unwrap_or(next);
-                        cables.insert((*far, far_link), net);
-                        wiring.cables.insert(net, [index, *far]);
-                        net
-                    }
-                };
-                wiring
-                    .sites
-                    .insert(place(&node.name, &link.name), Site { node: index, net, port: false });
-                wiring.macs.insert((net, link.mac.clone()), index);
+        for Plugged { node, link, net, port } in wiring.links.iter().copied() {
+            if let Some(port) = port {
+                sites.add(GLOBAL, port, node, net, true);
             }
+            sites.add(&lab.nodes[node].name, &link.name, node, net, false);
         }
-        wiring
+        sites
     }
 
-    /// Joins sightings to messages, in the order in which they were first seen.
-    fn messages<'a>(&self, packets: &'a [Packet]) -> Vec<Message<'a>> {
-        let mut messages: Vec<Message> = Vec::new();
-        let mut latest: HashMap<(usize, &[u8]), Vec<usize>> = HashMap::new();
-        for packet in packets {
-            let Some(site) = self.sites.get(&packet.interface) else { continue };
-            let leaves = packet.direction.is_sent() != site.port;
-            let known = latest.entry((site.net, &packet.data)).or_default();
-            let fits = |m: &Message| {
-                packet.time.saturating_sub(m.time) <= TOGETHER
-                    && !m.places.contains(&&packet.interface)
-                    && (!leaves || m.from == site.node)
-            };
-            let found = known.iter().rev().copied().find(|i| fits(&messages[*i]));
-            let index = match found {
-                Some(index) => index,
-                None => {
-                    let sender =
-                        if leaves { Some(site.node) } else { self.sender(site, &packet.data) };
-                    let Some(from) = sender else { continue };
-                    known.push(messages.len());
-                    messages.push(Message {
-                        time: packet.time,
-                        net: site.net,
-                        from,
-                        to: Vec::new(),
-                        places: Vec::new(),
-                        data: &packet.data,
-                    });
-                    messages.len() - 1
-                }
-            };
-            let message = &mut messages[index];
-            message.places.push(&packet.interface);
-            if !leaves && site.node != message.from && !message.to.contains(&site.node) {
-                message.to.push(site.node);
-            }
-        }
-        for message in messages.iter_mut().filter(|m| m.to.is_empty()) {
-            message.to.extend(self.unseen(message));
-        }
-        messages
+    /// Adds the interface `link` of the node `name`, which is plugged into `net`.
+    fn add(&mut self, name: &str, link: &str, node: usize, net: usize, port: bool) {
+        let place = self.sites.len();
+        let interface = InterfaceId { node: name.into(), link: link.into() };
+        self.sites.insert(interface, Site { node, net, place, port });
     }
 
     /// Who must have sent a frame that was only seen to arrive.
-    fn sender(&self, site: &Site, data: &[u8]) -> Option<usize> {
+    pub(super) fn sender(&self, site: &Site, data: &[u8]) -> Option<usize> {
         if let Some(ends) = self.cables.get(&site.net) {
             return ends.iter().copied().find(|node| *node != site.node);
         }
@@ -261,7 +177,7 @@ impl Wiring {
 
     /// Whom a frame has reached that nobody was seen to get: the other end of a cable, or the lab's
     /// own namespace, if it has an address on the bridge.
-    fn unseen(&self, message: &Message) -> Option<usize> {
+    pub(super) fn unseen(&self, message: &Message) -> Option<usize> {
         if let Some(ends) = self.cables.get(&message.net) {
             return ends.iter().copied().find(|node| *node != message.from);
         }
@@ -272,8 +188,4 @@ impl Wiring {
         let global = self.names.iter().position(|n| n == GLOBAL)?;
         (self.own.contains(&message.net) && message.from != global && !for_other).then_some(global)
     }
-}
-
-fn purpose(message: &Message) -> Purpose {
-    Frame::of(message.data).purpose()
 }

@@ -73,16 +73,15 @@ impl Ladder {
 
     /// The rows that are shown, and how many are not.
     fn shown(&self, line: impl Fn(&Row) -> String, columns: usize, extent: Extent) -> Vec<String> {
-        let hidden = extent.hidden(self.rows.len());
+        let (hidden, more) = self.gap(extent);
         let mut lines: Vec<String> = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
-            if hidden.contains(&index) {
-                if index == hidden.start {
-                    lines.push(cut(&format!("{:>TIME$}  {} more", "…", hidden.len()), columns));
-                }
-                continue;
+            if index == hidden.start && more > 0 {
+                lines.push(cut(&format!("{:>TIME$}  {more} more", "…"), columns));
             }
-            lines.push(line(row));
+            if !hidden.contains(&index) {
+                lines.push(line(row));
+            }
         }
         lines
     }

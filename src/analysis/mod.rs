@@ -3,6 +3,7 @@
 pub mod ladder;
 mod ladder_svg;
 mod ladder_text;
+mod messages;
 
 use crate::packet::capture::Capture;
 use ladder::{Extent, Ladder};

@@ -1,5 +1,6 @@
 //! What follows `capture`.
 
+use crate::record::artifacts::FOLDER;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -50,6 +51,10 @@ pub struct ShowArgs {
     /// The lab it was made in [default: the one whose interfaces it has]
     #[arg(long)]
     pub lab: Option<String>,
+
+    /// Where the artifacts of tests are
+    #[arg(long = "artifacts-dir", value_name = "DIR", default_value = FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
+    pub artifacts: PathBuf,
 
     /// List the packets, a line each time one was seen
     #[arg(long, short = 'v', visible_alias = "verbose")]

@@ -6,6 +6,7 @@
 //! addresses, because until then each link that comes up would tell all the others of itself;
 //! everything before the services.
 
+use crate::topology::index::Plugged;
 use crate::topology::model::*;
 
 /// One action. The runtime has a function for each.
@@ -144,32 +145,26 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
             bridge.name
         )));
     }
-    for (index, node) in lab.nodes.iter().enumerate() {
-        for link in &node.links {
-            let near = details(link.mtu, Some(&link.mac));
-            match &link.end {
-                End::Port { bridge, port } => {
-                    let far = details(link.mtu, None);
-                    lines.push(words(&format!(
-                        "link add name {port}{far} master {bridge} up type veth peer name {}{near}{}",
-                        link.name,
-                        netns(&node.netns)
-                    )));
-                }
-                // The end that comes first in the file makes both.
-                End::Peer { node: other, link: name } if (index, &link.name) < (*other, name) => {
-                    let peer = &lab.nodes[*other];
-                    let peer_link = peer.links.iter().find(|l| l.name == *name).expect("checked");
-                    let far = details(peer_link.mtu, Some(&peer_link.mac));
-                    lines.push(words(&format!(
-                        "link add name {}{near}{} type veth peer name {name}{far}{}",
-                        link.name,
-                        netns(&node.netns),
-                        netns(&peer.netns)
-                    )));
-                }
-                End::Peer { .. } => {}
-            }
+    let wiring = lab.wiring();
+    for (index, Plugged { node, link, net, port }) in wiring.links.iter().copied().enumerate() {
+        let (name, near) = (&link.name, details(link.mtu, Some(&link.mac)));
+        let own = netns(&lab.nodes[node].netns);
+        if let Some(port) = port {
+            let (far, bridge) = (details(link.mtu, None), &lab.bridges[net].name);
+            lines.push(words(&format!(
+                "link add name {port}{far} master {bridge} up type veth peer name {name}{near}{own}"
+            )));
+            continue;
+        }
+        // The end that comes first in the file makes both.
+        let [first, last] = wiring.cables[net - lab.bridges.len()];
+        if index == first {
+            let Plugged { node, link, .. } = wiring.links[last];
+            let (peer, far) = (&link.name, details(link.mtu, Some(&link.mac)));
+            lines.push(words(&format!(
+                "link add name {name}{near}{own} type veth peer name {peer}{far}{}",
+                netns(&lab.nodes[node].netns)
+            )));
         }
     }
     lines

@@ -14,11 +14,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// The shell files of the runtime, in the order they are put together.
-pub const RUNTIME: [(&str, &str); 7] = [
+pub const RUNTIME: [(&str, &str); 8] = [
     ("base.sh", include_str!("../../scripts/base.sh")),
     ("sandbox.sh", include_str!("../../scripts/sandbox.sh")),
     ("topology.sh", include_str!("../../scripts/topology.sh")),
     ("subject.sh", include_str!("../../scripts/subject.sh")),
+    ("logs.sh", include_str!("../../scripts/logs.sh")),
     ("service.sh", include_str!("../../scripts/service.sh")),
     ("inside.sh", include_str!("../../scripts/inside.sh")),
     ("main.sh", include_str!("../../scripts/main.sh")),

@@ -7,7 +7,8 @@
 
 use crate::lab::model::Lab;
 use crate::text::plain;
-use crate::topology::model::{Condition, End, GLOBAL, LOOPBACK, Link, Service};
+use crate::topology::index::Plugged;
+use crate::topology::model::{Condition, GLOBAL, LOOPBACK, Service};
 
 /// A lab to draw. All texts are plain ones: a single line, nothing invisible.
 #[derive(Debug)]
@@ -75,12 +76,10 @@ pub struct Net {
 impl Picture {
     /// What there is to draw of `lab`.
     pub fn of(lab: &Lab) -> Picture {
-        let nets = lab
-            .topology
-            .bridges
-            .iter()
-            .map(|b| Net { bridge: Some(plain(&b.name)), lane: 0, hosts: None, links: 0 })
-            .collect();
+        let wiring = lab.topology.wiring();
+        let net = |bridge| Net { bridge, lane: 0, hosts: None, links: 0 };
+        let bridges = lab.topology.bridges.iter().map(|bridge| net(Some(plain(&bridge.name))));
+        let nets = bridges.chain(wiring.cables.iter().map(|_| net(None))).collect();
         let mut picture = Picture {
             name: plain(&lab.name),
             about: plain(&lab.about),
@@ -88,9 +87,8 @@ impl Picture {
             nets,
             lanes: 0,
         };
-        // A cable by its two ends, which are found one after the other.
-        let mut cables: Vec<((usize, &str), usize)> = Vec::new();
-        for (index, node) in lab.topology.nodes.iter().enumerate() {
+        let mut links = wiring.links.iter();
+        for node in &lab.topology.nodes {
             let services: Vec<&Service> =
                 lab.topology.services.iter().filter(|s| s.node == node.netns).collect();
             let mut host = Host {
@@ -105,30 +103,7 @@ impl Picture {
                 services: services.iter().map(|s| daemon(lab, s)).collect(),
                 ..Host::default()
             };
-            for link in &node.links {
-                let (net, port) = match &link.end {
-                    End::Port { bridge, port } => {
-                        let net = lab
-                            .topology
-                            .bridges
-                            .iter()
-                            .position(|b| b.name == *bridge)
-                            .expect("a checked lab has the bridges it names");
-                        (net, Some(plain(port)))
-                    }
-                    End::Peer { node: other, link: far } => {
-                        let found =
-                            cables.iter().find(|(end, _)| *end == (index, link.name.as_str()));
-                        let net = found.map_or(picture.nets.len(), |(_, net)| *net);
-                        if net == picture.nets.len() {
-                            picture.nets.push(Net { bridge: None, lane: 0, hosts: None, links: 0 });
-                            cables.push(((*other, far), net));
-                        }
-                        (net, None)
-                    }
-                };
-                host.links.push(socket(link, port, net));
-            }
+            host.links.extend(links.by_ref().take(node.links.len()).map(socket));
             picture.hosts.push(host);
         }
         picture.own_addresses(lab);
@@ -138,9 +113,7 @@ impl Picture {
 
     /// A bridge that has addresses is an interface of the lab's own namespace, too.
     fn own_addresses(&mut self, lab: &Lab) {
-        for (net, bridge) in
-            lab.topology.bridges.iter().enumerate().filter(|(_, b)| !b.addresses.is_empty())
-        {
+        for (net, bridge) in lab.topology.own_bridges() {
             let own = self.hosts.iter().position(|h| h.name == GLOBAL).unwrap_or_else(|| {
                 self.hosts.push(Host { name: GLOBAL.into(), ..Host::default() });
                 self.hosts.len() - 1
@@ -216,7 +189,8 @@ impl Picture {
     }
 }
 
-fn socket(link: &Link, port: Option<String>, net: usize) -> Socket {
+fn socket(plugged: &Plugged) -> Socket {
+    let link = plugged.link;
     let own = link.addresses.iter().map(|a| a.to_string());
     let tagged = link
         .vlans
@@ -230,8 +204,8 @@ fn socket(link: &Link, port: Option<String>, net: usize) -> Socket {
     Socket {
         name: plain(&link.name),
         addresses: own.chain(tagged).chain(bare).collect(),
-        port,
-        net,
+        port: plugged.port.map(plain),
+        net: plugged.net,
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::agent::message::{self, LONGEST, Request};
 use crate::event::{self, Event};
 use crate::host::Remote;
+use crate::host::output::{LEAVING, Output};
 use crate::interrupt;
 use crate::pipe::write_some;
 use crate::process::{self, Group};
@@ -20,8 +21,6 @@ use std::time::{Duration, Instant};
 const SILENCE: Duration = Duration::from_secs(120);
 /// How long what is sent may not be taken.
 const TAKEN: Duration = Duration::from_secs(60);
-/// How long the end may take once the input has ended.
-const LEAVING: Duration = Duration::from_secs(30);
 /// Longer than anybody waits.
 pub const FOREVER: Duration = Duration::from_secs(1 << 31);
 /// How many lines that are no events are kept.
@@ -37,7 +36,7 @@ impl Requests {
         Requests(Arc::new(Mutex::new(Some(pipe))))
     }
 
-    /// Sends one request. Nobody reading any more shows in the events, so it is no error here.
+    /// Sends one request. Nobody reading any more shows in the events, so it is not an error here.
     pub fn send(&self, request: &str) {
         let _ = self.write(format!("{request}\n").as_bytes());
     }
@@ -111,9 +110,8 @@ fn start(
 /// A running script whose output is a program's alone: bytes, no events.
 pub struct Stream {
     /// Its standard output.
-    pub output: ReaderHandle,
+    pub output: Output,
     requests: Requests,
-    group: Group,
 }
 
 impl Stream {
@@ -121,15 +119,13 @@ impl Stream {
         // Nobody knows when another machine has been reached, and the end of its input is the end.
         let reached = Arc::new(AtomicBool::new(true));
         let (output, requests, group) = start(command, script, &reached)?;
-        Ok(Stream { output, requests, group })
+        Ok(Stream { output: Output::of(output, group, FOREVER), requests })
     }
 
     /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
     pub fn finish(mut self) -> i32 {
         self.requests.close();
-        let _ = io::copy(&mut self.output, &mut io::sink());
-        self.group.ends();
-        process::status(&self.output).unwrap_or(255)
+        self.output.finish().unwrap_or(255)
     }
 }
 
@@ -151,7 +147,7 @@ pub struct Process {
     heard: Receiver<Heard>,
     /// Its standard input.
     pub requests: Requests,
-    /// What it printed that is no event: the words of a shell or of sudo.
+    /// What it printed that is not an event: the words of a shell or of sudo.
     pub noise: Vec<String>,
     /// What the agent's events must bear, once there is one.
     nonce: String,
@@ -259,7 +255,7 @@ impl Process {
             }
             Ok(event) => Some(Said::Script(event)),
             Err(noise) => {
-                if self.noise.len() < NOISE {
+                if self.noise.len() < NOISE && !is_note_of_shell(&noise) {
                     self.noise.push(noise);
                 }
                 None
@@ -287,6 +283,17 @@ impl Process {
     }
 }
 
+/// Whether `line` is what bash says of itself when a signal has ended what it ran: `lab.sh: line 9:
+/// 4711 Killed  …`. What that means the script says in words of its own.
+fn is_note_of_shell(line: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    line.split_once(": line ").and_then(|(_, rest)| rest.split_once(':')).is_some_and(
+        |(number, rest)| {
+            is_number(number) && is_number(rest.split_whitespace().next().unwrap_or_default())
+        },
+    )
+}
+
 /// Reads `output` to its end, for a [`Process`]. A line that is too long is cut.
 fn hear(output: ReaderHandle, group: &Group, sender: &SyncSender<Heard>) {
     let mut lines = BufReader::new(output);
@@ -300,4 +307,34 @@ fn hear(output: ReaderHandle, group: &Group, sender: &SyncSender<Heard>) {
     }
     group.ends();
     let _ = sender.send(Heard::End(process::status(lines.get_ref())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duct::cmd;
+
+    #[test]
+    fn a_runtime_that_says_rubbish_or_nothing_is_given_up_with_what_it_said() {
+        let command = cmd!("sh", "-c", "echo what nonsense; exec sleep 20");
+        let mut process = Process::start(command, "", None).unwrap();
+        process.bear(Duration::from_millis(300));
+        let began = Instant::now();
+        assert_eq!(process.said(), None);
+        let nothing = "nothing was heard of the lab for 300ms";
+        assert!(process.noise[0] == "what nonsense" && process.noise[1].starts_with(nothing));
+        assert_eq!(process.finish(), 255);
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_a_shell_says_of_a_signal_is_told_from_what_went_wrong() {
+        assert!(is_note_of_shell(
+            "environment: line 291: 32076 Killed        setsid --wait \"$AGENT\""
+        ));
+        assert!(is_note_of_shell("lab.sh: line 9:  7 Segmentation fault      (core dumped) ip"));
+        for wrong in ["lab.sh: line 9: ip: command not found", "sudo: a password is required", ""] {
+            assert!(!is_note_of_shell(wrong), "{wrong}");
+        }
+    }
 }

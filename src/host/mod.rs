@@ -4,10 +4,12 @@
 //! followed by the requests of a session, so nothing is written to a disk on the way and any
 //! transport that carries a pipe will do.
 
+mod cache;
 mod connection;
 mod kind;
 pub(crate) mod lima;
 mod native;
+mod output;
 mod remote;
 mod ssh;
 pub(crate) mod transfer;

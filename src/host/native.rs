@@ -2,7 +2,7 @@
 
 use crate::error::Failure;
 use crate::host::transfer::files::Build;
-use crate::host::{BOOTSTRAP, Process, Stream};
+use crate::host::{BOOTSTRAP, Process, Stream, cache};
 use crate::interrupt;
 use crate::process;
 use anyhow::{Context, Result, bail};
@@ -133,11 +133,8 @@ pub fn is_root() -> bool {
 
 /// Ubuntu lets anybody make the namespace but do nothing in it, so the probe mounts.
 fn user_namespaces() -> bool {
-    cmd!("unshare", "--user", "--map-root-user", "--mount", "--net", "true")
-        .stderr_null()
-        .unchecked()
-        .run()
-        .is_ok_and(|output| output.status.success())
+    let words = ["unshare", "--user", "--map-root-user", "--mount", "--net", "true"];
+    process::output(&words, Vec::new()).is_ok_and(|output| output.status.success())
 }
 
 /// What this machine calls itself, as uname(1) has it.
@@ -145,18 +142,14 @@ pub fn machine_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The files of `repository` that git tracks; none where it is no checkout, or git will not say.
+/// The files of `repository` that git tracks; none where it is not a checkout, or git will not say.
 pub fn tracked(repository: &Path) -> Vec<PathBuf> {
     if !repository.join(".git").exists() {
         return Vec::new();
     }
-    let listed = cmd!("git", "ls-files", "-z")
-        .dir(repository)
-        .stdin_null()
-        .stderr_null()
-        .stdout_capture()
-        .run();
-    let names = listed.map(|output| output.stdout).unwrap_or_default();
+    let words = [OsStr::new("git"), OsStr::new("-C"), repository.as_os_str()];
+    let words = [&words[..], &[OsStr::new("ls-files"), OsStr::new("-z")]].concat();
+    let names = process::output(&words, Vec::new()).map(|output| output.stdout).unwrap_or_default();
     names
         .split(|byte| *byte == 0)
         .filter(|name| !name.is_empty())
@@ -164,23 +157,18 @@ pub fn tracked(repository: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// `$XDG_CACHE_HOME/labrun`, by the XDG base directory specification.
-fn cache() -> Result<PathBuf> {
-    let set =
-        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_CACHE_HOME")
-        .or_else(|| set("HOME").map(|home| home.join(".cache")))
-        .map(|cache| cache.join("labrun"))
-        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place for builds")
-}
-
 /// The program that an earlier build of the same content made.
 ///
 /// # Errors
 /// If there is no place for builds.
 pub fn built(build: &Build) -> Result<Option<PathBuf>> {
-    let path = cache()?.join(&build.name).join(build.program);
-    Ok(path.exists().then_some(path))
+    let folder = cache::folder()?.join(&build.name);
+    let path = folder.join(build.program);
+    if !path.exists() {
+        return Ok(None);
+    }
+    cache::used(&folder);
+    Ok(Some(path))
 }
 
 /// Builds a program, and returns where it is.
@@ -188,7 +176,7 @@ pub fn built(build: &Build) -> Result<Option<PathBuf>> {
 /// # Errors
 /// If it fails; then with the compiler's words.
 pub fn build(build: &Build) -> Result<PathBuf> {
-    let cache = cache()?;
+    let cache = cache::folder()?;
     let folder = cache.join(&build.name);
     // Built beside and renamed, so that a build that was interrupted is never taken for a whole
     // one.
@@ -212,8 +200,12 @@ pub fn build(build: &Build) -> Result<PathBuf> {
         std::fs::rename(out.path(), &folder)
             .with_context(|| format!("cannot write to {}", cache.display()))?;
     }
+    cache::prune(&cache, build.program);
     Ok(built)
 }
+
+/// How long a build may take.
+pub(crate) const BUILDING: Duration = Duration::from_secs(3600);
 
 /// Runs the command with `$OUT` set to `out`; whether it succeeded, and everything it printed. An
 /// interrupt ends it.
@@ -224,14 +216,17 @@ fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
     let handle =
         process::apart(command.stdin_null().stderr_to_stdout().stdout_capture()).start()?;
     let mut signals = [Signal::TERM, Signal::KILL].into_iter();
+    let deadline = Instant::now() + BUILDING;
     loop {
+        let late = Instant::now() > deadline;
         if let Some(output) = handle.try_wait()? {
-            return Ok((
-                output.status.success(),
-                String::from_utf8_lossy(&output.stdout).into_owned(),
-            ));
+            let mut printed = String::from_utf8_lossy(&output.stdout).into_owned();
+            if late {
+                printed.push_str(&format!("\nit did not end within {BUILDING:?}\n"));
+            }
+            return Ok((output.status.success(), printed));
         }
-        if interrupt::interrupted() {
+        if late || interrupt::interrupted() {
             for (pid, signal) in handle.pids().into_iter().zip(signals.next()) {
                 process::signal(pid, signal);
             }

@@ -12,6 +12,10 @@ use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::tree;
+use std::collections::BTreeSet;
+
+/// What a test without a capture says instead of the names of nodes.
+const NONE: &str = "none";
 
 /// Reads and checks a lab file; `file` is how messages call it.
 ///
@@ -46,12 +50,20 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         diagnostics.wrong(&file.name, "a test without steps proves nothing");
     }
     let checker = Checker { diagnostics, topology };
-    for node in &file.capture {
-        checker.node(node);
-    }
     let path = rules::rules(diagnostics, topology, &file.path);
-    let mut capture = inside(topology, &path);
-    capture.extend(file.capture.iter().map(|node| node.value.clone()));
+    let captured = !matches!(file.capture.as_slice(), [none]
+        if none.value == NONE && topology.nodes.iter().all(|node| node.name != NONE));
+    let mut capture = BTreeSet::new();
+    if captured {
+        for node in &file.capture {
+            checker.node(node);
+        }
+        capture.extend(inside(topology, &path));
+        capture.extend(file.capture.iter().map(|node| node.value.clone()));
+    } else if !file.path.is_empty() {
+        diagnostics
+            .wrong(&file.capture[0], "`path` is judged from the capture: leave out one of both");
+    }
     let steps = file.steps.iter().filter_map(|step| {
         let kind = step.value.as_ref()?.check(&checker)?;
         Some(Step { line: step.position.line, kind })
@@ -60,6 +72,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         name: format!("{lab}-{}", file.name.value),
         short: file.name.value.clone(),
         about: file.about.trim().to_string(),
+        captured,
         capture: capture.into_iter().collect(),
         steps: steps.collect(),
         path,

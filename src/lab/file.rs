@@ -26,7 +26,7 @@ pub struct TestFile {
     pub name: Spanned<String>,
     /// A sentence about it.
     pub about: String,
-    /// The nodes inside which it is captured, too.
+    /// The nodes inside which it is captured, too; `none` if it is not captured at all.
     pub capture: Vec<Spanned<String>>,
     /// What it does, in this order; `None` where nothing could be made of a step.
     pub steps: Vec<Spanned<Option<StepFile>>>,

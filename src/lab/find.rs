@@ -136,7 +136,7 @@ impl Labs {
     }
 
     /// Whether `chosen` need the repository's files: a lab of the user's own has a step that is run
-    /// in its folder. A folder that is no project's root is nobody's repository, whatever stands in
+    /// in its folder. A folder that is not a project's root is nobody's repository, whatever stands in
     /// it.
     pub fn need_repository(&self, chosen: &[&Lab]) -> bool {
         let own = |lab: &&&Lab| {

@@ -27,6 +27,8 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
+    /// Whether its packets are captured.
+    pub captured: bool,
     /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that
     /// its path rules need among them.
     pub capture: Vec<String>,

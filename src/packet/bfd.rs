@@ -19,16 +19,16 @@ pub static BFD: Protocol = Protocol {
         Field::new("your-discriminator", ValueKind::Number, "as the receiver does, or 0"),
         Field::new("diagnostic", ValueKind::Number, "why the session went down"),
     ],
+    reads: &[3784, 4784],
     read,
     ..Protocol::NEW
 };
 
 /// The states of a session, in the order of their numbers.
 const STATES: [&str; 4] = ["admin-down", "down", "init", "up"];
-const PORTS: [u16; 2] = [3784, 4784];
 
 fn read<'a>(headers: &Headers<'a>) -> Option<Box<dyn Layer + 'a>> {
-    let data = headers.udp(&PORTS)?;
+    let data = headers.udp(BFD.reads)?;
     let [head, state] = array(data, 0)?;
     let number = |at| array::<4>(data, at).map(|bytes| Value::number(u32::from_be_bytes(bytes)));
     let mut fields = Vec::new();

@@ -15,15 +15,43 @@ pub struct Capture {
     pub lost: u64,
     /// How many were left out because the capture had reached its size.
     pub left_out: u64,
+    /// How many frames of bulk data were dropped or left out: only of TCP, UDP and IP nothing can be
+    /// said then.
+    pub bulk_left_out: u64,
 }
 
 impl Capture {
     /// The time that ladders and what is said of packets count from: that of the first packet which
     /// isn't address resolution or the like, unless all are.
     pub fn began(&self) -> u64 {
-        let exchanged = |packet: &&Packet| Frame::of(&packet.data).purpose() == Purpose::Exchange;
-        let first = self.packets.iter().filter(exchanged).map(|packet| packet.time).min();
-        first.or_else(|| self.packets.iter().map(|packet| packet.time).min()).unwrap_or_default()
+        let mut began = Began::default();
+        self.packets.iter().for_each(|packet| began.add(packet));
+        began.time()
+    }
+}
+
+/// The time that is counted from, of packets that come one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Began {
+    exchanged: Option<u64>,
+    any: Option<u64>,
+}
+
+impl Began {
+    /// The next packet. Only one that is earlier is looked at.
+    pub fn add(&mut self, packet: &Packet) {
+        let earlier = |known: Option<u64>| known.is_none_or(|known| packet.time < known);
+        if earlier(self.any) {
+            self.any = Some(packet.time);
+        }
+        if earlier(self.exchanged) && Frame::of(&packet.data).purpose() == Purpose::Exchange {
+            self.exchanged = Some(packet.time);
+        }
+    }
+
+    /// That of the first packet that exchanges something, else of the first.
+    pub fn time(self) -> u64 {
+        self.exchanged.or(self.any).unwrap_or_default()
     }
 }
 

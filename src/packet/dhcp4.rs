@@ -28,10 +28,11 @@ pub static DHCP4: Protocol = Protocol {
         ("ack", &["request", "inform"]),
         ("nak", &["request", "inform"]),
     ],
+    reads: &[67, 68],
     telling: true,
     ends: false,
     read: |headers| {
-        Some(Box::new(Message::read(headers.udp(&[67, 68]).filter(|_| headers.is_ipv4())?)?))
+        Some(Box::new(Message::read(headers.udp(DHCP4.reads).filter(|_| headers.is_ipv4())?)?))
     },
     ..Protocol::NEW
 };

@@ -63,10 +63,11 @@ pub static DHCP6: Protocol = Protocol {
             ],
         ),
     ],
+    reads: &[546, 547],
     telling: true,
     ends: false,
     read: |headers| {
-        Some(Box::new(Message::read(headers.udp(&[546, 547]).filter(|_| !headers.is_ipv4())?)?))
+        Some(Box::new(Message::read(headers.udp(DHCP6.reads).filter(|_| !headers.is_ipv4())?)?))
     },
     ..Protocol::NEW
 };

@@ -22,6 +22,7 @@ pub static DNS: Protocol = Protocol {
         Field::new("rcode", ValueKind::Word(&names(&RCODES)), "").only(&["answer"], "answers"),
     ],
     answers: &[("answer", &["query"])],
+    reads: &[PORT, MULTICAST_PORT],
     ends: false,
     read: |headers| Some(Box::new(Message::read(payload(headers)?)?)),
     ..Protocol::NEW

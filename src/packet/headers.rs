@@ -34,6 +34,8 @@ pub struct Headers<'a> {
     pub transport: Option<TransportSlice<'a>>,
     /// What comes after all of these headers.
     pub payload: &'a [u8],
+    /// How many bytes more the IP header announces than there are.
+    pub missing: usize,
 }
 
 /// What matters of an IPv4 (RFC 791) or IPv6 (RFC 8200) header.
@@ -103,14 +105,23 @@ impl<'a> Headers<'a> {
             ip: None,
             transport: None,
             payload: data,
+            missing: 0,
         }
     }
 
     fn carried(&mut self, net: Option<LaxNetSlice<'a>>) {
         match net {
             Some(LaxNetSlice::Arp(arp)) => self.arp = Some(arp),
-            Some(LaxNetSlice::Ipv4(ip)) => self.network(ipv4(&ip), ip.payload()),
-            Some(LaxNetSlice::Ipv6(ip)) => self.network(ipv6(&ip), ip.payload()),
+            Some(LaxNetSlice::Ipv4(ip)) => {
+                let length = usize::from(ip.header().total_len());
+                self.missing = length.saturating_sub(self.payload.len());
+                self.network(ipv4(&ip), ip.payload());
+            }
+            Some(LaxNetSlice::Ipv6(ip)) => {
+                let length = usize::from(ip.header().payload_length()) + 40;
+                self.missing = length.saturating_sub(self.payload.len());
+                self.network(ipv6(&ip), ip.payload());
+            }
             None => {}
         }
     }

@@ -1,4 +1,4 @@
-//! IP of both versions, with what it carries where that is no protocol known here.
+//! IP of both versions, with what it carries where that is not a protocol known here.
 
 use crate::packet::bytes::name;
 use crate::packet::headers::{Headers, Ip};
@@ -13,6 +13,7 @@ pub static IP: Protocol = Protocol {
         Field::new("destination", ValueKind::Ipv4, ""),
         TTL,
     ],
+    bulk: true,
     read: |headers| read(headers, &IP).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv4())),
     ..Protocol::NEW
 };
@@ -26,6 +27,7 @@ pub static IP6: Protocol = Protocol {
         Field::new("destination", ValueKind::Ipv6, ""),
         TTL,
     ],
+    bulk: true,
     read: |headers| {
         read(headers, &IP6).filter(|_| headers.ip.is_some_and(|ip| ip.source.is_ipv6()))
     },

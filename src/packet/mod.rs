@@ -15,7 +15,7 @@ mod dns;
 mod eapol;
 pub mod ethernet;
 pub mod frame;
-mod headers;
+pub(crate) mod headers;
 mod icmp;
 mod icmp6;
 mod igmp;

@@ -3,7 +3,7 @@
 
 use crate::packet::capture::{Direction, GLOBAL, InterfaceId, Packet};
 use crate::packet::pcapng;
-use crate::packet::pcapng::{BYTE_ORDER, ETHERNET, LEFT_OUT, SENT, block, option};
+use crate::packet::pcapng::{BULK_LEFT_OUT, BYTE_ORDER, ETHERNET, LEFT_OUT, SENT, block, option};
 use anyhow::{Result, bail};
 use std::io::Read;
 
@@ -23,6 +23,8 @@ pub struct Reader<R: Read> {
     pub lost: u64,
     /// How many were left out, as far as has been read.
     pub left_out: u64,
+    /// The same of bulk data.
+    pub bulk_left_out: u64,
     format: Format,
     big_endian: bool,
 }
@@ -51,6 +53,7 @@ impl<R: Read> Reader<R> {
             input,
             lost: 0,
             left_out: 0,
+            bulk_left_out: 0,
             format: Format::Pcapng { interfaces: Vec::new() },
             big_endian: false,
         };
@@ -178,7 +181,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn statistics(&mut self, body: &[u8]) {
-        let (mut lost, mut left_out) = (0u64, 0u64);
+        let (mut lost, mut left_out, mut bulk) = (0u64, 0u64, 0u64);
         for (kind, value) in self.options(body, 12) {
             match kind {
                 option::STATISTICS_DROPPED | option::STATISTICS_DROPPED_BY_SYSTEM
@@ -188,14 +191,16 @@ impl<R: Read> Reader<R> {
                 }
                 option::COMMENT => {
                     let text = String::from_utf8_lossy(value);
-                    left_out =
-                        text.strip_prefix(LEFT_OUT).and_then(|n| n.parse().ok()).unwrap_or(0);
+                    let number = |words| text.strip_prefix(words)?.parse().ok();
+                    left_out = number(LEFT_OUT).unwrap_or(left_out);
+                    bulk = number(BULK_LEFT_OUT).unwrap_or(bulk);
                 }
                 _ => {}
             }
         }
         self.lost = self.lost.saturating_add(lost);
         self.left_out = self.left_out.saturating_add(left_out);
+        self.bulk_left_out = self.bulk_left_out.saturating_add(bulk);
     }
 
     fn enhanced(&self, body: &[u8]) -> Result<Packet> {

@@ -40,6 +40,8 @@ pub(crate) const RECEIVED: u32 = 1;
 pub(crate) const SENT: u32 = 2;
 /// How the comment on the statistics begins that tells how many packets were left out.
 pub(crate) const LEFT_OUT: &str = "packets left out: ";
+/// The same of bulk data.
+pub(crate) const BULK_LEFT_OUT: &str = "packets of bulk data left out: ";
 
 /// Writes a capture as it comes.
 pub struct Writer<'a, W: Write> {
@@ -90,20 +92,23 @@ impl<'a, W: Write> Writer<'a, W> {
         put_block(&mut self.out, block::PACKET, &body)
     }
 
-    /// Ends the capture with how many packets were lost and left out, if any.
+    /// Ends the capture with how many packets were lost, left out, and left out of bulk data, if
+    /// any.
     ///
     /// # Errors
     /// As above.
-    pub fn finish(mut self, lost: u64, left_out: u64) -> io::Result<W> {
-        if (lost, left_out) != (0, 0) {
+    pub fn finish(mut self, lost: u64, left_out: u64, bulk_left_out: u64) -> io::Result<W> {
+        if (lost, left_out, bulk_left_out) != (0, 0, 0) {
             // Statistics are an interface's, so there must be one.
             if self.interfaces.is_empty() {
                 self.interface(&InterfaceId { node: GLOBAL.into(), link: "any".into() })?;
             }
             // Interface and time, which nobody needs.
             let mut body = vec![0; 12];
-            if left_out > 0 {
-                put_option(&mut body, option::COMMENT, format!("{LEFT_OUT}{left_out}").as_bytes());
+            for (words, number) in [(LEFT_OUT, left_out), (BULK_LEFT_OUT, bulk_left_out)] {
+                if number > 0 {
+                    put_option(&mut body, option::COMMENT, format!("{words}{number}").as_bytes());
+                }
             }
             put_option(&mut body, option::STATISTICS_DROPPED_BY_SYSTEM, &lost.to_le_bytes());
             put_end(&mut body);
@@ -173,7 +178,7 @@ pub fn write(
     for packet in &capture.packets {
         writer.packet(packet)?;
     }
-    writer.finish(capture.lost, capture.left_out).map(drop)
+    writer.finish(capture.lost, capture.left_out, capture.bulk_left_out).map(drop)
 }
 
 /// Reads a capture: pcapng or pcap, of labrun, tcpdump, dumpcap or Wireshark.
@@ -186,7 +191,12 @@ pub fn read(bytes: &[u8]) -> Result<Capture> {
     while let Some(packet) = reader.packet()? {
         packets.push(packet);
     }
-    Ok(Capture { packets, lost: reader.lost, left_out: reader.left_out })
+    Ok(Capture {
+        packets,
+        lost: reader.lost,
+        left_out: reader.left_out,
+        bulk_left_out: reader.bulk_left_out,
+    })
 }
 
 fn put_block(out: &mut impl Write, kind: u32, body: &[u8]) -> io::Result<()> {

@@ -24,6 +24,10 @@ pub struct Protocol {
     pub message: &'static str,
     /// Those of `kinds` that carry a message of another kind, which may be named after them.
     pub carriers: &'static [&'static str],
+    /// The ports of TCP and UDP between which its messages are: captures keep all of those.
+    pub reads: &'static [u16],
+    /// Whether a frame that holds nothing else may be bulk data, of which captures keep only some.
+    pub bulk: bool,
     /// Whether conditions on ports may be named.
     pub ports: bool,
     /// The fields that lab files may ask for.
@@ -47,6 +51,8 @@ impl Protocol {
         kinds: &[],
         message: "",
         carriers: &[],
+        reads: &[],
+        bulk: false,
         ports: false,
         fields: &[],
         answers: &[],

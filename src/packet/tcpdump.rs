@@ -30,7 +30,7 @@ pub fn compile(expression: &str) -> Result<Vec<Instruction>> {
             .next_back()
             .unwrap_or("no reason given");
         return Err(Failure::usage(format!(
-            "`{expression}` is no filter: {reason} (see pcap-filter(7))"
+            "`{expression}` is not a filter: {reason} (see pcap-filter(7))"
         ))
         .into());
     }
@@ -90,7 +90,8 @@ mod tests {
         if which::which("tcpdump").is_ok() {
             let error = compile("udp prot 67").unwrap_err().to_string();
             assert!(
-                error.starts_with("`udp prot 67` is no filter: ") && error.contains("syntax error"),
+                error.starts_with("`udp prot 67` is not a filter: ")
+                    && error.contains("syntax error"),
                 "{error}"
             );
         }

@@ -10,6 +10,7 @@ pub static UDP: Protocol = Protocol {
     name: "udp",
     title: "UDP",
     over: &[&IP, &IP6],
+    bulk: true,
     ports: true,
     fields: &PORTS,
     read: |headers| match &headers.transport {
@@ -17,6 +18,7 @@ pub static UDP: Protocol = Protocol {
             ip: headers.ip?,
             ports: Ports { source: udp.source_port(), destination: udp.destination_port() },
             payload: udp.payload(),
+            missing: headers.missing,
         })),
         _ => None,
     },
@@ -34,6 +36,8 @@ struct Udp<'a> {
     ip: Ip,
     ports: Ports,
     payload: &'a [u8],
+    /// How many bytes more it had.
+    missing: usize,
 }
 
 impl Layer for Udp<'_> {
@@ -46,7 +50,7 @@ impl Layer for Udp<'_> {
     }
 
     fn words(&self) -> (String, String) {
-        ("DATAGRAM".into(), format!("{} bytes", self.payload.len()))
+        ("DATAGRAM".into(), format!("{} bytes", self.payload.len() + self.missing))
     }
 
     fn identity(&self, identity: &mut Identity) {

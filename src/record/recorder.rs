@@ -127,6 +127,7 @@ impl<'a> Recorder<'a> {
             partition,
             missing: Vec::new(),
             totals: Totals::default(),
+            nothing_ran: false,
             labs,
             tests,
         };
@@ -248,7 +249,7 @@ mod tests {
                 && kept.iter().map(|l| l.text.len()).sum::<usize>() <= LOGS
         );
         assert_eq!(kept.len(), 9, "each is named");
-        // What is no text, what is empty, and the state of a node.
+        // What is not text, what is empty, and the state of a node.
         let others =
             [("steps/binary", &b"\n\r\0"[..]), ("steps/empty", b""), ("nodes/a/links", b"text\n")];
         assert!(logs(&others.map(|(name, bytes)| (name.to_string(), bytes.to_vec()))).is_empty());

@@ -34,6 +34,9 @@ pub struct Run {
     pub missing: Vec<Shard>,
     /// How many tests ended how.
     pub totals: Totals,
+    /// Whether all tests were skipped.
+    #[serde(default)]
+    pub nothing_ran: bool,
     pub labs: Vec<LabRun>,
     pub tests: Vec<TestRun>,
 }
@@ -148,9 +151,16 @@ pub struct Log {
 }
 
 impl Totals {
+    /// Whether there were tests, and all of them were skipped: that proves nothing.
+    pub fn nothing_ran(&self) -> bool {
+        let Totals { passed, failed, errors, skipped } = *self;
+        passed + failed + errors == 0 && skipped > 0
+    }
+
     /// `3 passed, 1 failed in 2.41 s`.
     pub fn line(&self, time: Duration) -> String {
         let Totals { passed, failed, errors, skipped } = self;
+        let nothing = if self.nothing_ran() { "nothing ran: " } else { "" };
         let mut text = format!("{passed} passed, {} failed", failed + errors);
         if *errors > 0 {
             text.push_str(&format!(" ({errors} in set-up)"));
@@ -158,7 +168,7 @@ impl Totals {
         if *skipped > 0 {
             text.push_str(&format!(", {skipped} skipped"));
         }
-        format!("{text} in {}", crate::text::seconds(time))
+        format!("{nothing}{text} in {}", crate::text::seconds(time))
     }
 }
 
@@ -172,6 +182,7 @@ impl Run {
             errors: count(Outcome::Error),
             skipped: count(Outcome::Skip),
         };
+        self.nothing_ran = self.totals.nothing_ran();
     }
 
     /// Puts labs and tests into the order of the lab files.

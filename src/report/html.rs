@@ -45,6 +45,9 @@ fn header(run: &Run) -> String {
         (0, 1..) if run.strict => {
             ("bad", format!("{} of {} skipped", totals.skipped, count(all, "test")))
         }
+        (0, 1..) if run.nothing_ran => {
+            ("bad", format!("Nothing ran: {} skipped", count(all, "test")))
+        }
         (0, 1..) => ("good", format!("{} passed, {} skipped", totals.passed, totals.skipped)),
         (0, 0) if all == 0 => ("good", "Nothing to run".into()),
         (0, 0) if all == 1 => ("good", "The test passed".into()),

@@ -3,5 +3,5 @@
 use crate::record::event::RunEvent;
 
 pub fn tell(message: &RunEvent) {
-    crate::report::print_line(&serde_json::to_string(message).expect("messages are plain data"));
+    crate::report::print_json(&serde_json::to_string(message).expect("messages are plain data"));
 }

@@ -26,6 +26,9 @@ pub fn document(run: &Run) -> Result<String> {
         suite.set_time(Duration::from_millis(run.tests_of(&lab.name).map(|t| t.ms).sum()));
         suite.add_property(("about", lab.about.as_str()));
         suite.add_property(("file", lab.file.as_str()));
+        if run.nothing_ran {
+            suite.add_property(("nothing-ran", "every test of the run was skipped"));
+        }
         if let Some(subject) = &lab.subject {
             suite.add_property(("subject", subject.program.as_str()));
             suite.add_property(("subject-how", subject.how.as_str()));

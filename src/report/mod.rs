@@ -20,6 +20,7 @@ pub use reporter::{Format, Reporter};
 use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::record::result::{ResolvedSubject, TestResult};
+use crate::text::harmless;
 use std::io::{ErrorKind, IsTerminal};
 use std::sync::OnceLock;
 
@@ -40,10 +41,30 @@ pub fn columns() -> usize {
 /// Why a line could not be printed, the first time.
 static UNPRINTED: OnceLock<String> = OnceLock::new();
 
-/// Prints a line on standard output. When nobody reads it any more (`labrun logs -f | head`), the
-/// run is stopped in good order; when it cannot be written, as on a full disk, the run goes on for
-/// the sake of its reports, and [`unprinted`] knows why.
+/// Prints a line for people on standard output. What daemons printed and what packets hold may be in
+/// it: of that a terminal gets no more than colours.
 pub fn print_line(text: &str) {
+    print_exactly(&harmless(text));
+}
+
+/// Prints a line for programs: JSON, in which control characters are escapes.
+pub fn print_json(json: &str) {
+    let control = |c: char| ('\x7f'..='\u{9f}').contains(&c);
+    let escape = |c: char| match control(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    // They can only be in its strings.
+    match json.contains(control) {
+        true => print_exactly(&json.chars().map(escape).collect::<String>()),
+        false => print_exactly(json),
+    }
+}
+
+/// Prints a line as it is, such as of a lab's program. When nobody reads it any more
+/// (`labrun logs -f | head`), the run is stopped in good order; when it cannot be written, as on a full
+/// disk, the run goes on for the sake of its reports, and [`unprinted`] knows why.
+pub fn print_exactly(text: &str) {
     use std::io::Write;
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => crate::interrupt::stop(),
@@ -57,10 +78,11 @@ pub fn unprinted() -> Option<&'static str> {
     UNPRINTED.get().map(String::as_str)
 }
 
-/// Prints a line on standard error, if anybody reads it.
+/// Prints a line for people on standard error, if anybody reads it; of what others wrote no more than
+/// colours.
 pub fn print_error(text: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", harmless(text));
 }
 
 /// [`print_line`] with a format.
@@ -85,7 +107,8 @@ pub fn commands(instance: &str, node: &str, at: &str) -> [String; 2] {
 /// GitHub.
 pub fn error_text(error: &anyhow::Error) -> String {
     let text = format!("labrun: {error:#}");
-    if github::is_here() { github::safe(&text) } else { text }
+    let text = harmless(&text);
+    if github::is_here() { github::safe(&text) } else { text.into_owned() }
 }
 
 /// How the subject is named to people, and whether that is a warning.

@@ -21,7 +21,11 @@ pub fn markdown(run: &Run, room: usize) -> String {
     let room = room.saturating_sub(RESERVE);
     let mut text = format!(
         "### {} labrun: {}\n\n",
-        if run.exit() as u8 == 0 { "✅" } else { "❌" },
+        match run.exit() as u8 {
+            0 if run.nothing_ran => "⚠️",
+            0 => "✅",
+            _ => "❌",
+        },
         cell(&run.summary())
     );
     if let Some(parted) = &run.partition {

@@ -4,8 +4,10 @@ use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::report::closing::Line;
 use crate::report::wrap::wrap;
-use crate::report::{commands, result_detail, result_lines, subject_line, summary_line};
-use crate::text::{count, seconds};
+use crate::report::{
+    commands, print_exactly, result_detail, result_lines, subject_line, summary_line,
+};
+use crate::text::{count, harmless, seconds};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -88,8 +90,12 @@ impl Terminal {
             RunEvent::Note { text } => self.line(text),
             // Named again at the end, where reports can be found.
             RunEvent::Report { .. } => {}
-            RunEvent::Summary { failed, errors, .. } => {
-                let colour = if failed + errors > 0 { "1;31" } else { "1;32" };
+            RunEvent::Summary { passed, failed, errors, skipped, .. } => {
+                let colour = match (failed + errors, passed, skipped) {
+                    (1.., ..) => "1;31",
+                    (0, 0, 1..) => "1;33",
+                    _ => "1;32",
+                };
                 self.line(&self.paint(colour, &summary_line(message)));
             }
         }
@@ -147,11 +153,11 @@ impl Terminal {
 
     /// Prints `text`, with what does not fit into its line below it, `indent` columns to the right.
     fn wrapped(&self, text: &str, indent: usize) {
-        // What is narrower than that is no place for a lab.
+        // A lab needs more width than that.
         let columns = crate::report::columns().max(40);
         // Above the spinners, if there are any.
         self.progress.suspend(|| {
-            wrap(text, columns, indent).iter().for_each(|line| crate::report::print_line(line))
+            wrap(&harmless(text), columns, indent).iter().for_each(|line| print_exactly(line))
         });
     }
 

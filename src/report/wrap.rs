@@ -6,7 +6,7 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 /// that is longer than a line, as paths are, stays whole, so that it can be copied.
 pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
     let indent = " ".repeat(indent.min(columns / 2));
-    // The indentation of the text itself is no place to break it.
+    // The indentation of the text itself is not a place to break it.
     let body = text.trim_start();
     let options = Options::new(columns)
         .initial_indent(&text[..text.len() - body.len()])

@@ -23,6 +23,9 @@ pub(crate) fn lacking(capture: &Capture) -> String {
     if capture.left_out > 0 {
         reasons.push(format!("{} were left out because of its size", capture.left_out));
     }
+    if capture.bulk_left_out > 0 {
+        reasons.push(format!("{} of bulk data were lost or left out", capture.bulk_left_out));
+    }
     format!(
         "the capture lacks packets, so nobody can tell whether the path was kept: {}",
         reasons.join(", ")
@@ -174,7 +177,7 @@ fn locations(locations: &[Location], glue: &str) -> String {
     locations.iter().map(Location::to_string).collect::<Vec<_>>().join(glue)
 }
 
-/// The first of these packets, one a line. The next hop is no news unless it changes something.
+/// The first of these packets, one a line. The next hop tells nothing new unless it changes something.
 fn packets(observations: &Observations, all: &[&Observation]) -> Vec<String> {
     let mut different: Vec<&Observation> = Vec::new();
     for observation in all {
@@ -250,7 +253,7 @@ fn way(rule: &Rule, one: &Observation, seen: &[&Observation]) -> String {
     }
     let mut text = String::new();
     for (index, (from, to)) in hops.iter().enumerate() {
-        // The same way once more is no news.
+        // The same way once more tells nothing new.
         if hops[..index].contains(&hops[index]) {
             continue;
         }

@@ -5,7 +5,7 @@ use crate::topology::model::{End, GLOBAL, Link, Topology};
 use crate::topology::places::Location;
 use std::collections::BTreeSet;
 
-/// Where no more nodes have cables, all are captured inside: each takes a ring of 16 MiB.
+/// Where no more nodes have cables, all are captured inside: each takes rings of its own.
 const FEW: usize = 8;
 
 /// The nodes inside which a test is captured for its `rules` and its ladder, because cables between

@@ -7,8 +7,9 @@
 use crate::packet::bpf;
 use crate::packet::bpf::Instruction;
 use crate::packet::capture::{Capture, Direction, InterfaceId};
-use crate::packet::protocol::{Exchange, Identity};
+use crate::packet::protocol::{Exchange, Identity, Value};
 use crate::rules::explain;
+use crate::rules::kind::Kind;
 use crate::rules::model::Rule;
 use crate::rules::observations::{Observation, Observations};
 use crate::rules::trace::traces;
@@ -31,12 +32,53 @@ pub type Filters = HashMap<String, Vec<Instruction>>;
 /// What of the `rules` of a test does not hold in `capture`, in the file's order. Rules whose
 /// filter is not among `filters` are not judged.
 ///
-/// A capture that lacks packets proves nothing that holds, so that is a violation, too.
+/// A capture that lacks packets proves nothing that holds, so that is a violation, too. Where only
+/// bulk data is lacking, rules on anything else can be judged.
 pub fn judge(
     topology: &Topology,
     rules: &[Rule],
     capture: &Capture,
     filters: &Filters,
+) -> Vec<Violation> {
+    let mut violations = judge_packets(topology, rules, capture, filters, Unseen::Violates);
+    let lacks = |rule: &&Rule| {
+        let bulk = rule.packet.as_ref().is_none_or(Kind::may_be_bulk);
+        capture.lost + capture.left_out + if bulk { capture.bulk_left_out } else { 0 } > 0
+    };
+    if let Some(rule) = rules.iter().find(lacks) {
+        let line = explain::lacking(capture);
+        match violations.first_mut() {
+            Some(violation) => violation.lines.push(line),
+            None => violations.push(Violation { line: rule.line, lines: vec![line] }),
+        }
+    }
+    violations
+}
+
+/// What the packets did against the `rules` of a test that has failed before its end: what it did not
+/// get to says nothing.
+pub fn blame(
+    topology: &Topology,
+    rules: &[Rule],
+    capture: &Capture,
+    filters: &Filters,
+) -> Vec<Violation> {
+    judge_packets(topology, rules, capture, filters, Unseen::SaysNothing)
+}
+
+/// What a rule makes of packets that were not seen at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unseen {
+    Violates,
+    SaysNothing,
+}
+
+fn judge_packets(
+    topology: &Topology,
+    rules: &[Rule],
+    capture: &Capture,
+    filters: &Filters,
+    unseen: Unseen,
 ) -> Vec<Violation> {
     let observations = Observations::of(topology, capture);
     let mut violations: Vec<Violation> = Vec::new();
@@ -49,20 +91,11 @@ pub fn judge(
             observations: &observations,
             rule,
             seen: seen(&observations, rule, program.map(Vec::as_slice)),
+            unseen,
         };
         violations.extend(
             judging.violations().into_iter().map(|lines| Violation { line: rule.line, lines }),
         );
-    }
-    let lacks = capture.lost + capture.left_out;
-    if lacks > 0
-        && let Some(rule) = rules.first()
-    {
-        let line = explain::lacking(capture);
-        match violations.first_mut() {
-            Some(violation) => violation.lines.push(line),
-            None => violations.push(Violation { line: rule.line, lines: vec![line] }),
-        }
     }
     violations
 }
@@ -88,6 +121,7 @@ struct Judging<'r, 's, 'a> {
     observations: &'s Observations<'a>,
     rule: &'r Rule,
     seen: Vec<&'s Observation<'a>>,
+    unseen: Unseen,
 }
 
 impl<'s, 'a> Judging<'_, 's, 'a> {
@@ -109,7 +143,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             };
         }
         if looked.is_empty() {
-            return if rule.only_forbids() {
+            return if rule.only_forbids() || self.unseen == Unseen::SaysNothing {
                 Vec::new()
             } else {
                 vec![explain::unseen(self.observations, rule, &self.seen)]
@@ -148,12 +182,21 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         messages.iter().find_map(|all| {
             let traces: Vec<_> =
                 traces(all).into_iter().map(|trace| (self.got_to(&trace), trace)).collect();
-            // Of a message that is sent again one may be lost, but none may take a short cut.
-            let arrived = |trace: &[&Observation]| {
-                trace.iter().any(|s| self.observations.is_at(s, std::slice::from_ref(last)))
+            // Of a message that is sent again one may be lost, but none may take a short cut. What
+            // also comes with one that went the whole way is no short cut but a broadcast.
+            let arrivals = |trace: &[&Observation]| -> Vec<(InterfaceId, Option<Value>)> {
+                let last = std::slice::from_ref(last);
+                let there = trace.iter().filter(|seen| self.observations.is_at(seen, last));
+                there
+                    .map(|seen| (seen.packet.interface.clone(), seen.frame.field("source-mac")))
+                    .collect()
             };
-            let whole = traces.iter().any(|(got, _)| got.is_none());
-            let wrong = traces.iter().filter(|(_, trace)| !whole || arrived(trace));
+            let whole: Vec<_> = traces.iter().filter(|(got, _)| got.is_none()).collect();
+            let proper: Vec<_> = whole.iter().flat_map(|(_, trace)| arrivals(trace)).collect();
+            let short = |trace: &[&Observation]| {
+                arrivals(trace).iter().any(|arrival| !proper.contains(arrival))
+            };
+            let wrong = traces.iter().filter(|(_, trace)| whole.is_empty() || short(trace));
             let (got, trace) = wrong
                 .filter_map(|(got, trace)| Some(((*got)?, trace)))
                 .max_by_key(|(got, _)| *got)?;
@@ -204,14 +247,17 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             let key = (interface, direction, observation.frame.exchange());
             counted.entry(key).or_default().push(observation);
         }
-        let mut over: Vec<_> = counted
+        let over: Vec<_> = counted
             .into_iter()
             .map(|((_, _, exchange), all)| (self.asked(exchange.as_ref(), all[0]), all))
             .filter(|(asked, all)| all.len() as u64 > most.saturating_mul(*asked))
             .collect();
-        // Where it was seen first is where it began to go wrong.
-        over.sort_by_key(|(_, all)| all[0].packet.time);
-        over.first()
+        // Where it was seen first is where it began to go wrong: of what was seen at one time, that is
+        // where the capture has it first.
+        let first = |one: &&Observation| over.iter().find(|(_, all)| std::ptr::eq(all[0], *one));
+        looked
+            .iter()
+            .find_map(first)
             .map(|(asked, all)| explain::too_often(self.observations, self.rule, most, *asked, all))
     }
 

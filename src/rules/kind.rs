@@ -70,6 +70,11 @@ impl Kind {
         }
     }
 
+    /// Whether some of them may be bulk data. A kind of segment opens or closes a connection.
+    pub fn may_be_bulk(&self) -> bool {
+        self.protocol.bulk && self.words.is_empty()
+    }
+
     /// Whether `frame` is of this kind.
     pub fn is(&self, frame: &Frame) -> bool {
         frame.layers(self.protocol).any(|layer| {
@@ -90,7 +95,7 @@ impl Port {
     }
 }
 
-/// What is said of a `word` that is no such `what`.
+/// What is said of a `word` that is not such a `what`.
 pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     match suggest(word, known.iter().copied()) {
         Some(near) => format!("there is no {what} `{word}`, did you mean `{near}`?"),
@@ -141,7 +146,7 @@ impl<'a> Words<'a> {
         };
         match number.parse() {
             Ok(port @ 1..) => Ok(Some(make(port))),
-            _ => Err(format!("`{number}` is no port: 1 to 65535")),
+            _ => Err(format!("`{number}` is not a port: 1 to 65535")),
         }
     }
 }

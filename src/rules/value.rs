@@ -124,7 +124,7 @@ fn number(value: &ValueFile) -> Result<Wanted, String> {
 fn address(text: &str, version: u8) -> Result<Wanted, String> {
     let of_version = |address: IpAddr, wanted| match address.is_ipv4() == (version == 4) {
         true => Ok(wanted),
-        false => Err(format!("`{text}` is no IPv{version} address")),
+        false => Err(format!("`{text}` is not an IPv{version} address")),
     };
     if let Ok(address) = text.parse::<IpAddr>() {
         return of_version(address, Wanted::Net(address.into()));

@@ -21,8 +21,10 @@ impl Session<'_> {
             .nodes
             .iter()
             .filter(|node| node.name != GLOBAL && test.capture.contains(&node.name));
-        let handles: Vec<&str> =
-            std::iter::once(GLOBAL).chain(nodes.map(|node| node.netns.0.as_str())).collect();
+        let handles: Vec<&str> = std::iter::once(GLOBAL)
+            .filter(|_| test.captured)
+            .chain(nodes.map(|node| node.netns.0.as_str()))
+            .collect();
         self.process
             .ask(&Request::Begin { nodes: handles.into_iter().map(String::from).collect() });
         while !matches!(
@@ -31,8 +33,11 @@ impl Session<'_> {
         ) {}
     }
 
-    /// Ends the capture of the test, into `result`.
-    pub(crate) fn captured(&mut self, result: &mut TestResult) {
+    /// Ends the capture of `test`, into `result`.
+    pub(crate) fn captured(&mut self, test: &Test, result: &mut TestResult) {
+        if !test.captured {
+            return;
+        }
         let mut file = Vec::new();
         self.process.ask(&Request::Captured);
         loop {

@@ -5,8 +5,9 @@ use crate::packet::capture::Capture;
 use crate::packet::protocol::Purpose;
 use crate::packet::tcpdump;
 use crate::record::result::{Outcome, TestResult};
-use crate::rules::judge::{Filters, Violation, judge};
+use crate::rules::judge::{Filters, Violation, blame, judge};
 use crate::rules::observations::Observations;
+use crate::text::count;
 use crate::topology::model::GLOBAL;
 use crate::topology::places::Passage;
 use anyhow::Result;
@@ -40,6 +41,11 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
             result.at(&lab.file, violation.line);
         }
         result.lines.extend(violation.lines);
+    }
+    let left_out = result.evidence.capture.as_ref().map_or(0, |capture| capture.bulk_left_out);
+    if result.outcome == Outcome::Pass && left_out > 0 {
+        let packets = count(left_out as usize, "packet");
+        result.detail.push_str(&format!("; its capture leaves out {packets} of bulk data"));
     }
 }
 
@@ -85,6 +91,20 @@ fn idle(lab: &Lab, test: &Test, capture: &Capture) -> Option<Vec<String>> {
                 .into(),
         ]
     })
+}
+
+/// Adds to a `test` that a step has failed what its packets did against its rules until then: that is
+/// often why.
+pub fn suspects(lab: &Lab, test: &Test, result: &mut TestResult) {
+    let (Some(capture), Ok(filters)) = (&result.evidence.capture, filters(test)) else { return };
+    let violations = blame(&lab.topology, &test.path, capture, &filters);
+    if !violations.is_empty() {
+        result.lines.push("before that, packets broke rules of the path:".into());
+    }
+    for violation in violations {
+        result.lines.push(format!("{}:{}", lab.file, violation.line));
+        result.lines.extend(violation.lines);
+    }
 }
 
 /// The filters of the rules, compiled.

@@ -13,7 +13,7 @@ use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
 use crate::run::subject::Given;
-use crate::topology::model::Service;
+use crate::topology::model::{Service, Subject};
 use anyhow::Result;
 use std::fs::File;
 use std::io::Read;
@@ -155,9 +155,14 @@ impl<'a> Session<'a> {
             return Err(SetupError::Failed(vec![error.to_string()]));
         }
         if !missing.is_empty() {
-            return Err(SetupError::Skip(
-                describe_missing(&missing, &self.options.host).join("; "),
-            ));
+            let mut lines = describe_missing(&missing, &self.options.host);
+            let subject = self.lab.topology.subject.as_ref();
+            if missing.iter().any(|one| one.kind == "subject")
+                && let Some((_, why)) = subject.and_then(Subject::never_built)
+            {
+                lines.push(why.into());
+            }
+            return Err(SetupError::Skip(lines.join("; ")));
         }
         if refused {
             return Err(SetupError::Skip(

@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::host::transfer::files::Build;
 use crate::host::{Files, Host, Native};
 use crate::lab::model::Lab;
-use crate::lab::repository::is_repository_of;
+use crate::lab::repository::{build_of, is_repository_of};
 use crate::record::event::RunEvent;
 use crate::topology::model::Subject;
 use anyhow::{Context, Result};
@@ -56,7 +56,7 @@ pub type Sources<'a> = BTreeMap<&'a str, (&'a Subject, Source)>;
 /// `[PROGRAM=]PATH`; `repository` is the one labrun runs in, `host` where they will be run.
 ///
 /// # Errors
-/// If a path is no program and no repository, or the lab cannot build from one.
+/// If a path is neither a program nor a repository, or the lab cannot build from one.
 pub fn settle<'a>(
     labs: &[&'a Lab],
     named: &[String],
@@ -91,11 +91,10 @@ pub fn settle<'a>(
             }
             None => continue,
         };
-        if matches!(source, Source::Repository(_)) && subject.build.is_none() {
-            return Err(Failure::usage(format!(
-                "the lab does not say how to build {program}: give the binary with --subject"
-            ))
-            .into());
+        if let Source::Repository(repository) = &source
+            && build_of(subject, repository).is_none()
+        {
+            return Err(Failure::usage(unbuildable(subject, repository)).into());
         }
         sources.insert(program, (subject, source));
     }
@@ -104,8 +103,11 @@ pub fn settle<'a>(
 
 /// The commands that build programs of `sources`.
 pub fn builds<'a>(sources: &Sources<'a>) -> Vec<&'a str> {
-    let built = sources.values().filter(|(_, source)| matches!(source, Source::Repository(_)));
-    built.filter_map(|(subject, _)| subject.build.as_deref()).collect()
+    let command = |(subject, source): &(&'a Subject, Source)| match source {
+        Source::Repository(repository) => build_of(subject, repository),
+        Source::Given(_) | Source::Path(_) => None,
+    };
+    sources.values().filter_map(command).collect()
 }
 
 /// Gets the programs of `sources` to where they are run, whose files `files` are; builds those that
@@ -160,7 +162,7 @@ fn build(
     files: &mut Files,
     tell: &dyn Fn(RunEvent),
 ) -> Result<PathBuf> {
-    let command = subject.build.as_deref().unwrap_or_default();
+    let command = build_of(subject, repository).unwrap_or_default();
     let began = Instant::now();
     let name = format!(
         "{}-{}",
@@ -187,6 +189,22 @@ fn build(
         time: began.elapsed(),
     });
     Ok(path)
+}
+
+/// Why no command of `subject` builds `repository`.
+fn unbuildable(subject: &Subject, repository: &Path) -> String {
+    let program = &subject.program;
+    let wanted: Vec<String> =
+        subject.builds.iter().map(|build| build.files.join(" and ")).collect();
+    let why = match wanted.as_slice() {
+        [] => format!("the lab does not say how to build {program}"),
+        _ => format!(
+            "{} has nothing by which the lab knows how to build {program} ({})",
+            repository.display(),
+            wanted.join(", or ")
+        ),
+    };
+    format!("{why}: give the binary with --subject")
 }
 
 /// A hash of everything a build depends on that is in the repository: the files git would take,

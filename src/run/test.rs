@@ -7,7 +7,7 @@ use crate::lab::model::Test;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::run::gather::Gathered;
-use crate::run::path::path;
+use crate::run::path::{path, suspects};
 use crate::run::session::Session;
 use crate::steps::{StepKind, StepOutput, Verdict};
 use crate::text::count;
@@ -46,11 +46,14 @@ impl Session<'_> {
             }
         }
         result.time = began.elapsed();
-        self.captured(&mut result);
+        self.captured(test, &mut result);
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }
         let steps_held = result.outcome == Outcome::Pass;
+        if result.outcome == Outcome::Fail {
+            suspects(self.lab, test, &mut result);
+        }
         match result.outcome {
             // Of a packet that went the wrong way the packets tell more than any daemon.
             Outcome::Pass => path(self.lab, test, &mut result),
@@ -102,7 +105,6 @@ impl Session<'_> {
     /// whatever its steps say, and is why what came after it did not hold: it is told first, and
     /// alone where only packets were missed. So does one fail it that cannot be brought back.
     fn restore(&mut self, result: &mut TestResult, steps_held: bool) {
-        self.trouble.clear();
         let gather = self.options.artifacts.keeps(Outcome::Fail) && !self.gathered.has_state();
         self.process.ask(&Request::Restore { gather });
         let mut troubles: usize = 0;
@@ -116,6 +118,7 @@ impl Session<'_> {
                 Some(Event::Service(_)) => troubles += 1,
                 Some(Event::Lost) | None => {
                     result.outcome = Outcome::Error;
+                    self.trouble.append(&mut result.lines);
                     return;
                 }
                 Some(_) => {}

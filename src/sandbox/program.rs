@@ -308,13 +308,18 @@ fn is_there(name: &str, path: Option<&OsString>) -> bool {
         })
 }
 
-/// The whole of a file's end, `limit` bytes at most.
+/// The size of a file, and its end, `limit` bytes at most.
 pub fn end_of(path: &Path, limit: u64) -> std::io::Result<(u64, Vec<u8>)> {
+    let size = std::fs::metadata(path)?.len();
+    Ok((size, part_of(path, size.saturating_sub(limit), limit)?))
+}
+
+/// What is in a file from `at` on, `limit` bytes at most.
+pub fn part_of(path: &Path, at: u64, limit: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Seek, SeekFrom};
     let mut file = std::fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    file.seek(SeekFrom::Start(size.saturating_sub(limit)))?;
+    file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes)?;
-    Ok((size, bytes))
+    Ok(bytes)
 }

@@ -152,7 +152,7 @@ impl Sandbox {
         self.batch(node, self.layout.addresses_of(node))
     }
 
-    /// What is there already is no mistake here.
+    /// What is there already is not a mistake here.
     fn batch(&self, node: &str, text: &str) -> Result<(), Gone> {
         if text.is_empty() {
             return Ok(());

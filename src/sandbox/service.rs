@@ -9,7 +9,7 @@
 //! ```
 
 use super::condition::{Asker, holds};
-use super::program::end_of;
+use super::program::{end_of, part_of};
 use super::{Gone, Process, Program, Sandbox, View, processes};
 use crate::topology::model::{Condition, Run, Service};
 use rustix::process::Signal;
@@ -19,8 +19,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Of a service's output, what is looked at for a pattern and for its last lines.
-const LOG_END: u64 = 1 << 20;
+/// Of a service's output, what is looked at for a pattern: so much of its beginning and of its end.
+const SEEN: u64 = 1 << 20;
 /// How many lines a failure shows, and how long each may be.
 const SHOWN: usize = 20;
 const LONGEST_LINE: usize = 1000;
@@ -248,14 +248,22 @@ impl Sandbox {
         Ok((!unmet.is_empty()).then(|| unmet.join(", ")))
     }
 
-    /// What `name` has printed since its log had `from` bytes, the end of it.
+    /// What `name` has printed since its log had `from` bytes, the beginning and the end of it.
     ///
     /// # Errors
     /// If its log cannot be read.
     pub fn printed(&self, name: &str, from: u64) -> io::Result<Vec<u8>> {
         let path = self.log_of(name);
         let size = fs::metadata(&path)?.len();
-        Ok(end_of(&path, size.saturating_sub(from).min(LOG_END))?.1)
+        let (_, end) = end_of(&path, size.saturating_sub(from).min(SEEN))?;
+        if size.saturating_sub(from) <= SEEN {
+            return Ok(end);
+        }
+        let mut both = part_of(&path, from, SEEN.min(size - from - SEEN))?;
+        both.extend(end);
+        // Where PID 1 has made a hole in it (scripts/logs.sh).
+        both.retain(|byte| *byte != 0);
+        Ok(both)
     }
 
     /// How much the services have printed by now.

@@ -45,13 +45,24 @@ impl Sandbox {
         Ok(Listener(self.in_node(node, open)??))
     }
 
-    /// Why nothing that `node` sends to `to` gets out of it; `None` if it does.
+    /// Why nothing that `node` sends to `to` gets out of it, from one of its addresses or links if
+    /// that is given; `None` if it does.
     ///
     /// # Errors
     /// If the session or the sandbox ended.
-    pub fn no_way(&self, node: &str, to: IpAddr) -> Result<Option<String>, Gone> {
+    pub fn no_way(
+        &self,
+        node: &str,
+        to: IpAddr,
+        from: Option<&str>,
+    ) -> Result<Option<String>, Gone> {
         let to = to.to_string();
-        let route = self.run(self.program(node, &["ip", "-o", "route", "get", &to]))?;
+        let mut words = vec!["ip", "-o", "route", "get", &to];
+        let is_address = |from: &str| from.parse::<IpAddr>().is_ok();
+        words.extend(
+            from.iter().flat_map(|from| [if is_address(from) { "from" } else { "oif" }, from]),
+        );
+        let route = self.run(self.program(node, &words))?;
         let words = String::from_utf8_lossy(&route.stdout).into_owned();
         match after(&words, "dev") {
             Some(link) if route.exit == 0 => self.dark(node, link),

@@ -264,7 +264,7 @@ impl ExpectFile {
             if at.value.is_some_and(|address| !right(&address)) {
                 checker.wrong(
                     at,
-                    format!("`{}` is no IPv{family} address", at.value.expect("just seen")),
+                    format!("`{}` is not an IPv{family} address", at.value.expect("just seen")),
                 );
             }
         }
@@ -295,7 +295,7 @@ fn server(at: &Spanned<String>, family: u8, checker: &Checker) -> Option<ServerI
         checker.wrong(
             at,
             format!(
-                "`{}` is no server identifier: DHCPv4 servers are told apart by an IPv4 address",
+                "`{}` is not a server identifier: DHCPv4 servers are told apart by an IPv4 address",
                 at.value
             ),
         );
@@ -303,7 +303,7 @@ fn server(at: &Spanned<String>, family: u8, checker: &Checker) -> Option<ServerI
     }
     let id = server_id::duid(at).map_err(|_| {
         let message = format!(
-            "`{}` is no server identifier: DHCPv6 servers are told apart by a DUID, such as `00:03:00:01:02:00:00:00:00:01`, or the hardware address in it",
+            "`{}` is not a server identifier: DHCPv6 servers are told apart by a DUID, such as `00:03:00:01:02:00:00:00:00:01`, or the hardware address in it",
             at.value
         );
         checker.wrong(at, message);

@@ -114,7 +114,7 @@ impl Kind for Http {
             .as_ref()
             .filter(|method| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase()))
         {
-            checker.wrong(at, format!("`{method}` is no method: `GET`, `HEAD`, `POST`, …"));
+            checker.wrong(at, format!("`{method}` is not a method: `GET`, `HEAD`, `POST`, …"));
         }
         Some(Http {
             node: checker.node(&file.node),
@@ -163,7 +163,7 @@ impl Kind for Http {
         // Once there is a connection, something was sent.
         if self.fails && matches!(seen.exit, 7 | 28 | 124) {
             for address in tried(&seen.stderr) {
-                seen.unsent = sandbox.no_way(&self.node.0, address)?;
+                seen.unsent = sandbox.no_way(&self.node.0, address, None)?;
                 if seen.unsent.is_none() {
                     break;
                 }

@@ -110,7 +110,7 @@ impl Kind for Ping {
         let program = sandbox.program(&self.node.0, &words).within(self.limit());
         let mut seen = StepOutput::from(sandbox.run(program)?);
         if self.fails {
-            seen.unsent = sandbox.no_way(&self.node.0, self.to)?;
+            seen.unsent = sandbox.no_way(&self.node.0, self.to, self.from.as_deref())?;
         }
         Ok(seen)
     }

@@ -100,8 +100,9 @@ impl Check<'_> {
                 .as_ref()
                 .map(|(p, package)| (p.value.clone(), package.clone())),
             go_modules: subject.go_modules.clone(),
+            cargo_packages: subject.cargo_packages.clone(),
             files: subject.files.clone(),
-            build: subject.build.clone(),
+            builds: subject.builds.clone(),
         })
     }
 

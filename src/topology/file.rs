@@ -4,7 +4,7 @@
 //! [`crate::topology::check`] resolves it.
 
 use crate::topology::file_services::{ServiceFile, service};
-use crate::topology::model::LOOPBACK;
+use crate::topology::model::{Build, LOOPBACK};
 use crate::topology::vlan::{VlanFile, vlans};
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
@@ -37,10 +37,12 @@ pub struct SubjectFile {
     pub stand_in: Option<(Spanned<String>, String)>,
     /// Go module paths by which its repository is known.
     pub go_modules: Vec<String>,
+    /// Cargo packages by which its repository is known.
+    pub cargo_packages: Vec<String>,
     /// Files by which its repository is known; all must be there.
     pub files: Vec<String>,
-    /// Shell command that builds it into `$OUT/PROGRAM`.
-    pub build: Option<String>,
+    /// How it is built; the first that fits the repository is taken.
+    pub builds: Vec<Build>,
 }
 
 /// An entry of `bridges`.
@@ -142,7 +144,7 @@ fn subject(reader: Reader) -> SubjectFile {
     let fields = reader.fields(&["program", "stand-in", "repository", "build"]);
     let mut file = SubjectFile {
         program: fields.need("program", |r| r.at(r.text())).unwrap_or_default(),
-        build: fields.get("build", |r| r.text()),
+        builds: fields.get("build", builds).unwrap_or_default(),
         stand_in: fields.get("stand-in", |r| {
             let fields = r.fields(&["program", "package"]);
             let program =
@@ -152,12 +154,35 @@ fn subject(reader: Reader) -> SubjectFile {
         ..Default::default()
     };
     fields.get("repository", |r| {
-        let known = r.fields(&["go-module", "files"]);
+        let known = r.fields(&["go-module", "cargo-package", "files"]);
         file.go_modules =
             known.get("go-module", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
+        file.cargo_packages =
+            known.get("cargo-package", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
         file.files = known.get("files", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
     });
     file
+}
+
+/// Either a command or a list of them, each for the repositories that have its files.
+fn builds(reader: Reader) -> Vec<Build> {
+    let Value::List(_) = reader.value() else {
+        return vec![Build { files: Vec::new(), command: reader.at(reader.text()) }];
+    };
+    reader.list(|r| {
+        let fields = r.fields(&["files", "command"]);
+        let files = fields.need("files", |r| {
+            let files = r.one_or_more(|r| r.text());
+            if files.is_empty() {
+                r.wrong("names no file");
+            }
+            files
+        });
+        Build {
+            files: files.unwrap_or_default(),
+            command: fields.need("command", |r| r.at(r.text())).unwrap_or_default(),
+        }
+    })
 }
 
 /// Either a list of names or a mapping from names to details.

@@ -1,7 +1,8 @@
 //! What follows from the wiring, worked out in one place.
 
 use crate::packet::capture::InterfaceId;
-use crate::topology::model::{End, GLOBAL, Link, Node, Topology};
+use crate::topology::model::{Bridge, End, GLOBAL, Link, Node, Topology};
+use std::collections::HashMap;
 
 /// A bridge's end of a cable.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +15,72 @@ pub struct Port<'a> {
     pub link: &'a Link,
 }
 
+/// Which network every link is in. Networks have numbers: first the bridges, in the order of the
+/// file, then the cables between two nodes, in the order of their first ends.
+#[derive(Debug)]
+pub struct Wiring<'a> {
+    /// In the order of the file.
+    pub links: Vec<Plugged<'a>>,
+    /// Both ends of each cable, the first in the file first, as indices of `links`.
+    pub cables: Vec<[usize; 2]>,
+}
+
+/// A link and what it is plugged into.
+#[derive(Clone, Copy, Debug)]
+pub struct Plugged<'a> {
+    /// Index of its node.
+    pub node: usize,
+    pub link: &'a Link,
+    pub net: usize,
+    /// The bridge's end of the cable, if it is plugged into one.
+    pub port: Option<&'a str>,
+}
+
 impl Topology {
+    /// Which network every link is in.
+    pub fn wiring(&self) -> Wiring<'_> {
+        let bridges: HashMap<&str, usize> =
+            self.bridges.iter().enumerate().map(|(net, bridge)| (&*bridge.name, net)).collect();
+        let mut wiring = Wiring { links: Vec::new(), cables: Vec::new() };
+        // Cables of which one end has been met, by the other.
+        let mut begun: HashMap<(usize, &str), usize> = HashMap::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            for link in &node.links {
+                let here = wiring.links.len();
+                let (net, port) = match &link.end {
+                    End::Port { bridge, port } => (
+                        *bridges
+                            .get(bridge.as_str())
+                            .expect("a checked lab has the bridges it names"),
+                        Some(port.as_str()),
+                    ),
+                    End::Peer { node: far, link: far_link } => {
+                        let cable = match begun.remove(&(index, link.name.as_str())) {
+                            Some(cable) => {
+                                wiring.cables[cable][1] = here;
+                                cable
+                            }
+                            None => {
+                                begun.insert((*far, far_link), wiring.cables.len());
+                                wiring.cables.push([here, here]);
+                                wiring.cables.len() - 1
+                            }
+                        };
+                        (self.bridges.len() + cable, None)
+                    }
+                };
+                wiring.links.push(Plugged { node: index, link, net, port });
+            }
+        }
+        wiring
+    }
+
+    /// The bridges that have addresses, with their numbers: of these networks the lab's own
+    /// namespace is a member, too.
+    pub fn own_bridges(&self) -> impl Iterator<Item = (usize, &Bridge)> {
+        self.bridges.iter().enumerate().filter(|(_, bridge)| !bridge.addresses.is_empty())
+    }
+
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)
     }

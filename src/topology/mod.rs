@@ -5,7 +5,7 @@ mod check_names;
 mod check_services;
 pub(crate) mod file;
 pub(crate) mod file_services;
-mod index;
+pub mod index;
 pub(crate) mod layout;
 pub mod model;
 pub(crate) mod places;

@@ -1,6 +1,7 @@
 //! A checked topology: everything resolved, nothing that could still be wrong in the file.
 
 pub use crate::packet::capture::GLOBAL;
+use crate::yaml::diagnostic::Spanned;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -35,10 +36,32 @@ pub struct Subject {
     pub stand_in: Option<(String, String)>,
     /// Go module paths by which its repository is known.
     pub go_modules: Vec<String>,
+    /// Cargo packages by which its repository is known.
+    pub cargo_packages: Vec<String>,
     /// Files by which its repository is known.
     pub files: Vec<String>,
-    /// Shell command that builds it into `$OUT/PROGRAM`.
-    pub build: Option<String>,
+    /// How it is built; the first that fits the repository is taken.
+    pub builds: Vec<Build>,
+}
+
+/// How a program is built.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// The files of a repository that it is for, all of which must be there; none: for any.
+    pub files: Vec<String>,
+    /// Shell command that puts it into `$OUT/PROGRAM`.
+    pub command: Spanned<String>,
+}
+
+impl Subject {
+    /// Where a command is that never builds it, since nothing says which repository is its, and why.
+    pub fn never_built(&self) -> Option<(&Spanned<String>, &'static str)> {
+        let unknown =
+            self.go_modules.is_empty() && self.cargo_packages.is_empty() && self.files.is_empty();
+        let why = "`subject.repository` does not say by which files, Go module or Cargo package the repository is \
+                   known that `subject.build` builds, so only one that `--subject` names is built";
+        self.builds.first().filter(|_| unknown).map(|build| (&build.command, why))
+    }
 }
 
 /// A switch.

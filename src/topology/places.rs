@@ -58,7 +58,7 @@ impl<'a> Places<'a> {
         self.ports.get(place.link.as_str()).copied().filter(|_| place.node == GLOBAL)
     }
 
-    /// What `packet` does where it was seen. A bridge is no node, so at its port it is about to
+    /// What `packet` does where it was seen. A bridge is not a node, so at its port it is about to
     /// enter the node it leads to, or has just left it; anywhere else it is about the node it is
     /// seen in. `None` where nothing passes: at the loopback interface.
     pub fn passage(&self, packet: &Packet) -> Option<Passage<'a>> {

@@ -10,7 +10,8 @@ use crate::packet::pcap::Reader;
 use crate::packet::summary::Summary;
 use crate::packet::{bpf, pcapng, tcpdump};
 use crate::record::artifacts::FOLDER;
-use crate::text::count;
+use crate::report::errln;
+use crate::text::{count, harmless};
 use crate::verbs::running;
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -50,10 +51,10 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
         )),
     };
     if args.write.is_some() {
-        eprintln!("labrun: capturing in {} of {instance}, until Ctrl-C", args.node);
+        errln!("labrun: capturing in {} of {instance}, until Ctrl-C", args.node);
     }
     let mut recorder = out.map(|out| pcapng::Writer::new(out, &|_| String::new())).transpose()?;
-    let (mut packets, mut began) = (0, None);
+    let (mut packets, mut began, mut written) = (0, None, Ok(()));
     // When the lab goes down, this ends in the middle of a packet.
     while let Ok(Some(mut packet)) = reader.packet() {
         packet.interface.node.clone_from(&args.node);
@@ -69,11 +70,11 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
             None => writeln!(
                 io::stdout().lock(),
                 "{}",
-                line(&packet, *began.get_or_insert(packet.time))
+                harmless(&line(&packet, *began.get_or_insert(packet.time)))
             ),
         };
-        if put.is_err() {
-            // Whoever was reading has seen enough.
+        if let Err(error) = put {
+            written = Err(error);
             interrupt::stop();
             break;
         }
@@ -82,10 +83,18 @@ pub fn live(cli: &Cli, args: &CaptureArgs) -> Result<u8> {
     drop(reader);
     stream.finish();
     if let Some(recorder) = recorder {
-        let _ = recorder.finish(lost, 0);
+        written = written.and_then(|()| recorder.finish(lost, 0, 0).map(drop));
+    }
+    match written {
+        // Whoever was reading has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.with_context(|| match &args.write {
+            Some(path) => format!("--write: cannot write {}", path.display()),
+            None => "cannot write to standard output".into(),
+        })?,
     }
     let lost = if lost > 0 { format!(", {lost} lost") } else { String::new() };
-    eprintln!("{}{lost}", count(packets, "packet"));
+    errln!("{}{lost}", count(packets, "packet"));
     Ok(Exit::Passed as u8)
 }
 

@@ -7,6 +7,7 @@ use crate::event::{Event, Missing};
 use crate::host::{Files, Host};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
+use crate::lab::repository::build_of;
 use crate::record::artifacts::FOLDER;
 use crate::report::outln;
 use crate::run::describe::{describe_missing, install_command};
@@ -148,15 +149,13 @@ impl Patient<'_> {
     /// The compilers that the program of `lab` is built by and that are not there. Another machine
     /// says so when it builds: only a login there has the `PATH` on which they are.
     fn compilers(&self, lab: &Lab) -> Vec<(&'static str, &'static str)> {
-        let build = lab.topology.subject.as_ref().and_then(|subject| subject.build.as_deref());
-        match (self.host, self.source(lab), build) {
-            (Host::Native(_), Some(Source::Repository(_)), Some(build)) => {
-                let mut compilers = needs::compilers(&[build]);
-                compilers.retain(|(command, _)| !is_there(command));
-                compilers
-            }
-            _ => Vec::new(),
-        }
+        let Host::Native(_) = self.host else { return Vec::new() };
+        let Some(Source::Repository(repository)) = self.source(lab) else { return Vec::new() };
+        let subject = lab.topology.subject.as_ref();
+        let build = subject.and_then(|subject| build_of(subject, repository));
+        let mut compilers = needs::compilers(&build.into_iter().collect::<Vec<_>>());
+        compilers.retain(|(command, _)| !is_there(command));
+        compilers
     }
 
     /// Installs what is missing, those of the stand-ins too; whether that succeeded.

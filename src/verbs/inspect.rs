@@ -8,9 +8,12 @@ use crate::lab::check;
 use crate::lab::find::{Labs, show_diagnostics};
 use crate::lab::model::Lab;
 use crate::report::outln;
-use crate::report::{Format, colours, columns};
+use crate::report::{Format, colours, columns, print_exactly};
 use crate::steps::Client;
+use crate::topology::model::Subject;
 use crate::verbs::filters;
+use crate::yaml::diagnostic::Diagnostic;
+use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +35,15 @@ pub fn check(paths: &[PathBuf]) -> u8 {
         });
         match lab {
             Ok(lab) => {
+                let subject = lab.topology.subject.as_ref();
+                if let Some((build, why)) = subject.and_then(Subject::never_built) {
+                    let warning = Diagnostic {
+                        position: build.position,
+                        path: build.path.clone(),
+                        message: format!("warning: {why}"),
+                    };
+                    outln!("{}", show_diagnostics(&shown, &[warning]));
+                }
                 outln!(
                     "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
                     lab.name,
@@ -51,7 +63,7 @@ pub fn check(paths: &[PathBuf]) -> u8 {
 }
 
 /// The lab in a file, or all of its mistakes, ready to print.
-fn checked(path: &Path, shown: &str) -> Result<Lab, String> {
+fn checked(path: &Path, shown: &str) -> std::result::Result<Lab, String> {
     let text = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
     let text =
         String::from_utf8(text).map_err(|_| format!("{shown}:1:1: the file is not UTF-8 text"))?;
@@ -70,10 +82,10 @@ fn is_same(one: &Path, other: &Path) -> bool {
 ///
 /// # Errors
 /// If there is no such lab.
-pub fn script(cli: &Cli, lab: &str, client: Client) -> anyhow::Result<u8> {
+pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
-        outln!("{}", compiler::compile(lab, client).trim_end());
+        print_exactly(compiler::compile(lab, client).trim_end());
     }
     Ok(Exit::Passed as u8)
 }
@@ -82,7 +94,7 @@ pub fn script(cli: &Cli, lab: &str, client: Client) -> anyhow::Result<u8> {
 ///
 /// # Errors
 /// If there is no such lab.
-pub fn graph(cli: &Cli, lab: &str, format: Format) -> anyhow::Result<u8> {
+pub fn graph(cli: &Cli, lab: &str, format: Format) -> Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
         let drawing = match format {
@@ -94,7 +106,7 @@ pub fn graph(cli: &Cli, lab: &str, format: Format) -> anyhow::Result<u8> {
             // The last is none of those that `graph` takes.
             Format::Json | Format::GithubMatrix => graph::json(lab).to_string(),
         };
-        outln!("{}", drawing.trim_end());
+        print_exactly(drawing.trim_end());
     }
     Ok(Exit::Passed as u8)
 }

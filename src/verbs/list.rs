@@ -8,7 +8,7 @@ use crate::record::shard;
 use crate::record::shard::Shard;
 use crate::report::Format;
 use crate::report::errln;
-use crate::report::outln;
+use crate::report::{outln, print_json};
 use anyhow::Result;
 use serde_json::json;
 use std::path::Path;
@@ -48,10 +48,8 @@ pub fn list(
         let tests = tests.iter().map(|index| &lab.tests[*index]);
         if format == Format::Json {
             let tests: Vec<_> = tests.map(|t| json!({"name": t.name, "about": t.about})).collect();
-            outln!(
-                "{}",
-                json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests})
-            );
+            let lab = json!({"lab": lab.name, "about": lab.about, "from": from, "tests": tests});
+            print_json(&lab.to_string());
             continue;
         }
         outln!("{:<width$}  {} ({from})", lab.name, lab.about);
@@ -90,7 +88,7 @@ pub fn matrix(
         ))
         .into());
     }
-    outln!("{}", json!({"include": jobs}));
+    print_json(&json!({"include": jobs}).to_string());
     Ok(Exit::Passed as u8)
 }
 

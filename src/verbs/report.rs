@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// Joins JSON reports into one, of which the exit code is.
 ///
 /// # Errors
-/// If one is no report, two contradict each other, or a part is missing.
+/// If one is not a report, two contradict each other, or a part is missing.
 pub fn merge(cli: &Cli, inputs: &[PathBuf], reports: &ReportArgs) -> Result<u8> {
     let read = |path: &PathBuf| -> Result<_> {
         let name = path.display().to_string();

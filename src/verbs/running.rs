@@ -9,10 +9,11 @@ use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
 use crate::host::lima::template::VmConfig;
 use crate::host::{FOREVER, Host, HostKind};
+use crate::interrupt;
 use crate::record::event::RunEvent;
 use crate::report::errln;
 use crate::report::outln;
-use crate::report::{Format, Reporter};
+use crate::report::{Format, Reporter, print_json};
 use crate::text::{quoted, suggest};
 use anyhow::Result;
 use serde_json::json;
@@ -113,7 +114,7 @@ pub fn status(cli: &Cli) -> Result<u8> {
         events.extend(collect(host, &["status".to_string()])?.0);
     }
     if cli.format == Format::Json {
-        outln!("{}", status_json(&events));
+        print_json(&status_json(&events).to_string());
         return Ok(Exit::Passed as u8);
     }
     if events.is_empty() {
@@ -252,7 +253,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     }
     let mut reporter = Reporter::new(cli.format);
     let mut failed = None;
-    while let Some(event) = process.event() {
+    while let Some(event) = process.event().filter(|_| !interrupt::interrupted()) {
         match event {
             Event::Log { service, line } if cli.format == Format::Json => {
                 reporter.tell(&RunEvent::Log { lab: instance.clone(), source: service, line });
@@ -265,7 +266,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     host.check()?;
     match failed {
         Some(message) => Err(Failure::usage(message).into()),
-        None if crate::interrupt::interrupted() => Ok(Exit::Interrupted as u8),
+        None if interrupt::interrupted() => Ok(Exit::Interrupted as u8),
         None => Ok(Exit::Passed as u8),
     }
 }

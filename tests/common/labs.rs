@@ -3,8 +3,9 @@
 use crate::common::{User, folder, labrun, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ pub struct Done {
 }
 
 impl Lab {
-    /// A lab whose file is `body`, behind the line with its name.
+    /// A lab whose file is `body`, after the line with its name.
     pub fn new(user: User, body: &str) -> Lab {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
@@ -162,6 +163,38 @@ pub fn have(test: &str, commands: &[&str]) -> bool {
 
 fn path() -> String {
     format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+}
+
+/// The project's own program under test, which is a repository of its own.
+pub fn subject_repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/subject")
+}
+
+/// It, built where every user can run it. `None`, which is said, where that was not done before and
+/// there is no cargo: it is not built anew while nothing of it has changed.
+pub fn subject(test: &str) -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let (repository, target) =
+            (subject_repository(), Path::new(env!("CARGO_TARGET_TMPDIR")).join("subject"));
+        let program = target.join("debug/dhcplb");
+        let written = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+        let sources = std::fs::read_dir(repository.join("src")).unwrap();
+        let newest = sources.filter_map(|entry| written(&entry.unwrap().path())).max();
+        if written(&program) > newest {
+            return Some(program);
+        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--target-dir"]).arg(&target).current_dir(&repository);
+        let output = build.output().ok()?;
+        assert!(output.status.success(), "{}", text(&output));
+        Some(program)
+    });
+    if built.is_none() {
+        eprintln!("SKIP {test}: there is no cargo that could build {:?}", subject_repository());
+    }
+    built.clone()
 }
 
 /// The real dhcplb, from the checkout that LABRUN_TEST_DHCPLB names.

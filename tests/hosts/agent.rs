@@ -54,7 +54,7 @@ fn an_agent_says_what_it_is_and_what_it_does_not_know() {
             (&["test"], "this is what labrun runs inside a lab"),
             (&["_agent"], "_agent: SUPERVISOR STATE up|failed is wanted"),
             (&["_agent", "1", "/", "dead"], "_agent: SUPERVISOR STATE up|failed is wanted"),
-            (&["_agent", "x", "/", "up"], "_agent: `x` is no process"),
+            (&["_agent", "x", "/", "up"], "_agent: `x` is not a process"),
         ] {
             let output = run(words);
             assert_eq!(output.status.code(), Some(2), "{processor} {words:?}: {}", text(&output));

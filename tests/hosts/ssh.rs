@@ -849,6 +849,36 @@ fn an_agent_that_does_not_start_there_is_named() {
     });
 }
 
+#[test]
+fn a_repository_is_built_and_tested_there() {
+    let name = "a_repository_is_built_and_tested_there";
+    let Some(subject) = labs::subject(name) else { return };
+    if !labs::have(name, &["dnsmasq", "dhcpcd"]) {
+        return;
+    }
+    with_machine(name, |machine, login| {
+        let trace = login.trace();
+        let binary = subject.to_str().unwrap();
+        let words = |subject| {
+            ["test", "relay", "server", "--client", "dhcpcd", "--strict", "--subject", subject]
+        };
+        let text = expect(machine, login, &words(binary), 0);
+        has(&text, &["copied dhcplb", "4 passed, 0 failed"]);
+        login.assert_clean(&trace, "after a binary");
+        // The compiler may be in root's own folder.
+        let mut cargo = common::command(login.user, "cargo");
+        if !cargo.arg("--version").output().is_ok_and(|output| output.status.success()) {
+            return eprintln!("SKIP {name}: {} has no cargo", login.name);
+        }
+        let repository = labs::subject_repository();
+        let text = expect(machine, login, &words(repository.to_str().unwrap()), 0);
+        has(&text, &["testing dhcplb, built from its repository", "4 passed, 0 failed"]);
+        let text = expect(machine, login, &words(repository.to_str().unwrap()), 0);
+        has(&text, &["built dhcplb earlier from the same content", "4 passed, 0 failed"]);
+        login.assert_clean(&trace, "after a repository");
+    });
+}
+
 /// A copy of dhcplb's repository with everything its build needs: a host of one's own has no
 /// network.
 fn vendored(repository: &Path) -> PathBuf {

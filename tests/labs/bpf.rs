@@ -173,11 +173,11 @@ tests:
             });
             assert_eq!(done.exit, 2, "{}", done.all);
             let place =
-                format!("{file}:7:18: tests.t.path[0].filter: `udp prot 67` is no filter: ");
+                format!("{file}:7:18: tests.t.path[0].filter: `udp prot 67` is not a filter: ");
             assert!(done.all.contains(&place) && done.all.contains("syntax error"), "{}", done.all);
             assert!(
                 done.all.contains(&format!(
-                    "{file}:9:30: tests.t.path[2].filter: `-w /tmp/file` is no filter: "
+                    "{file}:9:30: tests.t.path[2].filter: `-w /tmp/file` is not a filter: "
                 )),
                 "{}",
                 done.all

@@ -215,3 +215,59 @@ tests:
         "{ping}"
     );
 }
+
+#[test]
+fn a_lab_or_an_agent_that_was_killed_is_the_cause_and_in_words_for_people() {
+    let body = "nodes: {host: {services: {d: {command: exec sleep 1000, ready: {running: 1ms}}}}}\ntests:\n  t: {steps: [run: {node: host, command: 'sleep 63; true'}]}\n";
+    for user in users() {
+        for (words, cause) in [
+            ("_agent", "the agent ended with exit status 137"),
+            ("--kill-child", "the lab is gone: its supervisor was killed, or somebody cleaned it"),
+        ] {
+            let lab = Lab::new(user, body);
+            let mut command = lab.command(&["test"]);
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+            let child = command.spawn().unwrap();
+            let folder = format!("/{}", lab.name);
+            let with = |words: &[&str]| {
+                let entries = fs::read_dir("/proc").unwrap().flatten();
+                let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+                pids.find(|pid: &u32| {
+                    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                    let line = String::from_utf8_lossy(&line).into_owned();
+                    words.iter().all(|word| line.contains(word)) && !line.starts_with("setsid")
+                })
+            };
+            common::wait_for("the step", || with(&["bash\0-c\0sleep 63; true"]).is_some());
+            let pid = with(&[words, &folder]).expect("it runs");
+            common::host::kill("KILL", pid);
+            let output = child.wait_with_output().unwrap();
+            let all = common::text(&output);
+            assert_eq!(output.status.code(), Some(4), "{user:?} {words}: {all}");
+            let result = format!("ERROR {}-t ", lab.name);
+            let lines = all.lines().skip_while(|line| !line.starts_with(&result));
+            assert_eq!(lines.clone().nth(1).map(str::trim), Some(cause), "{words}: {all}");
+            assert!(!all.contains(": line "), "{words}: {all}");
+        }
+    }
+}
+
+#[test]
+fn a_runtime_that_says_rubbish_is_an_error_with_what_it_said() {
+    let body = "nodes: {host: {}}\ntests:\n  t: {steps: [run: {node: host, command: \"true\"}]}\n";
+    let lab = Lab::new(common::User::Own, body);
+    for (script, words) in [
+        ("echo what nonsense; echo '{\"event\":\"nonsense\"}'; exit 3", "\n      what nonsense\n"),
+        ("exit 0", "the set-up ended without a word"),
+    ] {
+        let folder = common::folder();
+        let fake = common::write(folder.path(), "bash", &format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(fake, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let mut command = lab.command(&["test"]);
+        command.env("PATH", path);
+        let done = run(command);
+        assert!(done.exit == 4 && done.all.contains(words), "{}", done.all);
+        assert!(done.all.contains(&format!("ERROR {}-t", lab.name)), "{}", done.all);
+    }
+}

@@ -2,7 +2,7 @@
 //! it).
 
 use crate::common::host::run_within;
-use crate::common::labs::dhcplb;
+use crate::common::labs::{Lab, dhcplb, have};
 use crate::common::{User, folder, labrun, text, users};
 use std::fs;
 use std::path::Path;
@@ -71,5 +71,53 @@ fn it_is_built_and_tested_and_without_the_range_handler_it_fails_well() {
         let text =
             test(user, Path::new("/"), &["relay-v4", "--subject", program.to_str().unwrap()], 0);
         assert!(text.contains(&format!("testing {}", program.display())), "{text}");
+    }
+}
+
+#[test]
+fn the_relay_and_server_labs_pass_with_dhcplb_itself() {
+    let name = "the_relay_and_server_labs_pass_with_dhcplb_itself";
+    let Some(dhcplb) = dhcplb(name) else { return };
+    if !have(name, &["dnsmasq", "dhclient", "dhcpcd"]) {
+        return;
+    }
+    let labs: &[&str] = if dhcplb.has_ranges { &["relay", "server"] } else { &["relay"] };
+    for lab in labs {
+        for user in users() {
+            for client in ["dhclient", "dhcpcd"] {
+                let lab = Lab::built_in(user, lab, |text| text);
+                lab.passes(&[
+                    "--strict",
+                    "--client",
+                    client,
+                    "--subject",
+                    dhcplb.program.to_str().unwrap(),
+                ]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dhcplb_without_range_handler_is_named_as_the_service_that_died() {
+    let name = "a_dhcplb_without_range_handler_is_named_as_the_service_that_died";
+    let Some(dhcplb) = dhcplb(name) else { return };
+    if dhcplb.has_ranges {
+        return eprintln!("SKIP {name}: this one has it");
+    }
+    for user in users() {
+        let lab = Lab::built_in(user, "server", |text| text);
+        let done = lab.run(&["test", "--subject", dhcplb.program.to_str().unwrap()]);
+        assert_eq!(done.exit, 4, "{}", done.all);
+        assert!(
+            done.all.contains("service dhcp-v")
+                && done.all.contains(" (node ns-dhcplb) died with exit status "),
+            "{}",
+            done.all
+        );
+        assert!(done.all.contains("command: exec dhcplb -server -logtostderr"), "{}", done.all);
+        assert!(done.all.contains("its last lines:\n      | "), "{}", done.all);
+        assert!(done.time < Duration::from_secs(10), "{:?}", done.time);
+        assert!(!lab.is_up());
     }
 }

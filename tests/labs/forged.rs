@@ -84,3 +84,15 @@ fn nothing_in_a_lab_speaks_for_the_agent_or_outlives_its_test() {
         assert!(done.time < Duration::from_secs(60), "{:?}", done.time);
     }
 }
+
+#[test]
+fn six_thousand_steps_all_arrive_beside_a_daemon_that_logs_long_lines_of_wide_characters() {
+    let talker = LAB.split_once("tests:").unwrap().0;
+    let steps = "      - wait: {file: /}\n".repeat(6000);
+    let lab = Lab::new(common::User::Own, &format!("{talker}tests:\n  many:\n    steps:\n{steps}"));
+    let (done, results) = lab.results(&["-v"]);
+    let (outcome, detail) = (&results["many"]["outcome"], &results["many"]["detail"]);
+    assert!(outcome == "pass" && detail == "6000 steps", "{outcome} {detail}");
+    let lines = done.stdout.lines();
+    assert!(lines.filter(|line| line.contains("ääää")).count() > 10, "the daemon logs meanwhile");
+}

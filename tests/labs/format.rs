@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::labs;
 
 use common::{User, users};
-use labs::{Lab, dhcplb, have, lines};
+use labs::{Lab, have, lines};
 
 /// Two hosts on one cable, a router with a bridge, all kinds of addresses and routes.
 const NETWORK: &str = r#"
@@ -405,30 +405,6 @@ fn all_built_in_labs_pass_with_every_client() {
                         done.all
                     );
                 }
-            }
-        }
-    }
-}
-
-#[test]
-fn the_relay_and_server_labs_pass_with_dhcplb_itself() {
-    let name = "the_relay_and_server_labs_pass_with_dhcplb_itself";
-    let Some(dhcplb) = dhcplb(name) else { return };
-    if !have(name, &["dnsmasq", "dhclient", "dhcpcd"]) {
-        return;
-    }
-    let labs: &[&str] = if dhcplb.has_ranges { &["relay", "server"] } else { &["relay"] };
-    for lab in labs {
-        for user in users() {
-            for client in ["dhclient", "dhcpcd"] {
-                let lab = Lab::built_in(user, lab, |text| text);
-                lab.passes(&[
-                    "--strict",
-                    "--client",
-                    client,
-                    "--subject",
-                    dhcplb.program.to_str().unwrap(),
-                ]);
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::common;
 use crate::common::labs;
 
 use common::{User, labrun, users};
-use labs::{Lab, dhcplb, have, lines, run};
+use labs::{Lab, have, lines, run};
 use std::process::Command;
 use std::time::Duration;
 
@@ -146,51 +146,6 @@ fn a_lease_where_none_is_wanted_fails() {
         "{}",
         done.all
     );
-}
-
-#[test]
-fn a_balancer_whose_server_is_nobody_fails_the_test() {
-    let name = "a_balancer_whose_server_is_nobody_fails_the_test";
-    let Some(dhcplb) = dhcplb(name) else { return };
-    if !have(name, &["dnsmasq", "dhclient"]) {
-        return;
-    }
-    for user in users() {
-        let lab = Lab::built_in(user, "relay", |text| {
-            assert!(text.contains("            192.168.200.3\n"));
-            text.replace("            192.168.200.3\n", "            192.168.200.99\n")
-                .replace("family: 4\n", "family: 4\n          within: 3s\n")
-        });
-        let (done, results) = lab.results(&["--subject", dhcplb.program.to_str().unwrap()]);
-        assert_eq!((done.exit, &results["v4"]["outcome"]), (1, &"fail".into()), "{}", done.all);
-        assert!(lines(&results["v4"]).contains("no lease within 3s"), "{}", done.all);
-        // The other family's balancer knows the right server.
-        assert_eq!(results["v6"]["outcome"], "pass", "{}", done.all);
-    }
-}
-
-#[test]
-fn a_dhcplb_without_range_handler_is_named_as_the_service_that_died() {
-    let name = "a_dhcplb_without_range_handler_is_named_as_the_service_that_died";
-    let Some(dhcplb) = dhcplb(name) else { return };
-    if dhcplb.has_ranges {
-        return eprintln!("SKIP {name}: this one has it");
-    }
-    for user in users() {
-        let lab = Lab::built_in(user, "server", |text| text);
-        let done = lab.run(&["test", "--subject", dhcplb.program.to_str().unwrap()]);
-        assert_eq!(done.exit, 4, "{}", done.all);
-        assert!(
-            done.all.contains("service dhcp-v")
-                && done.all.contains(" (node ns-dhcplb) died with exit status "),
-            "{}",
-            done.all
-        );
-        assert!(done.all.contains("command: exec dhcplb -server -logtostderr"), "{}", done.all);
-        assert!(done.all.contains("its last lines:\n      | "), "{}", done.all);
-        assert!(done.time < Duration::from_secs(10), "{:?}", done.time);
-        assert!(!lab.is_up());
-    }
 }
 
 /// A lab of one node with one service and one test that would pass.

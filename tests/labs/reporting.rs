@@ -387,7 +387,7 @@ fn github_gets_groups_annotations_and_a_summary_by_itself() {
         };
         let (open, close, failed) =
             (place("::group::lab "), place("::endgroup::\n"), place("FAIL "));
-        assert!(open < close && close < failed, "results stand behind the group: {}", done.all);
+        assert!(open < close && close < failed, "results stand after the group: {}", done.all);
         let annotation = format!("::error file=lab.yaml,line=10,title={}-bad failed::", lab.name);
         assert!(
             done.stdout.lines().any(|line| line.starts_with(&annotation)),
@@ -521,4 +521,40 @@ fn nothing_is_wider_than_the_terminal() {
             && shown.iter().any(|line| line == "   around"),
         "{shown:?}"
     );
+}
+
+#[test]
+fn a_run_in_which_nothing_ran_says_so_and_names_the_field_that_is_missing() {
+    let body = "subject: {program: no-such-program, build: make}\nnodes: {host: {}}\ntests:\n  one: {steps: [run: {node: host, command: no-such-program}]}\n";
+    let missing = "`subject.repository` does not say by which files, Go module or Cargo package";
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let check = lab.run(&["check", lab.file.to_str().unwrap()]);
+        let warning = format!("{}:2:44: subject.build: warning: {missing}", lab.file.display());
+        assert!(check.exit == 0 && check.stdout.contains(&warning), "{}", check.all);
+        let folder = out(&lab);
+        let summary = folder.join("summary.md");
+        let mut command = lab.command(&["test"]);
+        command
+            .args(every_kind(&folder, "x"))
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_STEP_SUMMARY", &summary);
+        let done = run(command);
+        let last = done.stdout.lines().last().unwrap_or_default();
+        let words = "nothing ran: 0 passed, 0 failed, 1 skipped in ";
+        assert!(done.exit == 0 && last.starts_with(words), "{}", done.all);
+        let skip = format!("SKIP  {}-one there is no no-such-program: ", lab.name);
+        let skipped = done.stdout.lines().find(|line| line.starts_with(&skip));
+        assert!(skipped.is_some_and(|line| line.contains(missing)), "{}", done.all);
+        assert!(read(&folder.join("deep/x.json")).nothing_ran);
+        for (file, words) in [
+            ("deep/x.xml", "<property name=\"nothing-ran\""),
+            ("deep/x.html", "Nothing ran: 1 test skipped"),
+            ("summary.md", "### ⚠️ labrun: nothing ran: 0 passed"),
+        ] {
+            let text = fs::read_to_string(folder.join(file)).unwrap();
+            assert!(text.contains(words), "{file}: {text}");
+        }
+        assert_eq!(lab.run(&["test", "--strict"]).exit, 3);
+    }
 }

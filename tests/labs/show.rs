@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::captures;
 
 use common::{User, folder, labrun, text, users, write};
-use labrun::analysis::ladder::{Extent, Ladder};
+use labrun::analysis::ladder::{Extent, Ladder, Packets};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
 use labrun::packet::capture::{Capture, Direction, InterfaceId, Packet};
@@ -69,13 +69,19 @@ fn what_was_lost_is_said_and_strange_interfaces_are_no_reason_to_show_nothing() 
     let interface = InterfaceId { node: "global".into(), link: "wlan0".into() };
     let packet =
         Packet { time: 1, interface, direction: Direction::Sent, data: vec![0xff; 60], length: 60 };
-    save(&folder.path().join("x"), &Capture { packets: vec![packet], lost: 3, left_out: 1 });
+    save(
+        &folder.path().join("x"),
+        &Capture { packets: vec![packet], lost: 3, left_out: 1, bulk_left_out: 7 },
+    );
     let output = show(folder.path(), &["x"]);
     let all = text(&output);
     assert!(output.status.success() && all.contains("wlan0"), "{all}");
-    for words in
-        ["no lab has these interfaces", "3 packets lost by the kernel", "1 packet left out"]
-    {
+    for words in [
+        "no lab has these interfaces",
+        "3 packets lost by the kernel",
+        "1 packet left out",
+        "7 packets of bulk data left out",
+    ] {
         assert!(all.contains(words), "{all}");
     }
 }
@@ -110,6 +116,68 @@ fn the_newest_capture_of_a_test_is_found_by_the_tests_name() {
         format!("labrun-artifacts/relay-v6/1/capture.pcapng\n{}", drawn("relay-v6"))
     );
     assert_eq!(shown(&[]), shown(&["relay-v4"]));
+}
+
+#[test]
+fn captures_are_looked_for_where_the_tests_leave_them() {
+    let folder = folder();
+    save(&folder.path().join("kept/relay-v4/1/capture.pcapng"), &captures::read("relay-v4"));
+    let output = labrun(User::Own)
+        .args(["capture", "show"])
+        .env("LABRUN_ARTIFACTS_DIR", folder.path().join("kept"))
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&output.stdout).ends_with(&drawn("relay-v4")),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn of_a_capture_that_was_cut_off_what_comes_before_is_shown() {
+    let folder = folder();
+    let capture = captures::read("relay-v4");
+    save(&folder.path().join("x"), &capture);
+    let whole = std::fs::read(folder.path().join("x")).unwrap();
+    std::fs::write(folder.path().join("x"), &whole[..whole.len() - 5]).unwrap();
+    let output = show(folder.path(), &["x", "--list"]);
+    let all = text(&output);
+    assert!(output.status.success(), "{all}");
+    let lines = String::from_utf8_lossy(&output.stdout).lines().count();
+    assert_eq!(lines, capture.packets.len() - 1, "{all}");
+    assert!(all.contains("x: the capture ends in the middle of a packet"), "{all}");
+    assert!(text(&show(folder.path(), &["x"])).contains("DISCOVER"));
+    // Of what is not even one packet there is nothing to show.
+    std::fs::write(folder.path().join("x"), &whole[..60]).unwrap();
+    assert_eq!(show(folder.path(), &["x"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_capture_of_any_size_is_drawn_as_a_small_one_is() {
+    let lab = check::lab(LAB, "rungs").unwrap().topology;
+    let mut capture = Capture::default();
+    for number in 0..500u64 {
+        for (link, sent) in [("pa", false), ("pb", true)] {
+            let mut data = vec![0; 60];
+            data[12..14].copy_from_slice(&[0x88, 0xb5]);
+            data[14..22].copy_from_slice(&number.to_be_bytes());
+            capture.packets.push(Packet {
+                time: number * 3_000_000,
+                interface: InterfaceId { node: "global".into(), link: link.into() },
+                direction: Direction::of(sent),
+                length: 60,
+                data,
+            });
+        }
+    }
+    let whole = Ladder::of(&lab, &capture);
+    assert_eq!((whole.rows.len(), whole.hidden), (500, 0));
+    let mut packets = Packets::new(&lab, capture.began(), Extent::LONG);
+    capture.packets.iter().for_each(|packet| packets.add(packet));
+    let drawn = packets.ladder();
+    assert_eq!((drawn.rows.len(), drawn.hidden), (60, 440));
+    assert_eq!(drawn.text(80, Extent::LONG), whole.text(80, Extent::LONG));
 }
 
 #[test]

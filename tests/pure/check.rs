@@ -162,6 +162,22 @@ fn deep_nesting_is_refused_without_overflowing_the_stack() {
 
 /// One changed value in a good lab is one mistake, which names the value and what would be right.
 #[test]
+fn how_a_program_is_built_may_depend_on_the_repository() {
+    let with = |build: &str| {
+        mistakes(&format!("lab: x\nsubject:\n  program: p\n  build: {build}\nnodes: {{a: {{}}}}\n"))
+    };
+    assert_eq!(with("make"), "");
+    assert_eq!(with("[{files: go.mod, command: go build}, {files: [a, b], command: make}]"), "");
+    assert_eq!(
+        with("[{files: [], command: make}, {command: make}, {files: a, comand: make}]"),
+        "lab.yaml:4:19: subject.build[0].files: names no file\n\
+         lab.yaml:4:39: subject.build[1]: the field `files` is missing\n\
+         lab.yaml:4:56: subject.build[2]: the field `command` is missing\n\
+         lab.yaml:4:67: subject.build[2].comand: unknown field `comand`, did you mean `command`?"
+    );
+}
+
+#[test]
 fn a_single_wrong_value_is_a_single_mistake() {
     let good = include_str!("../data/good.yaml");
     assert_eq!(mistakes(good), "");

@@ -191,7 +191,7 @@ fn every_message_must_have_gone_the_whole_way() {
     assert!(found.contains("must be seen at most once, but was 2 times at br-veth1:"), "{found}");
 }
 
-/// `capture` once more behind itself, but only the frames that `again` picks, which it may change.
+/// `capture` once more after itself, but only the frames that `again` picks, which it may change.
 fn repeated(capture: &Capture, again: impl Fn(&str, &mut Vec<u8>) -> bool) -> Capture {
     let mut all = capture.clone();
     let end = all.packets.last().unwrap().time;
@@ -211,7 +211,7 @@ fn an_answer_given_twice_is_found_out_be_it_the_same_or_another() {
     let rule = "{packet: dhcp4 offer, at-most: 1}";
     let twice = repeated(&capture, |label, _| label == "OFFER");
     insta::assert_snapshot!(all_said("server", &twice, &[rule]));
-    // yiaddr is 16 bytes into the message, behind 14 + 20 + 8 bytes of headers.
+    // yiaddr is 16 bytes into the message, after 14 + 20 + 8 bytes of headers.
     let another = repeated(&capture, |label, data| {
         label == "OFFER" && {
             data[61] += 1;
@@ -385,6 +385,29 @@ fn a_client_that_asks_again_before_it_is_answered_has_asked_two_times_the_whole_
 }
 
 #[test]
+fn a_question_that_was_lost_and_asked_again_fails_nothing_though_its_broadcast_reached_the_server()
+{
+    for (name, index, kinds) in [
+        ("relay-v4", 0, ["DISCOVER", "DISCOVER"]),
+        ("relay-v6", 1, ["SOLICIT", "RELAY-FORWARD SOLICIT"]),
+    ] {
+        let capture = captures::read(name);
+        // What came to the balancer, a second before.
+        let mut lost: Vec<_> = capture.packets.clone();
+        lost.retain(|packet| {
+            let label = labrun::packet::summary::Summary::of(&packet.data).label;
+            let from_balancer = packet.interface.link == "v-br-lb" && !packet.direction.is_sent();
+            kinds.contains(&label.as_str()) && packet.interface.link != "v-br-srv" && !from_balancer
+        });
+        assert_eq!(lost.len(), 5, "{name}");
+        let mut again = capture.clone();
+        again.packets.iter_mut().for_each(|packet| packet.time += 1_000_000_000);
+        again.packets.extend(lost);
+        assert_eq!(said(&lab(text_of("relay")), index, &again), "", "{name}");
+    }
+}
+
+#[test]
 fn an_answer_that_also_takes_a_short_cut_is_found_out() {
     let mut capture = captures::read("relay-v6");
     let end = capture.packets.last().unwrap().time;
@@ -438,6 +461,15 @@ fn a_capture_that_lacks_packets_proves_nothing() {
     let holds = with_rules("server", "{packet: dhcp4 offer}");
     assert_eq!(said(&holds, 0, &whole), "");
     assert!(said(&holds, 0, &left_out).contains("7 were left out because of its size"));
+    // Where it is bulk data that is lacking, what is none can be judged.
+    let bulk = Capture { bulk_left_out: 9, ..whole };
+    assert_eq!(said(&holds, 0, &bulk), "");
+    let never = with_rules("server", "{packet: tcp syn, avoids: ns-client}");
+    assert_eq!(said(&never, 0, &bulk), "");
+    for rule in ["{packet: udp}", "{packet: ip}", "{packet: tcp to port 80, at-most: 0}"] {
+        let said = said(&with_rules("server", rule), 0, &bulk);
+        assert!(said.contains("9 of bulk data were lost or left out"), "{rule}: {said}");
+    }
 }
 
 #[test]

@@ -241,7 +241,8 @@ fn of_many_messages_the_first_and_the_last_are_shown() {
 #[test]
 fn a_long_name_at_the_edge_is_not_written_beyond_it() {
     let row = Row { at: 0, from: 0, to: vec![1], label: "ACK".into(), detail: String::new() };
-    let ladder = Ladder { nodes: vec!["a".into(), "b".repeat(80)], rows: vec![row], left_out: 0 };
+    let ladder =
+        Ladder { nodes: vec!["a".into(), "b".repeat(80)], rows: vec![row], left_out: 0, hidden: 0 };
     for columns in 1..160 {
         assert!(
             ladder.text(columns, Extent::LONG).iter().all(|line| width(line) <= columns),
@@ -272,7 +273,7 @@ fn colours_change_nothing_but_colours() {
 #[test]
 fn a_ladder_that_was_read_from_a_report_breaks_no_lines() {
     let row = Row { at: 0, from: 0, to: vec![], label: "\u{1b}[1m".into(), detail: "a\nb".into() };
-    let ladder = Ladder { nodes: vec!["x\ny".into()], rows: vec![row], left_out: 0 };
+    let ladder = Ladder { nodes: vec!["x\ny".into()], rows: vec![row], left_out: 0, hidden: 0 };
     let lines = ladder.text(80, Extent::LONG);
     assert!(lines.len() == 2 && !lines.concat().chars().any(char::is_control), "{lines:#?}");
 }
@@ -299,7 +300,7 @@ fn any_ladder() -> impl Strategy<Value = Ladder> {
             detail,
         });
         (proptest::collection::vec(name, nodes), proptest::collection::vec(row, 0..80), 0..3usize)
-            .prop_map(|(nodes, rows, left_out)| Ladder { nodes, rows, left_out })
+            .prop_map(|(nodes, rows, left_out)| Ladder { nodes, rows, left_out, hidden: 0 })
     })
 }
 

@@ -31,8 +31,9 @@ fn packets() -> impl Strategy<Value = Packet> {
 
 fn captures() -> impl Strategy<Value = Capture> {
     let counts = (prop_oneof![Just(0), any::<u64>()], prop_oneof![Just(0), any::<u64>()]);
-    (prop::collection::vec(packets(), 0..20), counts)
-        .prop_map(|(packets, (lost, left_out))| Capture { packets, lost, left_out })
+    (prop::collection::vec(packets(), 0..20), counts).prop_map(|(packets, (lost, left_out))| {
+        Capture { packets, lost, left_out, bulk_left_out: left_out / 3 }
+    })
 }
 
 proptest! {

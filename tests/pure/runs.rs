@@ -102,6 +102,7 @@ pub fn run(labs: Vec<LabRun>, tests: Vec<TestRun>) -> Run {
         interrupted: false,
         partition: None,
         missing: vec![],
+        nothing_ran: false,
         totals: Totals::default(),
         labs,
         tests,
@@ -168,6 +169,7 @@ fn ladder() -> Ladder {
             row(1234, 1, &[0], "OFFER"),
         ],
         left_out: 0,
+        hidden: 0,
     }
 }
 

@@ -151,7 +151,7 @@ fn share() -> io::Result<()> {
     let shared =
         || mount_change(NAMESPACES, MountPropagationFlags::SHARED | MountPropagationFlags::REC);
     match shared() {
-        // It is no mount yet.
+        // It is not a mount yet.
         Err(Errno::INVAL) => {
             mount_bind_recursive(NAMESPACES, NAMESPACES)?;
             Ok(shared()?)

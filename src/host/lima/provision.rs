@@ -46,7 +46,7 @@ impl Vm {
         }
     }
 
-    /// Runs prepare.sh there; its exit status and what it printed that is no report.
+    /// Runs prepare.sh there; its exit status and what it printed that is not a report.
     fn visit(&self, needs: &[String], progress: &Progress) -> Result<(i32, Vec<String>)> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let program = format!("set -- {now} {}\n{PREPARE}", quote::command(needs));

@@ -1,6 +1,8 @@
 //! The connection by which another machine gets the files of a run (scripts/files.sh).
 
 use crate::error::Failure;
+use crate::host::native::BUILDING;
+use crate::host::output::Output;
 use crate::host::transfer::chunks::Chunks;
 use crate::host::transfer::consent;
 use crate::host::transfer::files::Build;
@@ -13,7 +15,7 @@ use crate::interrupt;
 use crate::process::{self, Group};
 use crate::text::{count, seconds};
 use anyhow::{Context, Result, bail};
-use duct::{ReaderHandle, cmd};
+use duct::cmd;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// How long the other side may take for an answer, but for a build.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// What was copied to a machine, for who wants to know what takes so long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,9 +61,8 @@ impl fmt::Display for Copied {
 /// A connection to `remote_files`.
 pub struct Link {
     pub(crate) remote: Remote,
-    answers: BufReader<ReaderHandle>,
+    answers: BufReader<Output>,
     pub(crate) requests: Requests,
-    group: Group,
     /// What ssh and the machine say besides.
     words: File,
     /// The machine's kind of processor, as uname(1) has it.
@@ -79,17 +83,16 @@ impl Link {
         let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
         let answers =
             process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
-        let reached = Arc::new(AtomicBool::new(false));
+        let (group, reached) = (Group::of(&answers), Arc::new(AtomicBool::new(false)));
         let mut link = Link {
             remote: remote.clone(),
             requests: Requests::new(writer),
-            group: Group::of(&answers),
-            answers: BufReader::new(answers),
+            answers: BufReader::new(Output::of(answers, group.clone(), SILENCE)),
             words: said,
             processor: String::new(),
             copies: BTreeMap::new(),
         };
-        link.requests.close_on_interrupt(&link.group, &reached);
+        link.requests.close_on_interrupt(&group, &reached);
         loop {
             // What comes before are the words of a login.
             let line = link.answer(false)?;
@@ -109,16 +112,20 @@ impl Link {
         let mut line = Vec::new();
         match self.answers.read_until(b'\n', &mut line) {
             Ok(count) if count > 0 => Ok(String::from_utf8_lossy(&line).trim_end().into()),
-            _ => Err(self.broken(reached)),
+            end => Err(self.broken(reached, end.is_err())),
         }
     }
 
-    /// The reason why the connection has ended.
-    fn broken(&mut self, reached: bool) -> anyhow::Error {
+    /// The reason why the connection has ended, or is given up since its other end is `silent`.
+    fn broken(&mut self, reached: bool, silent: bool) -> anyhow::Error {
         if interrupt::interrupted() {
             return Failure::interrupted().into();
         }
-        let status = process::status(self.answers.get_ref());
+        if silent {
+            let name = &self.remote.machine.name;
+            return Failure::machine(format!("{name} gave no answer within {SILENCE:?}")).into();
+        }
+        let status = self.answers.get_ref().status();
         let mut said = Vec::new();
         let _ = self.words.rewind().and_then(|()| self.words.read_to_end(&mut said));
         let said: Vec<String> = String::from_utf8_lossy(&said).lines().map(String::from).collect();
@@ -223,7 +230,7 @@ impl Link {
             let mut record = Vec::new();
             match self.answers.read_until(0, &mut record) {
                 Ok(count) if count > 0 && record.pop() == Some(0) => {}
-                _ => return Err(self.broken(true)),
+                end => return Err(self.broken(true, end.is_err())),
             }
             if record.is_empty() {
                 break;
@@ -294,7 +301,10 @@ impl Link {
         self.requests.send(&format!("build {} {} {}", build.name, build.program, copy.display()));
         // If nobody takes it the answer says why.
         let _ = self.chunks(build.command.as_bytes());
-        let line = self.answer(true)?;
+        let usual = self.answers.get_mut().bear(BUILDING);
+        let line = self.answer(true);
+        self.answers.get_mut().bear(usual);
+        let line = line?;
         if interrupt::interrupted() {
             return Err(Failure::interrupted().into());
         }
@@ -328,8 +338,7 @@ impl Drop for Link {
             self.requests.send("end");
         }
         self.requests.close();
-        let _ = io::copy(&mut self.answers, &mut io::sink());
-        self.group.ends();
+        self.answers.get_mut().finish();
     }
 }
 

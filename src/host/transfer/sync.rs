@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub const ARTIFACTS: &str = "labrun-artifacts";
 
 /// The files of `repository` that git would take, tracked or not, as sorted paths in it. Ignored
-/// folders are not read, nor are the `artifacts` of tests. Where it is no git checkout, its ignore
+/// folders are not read, nor are the `artifacts` of tests. Where it is not a git checkout, its ignore
 /// files still count. With a `part`, a folder in it, only what is in that, which the repository's
 /// own ignore files do not concern.
 ///
@@ -154,7 +154,7 @@ fn add(archive: &mut tar::Builder<impl Write>, entry: &Entry, path: &Path) -> io
     let link = entry.mode & 0o170_000 == 0o120_000;
     let opened = if link { fs::read_link(path).map(Err) } else { fs::File::open(path).map(Ok) };
     let opened = match opened {
-        // It has gone since it was looked at, or is no link any more: the next time it is as it is
+        // It has gone since it was looked at, or is not a link any more: the next time it is as it is
         // then.
         Err(error) if [ErrorKind::NotFound, ErrorKind::InvalidInput].contains(&error.kind()) => {
             return Ok(());

@@ -1,0 +1,66 @@
+# The services' output, of which the start and the end are kept: what is between goes, when it is too much,
+# by a hole in the file, so that places in it stay where they are. log/NAME.cut says where the hole is.
+
+# There may be LOG_MORE before a hole is made. In LOG_SEEN bytes a pattern is looked for.
+LOG_START=$((1 << 20)) LOG_END=$((4 << 20)) LOG_MORE=$((4 << 20)) LOG_SEEN=$((1 << 20))
+# By service: the process whose output is the log, and where the hole in it ends.
+declare -A LOG_WRITER=() LOG_HOLE=()
+LOG_DUE=0
+
+# log_size NAME: how many bytes the service has printed, in $REPLY, as far as its process tells: all that
+# write to the log share its descriptor. Asking costs no process, so that it can be asked often.
+log_size() {
+  REPLY=0
+  { read -r _ REPLY <"/proc/${LOG_WRITER[$1]}/fdinfo/1"; } 2>/dev/null
+}
+
+# logs_bound: keep every log below LOG_START + LOG_END + LOG_MORE, and what is printed until the next time.
+# Only PID 1 calls this, as often as it likes: it asks less often the more services there are.
+logs_bound() {
+  local name to log
+  uptime_ms
+  ((REPLY >= LOG_DUE)) || return 0
+  LOG_DUE=$((REPLY + 100 + 2 * ${#LOG_WRITER[@]}))
+  for name in "${!LOG_WRITER[@]}"; do
+    log=$STATE/log/$name.log
+    if ! log_size "$name"; then
+      unset "LOG_WRITER[$name]"
+      REPLY=$(stat -c %s -- "$log") || continue
+    fi
+    to=$((REPLY - LOG_END & ~4095))
+    ((to - ${LOG_HOLE[$name]-LOG_START} >= LOG_MORE)) || continue
+    # On a file system without holes all of it goes, rather than the space of everybody.
+    fallocate --punch-hole --offset "$LOG_START" --length $((to - LOG_START)) -- "$log" 2>/dev/null || {
+      truncate -s 0 -- "$log"
+      continue
+    }
+    LOG_HOLE[$name]=$to
+    printf '%s %s\n' "$LOG_START" "$to" >"$STATE/log/$name.cut"
+  done
+}
+
+# log_since NAME: what the service printed since it was started, or the beginning and the end of that.
+log_since() {
+  local log=$STATE/log/$1.log from
+  from=$(<"$STATE/log/$1.from")
+  tail -c "+$((from + 1))" -- "$log" 2>/dev/null | head -c "$LOG_SEEN"
+  log_size "$1"
+  ((REPLY - from <= LOG_SEEN)) || tail -c "$LOG_SEEN" -- "$log"
+}
+
+# log_events STATE SERVICE [TAIL-OPTION...]: its lines as `log` events, each cut to what can be shown. No line
+# is read by this shell, which would take it a byte at a time.
+log_events() {
+  local log=$1/log/$2.log from=0 to=0 escapes='' code char
+  for code in {1..31} 127; do
+    printf -v char %02x "$code"
+    escapes+="s/\\x$char/\\\\u00$char/g;"
+  done
+  { read -r from to <"$1/log/$2.cut"; } 2>/dev/null
+  {
+    ((!to)) || { head -c "$from" -- "$log" && printf '\n(%s bytes are left out here)\n' $((to - from)); }
+    tail -c "+$((to + 1))" "${@:3}" -- "$log" 2>/dev/null
+  } | stdbuf -oL cut -b -1500 |
+    LC_ALL=C stdbuf -oL sed -e 's/\x00//g; s/[\\"]/\\&/g' -e "/[\\x01-\\x1f\\x7f]/{$escapes}" \
+      -e "s/.*/{\"event\":\"log\",\"service\":\"$2\",\"line\":\"&\"}/" >&"$EVENTS"
+}
