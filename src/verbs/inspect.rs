@@ -13,7 +13,6 @@ use crate::steps::Client;
 use crate::topology::model::Subject;
 use crate::verbs::filters;
 use crate::yaml::diagnostic::Diagnostic;
-use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +62,7 @@ pub fn check(paths: &[PathBuf]) -> u8 {
 }
 
 /// The lab in a file, or all of its mistakes, ready to print.
-fn checked(path: &Path, shown: &str) -> std::result::Result<Lab, String> {
+fn checked(path: &Path, shown: &str) -> Result<Lab, String> {
     let text = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
     let text =
         String::from_utf8(text).map_err(|_| format!("{shown}:1:1: the file is not UTF-8 text"))?;
@@ -82,7 +81,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 ///
 /// # Errors
 /// If there is no such lab.
-pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
+pub fn script(cli: &Cli, lab: &str, client: Client) -> anyhow::Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
         print_exactly(compiler::compile(lab, client).trim_end());
@@ -94,7 +93,7 @@ pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
 ///
 /// # Errors
 /// If there is no such lab.
-pub fn graph(cli: &Cli, lab: &str, format: Format) -> Result<u8> {
+pub fn graph(cli: &Cli, lab: &str, format: Format) -> anyhow::Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
         let drawing = match format {
