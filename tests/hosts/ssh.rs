@@ -863,7 +863,7 @@ fn a_repository_is_built_and_tested_there() {
             ["test", "relay", "server", "--client", "dhcpcd", "--strict", "--subject", subject]
         };
         let text = expect(machine, login, &words(binary), 0);
-        has(&text, &["copied dhcplb", "4 passed, 0 failed"]);
+        has(&text, &["copied 1 file of 1", "4 passed, 0 failed"]);
         login.assert_clean(&trace, "after a binary");
         // The compiler may be in root's own folder.
         let mut cargo = common::command(login.user, "cargo");
