@@ -129,10 +129,8 @@ mod tests {
     #[test]
     fn who_says_nothing_is_waited_for_a_while() {
         // What holds the pipe open is no child of it, and would for hours.
-        let mut output = BufReader::new(of(
-            "echo one; (sleep 20 &); exec sleep 20",
-            Duration::from_millis(200),
-        ));
+        let mut output =
+            BufReader::new(of("echo one; (sleep 20 &); exec sleep 20", Duration::from_millis(200)));
         let mut line = String::new();
         assert_eq!(output.read_line(&mut line).unwrap(), 4);
         let began = Instant::now();
