@@ -39,7 +39,7 @@ const CHANGES: &[(&str, &[(&str, &str, &str)])] = &[
             ),
         ],
     ),
-    ("a", &[("sysctls of a", "ip link add new type bridge", "! ip link show new")]),
+    ("a", &[("a link of a", "ip link add new type bridge", "! ip link show new")]),
     ("a", &[("an address of a", "ip addr del 10.0.0.1/24 dev a0", "ip addr | grep 10.0.0.1")]),
     (
         "a",

@@ -208,18 +208,28 @@ fn nftables(node: &str, facts: &mut Facts) -> std::io::Result<()> {
     })
 }
 
-/// The sysctls of the network of `node`.
+/// The sysctls of the network of `node`, but for those of its links, which [`link`] tells.
 pub fn settings(sandbox: &Sandbox, node: &str) -> Facts {
     let mut facts = Facts::new();
     let _ = sandbox.in_node(node, || walk(Path::new("/proc/sys/net"), node, &mut facts));
     facts
 }
 
+/// Whether a folder below /proc/sys/net is that of a link.
+fn is_of_link(folder: &Path) -> bool {
+    let parent = folder.parent().and_then(Path::file_name);
+    parent.is_some_and(|parent| parent == "conf" || parent == "neigh")
+        && !folder.ends_with("all")
+        && !folder.ends_with("default")
+}
+
 fn walk(folder: &Path, node: &str, facts: &mut Facts) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            walk(&path, node, facts);
+            if !is_of_link(&path) {
+                walk(&path, node, facts);
+            }
         } else if !path.ends_with("nf_conntrack_count")
             && let Ok(value) = fs::read(&path)
         {

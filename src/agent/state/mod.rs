@@ -20,6 +20,8 @@ use strays::Processes;
 /// How long the kernel and routing daemons may take to bring back what is theirs: a carrier is told
 /// up to a second late.
 const SETTLES: Duration = Duration::from_millis(1500);
+/// A lab of more nodes than this is large.
+const LARGE: usize = 32;
 /// How many changes are told.
 const TOLD: usize = 16;
 /// More sysctls of a node than this are told as a number.
@@ -61,10 +63,13 @@ impl Found {
         }
     }
 
-    /// A command is about to run in `node`. One that may reach other nodes is taken to do so.
+    /// A command is about to run in `node`. One that may reach other nodes is taken to do so; in a
+    /// large lab it must say so, because looking takes longer there than making it anew.
     pub fn before_command(&mut self, sandbox: &Sandbox, node: &str, command: &str) {
-        let far = node == GLOBAL || ["netns", "nsenter"].iter().any(|word| command.contains(word));
-        let nodes = if far { kernel::nodes() } else { vec![GLOBAL.into(), node.into()] };
+        let all = kernel::nodes();
+        let far = ["netns", "nsenter"].iter().any(|word| command.contains(word))
+            || (node == GLOBAL && all.len() <= LARGE);
+        let nodes = if far { all } else { vec![GLOBAL.into(), node.into()] };
         for node in nodes {
             if !self.settings.contains_key(&node) {
                 self.settings.insert(node.clone(), kernel::settings(sandbox, &node));
