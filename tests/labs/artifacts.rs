@@ -441,7 +441,7 @@ tests:
             ("nodes/a/sockets.txt", "(it did not end within 2 seconds)"),
             ("nodes/a/addresses.txt", "lo:"),
             ("nodes/a/sysctls.txt", "/conf/lo/"),
-            ("services/loud.log", "bytes before this are left out)\n"),
+            ("services/loud.log", "bytes are left out here)\n"),
         ];
         assert_has(&found, &expected);
         let log = &found["services/loud.log"];
