@@ -108,6 +108,10 @@ agents() {
   esac
 }
 
+# debug_build: a labrun to test. With an example cargo chooses features as it does for tests, so that what these
+# have built serves here, too: by itself, labrun and much of what it needs would be compiled twice.
+debug_build() { cargo build --quiet --locked --bins --example floor; }
+
 # target_folder: where cargo builds, whatever its configuration says.
 target_folder() { cargo metadata --no-deps --format-version 1 --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'; }
 

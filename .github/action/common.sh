@@ -40,11 +40,11 @@ names() {
   done
 }
 
-# subjects TEXT: the arguments in the array $SUBJECTS that name the programs under test, a line in TEXT each.
+# subjects TEXT: the arguments in the array $TESTED that name the programs under test, a line in TEXT each.
 subjects() {
   local line
-  SUBJECTS=()
+  TESTED=()
   while IFS= read -r line; do
-    [[ -z ${line//[[:space:]]/} ]] || SUBJECTS+=("--subject=$line")
+    [[ -z ${line//[[:space:]]/} ]] || TESTED+=("--subject=$line")
   done <<<"$1"
 }

@@ -12,7 +12,7 @@ as_root() { if ((EUID)); then sudo -n "$@"; else "$@"; fi; }
 # What of the arguments says which packages these are.
 options=()
 subjects "$SUBJECT"
-options+=("${SUBJECTS[@]}")
+options+=("${TESTED[@]}")
 words "$ARGS"
 set -- "${WORDS[@]}"
 while (($#)); do

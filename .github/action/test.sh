@@ -21,7 +21,7 @@ else
 fi
 
 status=0
-labrun test "${SUBJECTS[@]}" "${WORDS[@]}" "${NAMES[@]}" || status=$?
+labrun test "${TESTED[@]}" "${WORDS[@]}" "${NAMES[@]}" || status=$?
 {
   echo "exit-code=$status"
   if [[ -n $ARTIFACTS && -d $ARTIFACTS ]]; then echo "artifacts=$ARTIFACTS"; fi

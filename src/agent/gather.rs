@@ -8,7 +8,7 @@
 use super::message::Stream;
 use super::pipe::Speaker;
 use crate::event::signal;
-use crate::sandbox::{Gone, OVERTIME, Output, Program, Sandbox, end_of, part_of, processes};
+use crate::sandbox::{Gone, OVERTIME, Output, Program, Sandbox, end_of, part_of, processes, which};
 use crate::topology::model::GLOBAL;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -213,7 +213,7 @@ fn versions(sandbox: &Sandbox) -> Result<String, Gone> {
     });
     let versions = within(sandbox, asks.collect())?;
     for ((command, package), version) in commands.iter().zip(versions) {
-        let path = which(command)
+        let path = which(command, std::env::var_os("PATH").as_deref())
             .map_or("(there is none)".into(), |path| path.to_string_lossy().into_owned());
         let version = version
             .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string())
@@ -232,12 +232,6 @@ fn versions(sandbox: &Sandbox) -> Result<String, Gone> {
         text.push_str(&format!("{command:<12} {path} {known}\n"));
     }
     Ok(text)
-}
-
-fn which(command: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(command))
-        .find(|path| path.is_file())
 }
 
 fn sha256(path: &Path) -> String {

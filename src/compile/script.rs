@@ -25,7 +25,12 @@ pub const RUNTIME: [(&str, &str); 8] = [
     ("main.sh", include_str!("../../scripts/main.sh")),
 ];
 
-/// How a program that is read from a pipe keeps its text.
+/// How a program that is read from a pipe keeps its text. It is the first that runs, as the value of
+/// a variable, so all of it has been read by then, and the rest is still in the pipe: `cat` takes
+/// that. What is run in its place is, to the byte, what was printed: the head that `assemble`
+/// writes, in which this very text stands between single quotes (so it may hold none), and the
+/// rest. That finds itself in LAB_PROGRAM, and does not do so again. A program that is a file, or an
+/// argument of `bash -c` (BASH_EXECUTION_STRING), is there as a whole anyway.
 const PIPE: &str = include_str!("../../scripts/pipe.sh");
 
 /// Compiles `lab`, with `client` for the `dhcp` steps that don't name one.

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 /// How scripts run on this machine.
@@ -47,6 +48,11 @@ impl Native {
                 "this kernel refuses user namespaces to ordinary users, and sudo does not let us in: run labrun as root"
             );
         }
+        // Once: a run looks for its host more often.
+        static KEPT: Once = Once::new();
+        KEPT.call_once(|| {
+            std::thread::spawn(|| keep_granted(GRANTED, renewed));
+        });
         Ok(Native { elevated: true })
     }
 
@@ -98,6 +104,26 @@ impl Native {
         };
         prefix.into_iter().chain(words).collect()
     }
+}
+
+/// Much sooner than sudo forgets who asked, which it does after 5 or 15 minutes unless told
+/// otherwise: a lab may run for longer, and the next one must not ask for a password again.
+const GRANTED: Duration = Duration::from_secs(60);
+
+/// Renews what sudo granted every `time`, as long as `renewed` says that it is granted.
+fn keep_granted(time: Duration, mut renewed: impl FnMut() -> bool) {
+    loop {
+        std::thread::sleep(time);
+        if !renewed() {
+            return;
+        }
+    }
+}
+
+/// Has sudo remember for as long again, without a question.
+fn renewed() -> bool {
+    let asked = process::apart(cmd!("sudo", "-n", "-v").stdin_null().stdout_null().stderr_null());
+    asked.run().is_ok_and(|output| output.status.success())
 }
 
 /// Whether this process is root's.
@@ -211,5 +237,21 @@ fn compile(build: &Build, out: &Path) -> Result<(bool, String)> {
         } else {
             interrupt::sleep(Duration::from_millis(10));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where it is granted no longer, nobody goes on asking.
+    #[test]
+    fn what_sudo_granted_is_renewed_until_it_is_refused() {
+        let mut asked = 0;
+        keep_granted(Duration::from_millis(1), || {
+            asked += 1;
+            asked < 4
+        });
+        assert_eq!(asked, 4);
     }
 }

@@ -3,11 +3,12 @@
 //! It is `FOLDER/TEST/1`, and the next failure's is `FOLDER/TEST/2`: no run overwrites what another
 //! has left, whether before this one or at the same time. File names are such that they can be
 //! uploaded, unpacked and looked at anywhere, so what a file system somewhere refuses is encoded,
-//! and nothing is hidden.
+//! and nothing is hidden, but for a `.gitignore`.
 
 use crate::analysis::Evidence;
 use crate::analysis::ladder::Extent;
 use crate::compile::script;
+use crate::error::Failure;
 use crate::lab::model::Lab;
 use crate::packet::capture::Capture;
 use crate::packet::pcapng;
@@ -133,10 +134,40 @@ fn guide(lab: &Lab, files: &[(String, Vec<u8>)]) -> String {
     )
 }
 
+/// Refuses a folder of artifacts that is a link: a repository may hold one that leads out of it.
+///
+/// # Errors
+/// If it is one, with a way out.
+pub fn usable(folder: &Path) -> Result<(), Failure> {
+    // A slash at the end would follow it.
+    let folder: PathBuf = folder.components().collect();
+    let Ok(target) = fs::read_link(&folder) else { return Ok(()) };
+    Err(Failure::usage(format!(
+        "{} is a link to {}, where artifacts may not be meant to go: remove it, or name a folder with --artifacts-dir",
+        folder.display(),
+        target.display()
+    )))
+}
+
+/// Makes the folder of all artifacts. Of one that it made git sees nothing.
+fn make(root: &Path) -> Result<()> {
+    usable(root)?;
+    if let Some(above) = root.parent() {
+        fs::create_dir_all(above)?;
+    }
+    match fs::create_dir(root) {
+        Ok(()) => Ok(fs::write(root.join(".gitignore"), "*\n")?),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Makes the first folder `root/name/NUMBER` that nobody has.
 fn claim(root: &Path, name: &str) -> Result<PathBuf> {
     let parent = root.join(component(name));
-    fs::create_dir_all(&parent)
+    make(root)
+        .and_then(|()| usable(&parent).map_err(Into::into))
+        .and_then(|()| Ok(fs::create_dir_all(&parent)?))
         .with_context(|| format!("cannot make the folder {}", parent.display()))?;
     for attempt in 1u32.. {
         let folder = parent.join(attempt.to_string());

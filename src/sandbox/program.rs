@@ -6,7 +6,7 @@ use super::{Gone, Sandbox};
 use crate::topology::model::GLOBAL;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -194,7 +194,7 @@ impl Sandbox {
             .cloned()
             .or_else(|| std::env::var_os("PATH"));
         // ip-netns(8) would end with a status of its own.
-        if !is_there(&name, path.as_ref()) {
+        if which(&name, path.as_deref()).is_none() {
             return Err(Output::failed(127, format!("{name}: not found\n")));
         }
         if let Some(folder) = program.folder.as_ref().filter(|folder| !folder.is_dir()) {
@@ -300,12 +300,12 @@ impl Running {
     }
 }
 
-/// Whether there is such a program on `path`, or at its own path.
-fn is_there(name: &str, path: Option<&OsString>) -> bool {
-    name.contains('/')
-        || path.is_some_and(|path| {
-            std::env::split_paths(path).any(|folder| folder.join(name).is_file())
-        })
+/// The program `name` on `path`, a list of folders; one with a slash is a path of its own.
+pub fn which(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
+    if name.contains('/') {
+        return Some(name.into());
+    }
+    std::env::split_paths(path?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// The size of a file, and its end, `limit` bytes at most.

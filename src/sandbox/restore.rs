@@ -166,7 +166,11 @@ impl Sandbox {
         .map(drop)
     }
 
-    /// Ends what the steps of this session have left running, in the background or as daemons.
+    /// Ends what the steps of this session have left running, in the background or as daemons. What
+    /// they start inherits their mark, in a session of its own, too. Who clears its environment
+    /// loses it, and stays until the lab ends; a cgroup would hold on to that one as well, but few
+    /// ordinary users may make any, and after a SIGKILL of PID 1 an empty one would stay behind on
+    /// the host, which no lab may touch.
     ///
     /// # Errors
     /// If the session or the sandbox ended.

@@ -7,6 +7,7 @@ use crate::yaml::diagnostic::{Diagnostics, Spanned};
 use crate::yaml::{tree, values};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
@@ -30,7 +31,10 @@ pub const KERNEL_FEATURES: [&str; 14] = [
 /// The checked topology of the lab of this name. What is wrong with it is among `diagnostics`; then
 /// it is of no use.
 pub fn topology(lab: &str, file: &TopologyFile, diagnostics: &Diagnostics) -> Topology {
-    Check { lab, file, diagnostics }.topology()
+    let nodes = file.nodes.iter().enumerate();
+    let nodes = nodes.rev().map(|(index, node)| (node.name.as_str(), index)).collect();
+    let bridges = file.bridges.iter().map(|bridge| bridge.name.as_str()).collect();
+    Check { lab, file, diagnostics, nodes, bridges }.topology()
 }
 
 /// The topology being checked.
@@ -38,6 +42,9 @@ pub(crate) struct Check<'a> {
     lab: &'a str,
     pub(crate) file: &'a TopologyFile,
     pub(crate) diagnostics: &'a Diagnostics,
+    /// The places of the nodes in the file, by name.
+    nodes: HashMap<&'a str, usize>,
+    bridges: HashSet<&'a str>,
 }
 
 impl Check<'_> {
@@ -180,7 +187,7 @@ impl Check<'_> {
     }
 
     fn port(&self, node: &NodeFile, link: &LinkFile, bridge: &Spanned<String>) -> End {
-        if !self.file.bridges.iter().any(|b| b.name.value == bridge.value) {
+        if !self.bridges.contains(bridge.as_str()) {
             self.diagnostics.unknown(
                 "bridge",
                 bridge,
@@ -216,7 +223,7 @@ impl Check<'_> {
             );
             return broken;
         };
-        let Some(index) = self.file.nodes.iter().position(|n| n.name.value == other) else {
+        let Some(index) = self.nodes.get(other).copied() else {
             self.diagnostics.unknown(
                 "node",
                 &peer.with(other.to_string()),

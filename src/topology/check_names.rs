@@ -3,6 +3,7 @@
 use crate::topology::check::Check;
 use crate::topology::model::*;
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::tree::Position;
 use crate::yaml::values;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -41,19 +42,67 @@ impl Check<'_> {
         }
     }
 
-    /// No address twice in one broadcast domain, no hardware address twice at all.
+    /// No address twice in one broadcast domain, unless that is meant; no hardware address twice at
+    /// all.
     pub(crate) fn addresses(&self) {
-        let mut addresses: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
         let mut macs: BTreeMap<&str, u64> = BTreeMap::new();
-        // The broadcast domain, the addresses and the hardware address of every interface.
-        type Interface<'a> = (String, &'a [Spanned<Option<IpNet>>], Option<&'a Spanned<String>>);
+        let interfaces = self.interfaces();
+        for mac in interfaces.iter().filter_map(|interface| interface.mac) {
+            if !mac.is_empty()
+                && let Some(first) = macs.insert(mac, mac.position.line)
+            {
+                self.diagnostics
+                    .wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
+            }
+        }
+        let mut taken: BTreeMap<(&str, IpAddr), Vec<Taken>> = BTreeMap::new();
+        for interface in &interfaces {
+            for address in interface.addresses {
+                let Some(net) = address.value else { continue };
+                let all = taken.entry((&interface.domain, net.addr())).or_default();
+                all.push((address, interface.duplicate));
+            }
+        }
+        // Whether the address that a link says so of is taken by another indeed.
+        let mut duplicates: BTreeMap<Position, (&Spanned<bool>, bool)> = BTreeMap::new();
+        for ((_, address), all) in &taken {
+            let meant: Vec<&Spanned<bool>> =
+                all.iter().filter_map(|(_, duplicate)| *duplicate).collect();
+            for one in &meant {
+                duplicates.entry(one.position).or_insert((one, false)).1 |= all.len() > 1;
+            }
+            for (at, _) in all.iter().skip(1).filter(|_| meant.is_empty()) {
+                let first = all[0].0.position.line;
+                self.diagnostics.wrong(
+                    at,
+                    format!("`{address}` is taken in the same network already, in line {first}; if that is meant, one of the links says `duplicate: true`"),
+                );
+            }
+        }
+        for (at, _) in duplicates.values().filter(|(_, found)| !found) {
+            self.diagnostics.wrong(at, "nobody else in the same network has one of its addresses");
+        }
+    }
+
+    /// Everything that has addresses.
+    fn interfaces(&self) -> Vec<Interface<'_>> {
         let mut interfaces: Vec<Interface> = Vec::new();
         for bridge in &self.file.bridges {
-            interfaces.push((bridge.name.value.clone(), &bridge.addresses, bridge.mac.as_ref()));
+            interfaces.push(Interface {
+                domain: bridge.name.value.clone(),
+                addresses: &bridge.addresses,
+                mac: bridge.mac.as_ref(),
+                duplicate: None,
+            });
         }
         for node in &self.file.nodes {
             let own = format!("{}/{LOOPBACK}", node.name.value);
-            interfaces.push((own, &node.loopback, None));
+            interfaces.push(Interface {
+                domain: own,
+                addresses: &node.loopback,
+                mac: None,
+                duplicate: None,
+            });
             for link in &node.links {
                 let here = format!("{}/{}", node.name.value, link.name.value);
                 let domain = match (&link.bridge, &link.peer) {
@@ -61,34 +110,30 @@ impl Check<'_> {
                     (None, Some(peer)) => here.clone().min(peer.value.clone()),
                     (None, None) => here,
                 };
-                interfaces.extend(link.vlans.iter().map(|vlan| {
-                    (format!("{domain}.{}", vlan.id), vlan.addresses.as_slice(), None)
+                let duplicate = link.duplicate.as_ref().filter(|duplicate| duplicate.value);
+                interfaces.extend(link.vlans.iter().map(|vlan| Interface {
+                    domain: format!("{domain}.{}", vlan.id),
+                    addresses: &vlan.addresses,
+                    mac: None,
+                    duplicate,
                 }));
-                interfaces.push((domain, &link.addresses, link.mac.as_ref()));
+                let mac = link.mac.as_ref();
+                interfaces.push(Interface { domain, addresses: &link.addresses, mac, duplicate });
             }
         }
-        for (domain, list, mac) in interfaces {
-            for address in list {
-                let Some(net) = address.value else { continue };
-                if let Some(first) =
-                    addresses.insert((domain.clone(), net.addr()), address.position.line)
-                {
-                    self.diagnostics.wrong(
-                        address,
-                        format!(
-                            "`{}` is taken in the same network already, in line {first}",
-                            net.addr()
-                        ),
-                    );
-                }
-            }
-            if let Some(mac) = mac
-                && !mac.is_empty()
-                && let Some(first) = macs.insert(mac, mac.position.line)
-            {
-                self.diagnostics
-                    .wrong(mac, format!("`{}` is taken already, in line {first}", mac.value));
-            }
-        }
+        interfaces
     }
+}
+
+/// An address that an interface has, and whether that says that others have it, too.
+type Taken<'a> = (&'a Spanned<Option<IpNet>>, Option<&'a Spanned<bool>>);
+
+/// What has addresses.
+struct Interface<'a> {
+    /// The broadcast domain.
+    domain: String,
+    addresses: &'a [Spanned<Option<IpNet>>],
+    mac: Option<&'a Spanned<String>>,
+    /// Where it says that others may have its addresses.
+    duplicate: Option<&'a Spanned<bool>>,
 }

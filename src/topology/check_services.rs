@@ -22,6 +22,7 @@ impl Check<'_> {
             .enumerate()
             .flat_map(|(i, n)| n.services.iter().map(move |s| (n, i, s)))
             .collect();
+        let names: HashSet<&str> = all.iter().map(|(_, _, s)| s.name.as_str()).collect();
         let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, _, service) in &all {
             self.diagnostics.name("service", &service.name);
@@ -32,7 +33,7 @@ impl Check<'_> {
                 );
             }
             for other in &service.after {
-                if !all.iter().any(|(_, _, s)| s.name.value == other.value) {
+                if !names.contains(other.as_str()) {
                     self.diagnostics.unknown(
                         "service",
                         other,
@@ -47,7 +48,7 @@ impl Check<'_> {
                     .wrong(&service.name, "`stand-in` takes the place of a `subject` that has a `stand-in`, which this lab has not");
             }
         }
-        self.cycles(&all);
+        self.cycles(&all, &names);
         all.iter()
             .map(|(node, index, service)| Service {
                 name: service.name.value.clone(),
@@ -60,13 +61,16 @@ impl Check<'_> {
     }
 
     /// A service that waits for itself, over others or directly, would never start.
-    fn cycles(&self, all: &[(&NodeFile, usize, &ServiceFile)]) {
+    fn cycles(&self, all: &[(&NodeFile, usize, &ServiceFile)], names: &HashSet<&str>) {
         let mut startable: HashSet<&str> = HashSet::new();
-        let exists = |name: &str| all.iter().any(|(_, _, s)| s.name.value == name);
         loop {
             let before = startable.len();
             for (_, _, service) in all {
-                if service.after.iter().all(|a| startable.contains(a.as_str()) || !exists(a)) {
+                if service
+                    .after
+                    .iter()
+                    .all(|a| startable.contains(a.as_str()) || !names.contains(a.as_str()))
+                {
                     startable.insert(&service.name);
                 }
             }

@@ -91,6 +91,8 @@ pub struct LinkFile {
     /// `NODE/LINK` at the other end.
     pub peer: Option<Spanned<String>>,
     pub addresses: Vec<Spanned<Option<IpNet>>>,
+    /// Whether others in the same network may have its addresses, too.
+    pub duplicate: Option<Spanned<bool>>,
     /// In bytes.
     pub mtu: Option<i64>,
     /// Hardware address.
@@ -235,7 +237,8 @@ fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
 }
 
 fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
-    let fields = reader.fields(&["bridge", "port", "peer", "addresses", "mtu", "mac", "vlans"]);
+    let known = ["bridge", "port", "peer", "addresses", "duplicate", "mtu", "mac", "vlans"];
+    let fields = reader.fields(&known);
     match fields.present(&["bridge", "peer"]).as_slice() {
         [] => reader.wrong("a link needs a `bridge` or a `peer` at its other end"),
         [_] => {}
@@ -249,6 +252,7 @@ fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
         port: fields.get("port", |r| r.at(r.text())),
         peer: fields.get("peer", |r| r.at(r.text())),
         addresses,
+        duplicate: fields.get("duplicate", |r| r.at(r.boolean())),
         mtu,
         mac,
     }

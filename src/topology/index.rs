@@ -121,3 +121,40 @@ impl Topology {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    const LAB: &str = "
+lab: wires
+bridges: {left: {}, right: {addresses: 10.0.0.1/24}}
+nodes:
+  a: {links: {x: {peer: c/x}, l: {bridge: left, port: pa}, y: {peer: b/y}}}
+  b: {links: {y: {peer: a/y}, r: {bridge: right, port: pb}}}
+  c: {links: {x: {peer: a/x}, s: {peer: c/t}, t: {peer: c/s}}}
+";
+
+    #[test]
+    fn both_ends_of_a_cable_are_in_one_network_and_bridges_come_first() {
+        let lab = crate::lab::check::lab(LAB, "f").unwrap();
+        let wiring = lab.topology.wiring();
+        let links: Vec<_> = wiring
+            .links
+            .iter()
+            .map(|l| (l.node, l.link.name.as_str(), l.net, l.port.unwrap_or_default()))
+            .collect();
+        let expected = [
+            (0, "x", 2, ""),
+            (0, "l", 0, "pa"),
+            (0, "y", 3, ""),
+            (1, "y", 3, ""),
+            (1, "r", 1, "pb"),
+            (2, "x", 2, ""),
+            (2, "s", 4, ""),
+            (2, "t", 4, ""),
+        ];
+        assert_eq!(links, expected);
+        assert_eq!(wiring.cables, [[0, 5], [2, 3], [6, 7]]);
+        let own: Vec<_> = lab.topology.own_bridges().map(|(net, b)| (net, &*b.name)).collect();
+        assert_eq!(own, [(1, "right")]);
+    }
+}

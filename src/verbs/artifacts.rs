@@ -5,6 +5,7 @@ use crate::lab::model::Lab;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
 use crate::report::artifacts;
+pub use crate::report::artifacts::usable;
 use crate::run::options::Options;
 use crate::run::session::{Session, SetupError};
 use std::path::PathBuf;

@@ -2,34 +2,35 @@
 
 use crate::cli::Cli;
 use crate::compile::script as compiler;
-use crate::error::{Exit, Failure};
+use crate::error::Exit;
 use crate::graph;
 use crate::lab::check;
 use crate::lab::find::{Labs, show_diagnostics};
+use crate::lab::model::Lab;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_exactly};
 use crate::steps::Client;
 use crate::topology::model::Subject;
 use crate::verbs::filters;
 use crate::yaml::diagnostic::Diagnostic;
-use anyhow::Result;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-/// Checks files; every mistake on a line of its own, on standard output.
-///
-/// # Errors
-/// If a file cannot be read.
-pub fn check(paths: &[PathBuf]) -> Result<u8> {
+/// Checks files; every mistake on a line of its own, on standard output. What is wrong with one
+/// does not keep the others from being checked.
+pub fn check(paths: &[PathBuf]) -> u8 {
     let mut exit = Exit::Passed;
+    // Labs that are good, by name, and where they are.
+    let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
     for path in paths {
         let shown = path.display().to_string();
-        let text = std::fs::read(path)
-            .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
-        let text = String::from_utf8(text)
-            .map_err(|_| Failure::usage(format!("{shown}:1:1: the file is not UTF-8 text")))?;
-        let lab = check::lab(&text, &shown).and_then(|lab| match filters::diagnostics(&lab) {
-            none if none.is_empty() => Ok(lab),
-            some => Err(some),
+        let lab = checked(path, &shown).and_then(|lab| match seen.get(&lab.name) {
+            Some(other) if !is_same(other, path) => Err(format!(
+                "{shown}:1:1: the lab `{}` is already in {}",
+                lab.name,
+                other.display()
+            )),
+            _ => Ok(lab),
         });
         match lab {
             Ok(lab) => {
@@ -49,21 +50,38 @@ pub fn check(paths: &[PathBuf]) -> Result<u8> {
                     lab.topology.services.len(),
                     lab.tests.len()
                 );
+                seen.entry(lab.name).or_insert(path);
             }
-            Err(diagnostics) => {
-                outln!("{}", show_diagnostics(&shown, &diagnostics));
+            Err(mistakes) => {
+                outln!("{mistakes}");
                 exit = Exit::Usage;
             }
         }
     }
-    Ok(exit as u8)
+    exit as u8
+}
+
+/// The lab in a file, or all of its mistakes, ready to print.
+fn checked(path: &Path, shown: &str) -> Result<Lab, String> {
+    let text = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let text =
+        String::from_utf8(text).map_err(|_| format!("{shown}:1:1: the file is not UTF-8 text"))?;
+    let lab = check::lab(&text, shown).and_then(|lab| match filters::diagnostics(&lab) {
+        none if none.is_empty() => Ok(lab),
+        some => Err(some),
+    });
+    lab.map_err(|diagnostics| show_diagnostics(shown, &diagnostics))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// Prints the compiled lab.
 ///
 /// # Errors
 /// If there is no such lab.
-pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
+pub fn script(cli: &Cli, lab: &str, client: Client) -> anyhow::Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
         print_exactly(compiler::compile(lab, client).trim_end());
@@ -75,7 +93,7 @@ pub fn script(cli: &Cli, lab: &str, client: Client) -> Result<u8> {
 ///
 /// # Errors
 /// If there is no such lab.
-pub fn graph(cli: &Cli, lab: &str, format: Format) -> Result<u8> {
+pub fn graph(cli: &Cli, lab: &str, format: Format) -> anyhow::Result<u8> {
     let labs = Labs::load(&cli.files)?;
     for lab in labs.labs(&[lab.to_string()])? {
         let drawing = match format {

@@ -7,7 +7,7 @@ use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::{Labs, Selection};
 use crate::lab::model::{Lab, Test};
-use crate::record::artifacts::Artifacts;
+use crate::record::artifacts::{Artifacts, When};
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
 use crate::record::recorder::{NotRun, Recorder};
@@ -44,6 +44,9 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     filters::intact(&chosen)?;
     let targets = github::targets(&reports.targets);
     files::prepare(&targets)?;
+    if args.artifacts.when != When::Never {
+        artifacts::usable(&args.artifacts.folder)?;
+    }
     let mut reporter = Reporter::new(cli.format);
     if targets.contains(&Target::GitHub) {
         reporter = reporter.on_github();

@@ -7,6 +7,7 @@
 use crate::text::{quoted, suggest};
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
 use crate::yaml::tree::{Node, Position, Value};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The longest that anything may be waited for.
@@ -228,14 +229,17 @@ impl<'a> Reader<'a> {
         match &self.node.value {
             Value::Null => None,
             Value::Map(map) => {
-                for (i, (key, position, _)) in map.iter().enumerate() {
+                let mut seen: HashMap<&str, &Position> = HashMap::with_capacity(map.len());
+                for (key, position, _) in map {
                     if key.contains('\0') {
                         self.diagnostics.add(*position, self.path, "a name cannot hold a NUL");
                     }
-                    if let Some((_, first, _)) = map[..i].iter().find(|(other, ..)| other == key) {
+                    if let Some(first) = seen.get(key.as_str()) {
                         let message =
                             format!("`{key}` stands here twice, first in line {}", first.line);
                         self.diagnostics.add(*position, &join(self.path, key), message);
+                    } else {
+                        seen.insert(key, position);
                     }
                 }
                 Some(map)

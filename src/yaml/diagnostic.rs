@@ -4,6 +4,7 @@ use crate::text::{quoted, suggest};
 use crate::yaml::tree::Position;
 use crate::yaml::values;
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 /// One mistake of a lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +18,17 @@ pub struct Diagnostic {
 
 /// All mistakes found so far.
 #[derive(Debug, Default)]
-pub struct Diagnostics(RefCell<Vec<Diagnostic>>);
+pub struct Diagnostics {
+    all: RefCell<Vec<Diagnostic>>,
+    /// Where they are.
+    places: RefCell<HashSet<Position>>,
+}
 
 impl Diagnostics {
     /// Notes one.
     pub fn add(&self, position: Position, path: &str, message: impl Into<String>) {
-        self.0.borrow_mut().push(Diagnostic {
+        self.places.borrow_mut().insert(position);
+        self.all.borrow_mut().push(Diagnostic {
             position,
             path: path.into(),
             message: message.into(),
@@ -70,12 +76,12 @@ impl Diagnostics {
 
     /// Whether one was noted at `place`: what is built on a wrong value is not wrong by itself.
     pub fn are_at(&self, position: Position) -> bool {
-        self.0.borrow().iter().any(|problem| problem.position == position)
+        self.places.borrow().contains(&position)
     }
 
     /// The mistakes in the order of the file.
     pub fn into_sorted(self) -> Vec<Diagnostic> {
-        let mut all = self.0.into_inner();
+        let mut all = self.all.into_inner();
         all.sort_by(|a, b| {
             (a.position, &a.path, &a.message).cmp(&(b.position, &b.path, &b.message))
         });

@@ -8,7 +8,7 @@ use serde_saphyr::{DuplicateKeyPolicy, Spanned};
 use std::fmt;
 
 /// A place in the lab file, both counted from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     pub line: u64,
     /// Column, in characters.
@@ -82,18 +82,36 @@ pub fn parse(text: &str) -> Result<Node, (Position, String)> {
                 _ => words,
             };
             let words = words.rsplit_once(" at line ").map_or(words, |(words, _)| words);
-            // These two speak of the library.
-            let words = match words {
-                _ if words.starts_with("multiple YAML documents") => {
-                    "a second document begins: a lab file holds one"
-                }
-                _ if words.starts_with("budget breached") => {
-                    "nested too deeply or too large for a lab file"
-                }
-                other => other,
-            };
-            Err((position, words.to_string()))
+            Err((position, plain(words)))
         }
+    }
+}
+
+/// What the library says that speaks of itself, by its first words, and what is meant.
+const PLAIN: [(&str, &str); 10] = [
+    ("multiple YAML documents", "a second document begins: a lab file holds one"),
+    ("budget breached", "nested too deeply or too large for a lab file"),
+    ("alias replay", "its aliases make it too large for a lab file"),
+    ("alias expansion", "its aliases make it too large for a lab file"),
+    ("expected string", "a name is text, not a list or a mapping"),
+    ("cannot deserialize null into string", "a name is missing: quote it if `null` or `~` is one"),
+    ("cannot deserialize tagged scalar", "a lab file knows no tags such as `!!int`"),
+    ("unsupported tag", "a lab file knows no tags such as `!!int`"),
+    ("non-finite float", "a number is finite: put it in quotes if it is text"),
+    ("invalid boolean", "a boolean is `true` or `false`"),
+];
+/// Words that a library has for who programs with it.
+const FOREIGN: [&str; 5] = ["serialize", "policy", "Option", "internal", "invalid type"];
+
+/// The words of a mistake in the YAML itself, for people.
+fn plain(words: &str) -> String {
+    let known = PLAIN.iter().find(|(begin, _)| words.starts_with(begin));
+    match known {
+        Some((_, plain)) => (*plain).into(),
+        None if FOREIGN.iter().any(|foreign| words.contains(foreign)) => {
+            "this YAML is not what a lab file can hold: names are text, values are text, numbers, lists and mappings".into()
+        }
+        None => words.into(),
     }
 }
 

@@ -291,12 +291,45 @@ fn always_and_never_are_what_they_say() {
         "{}",
         done.all
     );
+    // git, which ignores what it is told to ignore in a folder of labrun's own making, sees nothing.
+    let ignored = fixture.out.join("labrun-artifacts/.gitignore");
+    assert_eq!(fs::read_to_string(ignored).unwrap(), "*\n");
     let mut command = fixture.lab.command(&["test", &good]);
     command
         .env("LABRUN_ARTIFACTS", "always")
         .env("LABRUN_ARTIFACTS_DIR", fixture.out.join("deep/er"));
     assert_eq!(run(command).exit, 0);
     assert!(fixture.out.join("deep/er").join(&good).join("1/lab.sh").exists());
+}
+
+/// Somebody else's repository may hold a link of that name.
+#[test]
+fn a_folder_of_artifacts_that_is_a_link_is_refused() {
+    let lab = Lab::new(
+        User::Own,
+        "nodes: {a: {}}\ntests: {t: {steps: [run: {node: a, command: exit 3}]}}\n",
+    );
+    let (inside, outside) = (lab.folder.path().join("inside"), lab.folder.path().join("outside"));
+    fs::create_dir(&inside).unwrap();
+    fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink("../outside", inside.join("labrun-artifacts")).unwrap();
+    for more in [&[][..], &["--artifacts-dir", "labrun-artifacts/"]] {
+        let mut command = lab.command(&[&["test"], more].concat());
+        command.env_remove("LABRUN_ARTIFACTS").current_dir(&inside);
+        let done = run(command);
+        let words = "is a link to ../outside, where artifacts may not be meant to go: remove it, or name a folder with --artifacts-dir";
+        assert!(done.exit == 2 && done.all.contains(words), "{}", done.all);
+    }
+    // So is one in it, though that shows only when it is written to.
+    fs::remove_file(inside.join("labrun-artifacts")).unwrap();
+    fs::create_dir(inside.join("labrun-artifacts")).unwrap();
+    let test = format!("labrun-artifacts/{}-t", lab.name);
+    std::os::unix::fs::symlink("../../outside", inside.join(test)).unwrap();
+    let mut command = lab.command(&["test"]);
+    command.env_remove("LABRUN_ARTIFACTS").current_dir(&inside);
+    let done = run(command);
+    assert!(done.exit == 1 && done.all.contains("is a link to ../../outside"), "{}", done.all);
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
 
 #[test]
@@ -408,7 +441,7 @@ tests:
             ("nodes/a/sockets.txt", "(it did not end within 2 seconds)"),
             ("nodes/a/addresses.txt", "lo:"),
             ("nodes/a/sysctls.txt", "/conf/lo/"),
-            ("services/loud.log", "bytes before this are left out)\n"),
+            ("services/loud.log", "bytes are left out here)\n"),
         ];
         assert_has(&found, &expected);
         let log = &found["services/loud.log"];

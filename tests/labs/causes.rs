@@ -93,7 +93,7 @@ fn a_service_that_cannot_come_back_is_the_fault_of_the_test_that_broke_it() {
             "nodes:\n  host:\n    services:\n      once: {{{service}}}\ntests:\n  before: {{steps: [run: {{node: host, command: \"true\"}}]}}\n  last: {{steps: [{steps}]}}\n"
         )
     };
-    let once = "command: 'echo $$ >\"$TMPDIR/pid\"; [ ! -e been ] || { echo not twice; sleep TIME; exit 3; }; touch been; echo up; exec sleep 1000', ready: {log: up, within: 300ms}";
+    let once = "command: 'echo $$ >\"$TMPDIR/pid\"; [ ! -e been ] || { echo not twice; sleep TIME; exit 3; }; touch been; echo up; exec sleep 1000', ready: {log: up, within: 2s}";
     let kill = "run: {node: host, command: 'kill -9 \"$(cat \"$TMPDIR/pid\")\"'}";
     for user in users() {
         for (time, steps, outcome, first) in [
@@ -108,7 +108,7 @@ fn a_service_that_cannot_come_back_is_the_fault_of_the_test_that_broke_it() {
                 "9",
                 "service: {kill: once}",
                 "error",
-                "service once (node host) was not ready within 300ms",
+                "service once (node host) was not ready within 2s",
             ),
             ("0", kill, "fail", "service once (node host) died of signal 9"),
         ] {

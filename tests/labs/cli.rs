@@ -137,6 +137,51 @@ fn check_tells_good_files_from_bad_ones() {
 }
 
 #[test]
+fn many_files_are_checked_whatever_is_wrong_with_one_and_two_are_not_one_lab() {
+    let folder = common::folder();
+    let file = |name: &str, text: &str| {
+        common::write(folder.path(), name, text).to_str().unwrap().to_string()
+    };
+    let one = file("one.yaml", "lab: same\nnodes: {a: {}}\n");
+    let two = file("two.yaml", "lab: same\nnodes: {b: {}}\n");
+    let good = file("good.yaml", "lab: good\nnodes: {b: {}}\n");
+    let binary = file("binary.yaml", "");
+    std::fs::write(&binary, b"\xff").unwrap();
+    let done = plain(&["check", "/no/such.yaml", &binary, &one, &two, &good]);
+    assert_eq!(done.exit, 2);
+    for words in [
+        "cannot read /no/such.yaml".into(),
+        format!("{binary}:1:1: the file is not UTF-8 text\n"),
+        format!("{one}: lab `same`"),
+        format!("{two}:1:1: the lab `same` is already in {one}\n"),
+        format!("{good}: lab `good`"),
+    ] {
+        assert!(done.stdout.contains(&words), "there is no {words:?} in {}", done.all);
+    }
+    assert_eq!(plain(&["check", &one, &one]).exit, 0, "that is one file");
+}
+
+#[test]
+fn a_full_disk_is_named_and_interrupts_nothing() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let lab = Lab::new(User::Own, TALKER);
+    let report = lab.folder.path().join("report.json");
+    let target = format!("json={}", report.display());
+    let good = format!("{}-good", lab.name);
+    for words in [&["list"][..], &["test", &good, "--report", &target]] {
+        let mut command = lab.command(words);
+        let output = command.stdout(full()).output().unwrap();
+        let text = common::text(&output);
+        assert_eq!(output.status.code(), Some(3), "{words:?}: {text}");
+        assert!(text.contains("cannot write to standard output: No space left"), "{text}");
+    }
+    let run = std::fs::read_to_string(report).unwrap();
+    let run: serde_json::Value = serde_json::from_str(&run).unwrap();
+    assert!(run["interrupted"] == false && run["tests"][0]["outcome"] == "pass", "{run}");
+    assert!(!lab.is_up());
+}
+
+#[test]
 fn a_repositorys_labs_are_found_and_hide_built_in_ones() {
     let folder = common::folder();
     std::fs::create_dir_all(folder.path().join("labs")).unwrap();

@@ -429,3 +429,27 @@ tests:
     );
     lab.passes(&[]);
 }
+
+/// As a lab for duplicate address detection needs it.
+#[test]
+fn two_hosts_may_have_one_address_if_the_lab_says_so() {
+    for user in users() {
+        let lab = Lab::new(
+            user,
+            r#"
+bridges: [br0]
+nodes:
+  a: {links: {eth0: {bridge: br0, port: p-a, addresses: [10.0.0.1/24, "fd00::1/64"]}}}
+  b: {links: {eth0: {bridge: br0, port: p-b, addresses: [10.0.0.1/24, "fd00::1/64"], duplicate: true}}}
+  c: {links: {eth0: {bridge: br0, port: p-c, addresses: 10.0.0.3/24}}}
+tests:
+  t:
+    steps:
+      - run: {node: a, command: ip -o addr show dev eth0, match: "10.0.0.1/24"}
+      - run: {node: b, command: ip -o addr show dev eth0, match: "fd00::1/64"}
+      - ping: {node: c, to: 10.0.0.1}
+"#,
+        );
+        lab.passes(&[]);
+    }
+}

@@ -274,3 +274,106 @@ fn a_single_wrong_value_is_a_single_mistake() {
         );
     }
 }
+
+/// A lab of two hosts with the same address, and what their links say besides.
+fn same_address(one: &str, other: &str) -> String {
+    mistakes(&format!(
+        "lab: twice\nbridges: [br0]\nnodes:\n  a: {{links: {{eth0: {{bridge: br0, port: p-a, addresses: 10.0.0.1/24{one}}}}}}}\n  \
+         b: {{links: {{eth0: {{bridge: br0, port: p-b, addresses: 10.0.0.1/24{other}}}}}}}\n"
+    ))
+}
+
+#[test]
+fn an_address_may_be_there_twice_if_that_is_said() {
+    let refused = same_address("", "");
+    assert!(
+refused.contains("`10.0.0.1` is taken in the same network already, in line 4; if that is meant, one of the links says `duplicate: true`"),
+        "{refused}"
+    );
+    for (one, other) in [(", duplicate: true", ""), ("", ", duplicate: true")] {
+        assert_eq!(same_address(one, other), "");
+    }
+    assert_eq!(same_address(", duplicate: true", ", duplicate: true"), "");
+    assert!(!same_address(", duplicate: false", "").is_empty());
+    let alone = mistakes(
+        "lab: once\nbridges: [br0]\nnodes:\n  a: {links: {eth0: {bridge: br0, port: p-a, addresses: 10.0.0.1/24, duplicate: true}}}\n",
+    );
+    assert!(
+        alone.contains(
+            "nodes.a.links.eth0.duplicate: nobody else in the same network has one of its addresses"
+        ),
+        "{alone}"
+    );
+}
+
+/// Mistakes in the YAML itself are the library's to find, but it speaks to who programs with it.
+#[test]
+fn no_mistake_is_told_in_the_words_of_a_library() {
+    let files = [
+        "~: x\n",
+        "lab: x\nnodes: {null: {}}\n",
+        "? [a]\n: b\n",
+        "? {a: b}\n: c\n",
+        "!!int x: y\n",
+        "lab: !!bool yes\n",
+        "lab: !!binary x\n",
+        "lab: !own x\n",
+        "lab: .inf\n",
+        "lab: -.nan\n",
+        "<<: x\n",
+        "<<: {a: b}\nlab: x\n",
+        "a: &a [*a]\n",
+        "a: *b\n",
+        "lab: 'x\n",
+        "lab: [x\n",
+        "lab: x\n y: z\n",
+        "\tlab: x\n",
+        "lab: x\n---\nlab: y\n",
+        "",
+        "- x\n",
+        "lab: |\n x\ny\n",
+        "lab: 99999999999999999999999\n",
+        "%YAML 3.0\n---\nlab: x\n",
+        "a: \"\\q\"\n",
+    ];
+    let bomb: String = (1..40)
+        .map(|i| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(", ")))
+        .collect();
+    let bomb = format!("a0: &a0 [x]\n{bomb}");
+    let deep = format!("lab: {}\n", "[".repeat(100));
+    for text in files.into_iter().chain([bomb.as_str(), deep.as_str()]) {
+        let found = mistakes(text);
+        assert!(!found.is_empty(), "{text:?}");
+        for word in [
+            "Option",
+            "policy",
+            "deserialize",
+            "serde",
+            "internal",
+            "budget",
+            "String",
+            "expected string",
+            "max_",
+        ] {
+            assert!(!found.contains(word), "{text:?}: {found}");
+        }
+    }
+}
+
+/// A lab twelve times as large takes about twelve times as long, not a hundred; the bound is
+/// generous, because others are at work on this machine.
+#[test]
+fn checking_takes_time_in_proportion_to_the_lab() {
+    let time = |hosts: usize| {
+        let nodes: String = (0..hosts).map(|i| format!("  n{i}: {{}}\n")).collect();
+        let text = format!("lab: large\nnodes:\n{nodes}");
+        let times = (0..2).map(|_| {
+            let began = std::time::Instant::now();
+            assert_eq!(mistakes(&text), "");
+            began.elapsed()
+        });
+        times.min().unwrap()
+    };
+    let (small, large) = (time(2000), time(24_000));
+    assert!(large < small * 24, "2,000 hosts take {small:?}, 24,000 {large:?}");
+}

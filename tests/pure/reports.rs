@@ -119,19 +119,32 @@ fn a_page_loads_nothing_and_nothing_from_outside_is_part_of_it() {
                 if html[..at].ends_with("xmlns=\"") {
                     continue;
                 }
-                let own = ["href=\"./../artifacts/", "href=\"data:,\"", "<link rel=\"icon\""];
+                let own = [
+                    "href=\"./../artifacts/",
+                    "href=\"data:,\"",
+                    "<link rel=\"icon\"",
+                    "src=\"data:image/svg+xml;base64,",
+                ];
                 let name_of_svg = html[..at].ends_with("<svg xmlns=\"")
                     && there.starts_with("http://www.w3.org/2000/svg\"");
                 assert!(name_of_svg || own.iter().any(|own| there.starts_with(own)), "{there}");
             }
         }
     }
-    let mut run = hostile();
-    // A drawing comes as it is; what the browser makes of it is another test's matter.
-    run.labs.iter_mut().for_each(|lab| lab.drawing = None);
-    let html = page(&run);
+    let html = page(&hostile());
     assert!(!html.contains("<script") && !html.contains("href=\"javascript"), "{html}");
     assert!(html.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'));
+}
+
+/// `report merge` makes a page of other machines' reports.
+#[test]
+fn a_drawing_of_another_report_is_an_image_and_no_part_of_the_page() {
+    let mut run = mixed();
+    let evil = "<meta http-equiv=\"refresh\" content=\"0;url=https://example.org/\"><script>alert(1)</script>";
+    run.labs[0].drawing = Some(evil.into());
+    let page = page(&run);
+    assert!(!page.contains("example.org") && !page.contains("alert(1)"), "{page}");
+    assert!(page.contains("<img alt=\"Topology of relay\" src=\"data:image/svg+xml;base64,"));
 }
 
 #[test]
@@ -148,7 +161,7 @@ fn everything_of_a_run_is_on_its_page() {
         "70000 bytes before this are left out",
         "DHCPDISCOVER from &lt;02:00:00:00:00:01&gt;",
         "<a href=\"./../artifacts/relay%20v4/1/logs/dhcp-v4.log\">logs/dhcp-v4.log</a>",
-        "<svg viewBox",
+        "<img alt=\"Topology of relay\"",
     ] {
         assert!(html.contains(words), "{words} is not in {html}");
     }

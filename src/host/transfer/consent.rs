@@ -125,7 +125,7 @@ mod tests {
         let text = said(&entries(FILES + 1, 1)).unwrap();
         assert_eq!(
             text,
-            "20001 files, 1 MB (most of it many 13334 files, 1 MB, few 6667 files, 1 MB; the largest file is few/19998, 0 MB)"
+            "20001 files, 1 MB (most of it many 13334 files, 1 MB, few 6667 files, 1 MB; the largest file is many/20000, 0 MB)"
         );
         let mut some = entries(3, 10);
         some[0].size = BYTES;
