@@ -7,9 +7,7 @@ lab_up() {
   lab_network
   apply "$REPLY$network" && sandbox_again && lab_rules || return
   mapfile -t names < <(lab_service_names)
-  for name in "${names[@]}"; do
-    service_files "$name" || return
-  done
+  for name in "${names[@]}"; do service_files "$name" || return; done
   services_up "${names[@]}"
 }
 

@@ -30,10 +30,8 @@ logs_bound() {
     to=$((REPLY - LOG_END & ~4095))
     ((to - ${LOG_HOLE[$name]-LOG_START} >= LOG_MORE)) || continue
     # On a file system without holes all of it goes, rather than the space of everybody.
-    fallocate --punch-hole --offset "$LOG_START" --length $((to - LOG_START)) -- "$log" 2>/dev/null || {
-      truncate -s 0 -- "$log"
-      continue
-    }
+    fallocate --punch-hole --offset "$LOG_START" --length $((to - LOG_START)) -- "$log" 2>/dev/null ||
+      { truncate -s 0 -- "$log"; continue; }
     LOG_HOLE[$name]=$to
     printf '%s %s\n' "$LOG_START" "$to" >"$STATE/log/$name.cut"
   done

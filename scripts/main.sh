@@ -23,18 +23,13 @@
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
   INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 AGENT='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
+  local option
   while [[ ${1-} == --* ]]; do
+    option=${1#--} option=${option//-/_} option=${option^^}
     case $1 in
-      --instance) INSTANCE=$2 && shift ;;
-      --subject) SUBJECT=$2 && shift ;;
-      --subject-how) SUBJECT_HOW=$2 && shift ;;
-      --agent) AGENT=$2 && shift ;;
-      --state) STATE=$2 && shift ;;
       --cwd) LABRUN_CWD=$2 && shift ;;
-      --strict) STRICT=1 ;;
-      --keep) KEEP=1 ;;
-      --gather) GATHER=1 ;;
-      --tied) TIED=1 ;;
+      --instance | --subject | --subject-how | --agent | --state) printf -v "$option" %s "$2" && shift ;;
+      --strict | --keep | --gather | --tied) printf -v "$option" 1 ;;
       *) fail "unknown option $1" 2 ;;
     esac
     shift
@@ -79,27 +74,18 @@ main() {
 missing() {
   local command package feature status=0
   while read -r command package; do
-    command -v "$command" >/dev/null || {
-      emit missing kind=command "name=$command" "package=$package"
-      status=3
-    }
+    command -v "$command" >/dev/null || { emit missing kind=command "name=$command" "package=$package"; status=3; }
   done < <(lab_needs "$HOW")
   # What is to be tried by a program that is not there cannot be told.
   command -v ip >/dev/null && command -v unshare >/dev/null || return "$status"
-  user_flags || {
-    emit refused what=userns
-    return 5
-  }
+  user_flags || { emit refused what=userns; return 5; }
   while read -r feature; do
     case $feature in
       netem) command -v tc ;;
       nftables | nat) command -v nft ;;
       *) : ;;
     esac >/dev/null || continue
-    kernel_has "$feature" || {
-      emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"
-      status=3
-    }
+    kernel_has "$feature" || { emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"; status=3; }
   done < <(lab_kernel)
   return "$status"
 }
@@ -119,10 +105,7 @@ claim() {
       slot=$((slot + 1)) NAME=$base@$slot
       continue
     fi
-    if [[ -e $STATE/kept && -e $STATE/ready ]] && alive "$STATE/supervisor"; then
-      FRESH=0
-      break
-    fi
+    [[ -e $STATE/kept && -e $STATE/ready ]] && alive "$STATE/supervisor" && { FRESH=0 && break; }
     sandbox_remove "$STATE" || exit 4
   done
   if ((FRESH)); then own; else sign; fi || exit 4
@@ -147,9 +130,7 @@ prepare() {
     emit outdated "instance=$NAME"
   fi
   missing || return
-  if ((!FRESH)); then
-    own_anew || return 4
-  fi
+  ((FRESH)) || own_anew || return 4
   try "cannot write to $STATE" write "$STATE/identity" "$identity" && subject_install || return 4
   subject_say
   BEGUN=1
@@ -263,7 +244,7 @@ clean() {
 
 # status: every instance, and the services of those that run.
 status() {
-  local state name condition log service how path
+  local state name condition log service how path fields
   for state in "$ROOT"/* "$ROOT"/.gone-*; do
     [[ -d $state ]] || continue
     name=${state##*/} condition=starting how='' path=''
@@ -282,18 +263,16 @@ status() {
       [[ -e $log ]] || continue
       service=${log##*/}
       service=${service%.log}
-      if [[ -s ${log%.log}.exit ]]; then
-        emit service "instance=$name" "name=$service" state=exited status:="$(<"${log%.log}.exit")" "log=$log"
-      else
-        emit service "instance=$name" "name=$service" state=running "log=$log"
-      fi
+      fields=(state=running)
+      [[ ! -s ${log%.log}.exit ]] || fields=(state=exited status:="$(<"${log%.log}.exit")")
+      emit service "instance=$name" "name=$service" "${fields[@]}" "log=$log"
     done
   done
 }
 
 # logs NAME [-f] [SERVICE...]: their lines as `log` events.
 logs() {
-  local state=$ROOT/$1 follow=0 log service
+  local state=$ROOT/$1 follow=0 log service pid=1
   shift
   [[ -d $state/log ]] || fail "there is no instance ${state##*/}" 2
   [[ ${1-} != -f ]] || { follow=1 && shift; }
@@ -305,13 +284,14 @@ logs() {
   for service; do
     [[ -e $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2
   done
+  { read -r pid _ <"$state/supervisor"; } 2>/dev/null
   for service; do
-    if ((follow)); then log_events "$state" "$service" -F & else log_events "$state" "$service"; fi
+    if ((follow)); then log_events "$state" "$service" -F --pid="$pid" & else log_events "$state" "$service"; fi
   done
   ((follow)) || return 0
   ((TIED)) || { wait && return; }
-  # The end of the input is the end of the following. The group is this script's own.
-  while read -r _; do :; done
+  # The end of the input is the end of the following, as that of the lab is. The group is this script's own.
+  while alive "$state/supervisor" && { read -rt 1 _ || (($? > 128)); }; do :; done
   trap 'exit 0' TERM
   kill -TERM 0
 }

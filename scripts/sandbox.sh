@@ -258,9 +258,7 @@ sandbox_kill() {
   # A supervisor that has just started may have opened its file without having written it yet.
   uptime_ms
   deadline=$((REPLY + 1000))
-  while [[ -e $1/supervisor && ! -s $1/supervisor ]] && uptime_ms && ((REPLY < deadline)); do
-    pause 0.005
-  done
+  while [[ -e $1/supervisor && ! -s $1/supervisor ]] && uptime_ms && ((REPLY < deadline)); do pause 0.005; done
   alive "$1/supervisor" || return 0
   read -r pid _ <"$1/supervisor"
   namespace=$(readlink "/proc/$pid/ns/pid") || namespace=none
@@ -271,10 +269,7 @@ sandbox_kill() {
     left=$(readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -cFx -- "$namespace")
     ((left)) || alive "$1/supervisor" || return 0
     uptime_ms
-    if ((REPLY >= deadline)); then
-      emit error "message=$left processes of $1 still run after SIGKILL"
-      return 1
-    fi
+    ((REPLY < deadline)) || { emit error "message=$left processes of $1 still run after SIGKILL"; return 1; }
     pause 0.005
   done
 }

@@ -7,11 +7,7 @@
 service_describe() {
   node='' command='' within=10000
   after=() environment=() files=() ready=()
-  if [[ -e $STATE/stand-in ]] && declare -F "lab_stand_in_$1" >/dev/null; then
-    "lab_stand_in_$1"
-  else
-    "lab_runs_$1"
-  fi
+  if [[ -e $STATE/stand-in ]] && declare -F "lab_stand_in_$1" >/dev/null; then "lab_stand_in_$1"; else "lab_runs_$1"; fi
 }
 
 # in_lab: what every command of a lab finds in its environment.
@@ -153,18 +149,12 @@ services_up() {
       fi
       if service_ended "$name"; then
         status=$(<"$STATE/log/$name.exit")
-        if [[ ${ready[0]} != exit || ${ready[1]} != "$status" ]]; then
-          service_failed "$name" died "$status"
-          return 1
-        fi
+        [[ ${ready[0]} == exit && ${ready[1]} == "$status" ]] || { service_failed "$name" died "$status"; return 1; }
       elif [[ ${ready[0]} == exit ]] || unmet "$name"; then
         lacking=$REPLY
         [[ ${ready[0]} != exit ]] || lacking="exit ${ready[1]}"
         uptime_ms
-        if ((REPLY >= deadline[$name])); then
-          service_failed "$name" late "$lacking"
-          return 1
-        fi
+        ((REPLY < deadline[$name])) || { service_failed "$name" late "$lacking"; return 1; }
         continue
       fi
       state[$name]=ready
@@ -178,25 +168,18 @@ services_up() {
   # One that became ready early may have died while the others were waited for.
   for name; do
     service_describe "$name"
-    if [[ ${ready[0]} != exit ]] && service_ended "$name"; then
-      service_failed "$name" died "$(<"$STATE/log/$name.exit")"
-      return 1
-    fi
+    [[ ${ready[0]} == exit ]] || ! service_ended "$name" ||
+      { service_failed "$name" died "$(<"$STATE/log/$name.exit")"; return 1; }
   done
 }
 
 # service_failed NAME died|late DETAIL: all that is known of it, with its last 20 lines.
 service_failed() {
-  local node command within after environment files ready lines line
+  local node command within after environment files ready lines line detail=(status:="${3:-null}")
   service_describe "$1"
-  if [[ $2 == died ]]; then
-    emit service "name=$1" "node=$node" state=died status:="${3:-null}" "command=$command" "log=$STATE/log/$1.log"
-  else
-    emit service "name=$1" "node=$node" state=late "waiting=$3" within:="$within" "command=$command" "log=$STATE/log/$1.log"
-  fi
+  [[ $2 == died ]] || detail=("waiting=$3" within:="$within")
+  emit service "name=$1" "node=$node" "state=$2" "${detail[@]}" "command=$command" "log=$STATE/log/$1.log"
   mapfile -t lines < <(tail -c 65536 -- "$STATE/log/$1.log" | tail -n 20 | tr -d '\000' | cut -c 1-1000)
   ((${#lines[@]})) || lines=('(it printed nothing)')
-  for line in "${lines[@]}"; do
-    emit log "service=$1" "line=$line"
-  done
+  for line in "${lines[@]}"; do emit log "service=$1" "line=$line"; done
 }

@@ -127,10 +127,7 @@ sysctls() {
 topology_failed() {
   local feature
   for feature in veth bridge; do
-    kernel_has "$feature" || {
-      emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"
-      return 1
-    }
+    kernel_has "$feature" || { emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"; return 1; }
   done
   emit error "message=$1"
   return 1
@@ -148,10 +145,7 @@ lab_addresses() {
 # rules NODE TEXT: load an nftables ruleset.
 rules() {
   local errors
-  errors=$(in_node "$1" nft -f - <<<"$2" 2>&1) || {
-    emit error "message=nft of $1: $errors"
-    return 1
-  }
+  errors=$(in_node "$1" nft -f - <<<"$2" 2>&1) || { emit error "message=nft of $1: $errors"; return 1; }
 }
 
 # kernel_has FEATURE: try it, in a network namespace that vanishes at once; why not in $REPLY.

@@ -460,6 +460,16 @@ fn logs_show_each_service_and_follow_until_interrupted() {
         wait_for("logs -f to end", || child.try_wait().unwrap().is_some());
         assert_eq!(child.wait().unwrap().code(), Some(130));
         assert!(lab.is_up(), "only the following ended");
+        let mut child = lab
+            .command(&["logs", "-f", &lab.name])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "talker | hello");
+        assert_eq!(lab.run(&["clean", &lab.name]).exit, 0);
+        wait_for("logs -f to end with its lab", || child.try_wait().unwrap().is_some());
     }
 }
 
