@@ -234,7 +234,8 @@ sandbox_again() {
   [[ $REFUSED != *' overlay /etc'* ]] ||
     { cp -a /etc/. "$private/etc/upper/" 2>/dev/null; mount --bind "$private/etc/upper" /etc; }
   [[ $REFUSED != *' overlay /var/log'* ]] || mount --bind "$private/var/log/upper" /var/log
-  [[ $REFUSED != *"upperdir=$private/folder/0/upper"* ]] || mount --bind "$private/folder/lower" "$LABRUN_CWD"
+  [[ $REFUSED != *"upperdir=$private/folder/0/upper"* ]] ||
+    try "cannot protect $LABRUN_CWD" mount --rbind "$private/folder/lower" "$LABRUN_CWD"
 }
 
 # enter INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, in this shell's place. A

@@ -35,6 +35,11 @@ const EXITING: u32 = 4;
 const TICKS: u64 = 100;
 
 impl Process {
+    /// Whether it is there, dead or alive.
+    pub fn is_there(&self) -> bool {
+        Process::of(self.pid).is_some_and(|now| now.start == self.start)
+    }
+
     /// The process `pid`, if there is one.
     pub fn of(pid: i32) -> Option<Process> {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -115,7 +120,7 @@ impl Process {
     /// Sends it a signal. It may have ended meanwhile; another process with its number gets none.
     pub fn signal(&self, signal: Signal) {
         let Ok(folder) = File::open(format!("/proc/{}", self.pid)) else { return };
-        if Process::of(self.pid).is_some_and(|now| now.start == self.start) {
+        if self.is_there() {
             let _ = pidfd_send_signal(&folder, signal);
         }
     }

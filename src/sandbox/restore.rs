@@ -1,6 +1,6 @@
 //! Taking back what steps have done to the lab.
 
-use super::{Gone, Sandbox, processes};
+use super::{Gone, Process, Sandbox, processes};
 use crate::topology::model::GLOBAL;
 use rustix::process::Signal;
 use std::fs;
@@ -82,8 +82,10 @@ impl Sandbox {
         if note.exists() {
             let pid =
                 fs::read_to_string(&lessee.pidfile).ok().and_then(|text| text.trim().parse().ok());
-            if let Some(process) = pid.and_then(super::Process::of) {
+            if let Some(process) = pid.and_then(Process::of) {
                 process.signal(Signal::KILL);
+                let deadline = Instant::now() + Duration::from_secs(1);
+                self.until(deadline, || Ok(!process.is_there()))?;
             }
             self.flush_addresses(lessee)?;
             self.restore_addresses(&lessee.node)?;
@@ -176,14 +178,16 @@ impl Sandbox {
     /// If the session or the sandbox ended.
     pub fn end_strays(&self) -> Result<(), Gone> {
         let deadline = Instant::now() + Duration::from_secs(5);
+        let mut killed = Vec::new();
         self.until(deadline, || {
-            let all = processes();
-            let strays: Vec<_> = all
-                .iter()
-                .filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark))
-                .collect();
+            let mut strays = processes();
+            strays.retain(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark));
             strays.iter().for_each(|stray| stray.signal(Signal::KILL));
-            Ok(strays.is_empty())
+            let none = strays.is_empty();
+            killed.extend(strays);
+            // The next test must not see them die.
+            killed.retain(Process::is_there);
+            Ok(none && killed.is_empty())
         })
         .map(drop)
     }

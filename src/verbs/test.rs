@@ -262,13 +262,21 @@ fn session(
     };
     let mut session =
         begin(chosen.lab, options, given, "session", tell).map_err(|down| (0, down))?;
-    let mut broken = false;
+    let (mut broken, mut kept) = (false, false);
     for (done, test) in tests.iter().enumerate() {
         if interrupt::interrupted() {
             break;
         }
         let changes = std::mem::take(&mut session.changes);
-        if !broken && (!changes.is_empty() || (test.fresh && session.used)) {
+        let renew = !broken && (!changes.is_empty() || (test.fresh && session.used));
+        if renew && kept {
+            // It would be gone before anybody could look at it.
+            let text = format!(
+                "{} stays as a failed test left it (--keep): {} may see that",
+                chosen.lab.name, test.name
+            );
+            tell(RunEvent::Note { text });
+        } else if renew {
             if options.verbose && !changes.is_empty() {
                 let text = format!(
                     "{} is made anew, a test left: {}",
@@ -292,6 +300,7 @@ fn session(
         broken |= session.broken || result.outcome == Outcome::Error;
         if options.keep && result.outcome != Outcome::Pass {
             session.keep();
+            kept = true;
         }
         tell(RunEvent::Result(Box::new(result)));
     }

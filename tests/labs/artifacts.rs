@@ -433,6 +433,8 @@ tests:
         fs::set_permissions(ss, fs::Permissions::from_mode(0o755)).unwrap();
         let mut command = fixture.command(&[]);
         command.env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap()));
+        // Of /tmp a lab sees no more than the folder that labrun runs in.
+        command.current_dir(fixture.lab.folder.path());
         let done = run(command);
         assert_eq!(done.exit, 1, "{}", done.all);
         assert!(done.time < Duration::from_secs(15), "{:?}", done.time);

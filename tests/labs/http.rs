@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::labs;
 
 use common::users;
-use labs::{Lab, have};
+use labs::{Done, Lab, have, run};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -67,6 +67,13 @@ fn lab(user: common::User, tests: &[(&str, &str)]) -> Lab {
     lab
 }
 
+/// Runs the tests of `lab` in its folder, where the certificates are.
+fn there(lab: &Lab) -> Done {
+    let mut command = lab.command(&["test"]);
+    command.current_dir(lab.folder.path());
+    run(command)
+}
+
 #[test]
 fn requests_are_answered_as_the_lab_file_says() {
     if !have("http", &["curl", "openssl", "busybox"]) {
@@ -91,7 +98,7 @@ fn requests_are_answered_as_the_lab_file_says() {
                 ("refused", r#"url: "http://10.0.0.2:81/", fails: true"#),
             ],
         );
-        let done = lab.run(&["test"]);
+        let done = there(&lab);
         assert_eq!(done.exit, 0, "{}", done.all);
         assert!(done.all.contains("7 passed, 0 failed"), "{}", done.all);
     }
@@ -140,7 +147,7 @@ fn what_is_not_as_wanted_fails_and_is_named() {
     ];
     let tests: Vec<(&str, &str)> = wrong.iter().map(|(name, fields, _)| (*name, *fields)).collect();
     let lab = lab(common::User::Own, &tests);
-    let done = lab.run(&["test"]);
+    let done = there(&lab);
     assert_eq!(done.exit, 1, "{}", done.all);
     for (name, _, words) in wrong {
         assert!(done.all.contains(words), "{name}: no `{words}` in\n{}", done.all);

@@ -7,6 +7,7 @@ use crate::common::labs;
 use common::users;
 use labs::{Lab, have, lines, run};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 const NODES: &str = r#"
 needs: {commands: {ping: iputils-ping}}
@@ -26,7 +27,7 @@ nodes:
 
 /// Runs tests, each with its steps, its path rules and the words of its failure, or none if it
 /// passes.
-fn judged(name: &str, tests: &[(&str, &str, &str, &str)], path: Option<&str>) {
+fn judged(name: &str, tests: &[(&str, &str, &str, &str)], programs: Option<&Path>) {
     let body: String = tests
         .iter()
         .map(|(name, steps, path, _)| format!("  {name}: {{steps: [{steps}], path: [{path}]}}\n"))
@@ -34,8 +35,11 @@ fn judged(name: &str, tests: &[(&str, &str, &str, &str)], path: Option<&str>) {
     for user in users() {
         let lab = Lab::new(user, &format!("{NODES}tests:\n{body}"));
         let mut command = lab.command(&["--format", "json", "test"]);
-        if let Some(path) = path {
-            command.env("PATH", path);
+        if let Some(programs) = programs {
+            let path = std::env::var("PATH").unwrap();
+            command.env("PATH", format!("{}:{path}", programs.display()));
+            // Of /tmp a lab sees no more than the folder that labrun runs in.
+            command.current_dir(programs);
         }
         let done = run(command);
         for (test, _, _, words) in tests {
@@ -136,7 +140,6 @@ fn a_dhcp_client_that_never_asked_was_not_refused() {
     let folder = common::folder();
     let fake = common::write(folder.path(), "udhcpc", "#!/bin/sh\necho started\nexec sleep 10\n");
     std::fs::set_permissions(fake, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
     let pulled = format!("{{link: {{down: client/eth0}}}}, {{{}}}", ask("dhcpcd"));
     judged(
         name,
@@ -155,7 +158,7 @@ fn a_dhcp_client_that_never_asked_was_not_refused() {
             ),
             ("asked", &ask("dhclient"), "", ""),
         ],
-        Some(&path),
+        Some(folder.path()),
     );
 }
 
