@@ -103,7 +103,8 @@ files_folder() {
   mkdir -p "$place" || files_fail "cannot make $place"
   exec {lock}<"$place" && flock "$lock" || files_fail "cannot use $place"
   # Without it nobody knows what lies there: the machine died before it was on the disk.
-  [[ -s $place/manifest ]] || rm -rf -- "$tree"
+  # The folder itself stays: labs that are up have it mounted.
+  [[ -s $place/manifest || ! -d $tree ]] || find "$tree" -mindepth 1 -delete
   mkdir -p "$tree" && cd -- "$tree" || files_fail "cannot use $tree"
   [[ ! -e ../manifest ]] || files_unlink ../manifest
   [[ ! -e ../manifest ]] || xargs -0 -r -a ../manifest stat --printf '%f %s %.9Y %n\0' -- 2>/dev/null

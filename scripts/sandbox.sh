@@ -212,17 +212,21 @@ sandbox_over() {
 # sandbox_folder: the same of the folder that steps run in, the user's repository: what they write there, as root
 # maybe, is none of its. The folder itself is seen in $STATE/private/folder/lower, and cannot be written to.
 sandbox_folder() {
-  local folder=${LABRUN_CWD%/}/ private=$STATE/private lower=$STATE/private/folder/lower
+  local folder=${LABRUN_CWD%/}/ private=$STATE/private lower=$STATE/private/folder/lower dir outside
   # It would hide what is private.
   [[ $folder != @(/|/run/|/tmp/|/var/|/var/tmp/|@(/etc|/proc|/sys|/dev|/var/log|/var/lib)/*|*[[:cntrl:]]*) ]] || return 0
   # Words without blanks.
-  folder=${LABRUN_CWD//\\/\\134} folder=${folder// /\\040}
+  folder=${LABRUN_CWD//\\/\\134} folder=${folder// /\\040} outside=$folder
   REPLY+="mkdir -p $lower
 mount --rbind $folder $lower
 ? mount -o remount,bind,ro $lower
 "
   [[ $folder != @(/run|/tmp|/var/tmp)/* ]] || { folder=$private$folder && REPLY+="mkdir -p $folder"$'\n'; }
   sandbox_over "$lower" /folder/0 "$folder"
+  # A layer hides what is mounted below the folder.
+  while read -r _ _ _ _ dir _; do
+    [[ $dir != "$outside"/* ]] || REPLY+="? mount --rbind $lower${dir#"$outside"} $folder${dir#"$outside"}"$'\n'
+  done </proc/self/mountinfo
 }
 
 # sandbox_again: see to what the kernel did not grant.

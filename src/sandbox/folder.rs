@@ -5,10 +5,10 @@ use super::Sandbox;
 use anyhow::{Context, Result};
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind_recursive, unmount};
 use std::ffi::CString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl Sandbox {
     /// Puts a new layer in the place of the old one, if there is one: where overlayfs is not to be
@@ -31,6 +31,7 @@ impl Sandbox {
         let (lower, shown) = (layers.join("lower"), new.display());
         let options =
             format!("lowerdir={},upperdir={shown}/upper,workdir={shown}/work", lower.display());
+        let below = self.mounted_below(folder);
         // What runs in it keeps the old one for as long as it does.
         unmount(folder, UnmountFlags::DETACH)
             .and_then(|()| {
@@ -38,8 +39,25 @@ impl Sandbox {
                 mount("overlay", folder, "overlay", MountFlags::empty(), Some(options.as_c_str()))
             })
             .with_context(|| format!("cannot put a new layer over {}", folder.display()))?;
+        // The layer hides what is mounted below the folder.
+        for part in below {
+            let _ = mount_bind_recursive(lower.join(&part), folder.join(&part));
+        }
         let _ = fs::remove_dir_all(Path::new(&old));
         Ok(())
+    }
+
+    /// What is mounted below `folder`, as paths in it.
+    fn mounted_below(&self, folder: &Path) -> Vec<PathBuf> {
+        let mounts = self.mounts().unwrap_or_default();
+        let point = |line: &str| line.split(' ').nth(4).map(|at| PathBuf::from(unescaped(at)));
+        let parts = mounts.lines().filter_map(point);
+        let mut parts: Vec<PathBuf> = parts
+            .filter_map(|at| at.strip_prefix(folder).ok().map(Path::to_path_buf))
+            .filter(|part| !part.as_os_str().is_empty())
+            .collect();
+        parts.dedup();
+        parts
     }
 
     /// The layer that is there now.
@@ -49,10 +67,15 @@ impl Sandbox {
         let prefix = format!("{}/", layers.display());
         mounts.lines().rev().find_map(|line| {
             let words: Vec<&str> = line.split(' ').collect();
-            let at = words.get(4)?.replace("\\040", " ").replace("\\134", "\\");
+            let at = unescaped(words.get(4)?);
             let upper = words.last()?.split(',').find_map(|word| word.strip_prefix("upperdir="))?;
             let layer = upper.strip_suffix("/upper")?;
             (at == folder && upper.starts_with(&prefix)).then(|| layer.to_string())
         })
     }
+}
+
+/// A path as proc_pid_mountinfo(5) has it.
+fn unescaped(path: &str) -> String {
+    path.replace("\\040", " ").replace("\\134", "\\")
 }

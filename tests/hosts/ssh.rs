@@ -944,13 +944,14 @@ fn many_files_that_are_there_cost_little() {
     with_machine("many_files_that_are_there_cost_little", |machine, login| {
         let folder = folder();
         let root = repository(folder.path());
-        for number in 0..20_000 {
+        for number in 0..15_000 {
             let path = root.join(format!("sources/{}/{number}", number % 100));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, number.to_string()).unwrap();
         }
+        fs::create_dir(root.join(".git")).unwrap();
         let lab = "lab: many\nabout: a step in the repository\nnodes:\n  a: {}\ntests:\n  count:\n    about: all are there\n    steps:\n      \
-                   - run: {node: a, command: find sources -type f | wc -l, stdout: \"20000\"}\n";
+                   - run: {node: a, command: find sources -type f | wc -l, stdout: \"15000\"}\n";
         write(&root.join("labs"), "many.yaml", lab);
         let run = |words: &[&str]| {
             let began = Instant::now();
