@@ -121,3 +121,23 @@ fn the_reference_lists_all_fields() {
     }
     assert!(LAB_FILES.contains(&table), "docs/lab-files.md must have\n{table}");
 }
+
+#[test]
+fn each_promise_has_a_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = include_str!("../../docs/promises.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains('`'))
+        .map(|line| line.rsplitn(3, '|').nth(1).unwrap().split('`').collect())
+        .collect();
+    assert!(rows.len() >= 40, "{}", rows.len());
+    for row in rows {
+        let [_, file, _, name, _] = row[..] else { panic!("{row:?}") };
+        let folder = if file.starts_with("src/") { "" } else { "tests" };
+        let code = std::fs::read_to_string(root.join(folder).join(file)).expect(file);
+        let test = |indent: &str| format!("#[test]\n{indent}fn {name}(");
+        let there = ["", "    "].iter().any(|indent| code.contains(&test(indent)));
+        assert!(there, "{file} has no test {name}");
+    }
+}
