@@ -129,7 +129,7 @@ fn each_promise_has_a_test() {
     let rows: Vec<Vec<&str>> = text
         .lines()
         .filter(|line| line.starts_with("| ") && line.contains('`'))
-        .map(|line| line.rsplitn(3, '|').nth(1).unwrap().split('`').collect())
+        .map(|line| line.rsplit('|').nth(1).unwrap().split('`').collect())
         .collect();
     assert!(rows.len() >= 40, "{}", rows.len());
     for row in rows {
