@@ -41,7 +41,7 @@ impl Size {
             Take::Bulk => (16 << 10, 256),
         };
         // A block is a number of pages, which are larger on some processors.
-        let block = block.max(rustix::param::page_size());
+        let block = block.max(page());
         // All rings of a lab together stay within what a few take.
         Size { block, blocks: (blocks * FEW / rings.max(FEW)).max(16) }
     }
@@ -49,6 +49,14 @@ impl Size {
     fn bytes(self) -> usize {
         self.block * self.blocks
     }
+}
+
+/// How many bytes a page has. rustix would have to ask /proc for that before Linux 6.4, and in that of a lab
+/// the agent is not to be found.
+fn page() -> usize {
+    // SAFETY: it takes and gives numbers.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
 }
 
 /// How many rings may have their full size.
