@@ -613,31 +613,6 @@ fn a_script_needs_no_labrun_to_come_up_be_used_and_go() {
 }
 
 #[test]
-fn scripts_are_shellcheck_clean() {
-    if !have("scripts_are_shellcheck_clean", &["shellcheck"]) {
-        return;
-    }
-    let labs: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/labs"))
-        .unwrap()
-        .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
-    assert!(labs.contains(&"relay".to_owned()), "{labs:?}");
-    for lab in &labs {
-        let script = plain(&["script", lab]).stdout;
-        // SC2016: a lab's commands are text for another shell, so nothing is to expand in them.
-        let mut child = Command::new("shellcheck")
-            .args(["--shell=bash", "--exclude=SC2016", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{lab}: {}", String::from_utf8_lossy(&output.stdout));
-    }
-}
-
-#[test]
 fn doctor_says_what_is_there_and_what_is_not() {
     let lab = Lab::new(User::Own, TALKER);
     let done = lab.run(&["doctor"]);

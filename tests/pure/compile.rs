@@ -2,12 +2,14 @@
 //! travels to a host. A change in the snapshot is a change of the contract between labrun and the
 //! runtime, so look at it.
 
+use crate::common::labs::have;
 use labrun::compile::plan::{Action, plan};
 use labrun::compile::script;
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
 use labrun::lab::model::Lab;
 use labrun::steps::Client;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 fn built_in(name: &str) -> Lab {
@@ -235,4 +237,27 @@ fn accepted_by_bash(script: &str) -> bool {
         Command::new("bash").arg("-n").stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     bash.wait().unwrap().success()
+}
+
+#[test]
+fn scripts_are_shellcheck_clean() {
+    if !have("scripts_are_shellcheck_clean", &["shellcheck"]) {
+        return;
+    }
+    let checks = BUILT_IN.map(|(name, _)| {
+        // SC2016: a lab's commands are text for another shell, so nothing is to expand in them.
+        let mut child = Command::new("shellcheck")
+            .args(["--shell=bash", "--exclude=SC2016", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let script = script::compile(&built_in(name), Client::Dhclient);
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        (name, child)
+    });
+    for (name, child) in checks {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stdout));
+    }
 }
