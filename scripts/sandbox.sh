@@ -9,7 +9,7 @@
 #   owner        "PID START" of the process that sets the lab up or tests it
 #   kept         set up to stay, by `setup` or --keep
 #   identity     what it was made from;  ready, failed: how set-up ended
-#   dirty        a test has left the lab other than it was set up
+#   dirty        a test is at work in the lab, or has left it other than it was set up
 #   control      a pipe on which PID 1 is told the names of services to start again
 #   bin/         the program under test
 #   service/N/   working folder of service N, with its files
@@ -222,6 +222,8 @@ mount --rbind $folder $lower
 ? mount -o remount,bind,ro $lower
 "
   [[ $folder != @(/run|/tmp|/var/tmp)/* ]] || { folder=$private$folder && REPLY+="mkdir -p $folder"$'\n'; }
+  # Below the layer, so that whatever becomes of that, nothing is written to the folder itself.
+  REPLY+="mount --rbind $lower $folder"$'\n'
   sandbox_over "$lower" /folder/0 "$folder"
   # A layer hides what is mounted below the folder.
   while read -r _ _ _ _ dir _; do
@@ -238,8 +240,6 @@ sandbox_again() {
   [[ $REFUSED != *' overlay /etc'* ]] ||
     { cp -a /etc/. "$private/etc/upper/" 2>/dev/null; mount --bind "$private/etc/upper" /etc; }
   [[ $REFUSED != *' overlay /var/log'* ]] || mount --bind "$private/var/log/upper" /var/log
-  [[ $REFUSED != *"upperdir=$private/folder/0/upper"* ]] ||
-    try "cannot protect $LABRUN_CWD" mount --rbind "$private/folder/lower" "$LABRUN_CWD"
 }
 
 # enter INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, in this shell's place. A

@@ -1,4 +1,6 @@
-//! The only place that quotes: for the shell and for `ip -batch`.
+//! The only place that quotes: for the shell and for `ip -batch`; and that reads what the kernel quotes.
+
+use std::borrow::Cow;
 
 /// `text` as one word of a shell command, whatever it holds. Nothing is special between single
 /// quotes but the single quote itself (POSIX, 2.2.2).
@@ -32,6 +34,14 @@ pub fn ip_line(words: &[String]) -> String {
         "{words:?}"
     );
     words.join(" ")
+}
+
+/// A path whose blanks and backslashes are written as in /proc/mounts (proc_pid_mountinfo(5)).
+pub fn unescaped(path: &str) -> Cow<'_, str> {
+    match path.contains('\\') {
+        true => path.replace("\\040", " ").replace("\\134", "\\").into(),
+        false => path.into(),
+    }
 }
 
 #[cfg(test)]

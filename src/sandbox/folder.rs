@@ -2,17 +2,19 @@
 //! from it. Each test gets a new one, so that it sees the repository as it is.
 
 use super::Sandbox;
+use crate::quote::unescaped;
 use anyhow::{Context, Result};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind_recursive, unmount};
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 impl Sandbox {
     /// Puts a new layer in the place of the old one, if there is one: where overlayfs is not to be
-    /// had the repository cannot be written to at all.
+    /// had, and in between, the repository cannot be written to at all.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -47,17 +49,19 @@ impl Sandbox {
         Ok(())
     }
 
-    /// What is mounted below `folder`, as paths in it.
+    /// What is mounted below `folder`, as paths in it; not what is mounted below that again.
     fn mounted_below(&self, folder: &Path) -> Vec<PathBuf> {
         let mounts = self.mounts().unwrap_or_default();
-        let point = |line: &str| line.split(' ').nth(4).map(|at| PathBuf::from(unescaped(at)));
-        let parts = mounts.lines().filter_map(point);
-        let mut parts: Vec<PathBuf> = parts
+        let point = |line: &str| line.split(' ').nth(4).map(|at| PathBuf::from(&*unescaped(at)));
+        let parts: BTreeSet<PathBuf> = mounts
+            .lines()
+            .filter_map(point)
             .filter_map(|at| at.strip_prefix(folder).ok().map(Path::to_path_buf))
             .filter(|part| !part.as_os_str().is_empty())
             .collect();
-        parts.dedup();
-        parts
+        let is_outer =
+            |part: &&PathBuf| !part.ancestors().skip(1).any(|above| parts.contains(above));
+        parts.iter().filter(is_outer).cloned().collect()
     }
 
     /// The layer that is there now.
@@ -73,9 +77,4 @@ impl Sandbox {
             (at == folder && upper.starts_with(&prefix)).then(|| layer.to_string())
         })
     }
-}
-
-/// A path as proc_pid_mountinfo(5) has it.
-fn unescaped(path: &str) -> String {
-    path.replace("\\040", " ").replace("\\134", "\\")
 }

@@ -1,6 +1,7 @@
 //! From text to what it asks for.
 
 use super::lines::{Command, End, Kind, Line, Link, Mount, Route, Section};
+use crate::quote::unescaped;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::{FromStr, SplitWhitespace};
@@ -212,7 +213,7 @@ fn route<'a>(words: &mut Words<'a>) -> Result<Route<'a>, String> {
 }
 
 fn folders(text: &str) -> Result<Command<'_>, String> {
-    let mut folders: Vec<Cow<str>> = text.split(' ').skip(1).map(path).collect();
+    let mut folders: Vec<Cow<str>> = text.split(' ').skip(1).map(unescaped).collect();
     let parents = folders.first().is_some_and(|first| first == "-p");
     if parents {
         folders.remove(0);
@@ -223,30 +224,22 @@ fn folders(text: &str) -> Result<Command<'_>, String> {
     Ok(Command::Folders { parents, folders })
 }
 
-/// A path whose blanks and backslashes are written as in /proc/mounts.
-fn path(word: &str) -> Cow<'_, str> {
-    match word.contains('\\') {
-        true => word.replace("\\040", " ").replace("\\134", "\\").into(),
-        false => word.into(),
-    }
-}
-
 fn mount(text: &str) -> Result<Mount<'_>, String> {
     let words: Vec<&str> = text.split(' ').skip(1).collect();
     match words[..] {
         ["--rbind", source, target] => {
-            Ok(Mount::Bind { source: path(source), target: path(target) })
+            Ok(Mount::Bind { source: unescaped(source), target: unescaped(target) })
         }
         ["-t", kind, source, target] => {
-            Ok(Mount::New { kind, options: Vec::new(), source, target: path(target) })
+            Ok(Mount::New { kind, options: Vec::new(), source, target: unescaped(target) })
         }
         ["-t", kind, "-o", list, source, target] => {
             let options = list.split(',').collect();
-            Ok(Mount::New { kind, options, source, target: path(target) })
+            Ok(Mount::New { kind, options, source, target: unescaped(target) })
         }
         ["-o", list, target] if list.starts_with("remount,bind") => {
             let options = list.split(',').skip(2).collect();
-            Ok(Mount::Again { options, target: path(target) })
+            Ok(Mount::Again { options, target: unescaped(target) })
         }
         _ => Err("this form of mount is not understood".into()),
     }
