@@ -126,6 +126,7 @@ impl Session {
                     Err(error) => say(Event::NoCapture { reason: format!("{error:#}") }),
                 }
                 self.mark = self.sandbox.mark();
+                self.dirty(true);
             }
             Request::Captured => match self
                 .capturer
@@ -147,9 +148,8 @@ impl Session {
             Request::Gather => self.gather()?,
             Request::Restore { gather } => {
                 let event = self.restore(gather)?;
-                if !matches!(&event, Event::Restored { changes, .. } if changes.is_empty()) {
-                    // The lab may outlive this session.
-                    let _ = std::fs::write(self.sandbox.state.join("dirty"), "");
+                if matches!(&event, Event::Restored { changes, .. } if changes.is_empty()) {
+                    self.dirty(false);
                 }
                 self.speaker.say(event);
             }
@@ -158,6 +158,19 @@ impl Session {
             Request::Keep => {}
         }
         Ok(())
+    }
+
+    /// Notes whether the lab may be other than it was set up. It may outlive this session, which may be
+    /// killed in the middle of a test.
+    fn dirty(&self, is: bool) {
+        let note = self.sandbox.state.join("dirty");
+        let done = match is {
+            true => std::fs::write(&note, ""),
+            false => std::fs::remove_file(&note),
+        };
+        if let Err(error) = done {
+            self.speaker.say(Event::Error { message: format!("{}: {error}", note.display()) });
+        }
     }
 
     fn step(&mut self, step: &StepKind) -> Result<(), Gone> {

@@ -2,10 +2,10 @@
 //! and to the machine's own folders is never there.
 
 use crate::common::labs::Lab;
-use crate::common::{User, command, folder, text, users, write};
+use crate::common::{User, command, folder, text, users, wait_for, write};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// What labrun calls it, how it is made, and how the next test sees that it is not there.
 type Change = (&'static str, &'static str, &'static str);
@@ -215,6 +215,35 @@ fn a_lab_that_was_set_up_and_changed_by_a_test_is_made_anew_for_the_next_run() {
             assert_eq!(done.all.contains("a test has changed it"), time > 0, "{}", done.all);
             assert!(lab.is_up());
         }
+    }
+}
+
+#[test]
+fn a_lab_that_was_set_up_and_whose_test_was_killed_is_made_anew_for_the_next_run() {
+    for user in users() {
+        let lab = Lab::new(
+            user,
+            "nodes: {a: {}}\ntests:\n  \
+             hangs: {steps: [{run: {node: a, command: 'ip rule add from 10.0.0.5 lookup 9; sleep 60', timeout: 90s}}]}\n  \
+             looks: {steps: [{run: {node: a, command: 'ip rule', not-match: 10.0.0.5}}]}\n",
+        );
+        assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
+        let mut child = lab
+            .command(&["test", &format!("{}-hangs", lab.name)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("the rule", || lab.exec("a", &["ip", "rule"]).stdout.contains("10.0.0.5"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_for("the end of the session", || {
+            let status = lab.run(&["status"]).stdout;
+            status.lines().any(|line| line.starts_with(&lab.name) && line.contains(" ready "))
+        });
+        let done = lab.run(&["test", &format!("{}-looks", lab.name)]);
+        assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
+        assert!(done.all.contains("a test has changed it"), "{}", done.all);
     }
 }
 
