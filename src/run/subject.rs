@@ -28,21 +28,21 @@ pub type Subjects = BTreeMap<String, Given>;
 
 /// Where a program under test is to come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum Source<'a> {
     /// This binary, which the user named.
     Given(PathBuf),
-    /// A build of this repository.
-    Repository(PathBuf),
+    /// A build of this repository, by this command.
+    Repository(PathBuf, &'a str),
     /// This binary, found on PATH.
     Path(PathBuf),
 }
 
-impl Source {
+impl Source<'_> {
     /// `given`, `built` or `path`, as [`Given`] has it.
     pub fn how(&self) -> &'static str {
         match self {
             Source::Given(_) => "given",
-            Source::Repository(_) => "built",
+            Source::Repository(..) => "built",
             Source::Path(_) => "path",
         }
     }
@@ -50,7 +50,7 @@ impl Source {
 
 /// Where the subjects of a run come from, by program; of one that is not among them the runtime
 /// decides, which looks at PATH and else takes the stand-in.
-pub type Sources<'a> = BTreeMap<&'a str, (&'a Subject, Source)>;
+pub type Sources<'a> = BTreeMap<&'a str, (&'a Subject, Source<'a>)>;
 
 /// Settles where the subjects of `labs` come from: `named` are the `--subject` values,
 /// `[PROGRAM=]PATH`; `repository` is the one labrun runs in, `host` where they will be run.
@@ -77,11 +77,9 @@ pub fn settle<'a>(
             .find(|(name, _)| name.as_deref().is_none_or(|n| n == program))
             .map(|(_, path)| path);
         let source = match path {
-            Some(path) if path.is_dir() => Source::Repository(path.clone()),
+            Some(path) if path.is_dir() => built_from(subject, path)?,
             Some(path) => Source::Given(executable(path)?),
-            None if is_repository_of(subject, repository) => {
-                Source::Repository(repository.to_path_buf())
-            }
+            None if is_repository_of(subject, repository) => built_from(subject, repository)?,
             // Elsewhere the runtime looks at PATH, but sudo replaces it.
             None if matches!(host, Host::Native(Native { elevated: true })) => {
                 match which::which(program) {
@@ -91,11 +89,6 @@ pub fn settle<'a>(
             }
             None => continue,
         };
-        if let Source::Repository(repository) = &source
-            && build_of(subject, repository).is_none()
-        {
-            return Err(Failure::usage(unbuildable(subject, repository)).into());
-        }
         sources.insert(program, (subject, source));
     }
     Ok(sources)
@@ -103,8 +96,8 @@ pub fn settle<'a>(
 
 /// The commands that build programs of `sources`.
 pub fn builds<'a>(sources: &Sources<'a>) -> Vec<&'a str> {
-    let command = |(subject, source): &(&'a Subject, Source)| match source {
-        Source::Repository(repository) => build_of(subject, repository),
+    let command = |(_, source): &(&'a Subject, Source<'a>)| match source {
+        Source::Repository(_, command) => Some(*command),
         Source::Given(_) | Source::Path(_) => None,
     };
     sources.values().filter_map(command).collect()
@@ -119,7 +112,9 @@ pub fn resolve(sources: &Sources, files: &mut Files, tell: &dyn Fn(RunEvent)) ->
     let mut subjects = Subjects::new();
     for (program, (subject, source)) in sources {
         let path = match source {
-            Source::Repository(repository) => build(subject, repository, files, tell)?,
+            Source::Repository(repository, command) => {
+                build(subject, repository, command, files, tell)?
+            }
             Source::Given(path) => files.program(path, &|copied| tell(RunEvent::from(copied)))?,
             Source::Path(path) => path.clone(),
         };
@@ -155,14 +150,14 @@ fn executable(path: &Path) -> Result<PathBuf> {
     Ok(path.to_path_buf())
 }
 
-/// Builds `subject` from `repository`, unless the same content was built before.
+/// Builds `subject` from `repository` by `command`, unless the same content was built before.
 fn build(
     subject: &Subject,
     repository: &Path,
+    command: &str,
     files: &mut Files,
     tell: &dyn Fn(RunEvent),
 ) -> Result<PathBuf> {
-    let command = build_of(subject, repository).unwrap_or_default();
     let began = Instant::now();
     let name = format!(
         "{}-{}",
@@ -191,8 +186,11 @@ fn build(
     Ok(path)
 }
 
-/// Why no command of `subject` builds `repository`.
-fn unbuildable(subject: &Subject, repository: &Path) -> String {
+/// `repository`, if a command of `subject` builds it.
+fn built_from<'a>(subject: &'a Subject, repository: &Path) -> Result<Source<'a>> {
+    if let Some(command) = build_of(subject, repository) {
+        return Ok(Source::Repository(repository.to_path_buf(), command));
+    }
     let program = &subject.program;
     let wanted: Vec<String> =
         subject.builds.iter().map(|build| build.files.join(" and ")).collect();
@@ -204,7 +202,7 @@ fn unbuildable(subject: &Subject, repository: &Path) -> String {
             wanted.join(", or ")
         ),
     };
-    format!("{why}: give the binary with --subject")
+    Err(Failure::usage(format!("{why}: give the binary with --subject")).into())
 }
 
 /// A hash of everything a build depends on that is in the repository: the files git would take,

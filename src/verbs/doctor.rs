@@ -7,7 +7,6 @@ use crate::event::{Event, Missing};
 use crate::host::{Files, Host};
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
-use crate::lab::repository::build_of;
 use crate::record::artifacts::FOLDER;
 use crate::report::outln;
 use crate::run::describe::{describe_missing, install_command};
@@ -103,7 +102,7 @@ struct Patient<'a> {
 
 impl Patient<'_> {
     /// Where the program comes from that `lab` tests, unless the runtime finds it.
-    fn source(&self, lab: &Lab) -> Option<&Source> {
+    fn source(&self, lab: &Lab) -> Option<&Source<'_>> {
         let program = &lab.topology.subject.as_ref()?.program;
         self.sources.get(program.as_str()).map(|(_, source)| source)
     }
@@ -114,7 +113,9 @@ impl Patient<'_> {
             Some(Source::Given(path) | Source::Path(path)) => {
                 format!(", to test {}", path.display())
             }
-            Some(Source::Repository(path)) => format!(", to test what {} builds", path.display()),
+            Some(Source::Repository(path, _)) => {
+                format!(", to test what {} builds", path.display())
+            }
             None => String::new(),
         }
     }
@@ -156,10 +157,8 @@ impl Patient<'_> {
     /// says so when it builds: only a login there has the `PATH` on which they are.
     fn compilers(&self, lab: &Lab) -> Vec<(&'static str, &'static str)> {
         let Host::Native(_) = self.host else { return Vec::new() };
-        let Some(Source::Repository(repository)) = self.source(lab) else { return Vec::new() };
-        let subject = lab.topology.subject.as_ref();
-        let build = subject.and_then(|subject| build_of(subject, repository));
-        let mut compilers = needs::compilers(&build.into_iter().collect::<Vec<_>>());
+        let Some(Source::Repository(_, build)) = self.source(lab) else { return Vec::new() };
+        let mut compilers = needs::compilers(&[build]);
         compilers.retain(|(command, _)| !is_there(command));
         compilers
     }
