@@ -8,9 +8,10 @@
 use super::message::Stream;
 use super::pipe::Speaker;
 use crate::event::signal;
-use crate::sandbox::{Gone, OVERTIME, Output, Program, Sandbox, end_of, part_of, processes, which};
+use crate::sandbox::{
+    Gone, OVERTIME, Output, Program, Sandbox, digest, end_of, part_of, processes, which,
+};
 use crate::topology::model::GLOBAL;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -235,9 +236,8 @@ fn versions(sandbox: &Sandbox) -> Result<String, Gone> {
 }
 
 fn sha256(path: &Path) -> String {
-    let mut hash = Sha256::new();
-    match File::open(path).and_then(|mut file| io::copy(&mut file, &mut hash)) {
-        Ok(_) => hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+    match digest(path) {
+        Ok(digest) => digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         Err(error) => error.to_string(),
     }
 }

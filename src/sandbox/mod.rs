@@ -19,7 +19,7 @@ mod wire;
 pub use condition::{Asker, holds};
 pub use netns::read as read_proc;
 pub use proc::{Process, processes};
-pub use program::{OVERTIME, Output, Program, View, end_of, part_of, which};
+pub use program::{OVERTIME, Output, Program, View, digest, end_of, part_of, which};
 pub use restore::Lessee;
 pub use service::{Mark, ServiceFailure, SignalName, Trouble, lines};
 

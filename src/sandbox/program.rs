@@ -5,6 +5,7 @@ use super::tail::Tail;
 use super::{Gone, Sandbox};
 use crate::topology::model::GLOBAL;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read};
@@ -306,6 +307,13 @@ pub fn which(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
         return Some(name.into());
     }
     std::env::split_paths(path?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// What stands for the content of a file (SHA-256), however large it is.
+pub fn digest(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
+    Ok(hash.finalize().to_vec())
 }
 
 /// The size of a file, and its end, `limit` bytes at most.

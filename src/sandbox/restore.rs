@@ -180,8 +180,7 @@ impl Sandbox {
         let deadline = Instant::now() + Duration::from_secs(5);
         let mut killed = Vec::new();
         self.until(deadline, || {
-            let mut strays = processes();
-            strays.retain(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark));
+            let strays = self.strays();
             strays.iter().for_each(|stray| stray.signal(Signal::KILL));
             let none = strays.is_empty();
             killed.extend(strays);
@@ -192,19 +191,22 @@ impl Sandbox {
         .map(drop)
     }
 
+    /// What the steps of this session have started and nobody has killed yet.
+    fn strays(&self) -> Vec<Process> {
+        let mut strays = processes();
+        strays.retain(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark));
+        strays
+    }
+
     /// The same at the end of the session, which no longer waits for anything else.
     pub fn end_session(&self) {
         let deadline = Instant::now() + Duration::from_secs(1);
         loop {
-            let all = processes();
-            let mut strays = all
-                .iter()
-                .filter(|one| !one.is_dying() && one.has_variable("LABRUN_STEP", &self.mark))
-                .peekable();
-            if strays.peek().is_none() || Instant::now() > deadline {
+            let strays = self.strays();
+            if strays.is_empty() || Instant::now() > deadline {
                 return;
             }
-            strays.for_each(|stray| stray.signal(Signal::KILL));
+            strays.iter().for_each(|stray| stray.signal(Signal::KILL));
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -4,8 +4,7 @@
 //! /etc and of the files that set-up wrote for the services the content counts, too.
 
 use super::{Fact, Facts};
-use crate::sandbox::Sandbox;
-use sha2::{Digest, Sha256};
+use crate::sandbox::{Sandbox, digest};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -79,9 +78,7 @@ fn content(path: &Path) -> Vec<u8> {
         Ok(metadata) if metadata.is_symlink() => {
             fs::read_link(path).unwrap_or_default().as_os_str().as_bytes().to_vec()
         }
-        Ok(metadata) if metadata.is_file() => {
-            fs::read(path).map(|bytes| Sha256::digest(bytes).to_vec()).unwrap_or_default()
-        }
+        Ok(metadata) if metadata.is_file() => digest(path).unwrap_or_default(),
         Ok(_) => Vec::new(),
         Err(_) => b"missing".to_vec(),
     }
