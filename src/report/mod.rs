@@ -38,6 +38,9 @@ pub fn columns() -> usize {
     terminal.map_or(80, |(width, _)| usize::from(width.0)).clamp(1, 400)
 }
 
+/// Why a lab that is up is set up again.
+const ANEW: &str = "it was made from something else, or a test has changed it";
+
 /// Why a line could not be printed, the first time.
 static UNPRINTED: OnceLock<String> = OnceLock::new();
 

@@ -2,7 +2,7 @@
 
 use crate::record::event::RunEvent;
 use crate::record::result::Outcome;
-use crate::report::{commands, result_detail, result_lines, subject_line, summary_line};
+use crate::report::{ANEW, commands, result_detail, result_lines, subject_line, summary_line};
 use crate::text::{count, seconds};
 
 /// How wide ladders are: the logs of continuous integration have room for details.
@@ -27,9 +27,7 @@ pub fn text(message: &RunEvent) -> Option<String> {
             (text, false) => text,
         },
         RunEvent::Setup { instance, again: true } => {
-            format!(
-                "setup {instance} again: it was made from something else, or a test has changed it"
-            )
+            format!("setup {instance} again: {ANEW}")
         }
         RunEvent::Setup { instance, .. } => format!("setup {instance}"),
         RunEvent::Ready { instance, reused: true, .. } => {

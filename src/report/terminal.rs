@@ -5,7 +5,7 @@ use crate::record::result::{Outcome, TestResult};
 use crate::report::closing::Line;
 use crate::report::wrap::wrap;
 use crate::report::{
-    commands, print_exactly, result_detail, result_lines, subject_line, summary_line,
+    ANEW, commands, print_exactly, result_detail, result_lines, subject_line, summary_line,
 };
 use crate::text::{count, harmless, seconds};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -49,11 +49,7 @@ impl Terminal {
                 (text, false) => self.line(&format!("📦 {text}")),
             },
             RunEvent::Setup { instance, again } => {
-                let why = if *again {
-                    " again: it was made from something else, or a test has changed it"
-                } else {
-                    ""
-                };
+                let why = if *again { format!(" again: {ANEW}") } else { String::new() };
                 self.spin(instance, &format!("🧪 setting up {instance}{why}"));
             }
             RunEvent::Ready { instance, time, services, reused } => {

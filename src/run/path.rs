@@ -20,9 +20,9 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
     let violations = match (&result.evidence.capture, filters(test)) {
         (Some(capture), Ok(filters)) => {
             let violations = judge(&lab.topology, &test.path, capture, &filters);
-            match idle(lab, test, capture) {
-                Some(lines) if violations.is_empty() => one(lines),
-                _ => violations,
+            match violations.is_empty() {
+                true => idle(lab, test, capture).map_or(Vec::new(), one),
+                false => violations,
             }
         }
         (None, _) => {
