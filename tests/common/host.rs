@@ -234,6 +234,26 @@ pub fn expect(user: User, words: &[&str], code: i32) -> String {
     text
 }
 
+/// Starts `command` on a terminal of its own, by script(1): its input is the keys, its output the screen.
+pub fn on_terminal(command: &Command) -> Child {
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let words: Vec<&str> = words.map(|word| word.to_str().unwrap()).collect();
+    let mut terminal = Command::new("script");
+    let line = format!("exec {}", labrun::quote::command(&words));
+    terminal.args(["-qefc", &line, "/dev/null"]).stdin(Stdio::piped());
+    terminal.stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        terminal.current_dir(folder);
+    }
+    terminal.spawn().unwrap()
+}
+
 /// Sends a signal; the process may be gone.
 pub fn kill(signal: &str, pid: u32) {
     let _ =

@@ -264,25 +264,9 @@ fn ctrl_c_in_a_terminal_cleans_up() {
         let lab = write(folder.path(), "idle.yaml", LAB);
         for user in users() {
             let before = Trace::now(user);
-            let inner = labrun(user);
-            let words = [inner.get_program()].into_iter().chain(inner.get_args());
-            let line: Vec<String> = words.map(|word| word.to_str().unwrap().to_string()).collect();
-            let line = format!("exec {} --file {} test idle-lease", line.join(" "), lab.display());
-            let mut command = std::process::Command::new("script");
-            command.args(["-qefc", &line, "/dev/null"]);
-            for (key, value) in inner.get_envs() {
-                match value {
-                    Some(value) => command.env(key, value),
-                    None => command.env_remove(key),
-                };
-            }
-            let mut child = command
-                .current_dir("/")
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
+            let mut command = labrun(user);
+            command.arg("--file").arg(&lab).args(["test", "idle-lease"]);
+            let mut child = host::on_terminal(&command);
             let mut keys = child.stdin.take().unwrap();
             wait_for("dhclient", || runs(&before, "dhclient -4"));
             std::io::Write::write_all(&mut keys, b"\x03").unwrap();
@@ -365,20 +349,7 @@ const COUNTS: &str = "n=0; trap 'n=$((n+1)); echo caught-$n; [ $n -lt 2 ] || exi
 
 /// `words` for labrun on a terminal of its own.
 fn in_terminal(user: User, words: &[&str]) -> Child {
-    let inner = labrun(user);
-    let words = inner.get_args().map(|word| word.to_str().unwrap()).chain(words.iter().copied());
-    let words: Vec<&str> =
-        [inner.get_program().to_str().unwrap()].into_iter().chain(words).collect();
-    let mut command = std::process::Command::new("script");
-    command.args(["-qefc", &format!("exec {}", labrun::quote::command(&words)), "/dev/null"]);
-    for (key, value) in inner.get_envs() {
-        match value {
-            Some(value) => command.env(key, value),
-            None => command.env_remove(key),
-        };
-    }
-    command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().unwrap()
+    host::on_terminal(labrun(user).args(words))
 }
 
 /// Reads what `child` prints until `word` comes.

@@ -208,20 +208,7 @@ fn a_shell_there_has_a_terminal() {
         let trace = login.trace();
         expect(machine, login, &["setup", "vpn"], 0);
         let labrun = machine.labrun(login, &["shell", "vpn", "pc1"]);
-        let words: Vec<&str> = [labrun.get_program()]
-            .into_iter()
-            .chain(labrun.get_args())
-            .map(|word| word.to_str().unwrap())
-            .collect();
-        let mut command = Command::new("script");
-        command
-            .args(["-q", "-e", "-c", &labrun::quote::command(&words), "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        for (name, value) in labrun.get_envs() {
-            value.map(|value| command.env(name, value));
-        }
-        let mut child = command.spawn().unwrap();
+        let mut child = host::on_terminal(&labrun);
         child
             .stdin
             .take()
@@ -1095,20 +1082,7 @@ fn ctrl_c_there_is_for_the_command() {
         let counts = "n=0; trap 'n=$((n+1)); echo caught-$n >>$TMPDIR/said; [ $n -lt 2 ] || exit 9' INT; \
                       echo ready >$TMPDIR/said; while :; do sleep 0.1; done";
         let labrun = machine.labrun(login, &["exec", "vpn", "pc1", "sh", "-c", counts]);
-        let words: Vec<&str> = [labrun.get_program()]
-            .into_iter()
-            .chain(labrun.get_args())
-            .map(|word| word.to_str().unwrap())
-            .collect();
-        let mut command = Command::new("script");
-        command
-            .args(["-q", "-e", "-c", &labrun::quote::command(&words), "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        for (name, value) in labrun.get_envs() {
-            value.map(|value| command.env(name, value));
-        }
-        let mut child = command.spawn().unwrap();
+        let mut child = host::on_terminal(&labrun);
         let mut keys = child.stdin.take().unwrap();
         let said = host::state_root(login.user).join("vpn/tmp/said");
         for word in ["ready", "caught-1"] {

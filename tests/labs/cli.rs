@@ -444,14 +444,14 @@ fn logs_show_each_service_and_follow_until_interrupted() {
         let wrong = lab.run(&["logs", &lab.name, "talkre"]);
         assert!(wrong.exit == 2 && wrong.all.contains("has no service talkre"), "{}", wrong.all);
 
-        let mut child = lab
-            .command(&["logs", "-f", &lab.name])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert_eq!(lines.next().unwrap().unwrap(), "talker | hello");
+        let follow = || {
+            let mut command = lab.command(&["logs", "-f", &lab.name]);
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert_eq!(lines.next().unwrap().unwrap(), "talker | hello");
+            (child, lines)
+        };
+        let (mut child, mut lines) = follow();
         let more = "for i in /run/labrun /tmp/labrun-*; do [ ! -d \"$i/$LABRUN_LAB\" ] || echo added >>\"$i/$LABRUN_LAB/service/talker/more\"; done";
         assert_eq!(lab.exec("host", &["sh", "-c", more]).exit, 0);
         assert_eq!(lines.next().unwrap().unwrap(), "talker | added");
@@ -460,14 +460,7 @@ fn logs_show_each_service_and_follow_until_interrupted() {
         wait_for("logs -f to end", || child.try_wait().unwrap().is_some());
         assert_eq!(child.wait().unwrap().code(), Some(130));
         assert!(lab.is_up(), "only the following ended");
-        let mut child = lab
-            .command(&["logs", "-f", &lab.name])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert_eq!(lines.next().unwrap().unwrap(), "talker | hello");
+        let (mut child, _lines) = follow();
         assert_eq!(lab.run(&["clean", &lab.name]).exit, 0);
         wait_for("logs -f to end with its lab", || child.try_wait().unwrap().is_some());
     }
