@@ -338,7 +338,12 @@ fn a_capture_has_a_size_and_counts_what_it_leaves_out() {
             let left_out = capture.bulk_left_out;
             assert!(left_out > 0 && !capture.packets.is_empty(), "{left_out} left out");
             assert_eq!((capture.lost, capture.left_out), (0, 0));
-            assert!((10 << 20..13 << 20).contains(&file.len()), "{} bytes", file.len());
+            // Each frame is seen at both ports of the bridge, and is kept or counted. On a busy machine
+            // the kernel drops some itself, and then there may be room to spare.
+            let frames = 2 * 12_000_000_u64.div_ceil(1400);
+            let seen = capture.packets.len() as u64 + left_out;
+            assert!(seen >= frames, "{seen} of {frames}");
+            assert!((1 << 20..13 << 20).contains(&file.len()), "{} bytes", file.len());
             // The next one has all its room again.
             let capture = pcapng::read(&session.test("burst", "")).unwrap();
             assert_eq!(
