@@ -35,6 +35,10 @@ const KINDS: [&str; 6] = [
 const MARK: &str = "\nsettings:\n";
 const SETTINGS: &str = "printf '\\nsettings:\\n'; cd /proc/sys/net && grep -rs . ipv4/conf ipv6/conf ipv4/ip_forward ipv4/tcp_rmem bridge | sort";
 
+/// What else is looked at, in the sandbox as a whole.
+const MOUNTS: &str =
+    "cat /proc/self/mountinfo; hostname; stat -c '%n %a %u %F' /run /run/* /run/netns/* /etc";
+
 /// What one of the two has built, by namespace and kind.
 type State = BTreeMap<String, Value>;
 
@@ -179,9 +183,11 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
 
 fn assert_same(user: User, lab: &Lab) {
     let (fast, slow) = (Built::new(user, lab, true), Built::new(user, lab, false));
-    // The kernel tells of a carrier a little later than it has it.
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
+        // The kernel tells of a carrier up to a second later than it has it, and a look costs more
+        // than to wait for that.
+        std::thread::sleep(Duration::from_secs(1));
         let (fast, slow) = (fast.state(lab), slow.state(lab));
         if fast == slow {
             assert!(fast.len() > 4, "{fast:?}");
@@ -241,24 +247,34 @@ impl Built {
     }
 
     fn state(&self, lab: &Lab) -> State {
+        // All in one command: entering a lab takes as long as it does to ask the kernel.
+        let look = format!("{}; {SETTINGS}", KINDS.join("; echo; echo @; "));
+        let said = self.run(&[
+            "exec",
+            &self.instance,
+            "global",
+            "sh",
+            "-c",
+            &format!(
+                "look() {{ printf '\\0%s\\n' \"$1\"; shift; \"$@\" sh -c \"$LOOK\"; }}
+                export LOOK=\"$1\"
+                look global
+                for netns in /run/netns/*; do look \"${{netns##*/}}\" nsenter --net=\"$netns\"; done
+                printf '\\0'; {MOUNTS}"
+            ),
+            "look",
+            &look,
+        ]);
+        let mut parts: Vec<&str> = said.split('\0').skip(1).collect();
+        let mounts = parts.pop().unwrap();
+        assert_eq!(
+            parts.len(),
+            1 + lab.topology.nodes.iter().filter(|node| node.name != "global").count()
+        );
         let mut state = State::new();
-        let global = [("global".to_string(), "global")];
-        let nodes = lab
-            .topology
-            .nodes
-            .iter()
-            .filter(|node| node.name != "global")
-            .map(|node| (node.name.clone(), node.name.as_str()));
-        for (title, node) in nodes.chain(global) {
-            let said = self.run(&[
-                "exec",
-                &self.instance,
-                node,
-                "sh",
-                "-c",
-                &format!("{}; {SETTINGS}", KINDS.join("; echo; echo @; ")),
-            ]);
-            let (tables, settings) = said.split_once(MARK).unwrap();
+        for part in parts {
+            let (title, part) = part.split_once('\n').unwrap();
+            let (tables, settings) = part.split_once(MARK).unwrap();
             for (kind, table) in KINDS.iter().zip(tables.split("\n@\n")) {
                 let mut value = if table.trim().is_empty() {
                     Value::Null
@@ -275,21 +291,13 @@ impl Built {
             }
             state.insert(format!("{title}: settings"), settings.into());
         }
-        let seen = self.run(&[
-            "exec",
-            &self.instance,
-            "global",
-            "sh",
-            "-c",
-            "cat /proc/self/mountinfo; hostname; stat -c '%n %a %u %F' /run /run/* /run/netns/* /etc",
-        ]);
         // Before the fourth field are numbers of mounts and devices; those of namespaces and peers
         // differ, too.
         let plain = |word: &str| {
             word.trim_end_matches(|c: char| c.is_ascii_digit() || c == ']')
                 .replace(&self.instance, "INSTANCE")
         };
-        let lines = seen.lines().map(|line| {
+        let lines = mounts.lines().map(|line| {
             line.split(' ')
                 .skip(if line.contains(" - ") { 3 } else { 0 })
                 .map(plain)
