@@ -31,6 +31,8 @@ pub mod packet;
 mod pipe;
 #[cfg(feature = "cli")]
 mod process;
+#[cfg(feature = "cli")]
+mod prompt;
 pub mod quote;
 #[cfg(feature = "cli")]
 pub mod record;
@@ -42,6 +44,8 @@ pub mod rules;
 pub mod run;
 #[cfg(target_os = "linux")]
 mod sandbox;
+#[cfg(feature = "cli")]
+pub mod starter;
 pub mod steps;
 pub mod text;
 pub mod topology;

@@ -1,10 +1,12 @@
 //! The command line.
 
 mod capture;
+mod init;
 mod run;
 mod vm;
 
 pub use capture::{CaptureArgs, CaptureVerb, ShowArgs};
+pub use init::InitArgs;
 pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
 pub use vm::{VmArgs, VmVerb};
 
@@ -46,6 +48,8 @@ const EXIT_CODES: &str = "Exit codes:
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Write a first lab for the program of this repository: a lab file, and a workflow that runs it
+    Init(InitArgs),
     /// Bring labs up and leave them up
     Setup {
         /// Their names

@@ -5,6 +5,7 @@ mod capture;
 mod clean;
 mod doctor;
 mod filters;
+mod init;
 mod inspect;
 mod list;
 mod place;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 /// What kept it from running; [`crate::error::exit_code`] knows the code.
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
+        Verb::Init(args) => init::init(args),
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
         Verb::Test(args) => test::test(cli, args),
         Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => {

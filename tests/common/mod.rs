@@ -5,6 +5,7 @@
 pub mod captures;
 pub mod host;
 pub mod labs;
+pub mod repositories;
 pub mod sshd;
 
 use std::os::unix::fs::DirEntryExt;

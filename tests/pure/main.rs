@@ -17,4 +17,5 @@ mod pcapng;
 mod properties;
 mod reference;
 mod reports;
+mod starter;
 mod verdicts;

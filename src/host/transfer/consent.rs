@@ -3,14 +3,12 @@
 
 use crate::error::Failure;
 use crate::host::transfer::sync::Entry;
-use crate::interrupt;
+use crate::prompt;
 use crate::text::count;
 use anyhow::Result;
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// More than this is asked for.
 const FILES: usize = 20_000;
@@ -28,9 +26,11 @@ const SWITCH: &str = "--copy-large, or LABRUN_COPY_LARGE=1, permits it";
 pub fn ask(machine: &str, folder: &Path, send: &[&Entry]) -> Result<()> {
     let Some(much) = much(send) else { return Ok(()) };
     let text = format!("{} to {machine} from {}", much, folder.display());
-    let asked = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if asked && answered(&format!("labrun: copy {text}? [y/N] "))? {
-        return Ok(());
+    if prompt::possible() {
+        let answer = prompt::line(&format!("labrun: copy {text}? [y/N] "), Some(PATIENCE))?;
+        if answer.is_some_and(|line| ["y", "yes"].contains(&line.to_lowercase().as_str())) {
+            return Ok(());
+        }
     }
     Err(Failure::usage(format!(
         "not copied: {text}; git-ignore what labs do not need there, or {SWITCH}"
@@ -74,26 +74,6 @@ fn much(send: &[&Entry]) -> Option<String> {
 
 fn amount(files: usize, bytes: u64) -> String {
     format!("{}, {} MB", count(files, "file"), bytes.div_ceil(1_000_000))
-}
-
-/// Whether somebody at the terminal says yes to `question`.
-fn answered(question: &str) -> Result<bool> {
-    let _ = write!(io::stderr(), "{question}");
-    let (sender, answer) = channel();
-    // It may read for ever: nothing waits for it.
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let _ = io::stdin().read_line(&mut line);
-        let _ = sender.send(line);
-    });
-    let deadline = Instant::now() + PATIENCE;
-    while !interrupt::interrupted() && Instant::now() < deadline {
-        if let Ok(line) = answer.recv_timeout(Duration::from_millis(50)) {
-            return Ok(["y", "yes"].contains(&line.trim().to_lowercase().as_str()));
-        }
-    }
-    let _ = writeln!(io::stderr());
-    if interrupt::interrupted() { Err(Failure::interrupted().into()) } else { Ok(false) }
 }
 
 #[cfg(test)]

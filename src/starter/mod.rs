@@ -1,0 +1,12 @@
+//! The first lab of a repository: what the repository builds, and a lab file, whose first test passes, to go
+//! on from. Nothing is run and nothing written here.
+
+mod c;
+pub mod ci;
+mod compiled;
+pub mod listens;
+pub mod project;
+mod scripts;
+pub mod shape;
+mod text;
+pub mod write;

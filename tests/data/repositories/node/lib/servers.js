@@ -1,0 +1,1 @@
+exports.next = (servers) => (servers.push(servers.shift()), servers[0]);
