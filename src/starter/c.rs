@@ -24,14 +24,22 @@ pub(crate) fn cmake(folder: &Path) -> Vec<Project> {
     }
     let texts = texts(folder, "CMakeLists.txt");
     let call = |text: &str, function: &str| -> Vec<String> {
-        let calls = text.lines().filter_map(|line| {
-            let (called, rest) = line.trim().split_once('(')?;
-            called.trim().eq_ignore_ascii_case(function).then_some(rest)
-        });
-        let first = |rest: &str| {
-            rest.split([' ', ')', '\t']).find(|word| !word.is_empty()).map(String::from)
+        let uncommented: Vec<&str> =
+            text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
+        let text = uncommented.join("\n");
+        // Names of functions may be written in any case.
+        let lower = text.to_ascii_lowercase();
+        let calls = lower
+            .match_indices(function)
+            .filter_map(|(at, _)| text[at + function.len()..].trim_start().strip_prefix('('));
+        let words = |rest: &str| rest.split(')').next().unwrap_or_default().to_string();
+        let first = |words: String| {
+            let mut words = words.split_whitespace();
+            let first = words.next()?.to_string();
+            // Names of programs that are built elsewhere.
+            words.all(|word| !["ALIAS", "IMPORTED"].contains(&word)).then_some(first)
         };
-        calls.filter_map(first).collect()
+        calls.map(words).filter_map(first).collect()
     };
     let project = call(&texts[0].1, "project").into_iter().next().unwrap_or_default();
     let named = |name: String| {

@@ -35,12 +35,16 @@ pub(crate) fn go(folder: &Path) -> Vec<Project> {
     mains.into_iter().map(project).collect()
 }
 
-/// Whether a program's `main` is in `folder`.
+/// Whether a program's `main` is in `folder`, and not just what `go run` is for.
 fn is_main(folder: &Path) -> bool {
     let sources = with_extension(folder, &["go"]);
-    let sources = sources.iter().filter(|path| !name(path).ends_with("_test.go"));
-    let main = |line: &str| line.split("//").next().unwrap_or_default().trim() == "package main";
-    sources.into_iter().any(|path| read(path).lines().any(main))
+    let sources =
+        sources.iter().filter(|path| !name(path).ends_with("_test.go")).map(|path| read(path));
+    let code = |line: &str| line.split("//").next().unwrap_or_default().trim().to_string();
+    let ignored = |text: &str| text.lines().any(|line| line.trim() == "//go:build ignore");
+    sources
+        .filter(|text| !ignored(text))
+        .any(|text| text.lines().any(|line| code(line) == "package main"))
 }
 
 /// The programs of the Cargo package or workspace in `folder`.
@@ -81,12 +85,17 @@ fn cargo(program: String, known_by: KnownBy) -> Project {
 /// The binaries of the package in `folder`, whose Cargo.toml is `text`; as Cargo finds them.
 fn binaries(folder: &Path, text: &str) -> Vec<String> {
     let Some(package) = field(text, "[package]", "name") else { return Vec::new() };
-    let named = field(text, "[[bin]]", "name").map(String::from);
+    let tables = text.match_indices("[[bin]]").map(|(at, _)| &text[at..]);
+    let mut names: Vec<String> =
+        tables.filter_map(|table| Some(field(table, "[[bin]]", "name")?.to_string())).collect();
     let main = folder.join("src/main.rs").is_file().then(|| package.to_string());
     let others = with_extension(&folder.join("src/bin"), &["rs"]);
     let others = others.iter().map(|path| stem(path).to_string());
     // A [[bin]] is mostly src/main.rs by another name.
-    let mut names: Vec<String> = named.or(main).into_iter().chain(others).collect();
+    if names.is_empty() {
+        names.extend(main);
+    }
+    names.extend(others);
     names.retain(|name| is_name(name));
     names
 }

@@ -27,7 +27,7 @@ pub enum KnownBy {
 }
 
 /// The programs that `folder` builds, the likeliest first: compiled ones, then those of interpreters,
-/// and single scripts only where there is nothing else. Reads no more than the files of build tools and
+/// and scripts only where there is nothing else. Reads no more than the files of build tools and
 /// the first lines of sources.
 pub fn detect(folder: &Path) -> Vec<Project> {
     let kinds: [fn(&Path) -> Vec<Project>; 9] = [
@@ -49,7 +49,18 @@ pub fn detect(folder: &Path) -> Vec<Project> {
             }
         }
     }
-    if found.is_empty() { scripts::scripts(folder) } else { found }
+    if found.is_empty() {
+        found = scripts::scripts(folder);
+    }
+    found.sort_by_key(|project| is_chore(&project.program));
+    found
+}
+
+/// Whether a program is there for the sake of others.
+fn is_chore(program: &str) -> bool {
+    let chores =
+        ["test", "tests", "bench", "benchmark", "example", "examples", "fuzz", "gen", "demo"];
+    program.split(['-', '_', '.']).any(|word| chores.contains(&word))
 }
 
 /// The text of a file, empty if there is none that can be read.

@@ -23,10 +23,13 @@ pub(crate) fn python(folder: &Path) -> Vec<Project> {
         language: "Python",
         known_by: KnownBy::Files(vec![mark.into()]),
         mark: mark.into(),
-        command: format!(
-            "{install}{}",
-            unpacking(&program, &format!("PYTHONPATH=$d:$d/src:$d/.packages exec python3 {words}"))
-        ),
+        command: match install {
+            None => unpacking(&program, &format!("PYTHONPATH=$d:$d/src exec python3 {words}"), ""),
+            Some(install) => {
+                let run = format!("PYTHONPATH=$d:$d/src:$d/.packages exec python3 {words}");
+                format!("{install}{}", unpacking(&program, &run, " -C \"$OUT\" .packages"))
+            }
+        },
         program,
     };
     let scripts = lines.take_while(|line| !line.starts_with('[')).filter_map(entry);
@@ -45,7 +48,7 @@ pub(crate) fn python(folder: &Path) -> Vec<Project> {
         }
     }
     let sources = with_extension(folder, &["py"]);
-    let alone = sources.len() == 1 && install.is_empty();
+    let alone = sources.len() == 1 && install.is_none();
     for path in sources.iter().filter(|path| is_script(path, sources.len(), "__main__")) {
         found.push(match alone {
             true => single("Python", path, "python3"),
@@ -56,20 +59,19 @@ pub(crate) fn python(folder: &Path) -> Vec<Project> {
     found
 }
 
-/// What gets the packages that a Python project depends on, if there are any.
-fn python_packages(folder: &Path, project: &str) -> String {
+/// What gets the packages that a Python project depends on into `$OUT/.packages`, if there are any.
+fn python_packages(folder: &Path, project: &str) -> Option<&'static str> {
     let asked = |text: &str| {
         text.lines().map(str::trim).any(|line| !line.is_empty() && !line.starts_with('#'))
     };
-    let install = "python3 -m pip install --quiet --target .packages";
     if asked(&read(&folder.join("requirements.txt"))) {
-        return format!("{install} -r requirements.txt &&\n");
+        return Some(
+            "python3 -m pip install --quiet --target \"$OUT/.packages\" -r requirements.txt &&\n",
+        );
     }
     let list = project.split("\ndependencies").nth(1).and_then(|rest| rest.split_once('['));
-    match list.is_some_and(|(_, list)| !list.trim_start().starts_with(']')) {
-        true => format!("{install} . &&\n"),
-        false => String::new(),
-    }
+    let some = list.is_some_and(|(_, list)| !list.trim_start().starts_with(']'));
+    some.then_some("python3 -m pip install --quiet --target \"$OUT/.packages\" . &&\n")
 }
 
 /// Whether one of `number` sources is a program: the only one, or with what programs have.
@@ -123,7 +125,7 @@ pub(crate) fn node(folder: &Path) -> Vec<Project> {
             language: "Node",
             known_by: KnownBy::Files(vec!["package.json".into()]),
             mark: "package.json".into(),
-            command: format!("{before}{}", unpacking(&program, &run)),
+            command: format!("{before}{}", unpacking(&program, &run, "")),
             program,
         }
     };
@@ -190,8 +192,8 @@ fn install(file: &Path) -> Project {
 }
 
 /// The command that makes `$OUT/PROGRAM` of the whole folder: a script that unpacks what follows it and runs
-/// `run`, for which `$d` is where that is.
-fn unpacking(program: &str, run: &str) -> String {
+/// `run`, for which `$d` is where that is. `more` are words of tar(1) for what else is packed.
+fn unpacking(program: &str, run: &str, more: &str) -> String {
     let header = format!(
         "d=$(mktemp -d) && tail -n +3 \"$0\" | tar -xz --no-same-owner -C \"$d\" && {run} \"$@\"; exit 1"
     );
@@ -200,7 +202,7 @@ fn unpacking(program: &str, run: &str) -> String {
         "{".into(),
         "  echo '#!/bin/sh'".into(),
         format!("  echo {}", shell(&header)),
-        "  tar -cz --exclude=./.git --exclude=./labrun-artifacts .".into(),
+        format!("  tar -cz --exclude=./.git --exclude=./labrun-artifacts .{more}"),
         format!("}} >\"$OUT/{program}\" && chmod +x \"$OUT/{program}\""),
     ]
     .join("\n")

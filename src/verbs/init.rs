@@ -176,7 +176,13 @@ fn program(
             Failure::usage(format!("--program: `{program}` is no name of a program")).into()
         );
     }
-    let project = match &args.build {
+    let build = match &args.build {
+        None if asking && !names.contains(&program.as_str()) => {
+            optional("Which command leaves it in $OUT? Without one, it is on PATH.")?
+        }
+        build => build.clone(),
+    };
+    let project = match build {
         // Nothing else is known of the repository but that it has this lab.
         Some(command) => {
             let mark = format!("labs/{}.yaml", args.name.as_ref().unwrap_or(&program));
@@ -185,7 +191,7 @@ fn program(
                 program: program.clone(),
                 known_by: KnownBy::Files(vec![mark.clone()]),
                 mark,
-                command: command.clone(),
+                command,
             })
         }
         None => found.iter().find(|project| project.program == program).cloned(),

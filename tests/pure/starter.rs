@@ -148,15 +148,23 @@ fn of_several_programs_each_is_found() {
             ("cmd/a/a.go", main),
             ("lib/lib.go", "package lib\n"),
             ("lib/gen_test.go", main),
+            ("tool/tool.go", "//go:build ignore\n\npackage main\n"),
+            ("bench/bench.go", main),
             ("Makefile", "all: x\n"),
             ("x.c", ""),
         ]),
-        ["x", "a", "b"]
+        ["x", "a", "b", "bench"]
     );
-    let manifest = "[package]\nname = \"one\"\n[[bin]]\nname = \"main\"\npath = \"src/main.rs\"\n";
+    let cmake = "project(d C)\n# add_executable(no no.c)\nAdd_Executable (\n  ${PROJECT_NAME}\n  d.c)\nadd_executable(e ALIAS d)\n";
+    let tests = "add_executable(unit-test t.c)\nadd_executable(agent c.c)\n";
+    assert_eq!(
+        programs(&[("CMakeLists.txt", cmake), ("src/CMakeLists.txt", tests)]),
+        ["d", "agent", "unit-test"]
+    );
+    let manifest = "[package]\nname = \"one\"\n[[bin]]\nname = \"main\"\npath = \"src/main.rs\"\n[[bin]]\nname='ctl'\n";
     assert_eq!(
         programs(&[("Cargo.toml", manifest), ("src/main.rs", ""), ("src/bin/other.rs", "")]),
-        ["main", "other"]
+        ["main", "ctl", "other"]
     );
     let workspace = [
         ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\n"),
@@ -200,17 +208,14 @@ fn what_a_program_depends_on_is_fetched_before() {
     let node = command(&[("package.json", package), ("x.js", "")]);
     assert!(node.starts_with("npm ci &&\nnpm run build &&\n"), "{node}");
     let python = command(&[("x.py", ""), ("requirements.txt", "# none\nrequests\n")]);
+    let install =
+        "python3 -m pip install --quiet --target \"$OUT/.packages\" -r requirements.txt &&\n";
     assert!(
-        python.starts_with(
-            "python3 -m pip install --quiet --target .packages -r requirements.txt &&\n"
-        ),
+        python.starts_with(install) && python.contains(" . -C \"$OUT\" .packages\n"),
         "{python}"
     );
     let project = "[project]\ndependencies = [\n  \"x\",\n]\n[project.scripts]\nx = \"x:main\"\n";
-    assert!(
-        command(&[("pyproject.toml", project)]).contains("--target .packages . &&"),
-        "{project}"
-    );
+    assert!(command(&[("pyproject.toml", project)]).contains("/.packages\" . &&"), "{project}");
     assert!(!command(&[("x.py", ""), ("requirements.txt", "# none\n")]).contains("pip"));
 }
 
@@ -251,4 +256,16 @@ fn workflows_are_for_who_runs_the_repository() {
     assert_eq!(detect_ci(folder.path()), Ci::Gitlab);
     assert_eq!(workflow(Ci::Gitlab, folder.path()).unwrap(), (".gitlab/labs.yml", gitlab.clone()));
     insta::assert_snapshot!(format!("{github}\n{gitlab}"));
+}
+
+#[test]
+fn the_document_knows_every_shape_and_what_its_arguments_may_have() {
+    let text = include_str!("../../docs/your-own-lab.md");
+    let row = |name: &str| text.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+    for shape in Shape::ALL {
+        let row = row(shape.name()).unwrap_or_else(|| panic!("no {shape:?}"));
+        for (value, _) in shape.places()[0].values.iter().filter(|(value, _)| *value != "address") {
+            assert!(row.contains(&format!("`{{{value}}}`")), "no {value} in {row}");
+        }
+    }
 }
