@@ -24,6 +24,8 @@ pub mod graph;
 #[cfg(feature = "cli")]
 pub mod host;
 #[cfg(feature = "cli")]
+pub mod import;
+#[cfg(feature = "cli")]
 pub mod interrupt;
 #[cfg(feature = "cli")]
 pub mod lab;

@@ -1,4 +1,4 @@
-//! The only place that quotes: for the shell and for `ip -batch`; and that reads what the kernel quotes.
+//! The only place that quotes: for the shell, for `ip -batch` and for YAML; and that reads what the kernel quotes.
 
 use std::borrow::Cow;
 
@@ -44,6 +44,31 @@ pub fn unescaped(path: &str) -> Cow<'_, str> {
     }
 }
 
+/// `text` as a value of YAML among others on a line, in quotes where that would take it for something else.
+pub fn yaml(text: &str) -> String {
+    let plain = !text.contains(|c: char| "{}[],\"\\".contains(c));
+    if plain { yaml_line(text) } else { json(text) }
+}
+
+/// `text` as a value of YAML that has the rest of its line for itself.
+pub fn yaml_line(text: &str) -> String {
+    let address = text.matches('.').count() == 3 && text.starts_with(|c: char| c.is_ascii_digit());
+    let plain = (address
+        || text.starts_with(|c: char| c.is_ascii_alphabetic() || "/^_".contains(c)))
+        && !text.contains(char::is_control)
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.ends_with([':', ' '])
+        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+            .contains(&text.to_lowercase().as_str());
+    if plain { text.into() } else { json(text) }
+}
+
+/// `text` in the quotes of JSON, which are YAML's, too.
+pub fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +94,25 @@ mod tests {
             let expected: String = words.iter().map(|w| format!("{w}\0")).collect();
             prop_assert!(printed.stderr.is_empty());
             prop_assert_eq!(String::from_utf8(printed.stdout).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn commands_stay_readable() {
+        for text in ["exec relay -p 53 10.0.0.2", "go build -o x .", "^server (one|two)$", "x'y: z"]
+        {
+            assert_eq!(yaml_line(text) == text, !text.contains(": "), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Whatever the user types is what the lab has.
+        #[test]
+        fn scalars_are_read_as_they_were(text in r"[ -~é\n\t]{1,20}") {
+            let file = format!("lab: {}   # it\nlist: [{}]\n", yaml_line(&text), yaml(&text));
+            let read: serde_json::Value = serde_saphyr::from_str(&file).unwrap();
+            prop_assert_eq!(&read["lab"], &serde_json::json!(text));
+            prop_assert_eq!(&read["list"], &serde_json::json!([text]));
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The command line.
 
 mod capture;
+mod import;
 mod init;
 mod run;
 mod vm;
 
 pub use capture::{CaptureArgs, CaptureVerb, ShowArgs};
+pub use import::ImportArgs;
 pub use init::InitArgs;
 pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
 pub use vm::{VmArgs, VmVerb};
@@ -50,6 +52,8 @@ const EXIT_CODES: &str = "Exit codes:
 pub enum Verb {
     /// Write a first lab for the program of this repository: a lab file, and a workflow that runs it
     Init(InitArgs),
+    /// Write the lab that a script builds with `ip netns`
+    Import(ImportArgs),
     /// Bring labs up and leave them up
     Setup {
         /// Their names

@@ -1,4 +1,4 @@
-//! YAML as text: templates, and scalars that need quotes.
+//! Templates of YAML.
 
 /// `template` with the `values` in place of `@NAME@`. A name that is alone on its line stands for any number of
 /// lines, each indented as it is; of an empty value nothing is left, not even the line.
@@ -25,24 +25,9 @@ pub(crate) fn fill(template: &str, values: &[(&str, String)]) -> String {
     filled
 }
 
-/// `text` as a value on one line, in quotes where YAML would take it for something else.
-pub(crate) fn scalar(text: &str) -> String {
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || "/.^_".contains(c))
-        && !text.contains(|c: char| c.is_control() || "{}[],\"\\".contains(c))
-        && !text.contains(": ")
-        && !text.contains(" #")
-        && !text.ends_with([':', ' '])
-        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
-            .contains(&text.to_lowercase().as_str())
-        && !text.starts_with('.');
-    // JSON's strings are YAML's.
-    if plain { text.into() } else { serde_json::Value::from(text).to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn lines_are_indented_and_what_is_empty_leaves_no_line() {
@@ -51,24 +36,5 @@ mod tests {
             fill("x:\n  @one@\n  @none@\ny: [@n@, @n@]\n", &values),
             "x:\n  a: 1\n\n  b: 2\ny: [7, 7]\n"
         );
-    }
-
-    #[test]
-    fn commands_stay_readable() {
-        for text in ["exec relay -p 53 10.0.0.2", "go build -o x .", "^server (one|two)$", "x'y: z"]
-        {
-            assert_eq!(scalar(text) == text, !text.contains(": "), "{text}");
-        }
-    }
-
-    proptest! {
-        /// Whatever the user types is what the lab has.
-        #[test]
-        fn scalars_are_read_as_they_were(text in r"[ -~é\n\t]{1,20}") {
-            let file = format!("lab: {}   # it\nlist: [{}]\n", scalar(&text), scalar(&text));
-            let read: serde_json::Value = serde_saphyr::from_str(&file).unwrap();
-            prop_assert_eq!(&read["lab"], &serde_json::json!(text));
-            prop_assert_eq!(&read["list"], &serde_json::json!([text]));
-        }
     }
 }

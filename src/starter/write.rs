@@ -1,10 +1,10 @@
 //! The text of a first lab file.
 
-use crate::quote::shell;
+use crate::quote::{shell, yaml, yaml_line};
 use crate::starter::listens::{Listens, Speaks};
 use crate::starter::project::{KnownBy, Project};
 use crate::starter::shape::{Place, Shape};
-use crate::starter::text::{fill, scalar};
+use crate::starter::text::fill;
 use crate::text::quoted;
 
 /// What is asked for.
@@ -63,7 +63,7 @@ pub fn lab(answers: &Answers) -> Result<String, String> {
         ("port", listens.port.to_string()),
         ("about", about(answers).into()),
         ("echo", echo(*listens)),
-        ("answer", scalar(answer.unwrap_or("^server (one|two)$"))),
+        ("answer", yaml(answer.unwrap_or("^server (one|two)$"))),
         ("pool", answer.unwrap_or("10.0.0.2-10.0.0.254").into()),
         ("dig", dig(answers)),
     ];
@@ -105,24 +105,24 @@ fn subject(answers: &Answers) -> String {
         return "  # Nothing here builds it: it is the one on PATH, or that of --subject.\n".into();
     };
     let known_by = match &project.known_by {
-        KnownBy::GoModule(module) => format!("go-module: {}", scalar(module)),
-        KnownBy::CargoPackage(package) => format!("cargo-package: {}", scalar(package)),
+        KnownBy::GoModule(module) => format!("go-module: {}", yaml(module)),
+        KnownBy::CargoPackage(package) => format!("cargo-package: {}", yaml(package)),
         KnownBy::Files(files) => {
-            let files: Vec<String> = files.iter().map(|file| scalar(file)).collect();
+            let files: Vec<String> = files.iter().map(|file| yaml(file)).collect();
             format!("files: [{}]", files.join(", "))
         }
     };
     let command: String = project.command.lines().map(|line| format!("        {line}\n")).collect();
     format!(
         "  repository: {{{known_by}}}\n  build:\n    - files: {}\n      # CHANGE: how it is built, if not so.\n      command: |-\n{command}",
-        scalar(&project.mark)
+        yaml(&project.mark)
     )
 }
 
 /// The program as a service.
 fn service(answers: &Answers, place: &Place) -> Result<String, String> {
     let arguments = arguments(answers, place)?;
-    let command = scalar(format!("exec {} {arguments}", answers.program).trim_end());
+    let command = yaml_line(format!("exec {} {arguments}", answers.program).trim_end());
     let (program, suffix) = (&answers.program, place.suffix);
     let transport = answers.listens.speaks.transport();
     Ok(format!(
@@ -180,10 +180,12 @@ fn dig(answers: &Answers) -> String {
     let question =
         format!("dig +time=1 +tries=1 @10.0.0.2 -p {} {} A", answers.listens.port, shell(name));
     let (what, answer) = match &answers.answer {
-        Some(answer) => ("and what must be in the answer", format!("\nmatch: {}", scalar(answer))),
+        Some(answer) => {
+            ("and what must be in the answer", format!("\nmatch: {}", yaml_line(answer)))
+        }
         None => ("and with `match: ADDRESS` what must be in the answer", String::new()),
     };
-    format!("# CHANGE: a name that it knows, {what}.\ncommand: {}{answer}", scalar(&question))
+    format!("# CHANGE: a name that it knows, {what}.\ncommand: {}{answer}", yaml_line(&question))
 }
 
 /// The steps of the test and its path rules, where they are not the shape's own.
@@ -233,13 +235,13 @@ fn steps(answers: &Answers, address: &str) -> Result<String, String> {
     let ask = answers.ask.as_deref().or(relayed);
     let answer = answers.answer.as_deref().or(if answers.ask.is_none() { relayed } else { None });
     let matched =
-        answer.map(|answer| format!("    match: {}\n", scalar(answer))).unwrap_or_default();
+        answer.map(|answer| format!("    match: {}\n", yaml_line(answer))).unwrap_or_default();
     if answers.listens.speaks == Speaks::Http {
         let path = ask.unwrap_or("/");
         if !path.starts_with('/') {
             return Err(format!("--ask {path}: of HTTP it is a path, such as /health"));
         }
-        let url = scalar(&format!("http://{address}:{port}{path}"));
+        let url = yaml(&format!("http://{address}:{port}{path}"));
         return Ok(format!(
             "- http:\n    node: client\n    # CHANGE: what it asks for, and with `match: REGEX` what must be in the page.\n    url: {url}\n{matched}    within: 5s"
         ));
@@ -259,6 +261,6 @@ fn steps(answers: &Answers, address: &str) -> Result<String, String> {
     };
     Ok(format!(
         "- run:\n    node: client\n    # CHANGE: {change}.\n    command: {}\n{matched}    within: 5s",
-        scalar(&command)
+        yaml_line(&command)
     ))
 }

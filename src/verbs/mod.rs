@@ -5,6 +5,7 @@ mod capture;
 mod clean;
 mod doctor;
 mod filters;
+mod import;
 mod init;
 mod inspect;
 mod list;
@@ -39,6 +40,7 @@ use std::path::PathBuf;
 pub fn run(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Verb::Init(args) => init::init(args),
+        Verb::Import(args) => import::import(args),
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
         Verb::Test(args) => test::test(cli, args),
         Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => {

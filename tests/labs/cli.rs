@@ -43,8 +43,8 @@ fn help_tells_the_exit_codes_and_wrong_usage_has_its_own() {
         assert!(help.stdout.contains(words), "{words}: {}", help.stdout);
     }
     for verb in [
-        "init", "setup", "test", "clean", "status", "exec", "shell", "logs", "report", "list",
-        "check", "script", "doctor",
+        "init", "import", "setup", "test", "clean", "status", "exec", "shell", "logs", "report",
+        "list", "check", "script", "doctor",
     ] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{verb}");
         assert_eq!(plain(&[verb, "--help"]).exit, 0, "{verb}");

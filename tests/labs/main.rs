@@ -16,6 +16,7 @@ mod faults;
 mod forged;
 mod format;
 mod http;
+mod import;
 mod init;
 mod injection;
 mod isolation;

@@ -9,6 +9,7 @@ mod compile;
 mod decode;
 mod dhcp;
 mod graph;
+mod import;
 mod judged;
 mod ladder;
 mod leases;
