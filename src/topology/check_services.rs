@@ -7,7 +7,7 @@ use crate::topology::file_services::{RunFile, ServiceFile};
 use crate::topology::model::*;
 use crate::yaml::tree;
 use crate::yaml::values;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// How long a service may take to become ready unless its lab says otherwise.
@@ -62,23 +62,27 @@ impl Check<'_> {
 
     /// A service that waits for itself, over others or directly, would never start.
     fn cycles(&self, all: &[(&NodeFile, usize, &ServiceFile)], names: &HashSet<&str>) {
-        let mut startable: HashSet<&str> = HashSet::new();
-        loop {
-            let before = startable.len();
-            for (_, _, service) in all {
-                if service
-                    .after
-                    .iter()
-                    .all(|a| startable.contains(a.as_str()) || !names.contains(a.as_str()))
-                {
-                    startable.insert(&service.name);
-                }
-            }
-            if startable.len() == before {
-                break;
+        // By the name waited for, who waits; and for how many each still does.
+        let mut waiters: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut missing = vec![0; all.len()];
+        for (index, (_, _, service)) in all.iter().enumerate() {
+            for name in service.after.iter().filter(|name| names.contains(name.as_str())) {
+                waiters.entry(name.as_str()).or_default().push(index);
+                missing[index] += 1;
             }
         }
-        for (_, _, service) in all.iter().filter(|(_, _, s)| !startable.contains(s.name.as_str())) {
+        let mut startable: Vec<usize> =
+            (0..all.len()).filter(|&index| missing[index] == 0).collect();
+        while let Some(index) = startable.pop() {
+            for waiter in waiters.remove(all[index].2.name.value.as_str()).unwrap_or_default() {
+                missing[waiter] -= 1;
+                if missing[waiter] == 0 {
+                    startable.push(waiter);
+                }
+            }
+        }
+        let stuck = all.iter().zip(missing).filter(|&(_, missing)| missing > 0);
+        for ((_, _, service), _) in stuck {
             let waits: Vec<&str> = service.after.iter().map(|a| a.as_str()).collect();
             let at = service.after.first().expect("it waits for something");
             self.diagnostics.wrong(

@@ -360,7 +360,7 @@ fn no_mistake_is_told_in_the_words_of_a_library() {
     }
 }
 
-/// A lab twelve times as large takes about twelve times as long, not a hundred; the bound is
+/// A lab twelve times as large, or a chain of services, takes about twelve times as long, not a hundred; the bound is
 /// generous, because others are at work on this machine.
 #[test]
 fn checking_takes_time_in_proportion_to_the_lab() {
@@ -369,9 +369,8 @@ fn checking_takes_time_in_proportion_to_the_lab() {
         let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
         text.split_whitespace().next().unwrap().parse().unwrap()
     };
-    let time = |hosts: usize| {
-        let nodes: String = (0..hosts).map(|i| format!("  n{i}: {{}}\n")).collect();
-        let text = format!("lab: large\nnodes:\n{nodes}");
+    let time = |number: usize, line: &dyn Fn(usize) -> String| {
+        let text = format!("lab: large\nnodes:\n{}", (0..number).map(line).collect::<String>());
         let times = (0..2).map(|_| {
             let began = processor();
             assert_eq!(mistakes(&text), "");
@@ -379,7 +378,22 @@ fn checking_takes_time_in_proportion_to_the_lab() {
         });
         times.min().unwrap()
     };
-    let (small, large) = (time(2000), time(24_000));
     // In proportion it would be twelve times as much, for each with each other a hundred and forty-four times.
+    let alone = |node| format!("  n{node}: {{}}\n");
+    let (small, large) = (time(2000, &alone), time(24_000, &alone));
     assert!(large < small * 36, "2,000 hosts take {small} ns, 24,000 {large} ns");
+    // The first to start is the last of the file.
+    let chain = |number: usize| {
+        time(number, &|node| {
+            let after = match node + 1 {
+                next if next < number => format!(", after: s{next}"),
+                _ => String::new(),
+            };
+            format!(
+                "  n{node}: {{services: {{s{node}: {{command: sleep 9, ready: {{log: up}}{after}}}}}}}\n"
+            )
+        })
+    };
+    let (small, large) = (chain(250), chain(3000));
+    assert!(large < small * 36, "250 services take {small} ns, 3,000 {large} ns");
 }
