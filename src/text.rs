@@ -119,6 +119,15 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// An amount of data, rounded, in the largest unit that it is one of: `820 bytes`, `13 kB`, `201 MB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        ..1_000 => count(bytes as usize, "byte"),
+        1_000..999_500 => format!("{} kB", (bytes + 500) / 1_000),
+        _ => format!("{} MB", (bytes + 500_000) / 1_000_000),
+    }
+}
+
 /// `0.24 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())

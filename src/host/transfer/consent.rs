@@ -4,7 +4,7 @@
 use crate::error::Failure;
 use crate::host::transfer::sync::Entry;
 use crate::prompt;
-use crate::text::count;
+use crate::text::{count, size};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -47,33 +47,33 @@ fn much(send: &[&Entry]) -> Option<String> {
     let mut parts: BTreeMap<&Path, (u64, usize)> = BTreeMap::new();
     for entry in send {
         let name = entry.path.iter().next().map_or(Path::new(""), Path::new);
-        let (size, number) = parts.entry(name).or_default();
-        *size += entry.size;
+        let (bytes, number) = parts.entry(name).or_default();
+        *bytes += entry.size;
         *number += 1;
     }
     let mut parts: Vec<_> = parts.into_iter().collect();
     // By the measure that is exceeded.
     match bytes > BYTES {
-        true => parts.sort_by_key(|(_, (size, _))| std::cmp::Reverse(*size)),
+        true => parts.sort_by_key(|(_, (bytes, _))| std::cmp::Reverse(*bytes)),
         false => parts.sort_by_key(|(_, (_, number))| std::cmp::Reverse(*number)),
     }
     let parts: Vec<String> = parts
         .iter()
         .take(3)
-        .map(|(name, (size, number))| format!("{} {}", name.display(), amount(*number, *size)))
+        .map(|(name, (bytes, number))| format!("{} {}", name.display(), amount(*number, *bytes)))
         .collect();
     let largest = send.iter().max_by_key(|entry| entry.size)?;
     Some(format!(
-        "{} (most of it {}; the largest file is {}, {} MB)",
+        "{} (most of it {}; the largest file is {}, {})",
         amount(send.len(), bytes),
         parts.join(", "),
         largest.path.display(),
-        largest.size / 1_000_000
+        size(largest.size)
     ))
 }
 
 fn amount(files: usize, bytes: u64) -> String {
-    format!("{}, {} MB", count(files, "file"), bytes.div_ceil(1_000_000))
+    format!("{}, {}", count(files, "file"), size(bytes))
 }
 
 #[cfg(test)]
@@ -105,13 +105,15 @@ mod tests {
         let text = said(&entries(FILES + 1, 1)).unwrap();
         assert_eq!(
             text,
-            "20001 files, 1 MB (most of it many 13334 files, 1 MB, few 6667 files, 1 MB; the largest file is many/20000, 0 MB)"
+            "20001 files, 20 kB (most of it many 13334 files, 13 kB, few 6667 files, 7 kB; the largest file is many/20000, 1 byte)"
         );
         let mut some = entries(3, 10);
         some[0].size = BYTES;
         let text = said(&some).unwrap();
         assert!(
-            text.starts_with("3 files, 201 MB (most of it few 1 file, 200 MB, many "),
+            text.starts_with(
+                "3 files, 200 MB (most of it few 1 file, 200 MB, many 2 files, 20 bytes; "
+            ),
             "{text}"
         );
         assert!(text.ends_with("the largest file is few/0, 200 MB)"), "{text}");
