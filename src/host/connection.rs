@@ -8,7 +8,7 @@ use crate::host::output::{LEAVING, Output};
 use crate::interrupt;
 use crate::pipe::write_some;
 use crate::process::{self, Group};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use duct::{Expression, ReaderHandle};
 use rustix::process::Signal;
 use std::io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Read};
@@ -92,8 +92,7 @@ fn start(
     reached: &Arc<AtomicBool>,
 ) -> Result<(ReaderHandle, Requests, Group)> {
     let (reader, writer) = io::pipe()?;
-    let handle =
-        process::apart(command.stdin_file(reader)).reader().context("cannot start bash")?;
+    let handle = process::apart(command.stdin_file(reader)).reader().map_err(not_started)?;
     let requests = Requests::new(writer);
     let group = Group::of(&handle);
     requests.close_on_interrupt(&group, reached);
@@ -105,6 +104,18 @@ fn start(
         }
         _ => Ok((handle, requests, group)),
     }
+}
+
+/// Why bash, or what runs it elsewhere, could not be started.
+fn not_started(error: io::Error) -> anyhow::Error {
+    if error.kind() != ErrorKind::NotFound {
+        return anyhow::Error::new(error).context("cannot start bash");
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = path.display();
+    anyhow!(
+        "bash, or what starts it as another user or elsewhere (sudo, ssh, limactl), is in no folder of PATH, which is `{path}`: call labrun with a PATH that leads to it"
+    )
 }
 
 /// A running script whose output is a program's alone: bytes, no events.

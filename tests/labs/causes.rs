@@ -271,3 +271,15 @@ fn a_runtime_that_says_rubbish_is_an_error_with_what_it_said() {
         assert!(done.all.contains(&format!("ERROR {}-t", lab.name)), "{}", done.all);
     }
 }
+
+#[test]
+fn an_empty_path_is_named() {
+    let body = "nodes: {host: {}}\ntests:\n  t: {steps: [run: {node: host, command: \"true\"}]}\n";
+    let lab = Lab::new(common::User::Own, body);
+    for (arguments, exit) in [(&["test"][..], 4), (&["setup", &lab.name], 3)] {
+        let output = lab.command(arguments).env("PATH", "").output().unwrap();
+        let all = common::text(&output);
+        assert_eq!(output.status.code(), Some(exit), "{all}");
+        assert!(all.contains("PATH, which is ``: call labrun with"), "{all}");
+    }
+}
