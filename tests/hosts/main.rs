@@ -7,6 +7,7 @@ mod common;
 mod agent;
 mod capture;
 mod clean;
+mod full;
 mod interrupt;
 mod kill;
 mod noexec;
