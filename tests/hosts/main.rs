@@ -14,4 +14,5 @@ mod noexec;
 mod parallel;
 mod reuse;
 mod ssh;
+mod stacked;
 mod untouched;
