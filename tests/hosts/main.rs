@@ -15,4 +15,5 @@ mod parallel;
 mod reuse;
 mod ssh;
 mod stacked;
+mod tun;
 mod untouched;
