@@ -22,4 +22,7 @@ def main():
         if tunnel in ready:
             outside.sendto(os.read(tunnel, 2048).translate(flipped), (peer, int(port)))  # answers
         if outside in ready:
-            os.write(tunnel, outside.recv(2048).translate(flipped))
+            try:
+                os.write(tunnel, outside.recv(2048).translate(flipped))
+            except OSError:
+                pass  # no packet
