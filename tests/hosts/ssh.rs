@@ -1016,7 +1016,7 @@ fn much_is_only_copied_if_the_user_says_so() {
         has(
             &text,
             &[
-                "not copied: 2 files, 202 MB",
+                "not copied: 2 files, 201 MB",
                 "data 1 file, 201 MB",
                 "data/disk.img",
                 "--copy-large",
