@@ -133,8 +133,7 @@ pub enum Verb {
     },
     /// Check lab files and show all mistakes
     Check {
-        /// The files
-        #[arg(required = true)]
+        /// The files; nothing means all in the repository's labs/
         paths: Vec<PathBuf>,
     },
     /// Print a lab as one bash program, which runs without labrun

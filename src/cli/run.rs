@@ -11,7 +11,8 @@ use std::path::PathBuf;
 /// Which tests are run, and how.
 #[derive(Args, Debug)]
 pub struct TestArgs {
-    /// Names of tests or labs; nothing means all that concern this repository
+    /// Names of tests or labs, patterns of names such as 'relay-*', or lab files; nothing means all that
+    /// concern this repository
     pub tests: Vec<String>,
     /// How to run them.
     #[command(flatten)]

@@ -7,6 +7,7 @@ use crate::lab::repository::{is_repository_of, is_root, repository};
 use crate::text::{quoted, suggest};
 use crate::yaml::diagnostic::Diagnostic;
 use anyhow::{Context, Result};
+use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
@@ -150,7 +151,8 @@ impl Labs {
         is_root(&self.repository) && chosen.iter().filter(own).any(|lab| runs_there(lab))
     }
 
-    /// The tests that `words` mean, each the name of a lab or a test; all of them without words.
+    /// The tests that `words` mean, each the name of a lab or a test, a pattern of such names with `*`
+    /// and `?`, or the file of a lab; all of them without words.
     ///
     /// # Errors
     /// If a word means nothing, with the nearest name; if files that might hold it are broken, with
@@ -178,10 +180,36 @@ impl Labs {
             self.all().into_iter().for_each(|lab| add(lab, None));
         }
         for word in words {
-            let (lab, test) = self.find(word)?;
-            add(lab, test);
+            match word.contains(['*', '?']) {
+                true => self.matching(word)?.into_iter().for_each(|(lab, test)| add(lab, test)),
+                false => {
+                    let (lab, test) = self.find(word)?;
+                    add(lab, test);
+                }
+            }
         }
         Ok(chosen)
+    }
+
+    /// The labs and tests whose names `pattern` matches.
+    fn matching(&self, pattern: &str) -> Result<Vec<(&Lab, Option<usize>)>> {
+        // A lab that cannot be read might have been meant, too.
+        self.intact()?;
+        let escaped = regex_lite::escape(pattern).replace(r"\*", ".*").replace(r"\?", ".");
+        let regex = Regex::new(&format!("^(?:{escaped})$")).context("a pattern is too long")?;
+        let mut found = Vec::new();
+        for (_, lab) in &self.labs {
+            if regex.is_match(&lab.name) {
+                found.push((lab, None));
+            }
+            let tests = lab.tests.iter().enumerate();
+            let tests = tests.filter(|(_, test)| regex.is_match(&test.name));
+            found.extend(tests.map(|(index, _)| (lab, Some(index))));
+        }
+        match found.is_empty() {
+            true => Err(Failure::usage(format!("no lab or test is called `{pattern}`")).into()),
+            false => Ok(found),
+        }
     }
 
     /// The labs that `words` name; tests are not meant here.
@@ -208,7 +236,9 @@ impl Labs {
 
     fn find(&self, word: &str) -> Result<(&Lab, Option<usize>)> {
         let labs = || self.labs.iter().map(|(_, lab)| lab);
-        if let Some(lab) = labs().find(|lab| lab.name == word) {
+        let path = Path::new(word.strip_prefix("./").unwrap_or(word));
+        let is_meant = |lab: &&Lab| lab.name == word || path == Path::new(&lab.file);
+        if let Some(lab) = labs().find(is_meant) {
             return Ok((lab, None));
         }
         let test = labs()
@@ -222,6 +252,11 @@ impl Labs {
                 std::iter::once(lab.name.as_str()).chain(lab.tests.iter().map(|t| t.name.as_str()))
             })
             .collect();
+        if path.is_file() {
+            let message =
+                format!("`{word}` is none of the repository's labs: --file {word} takes it");
+            return Err(Failure::usage(message).into());
+        }
         let hint = match suggest(word, names.iter().copied()) {
             Some(near) => format!(", did you mean `{near}`?"),
             None => format!(
@@ -243,7 +278,8 @@ impl Labs {
     }
 }
 
-fn lab_files(folder: &Path) -> Vec<PathBuf> {
+/// The files in `folder`, a repository's `labs/`, that hold labs.
+pub fn lab_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let yaml = |path: &PathBuf| {
         path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml")

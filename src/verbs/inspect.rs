@@ -2,23 +2,36 @@
 
 use crate::cli::Cli;
 use crate::compile::script as compiler;
-use crate::error::Exit;
+use crate::error::{Exit, Failure};
 use crate::graph;
 use crate::lab::check;
-use crate::lab::find::{Labs, show_diagnostics};
+use crate::lab::find::{Labs, lab_files, show_diagnostics};
 use crate::lab::model::Lab;
+use crate::lab::repository::repository;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_exactly};
 use crate::steps::Client;
 use crate::topology::model::Subject;
 use crate::verbs::filters;
 use crate::yaml::diagnostic::Diagnostic;
+use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Checks files; every mistake on a line of its own, on standard output. What is wrong with one
-/// does not keep the others from being checked.
-pub fn check(paths: &[PathBuf]) -> u8 {
+/// does not keep the others from being checked. Without `paths`, those of the repository.
+///
+/// # Errors
+/// If there is none.
+pub fn check(paths: &[PathBuf]) -> anyhow::Result<u8> {
+    let own;
+    let paths = match paths {
+        [] => {
+            own = own_files()?;
+            &own
+        }
+        named => named,
+    };
     let mut exit = Exit::Passed;
     // Labs that are good, by name, and where they are.
     let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
@@ -58,7 +71,23 @@ pub fn check(paths: &[PathBuf]) -> u8 {
             }
         }
     }
-    exit as u8
+    Ok(exit as u8)
+}
+
+/// The lab files of the repository labrun runs in, as seen from here.
+fn own_files() -> anyhow::Result<Vec<PathBuf>> {
+    let here = std::env::current_dir().context("cannot tell the working directory")?;
+    let folder = repository(&here).join("labs");
+    let files = lab_files(&folder);
+    if files.is_empty() {
+        return Err(Failure::usage(format!(
+            "there is no lab file in {}: name one, or `labrun init` writes one",
+            folder.display()
+        ))
+        .into());
+    }
+    let shown = |path: &PathBuf| path.strip_prefix(&here).unwrap_or(path).to_path_buf();
+    Ok(files.iter().map(shown).collect())
 }
 
 /// The lab in a file, or all of its mistakes, ready to print.

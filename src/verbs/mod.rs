@@ -61,7 +61,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
             }
             _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
         },
-        Verb::Check { paths } => Ok(inspect::check(paths)),
+        Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),
         Verb::Vm { verb } => vm::vm(cli, verb),
         Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),

@@ -3,7 +3,7 @@
 use crate::common;
 use crate::common::labs;
 
-use common::{User, is_root, labrun, users, wait_for};
+use common::{User, folder, is_root, labrun, users, wait_for, write};
 use labs::{Done, Lab, have, json_lines, run};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -61,6 +61,62 @@ fn help_tells_the_exit_codes_and_wrong_usage_has_its_own() {
         assert_eq!(plain(wrong).exit, 2, "{wrong:?}");
     }
     assert_eq!(plain(&["--version"]).stdout, format!("labrun {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn tests_are_chosen_by_patterns_and_by_files() {
+    let folder = folder();
+    let own = "lab: own\nnodes: {n: {}}\ntests:\n  one: {steps: [run: {node: n, command: x}]}\n  two: {steps: [run: {node: n, command: x}]}\n";
+    std::fs::create_dir(folder.path().join("labs")).unwrap();
+    write(folder.path(), "labs/own.yaml", own);
+    write(folder.path(), "labs/more.yaml", &own.replace("own", "more"));
+    write(folder.path(), "other.yaml", &own.replace("own", "other"));
+    let chosen = |words: &[&str]| {
+        let mut command = labrun(User::Own);
+        command.current_dir(folder.path()).args(["--format", "json", "list"]).args(words);
+        let done = run(command);
+        let names = json_lines(&done.stdout)
+            .iter()
+            .flat_map(|lab| lab["tests"].as_array().unwrap().clone())
+            .map(|test| test["name"].as_str().unwrap().to_string())
+            .collect::<Vec<_>>();
+        (done.exit, names.join(" "), done.all)
+    };
+    for (words, wanted) in [
+        (&["own-*"][..], "own-one own-two"),
+        (&["*-two"], "more-two own-two"),
+        (&["own-t?o", "more-one"], "own-two more-one"),
+        (&["o*n"], "own-one own-two"),
+        (&["labs/own.yaml"], "own-one own-two"),
+        (&["./labs/own.yaml", "own-one"], "own-one own-two"),
+    ] {
+        let (exit, names, all) = chosen(words);
+        assert_eq!((exit, names.as_str()), (0, wanted), "{words:?}: {all}");
+    }
+    // What chooses nothing is no reason to run everything, or nothing.
+    for (word, wanted) in [
+        ("own-x*", "no lab or test is called `own-x*`"),
+        ("own.*", "no lab or test is called `own.*`"),
+        ("other.yaml", "is none of the repository's labs: --file other.yaml takes it"),
+        ("labs/none.yaml", "there is no lab or test `labs/none.yaml`"),
+    ] {
+        let (exit, _, all) = chosen(&[word]);
+        assert!(exit == 2 && all.contains(wanted), "{word}: {all}");
+    }
+    // `check` without a file takes all of them, and says so if there is none.
+    write(folder.path(), "labs/bad.yaml", "lab: bad\n");
+    let check = |at: &std::path::Path| {
+        let mut command = labrun(User::Own);
+        command.current_dir(at).arg("check");
+        run(command)
+    };
+    let done = check(folder.path());
+    for words in ["labs/bad.yaml:1:1: ", "labs/more.yaml: lab `more`", "labs/own.yaml: lab `own`"] {
+        assert!(done.exit == 2 && done.stdout.contains(words), "{words}: {}", done.all);
+    }
+    let empty = common::folder();
+    let done = check(empty.path());
+    assert!(done.exit == 2 && done.all.contains("there is no lab file in "), "{}", done.all);
 }
 
 #[test]
