@@ -20,6 +20,9 @@ pub struct TestArgs {
     /// How many labs to run at once [default: the number of cores, at least 2]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// Begin no further test once one has failed; those that are running are brought to their end
+    #[arg(long)]
+    pub fail_fast: bool,
     /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
     /// every machine
     #[arg(long, value_name = "K/N")]

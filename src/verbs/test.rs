@@ -25,6 +25,7 @@ use crate::verbs::{artifacts, filters, options, place, prepare};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
@@ -64,14 +65,16 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 
     let began = Instant::now();
     let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
+    let halt = Halt { wanted: args.fail_fast, failed: AtomicBool::new(false) };
+    let common = Common { labs: &labs, args, subjects: &subjects, halt: &halt };
     let ended = place::groups(cli, &chosen, run.client, |chosen| chosen.lab).and_then(|groups| {
         let mut groups = groups.iter();
         groups.try_for_each(|(kind, group)| {
-            run_group(kind, group, &labs, args, &subjects, &mut reporter, &mut recorder)
+            run_group(kind, group, &common, &mut reporter, &mut recorder)
         })
     });
-    let result =
-        recorder.finish(began.elapsed(), run.tested.is_strict(), partition, &unrun(&ended));
+    let unrun = unrun(&ended, halt.is_on());
+    let result = recorder.finish(began.elapsed(), run.tested.is_strict(), partition, &unrun);
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
     {
@@ -113,8 +116,28 @@ fn divide(
     Parted { part, plan }
 }
 
+/// Whether no further test is begun, because one has failed.
+struct Halt {
+    wanted: bool,
+    failed: AtomicBool,
+}
+
+impl Halt {
+    fn is_on(&self) -> bool {
+        self.wanted && self.failed.load(Ordering::Relaxed)
+    }
+
+    fn hear(&self, message: &RunEvent) {
+        if let RunEvent::Result(result) = message
+            && matches!(result.outcome, Outcome::Fail | Outcome::Error)
+        {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// What becomes of tests that have no result.
-fn unrun(ended: &Result<()>) -> NotRun {
+fn unrun(ended: &Result<()>, halted: bool) -> NotRun {
     match ended {
         Err(error) if !interrupt::interrupted() => {
             let text = format!("{error:#}");
@@ -124,24 +147,36 @@ fn unrun(ended: &Result<()>) -> NotRun {
                 lines: text.lines().map(String::from).collect(),
             }
         }
-        _ => NotRun {
-            outcome: Outcome::Skip,
-            detail: "not run: labrun was interrupted".into(),
-            lines: Vec::new(),
-        },
+        _ => {
+            let why = match halted && !interrupt::interrupted() {
+                true => "another test had failed (--fail-fast)",
+                false => "labrun was interrupted",
+            };
+            NotRun { outcome: Outcome::Skip, detail: format!("not run: {why}"), lines: Vec::new() }
+        }
     }
+}
+
+/// What the groups of a run have in common.
+struct Common<'a> {
+    labs: &'a Labs,
+    args: &'a TestArgs,
+    subjects: &'a [String],
+    halt: &'a Halt,
 }
 
 /// Runs the tests of one host.
 fn run_group(
     kind: &HostKind,
     chosen: &[Selection],
-    labs: &Labs,
-    args: &TestArgs,
-    subjects: &[String],
+    common: &Common,
     reporter: &mut Reporter,
     recorder: &mut Recorder,
 ) -> Result<()> {
+    let Common { labs, args, subjects, halt } = *common;
+    if halt.is_on() {
+        return Ok(());
+    }
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
     let mut options = Options { artifacts, ..options(kind, &args.run, labs)? };
     let (subjects, files) = {
@@ -156,7 +191,7 @@ fn run_group(
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
-    run_labs(chosen, &options, &subjects, jobs, |lab, message| match message {
+    run_labs(chosen, &options, &subjects, halt, jobs, |lab, message| match message {
         Some(message) => {
             reporter.tell_of(Some(lab), &message);
             recorder.hear(&message);
@@ -174,6 +209,7 @@ fn run_labs(
     chosen: &[Selection],
     options: &Options,
     subjects: &Subjects,
+    halt: &Halt,
     jobs: usize,
     mut hear: impl FnMut(&str, Option<RunEvent>),
 ) {
@@ -186,8 +222,8 @@ fn run_labs(
                 loop {
                     let next = queue.lock().expect("not poisoned").next();
                     match next {
-                        Some(chosen) if !interrupt::interrupted() => {
-                            run_lab(chosen, options, subjects, &sender);
+                        Some(chosen) if !interrupt::interrupted() && !halt.is_on() => {
+                            run_lab(chosen, options, subjects, halt, &sender);
                             let _ = sender.send((chosen.lab.name.clone(), None));
                         }
                         _ => break,
@@ -202,8 +238,15 @@ fn run_labs(
     });
 }
 
-fn run_lab(chosen: &Selection, options: &Options, subjects: &Subjects, sender: &Sender<Told>) {
+fn run_lab(
+    chosen: &Selection,
+    options: &Options,
+    subjects: &Subjects,
+    halt: &Halt,
+    sender: &Sender<Told>,
+) {
     let tell = |message: RunEvent| {
+        halt.hear(&message);
         let _ = sender.send((chosen.lab.name.clone(), Some(message)));
     };
     let lab = chosen.lab;
@@ -228,7 +271,7 @@ fn run_lab(chosen: &Selection, options: &Options, subjects: &Subjects, sender: &
     if runnable.is_empty() {
         return;
     }
-    match session(chosen, options, given, &runnable, &tell) {
+    match session(chosen, options, given, &runnable, halt, &tell) {
         Ok(()) | Err((_, Down { why: SetupError::Interrupted, .. })) => {}
         Err((done, Down { why: SetupError::Skip(reason), .. })) => {
             unrun(&runnable[done..], Outcome::Skip, &reason, None)
@@ -252,6 +295,7 @@ fn session(
     options: &Options,
     given: Option<&Given>,
     tests: &[&Test],
+    halt: &Halt,
     tell: &dyn Fn(RunEvent),
 ) -> Result<(), (usize, Down)> {
     // What comes and goes between tests is of interest to few.
@@ -264,7 +308,7 @@ fn session(
         begin(chosen.lab, options, given, "session", tell).map_err(|down| (0, down))?;
     let (mut broken, mut kept) = (false, false);
     for (done, test) in tests.iter().enumerate() {
-        if interrupt::interrupted() {
+        if interrupt::interrupted() || halt.is_on() {
             break;
         }
         let changes = std::mem::take(&mut session.changes);

@@ -120,6 +120,39 @@ fn tests_are_chosen_by_patterns_and_by_files() {
 }
 
 #[test]
+fn with_fail_fast_no_test_is_begun_after_one_has_failed() {
+    let step = |command| format!("{{steps: [run: {{node: n, command: '{command}'}}]}}");
+    let folder = folder();
+    let after = folder.path().join("run.json");
+    let body = format!(
+        "nodes: {{n: {{}}}}\ntests:\n  good: {}\n  bad: {}\n  more: {}\n",
+        step("true"),
+        step("false"),
+        step("true")
+    );
+    let lab = Lab::new(User::Own, &body);
+    let report = format!("json={}", after.display());
+    let words = ["test", "--artifacts", "never", "--report", &report];
+    let outcomes = |more: &[&str]| {
+        let done = lab.run(&[&words, more].concat());
+        assert_eq!(done.exit, 1, "{}", done.all);
+        let run: Value = serde_json::from_str(&std::fs::read_to_string(&after).unwrap()).unwrap();
+        let tests = run["tests"].as_array().unwrap().clone();
+        (
+            tests
+                .iter()
+                .map(|test| test["outcome"].as_str().unwrap().to_string())
+                .collect::<Vec<_>>(),
+            done.all,
+        )
+    };
+    assert_eq!(outcomes(&[]).0, ["pass", "fail", "pass"]);
+    let (found, said) = outcomes(&["--fail-fast"]);
+    assert_eq!(found, ["pass", "fail", "skip"]);
+    assert!(said.contains("-more: not run: another test had failed (--fail-fast)"), "{said}");
+}
+
+#[test]
 fn list_shows_labs_with_their_tests() {
     let list = plain(&["list"]);
     assert_eq!(list.exit, 0);
