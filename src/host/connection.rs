@@ -111,11 +111,8 @@ fn not_started(error: io::Error) -> anyhow::Error {
     if error.kind() != ErrorKind::NotFound {
         return anyhow::Error::new(error).context("cannot start bash");
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = path.display();
-    anyhow!(
-        "bash, or what starts it as another user or elsewhere (sudo, ssh, limactl), is in no folder of PATH, which is `{path}`: call labrun with a PATH that leads to it"
-    )
+    let what = "bash, or what starts it as another user or elsewhere (sudo, ssh, limactl),";
+    anyhow!(process::not_found(what))
 }
 
 /// A running script whose output is a program's alone: bytes, no events.

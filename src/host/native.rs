@@ -35,6 +35,10 @@ impl Native {
         if is_root() || user_namespaces() {
             return Ok(Native { elevated: false });
         }
+        // Nothing is known of the kernel then.
+        if which::which("unshare").is_err() {
+            bail!(process::not_found("unshare"));
+        }
         if which::which("sudo").is_err() {
             bail!(
                 "this kernel refuses user namespaces to ordinary users, and there is no sudo: run labrun as root"
