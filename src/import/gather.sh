@@ -9,13 +9,25 @@ shopt -s extglob
 mount --make-rprivate / && mount -t proc proc /proc || exit 3
 layers=/run/.labrun-import
 mount -t tmpfs tmpfs /run && mkdir -p /run/netns "$layers" || exit 3
+# read_only FOLDER: also what is mounted below it, because a user namespace may not look beneath that. Each with the
+# options that it has: it may not take them away, either.
+read_only() {
+  local mounts mount point options
+  mount --rbind "$1" "$1" || return
+  mapfile -t mounts </proc/self/mountinfo
+  for mount in "${mounts[@]}"; do
+    read -r _ _ _ _ point options _ <<<"$mount"
+    printf -v point %b "$point" # a space is \040 there
+    [[ $point != "$1" && $point != "$1"/* ]] || mount -o "remount,bind,${options/#rw/ro}" "$point" || return
+  done
+}
 # What it writes is in layers above what is there, and so can be told apart.
 here=$PWD top=${PWD#/}
 for folder in /etc /tmp /var /root /home /srv /opt "/${top%%/*}"; do
   [[ -d $folder && $folder != / && ! -e $layers$folder ]] || continue
   mkdir -p "$layers$folder/"{upper,work}
   mount -t overlay -o "lowerdir=$folder,upperdir=$layers$folder/upper,workdir=$layers$folder/work" overlay "$folder" 2>/dev/null ||
-    mount -o bind,ro "$folder" "$folder" || exit 3
+    read_only "$folder" || exit 3
 done
 # The rest of the machine can only be read, where the kernel allows to say so.
 mount -o remount,bind,ro / 2>/dev/null || :

@@ -5,6 +5,7 @@
 mod common;
 
 mod agent;
+mod below;
 mod capture;
 mod clean;
 mod full;
