@@ -15,7 +15,7 @@ type Notices = (&'static str, &'static str, &'static str, &'static str);
 /// A fault and all tests that notice it.
 type Case = (&'static str, &'static [Notices]);
 
-const NO_LEASE: &str = "no lease within 3s: dhcpcd was still asking on v-cli";
+const NO_LEASE: &str = "no lease within 5s: dhcpcd was still asking on v-cli";
 
 const CASES: [Case; 18] = [
     (
@@ -93,27 +93,13 @@ const CASES: [Case; 18] = [
             ("server-v6", "fail", NO_LEASE, ""),
         ],
     ),
+    // Of the last answer one is enough for the client, so the test may have ended before the second.
     (
         "answers-twice",
         &[
-            (
-                "relay-v6",
-                "fail",
-                "dhcp6 advertise must be seen at most once, but was ",
-                "dhcp6 reply must be seen at most once, but was ",
-            ),
-            (
-                "server-v4",
-                "fail",
-                "dhcp4 offer must be seen at most once, but was ",
-                "dhcp4 ack must be seen at most once, but was ",
-            ),
-            (
-                "server-v6",
-                "fail",
-                "dhcp6 advertise must be seen at most once, but was ",
-                "dhcp6 reply must be seen at most once, but was ",
-            ),
+            ("relay-v6", "fail", "dhcp6 advertise must be seen at most once, but was ", ""),
+            ("server-v4", "fail", "dhcp4 offer must be seen at most once, but was ", ""),
+            ("server-v6", "fail", "dhcp6 advertise must be seen at most once, but was ", ""),
         ],
     ),
     (
@@ -270,7 +256,7 @@ fn run(((fault, notices), lab, user): (&Case, &str, User), subject: &Path) -> Ve
         for (test, family) in [("v4", "family: 4\n"), ("v6", "family: 6\n")] {
             assert!(text.contains(family));
             if soon(test) {
-                text = text.replace(family, &format!("{family}          within: 3s\n"));
+                text = text.replace(family, &format!("{family}          within: 5s\n"));
             }
         }
         for port in [67, 547] {
