@@ -103,7 +103,12 @@ fn what_is_kept_of_a_failure_is_the_users_though_the_lab_was_roots() {
 
 #[test]
 fn without_sudo_either_the_reason_is_named_and_the_exit_code_is_3() {
-    let script = r#"PATH=/tmp/labrun-no-such-folder exec $labrun test vpn-routed"#;
+    let script = r#"
+        cd "$(mktemp -d /tmp/labrun-test-XXXXXX)"
+        trap 'rm -rf "$PWD"' EXIT
+        ln -s "$(command -v unshare)" .
+        PATH=$PWD $labrun test vpn-routed
+    "#;
     let Some(output) = without_user_namespaces(script) else { return };
     let text = text(&output);
     assert_eq!(output.status.code(), Some(3), "{text}");
