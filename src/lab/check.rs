@@ -11,7 +11,7 @@ use crate::topology::check as topology;
 use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::{Diagnostic, Diagnostics};
-use crate::yaml::tree;
+use crate::yaml::parse::parse;
 use std::collections::BTreeSet;
 
 /// What a test without a capture says instead of the names of nodes.
@@ -22,7 +22,7 @@ const NONE: &str = "none";
 /// # Errors
 /// All of its mistakes, in the order of the file.
 pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
-    let root = tree::parse(text).map_err(|(position, message)| {
+    let root = parse(text).map_err(|(position, message)| {
         vec![Diagnostic { position, path: String::new(), message }]
     })?;
     let diagnostics = Diagnostics::default();

@@ -2,5 +2,8 @@
 
 pub mod decode;
 pub(crate) mod diagnostic;
+// The agent reads no lab file.
+#[cfg(feature = "cli")]
+pub(crate) mod parse;
 pub(crate) mod tree;
 pub(crate) mod values;
