@@ -1,6 +1,7 @@
 //! From a lab file to a checked lab: every reference resolved, every rule applied, and all mistakes
 //! reported together.
 
+use crate::lab::each;
 use crate::lab::file;
 use crate::lab::file::TestFile;
 use crate::lab::model::{Lab, Step, Test};
@@ -12,7 +13,7 @@ use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::parse::parse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What a test without a capture says instead of the names of nodes.
 const NONE: &str = "none";
@@ -22,16 +23,23 @@ const NONE: &str = "none";
 /// # Errors
 /// All of its mistakes, in the order of the file.
 pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
-    let root = parse(text).map_err(|(position, message)| {
+    let mut root = parse(text).map_err(|(position, message)| {
         vec![Diagnostic { position, path: String::new(), message }]
     })?;
     let diagnostics = Diagnostics::default();
+    let written_out = each::expand(&mut root, &diagnostics);
     let read = file::lab(Reader::new(&root, "", &diagnostics));
     diagnostics.name("lab", &read.lab);
     let topology = topology::topology(&read.lab, &read.topology, &diagnostics);
     let tests =
         read.tests.iter().map(|file| test(&read.lab, file, &topology, &diagnostics)).collect();
-    match diagnostics.into_sorted() {
+    // What is wrong with all is said of the first.
+    let mut said = HashSet::new();
+    let mut mistakes = diagnostics.into_sorted();
+    mistakes.retain(|mistake| {
+        !written_out.contains(&mistake.position) || said.insert(mistake.position)
+    });
+    match mistakes {
         none if none.is_empty() => Ok(Lab {
             name: read.lab.value,
             about: read.about.trim().to_string(),

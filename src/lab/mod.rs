@@ -2,6 +2,7 @@
 //! are.
 
 pub mod check;
+mod each;
 mod file;
 pub mod find;
 pub mod model;

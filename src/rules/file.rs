@@ -64,7 +64,7 @@ pub fn rule(reader: Reader) -> RuleFile {
 
 fn value(reader: Reader) -> Spanned<ValueFile> {
     reader.at(match reader.value() {
-        Value::Int(number) => ValueFile::Number(*number),
+        Value::Int(number) | Value::Digits(number) => ValueFile::Number(*number),
         _ => ValueFile::Text(reader.text()),
     })
 }

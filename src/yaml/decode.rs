@@ -59,6 +59,7 @@ impl<'a> Reader<'a> {
                 }
                 text.clone()
             }
+            Value::Digits(n) => n.to_string(),
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
                 self.wrong(format!(
                     "expected text, found {}: put it in quotes",
@@ -98,8 +99,8 @@ impl<'a> Reader<'a> {
     /// An integer in `range`.
     pub fn integer(&self, range: std::ops::RangeInclusive<i64>) -> i64 {
         match self.node.value {
-            Value::Int(n) if range.contains(&n) => n,
-            Value::Int(n) => {
+            Value::Int(n) | Value::Digits(n) if range.contains(&n) => n,
+            Value::Int(n) | Value::Digits(n) => {
                 self.wrong(format!("{n} is out of range: {} to {}", range.start(), range.end()));
                 *range.start()
             }
@@ -138,7 +139,7 @@ impl<'a> Reader<'a> {
 
     /// Text that `parse` understands; its error is the mistake.
     pub fn parsed<T: Default>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
-        if !matches!(self.node.value, Value::Text(_)) {
+        if !matches!(self.node.value, Value::Text(_) | Value::Digits(_)) {
             self.text();
             return T::default();
         }
@@ -152,7 +153,7 @@ impl<'a> Reader<'a> {
         match &self.node.value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(b) => (*b).into(),
-            Value::Int(n) => (*n).into(),
+            Value::Int(n) | Value::Digits(n) => (*n).into(),
             Value::Float(n) => (*n).into(),
             Value::Text(t) => t.clone().into(),
             Value::List(_) => self.list(|r| r.json()).into(),

@@ -25,6 +25,8 @@ pub enum Value {
     Bool(bool),
     /// An integer.
     Int(i64),
+    /// An integer, or the text of its digits: it was put there for a word that is used for both.
+    Digits(i64),
     /// A number with a fraction.
     Float(f64),
     Text(String),
@@ -39,7 +41,7 @@ impl Value {
         match self {
             Value::Null => "nothing".into(),
             Value::Bool(b) => format!("the boolean {b}"),
-            Value::Int(n) => format!("the number {n}"),
+            Value::Int(n) | Value::Digits(n) => format!("the number {n}"),
             Value::Float(n) => format!("the number {n}"),
             Value::Text(_) => "text".into(),
             Value::List(_) => "a list".into(),

@@ -8,6 +8,7 @@ mod check;
 mod compile;
 mod decode;
 mod dhcp;
+mod each;
 mod graph;
 mod import;
 mod judged;
