@@ -23,6 +23,10 @@ pub struct TestArgs {
     /// Begin no further test once one has failed; those that are running are brought to their end
     #[arg(long)]
     pub fail_fast: bool,
+    /// Try a test that fails up to N times more, each time in a lab made anew; one that passes only
+    /// then is reported as flaky, and does not fail the run
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, conflicts_with = "keep", value_parser = clap::value_parser!(u8).range(..=100))]
+    pub retries: u8,
     /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
     /// every machine
     #[arg(long, value_name = "K/N")]

@@ -34,7 +34,8 @@ impl Artifacts {
         match (self.when, outcome) {
             (When::Never, _) | (_, Outcome::Skip) => false,
             (When::Always, _) => true,
-            (When::OnFailure, outcome) => outcome != Outcome::Pass,
+            // Of a flaky test the attempts that failed are kept, each by itself.
+            (When::OnFailure, outcome) => outcome.is_bad(),
         }
     }
 }

@@ -40,7 +40,8 @@ impl Durations {
 
     /// Takes over what passed in `run`: what failed may have ended early or late.
     pub fn learn(&mut self, run: &Run) {
-        let passed = run.tests.iter().filter(|t| t.outcome == Outcome::Pass);
+        let held = |outcome| matches!(outcome, Outcome::Pass | Outcome::Flaky);
+        let passed = run.tests.iter().filter(|t| held(t.outcome));
         self.tests.extend(passed.map(|t| (t.test.clone(), t.ms)));
         let ready = run.labs.iter().filter(|l| l.setup.state == SetupState::Ready);
         self.labs.extend(ready.map(|l| (l.name.clone(), l.setup.ms)));

@@ -62,6 +62,16 @@ pub enum RunEvent {
         /// LAB-NAME.
         test: String,
     },
+    /// An attempt at a test failed, and the test is tried again.
+    Retry {
+        /// Which attempt that was, from 1.
+        attempt: usize,
+        /// How many there may be.
+        of: usize,
+        /// How it ended.
+        #[serde(flatten)]
+        result: Box<TestResult>,
+    },
     /// A test ended.
     Result(Box<TestResult>),
     /// A lab is down and nothing is left of it.
@@ -93,8 +103,10 @@ pub enum RunEvent {
     Note { text: String },
     /// The run is over.
     Summary {
-        /// Tests that passed.
+        /// Tests that passed at the first attempt.
         passed: usize,
+        /// Tests that passed only when they were tried again.
+        flaky: usize,
         /// Tests that failed.
         failed: usize,
         /// Tests whose lab could not be set up.

@@ -172,6 +172,7 @@ fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
         subject: result.subject.clone(),
         artifacts: artifacts.map(|folder| folder.display().to_string()),
         files: artifacts.map(files_in).unwrap_or_default(),
+        attempts: result.attempts.clone(),
         ladder: None,
         logs: logs(&result.evidence.files),
     }

@@ -7,18 +7,32 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a test ended. These are four different results.
+/// How a test ended. These are five different results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// All steps held.
+    /// All steps held, at the first attempt.
     Pass,
+    /// All steps held, but only when it was tried again (`--retries`).
+    Flaky,
     /// A step did not hold.
     Fail,
     /// This machine cannot run it.
     Skip,
     /// The lab could not be set up, or broke.
     Error,
+}
+
+impl Outcome {
+    /// Whether it fails the run by itself.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Outcome::Fail | Outcome::Error)
+    }
+
+    /// Whether the test was brought to its end, so that its time tells something.
+    pub fn ran(self) -> bool {
+        matches!(self, Outcome::Pass | Outcome::Flaky | Outcome::Fail)
+    }
 }
 
 /// Which program a lab tested.
@@ -54,9 +68,59 @@ pub struct TestResult {
     /// The folder of its artifacts, if they were kept.
     #[serde(serialize_with = "path")]
     pub artifacts: Option<PathBuf>,
+    /// The attempts before this one, which all failed.
+    pub attempts: Vec<Attempt>,
     /// What it left.
     #[serde(skip)]
     pub evidence: Evidence,
+}
+
+/// An attempt at a test that failed, so that the test was tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took, in milliseconds, set-up not included.
+    pub ms: u64,
+    /// One line: the place in the lab file, say.
+    pub detail: String,
+    /// What was wrong and what was seen.
+    pub lines: Vec<String>,
+    /// The line of the lab file in which what did not hold is written.
+    pub line: Option<u64>,
+    /// The folder of what was kept of it.
+    pub artifacts: Option<String>,
+}
+
+impl Attempt {
+    /// `failed` or `error`.
+    pub fn word(&self) -> &'static str {
+        if self.outcome == Outcome::Fail { "failed" } else { "error" }
+    }
+
+    /// Where it failed, and the first line of why.
+    pub fn cause(&self) -> String {
+        let first = self.lines.first().map_or("", String::as_str);
+        [self.detail.as_str(), first].map(str::trim).join("  ").trim().to_string()
+    }
+}
+
+/// What the attempts at a test say of it, if it needed several: `flaky: passed at attempt 2`.
+pub fn tries(outcome: Outcome, earlier: &[Attempt]) -> Option<String> {
+    match outcome {
+        _ if earlier.is_empty() => None,
+        Outcome::Flaky => Some(format!("flaky: passed at attempt {}", earlier.len() + 1)),
+        _ => Some(format!("failed at each of {} attempts", earlier.len() + 1)),
+    }
+}
+
+/// The outcome of a test whose last attempt ended with `last`, after attempts that failed or none:
+/// one that passed only then never counts as one that passed.
+fn overall(last: Outcome, earlier: &[Attempt]) -> Outcome {
+    match last {
+        Outcome::Pass if !earlier.is_empty() => Outcome::Flaky,
+        last => last,
+    }
 }
 
 impl TestResult {
@@ -72,7 +136,25 @@ impl TestResult {
             subject: None,
             place: None,
             artifacts: None,
+            attempts: Vec::new(),
             evidence: Evidence::default(),
+        }
+    }
+
+    /// The same as the last attempt after `earlier` ones, which failed.
+    pub fn after(self, earlier: Vec<Attempt>) -> TestResult {
+        TestResult { outcome: overall(self.outcome, &earlier), attempts: earlier, ..self }
+    }
+
+    /// What is told of it once the test was tried again.
+    pub fn attempt(&self) -> Attempt {
+        Attempt {
+            outcome: self.outcome,
+            ms: self.time.as_millis() as u64,
+            detail: self.detail.clone(),
+            lines: self.lines.clone(),
+            line: self.place.as_ref().map(|(_, line)| *line),
+            artifacts: self.artifacts.as_ref().map(|folder| folder.display().to_string()),
         }
     }
 
@@ -86,4 +168,40 @@ impl TestResult {
 /// Paths need not be UTF-8, but JSON must.
 fn path<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Attempt {
+        Attempt {
+            outcome: Outcome::Fail,
+            ms: 1,
+            detail: "labs/x.yaml:7".into(),
+            lines: vec!["step 1: no answer".into(), "| more".into()],
+            line: Some(7),
+            artifacts: None,
+        }
+    }
+
+    #[test]
+    fn what_passed_only_when_it_was_tried_again_has_not_passed() {
+        use Outcome::{Error, Fail, Flaky, Pass, Skip};
+        for (last, earlier, wanted) in [
+            (Pass, 0, Pass),
+            (Pass, 1, Flaky),
+            (Pass, 2, Flaky),
+            (Fail, 0, Fail),
+            (Fail, 1, Fail),
+            (Error, 2, Error),
+            (Skip, 0, Skip),
+        ] {
+            assert_eq!(overall(last, &vec![failed(); earlier]), wanted, "{last:?} {earlier}");
+        }
+        assert_eq!(tries(Pass, &[]), None);
+        assert_eq!(tries(Flaky, &[failed()]).unwrap(), "flaky: passed at attempt 2");
+        assert_eq!(tries(Fail, &[failed(), failed()]).unwrap(), "failed at each of 3 attempts");
+        assert_eq!(failed().cause(), "labs/x.yaml:7  step 1: no answer");
+    }
 }

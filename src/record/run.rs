@@ -5,7 +5,7 @@
 
 use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
-use crate::record::result::{Outcome, ResolvedSubject};
+use crate::record::result::{Attempt, Outcome, ResolvedSubject};
 use crate::record::shard::Shard;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -52,8 +52,11 @@ pub struct Parted {
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// All steps held.
+    /// All steps held, at the first attempt.
     pub passed: usize,
+    /// All steps held, but only when it was tried again.
+    #[serde(default)]
+    pub flaky: usize,
     /// A step did not hold.
     pub failed: usize,
     /// The lab could not be set up, or broke.
@@ -134,6 +137,9 @@ pub struct TestRun {
     pub artifacts: Option<String>,
     /// The files in that folder, by their paths in it.
     pub files: Vec<String>,
+    /// The attempts before the one that all this is told of, which failed.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
     /// The exchange of packets.
     pub ladder: Option<Ladder>,
     /// What daemons and clients printed.
@@ -153,17 +159,20 @@ pub struct Log {
 impl Totals {
     /// Whether there were tests, and all of them were skipped: that proves nothing.
     pub fn nothing_ran(&self) -> bool {
-        let Totals { passed, failed, errors, skipped } = *self;
-        passed + failed + errors == 0 && skipped > 0
+        let Totals { passed, flaky, failed, errors, skipped } = *self;
+        passed + flaky + failed + errors == 0 && skipped > 0
     }
 
     /// `3 passed, 1 failed in 2.41 s`.
     pub fn line(&self, time: Duration) -> String {
-        let Totals { passed, failed, errors, skipped } = self;
+        let Totals { passed, flaky, failed, errors, skipped } = self;
         let nothing = if self.nothing_ran() { "nothing ran: " } else { "" };
         let mut text = format!("{passed} passed, {} failed", failed + errors);
         if *errors > 0 {
             text.push_str(&format!(" ({errors} in set-up)"));
+        }
+        if *flaky > 0 {
+            text.push_str(&format!(", {flaky} flaky"));
         }
         if *skipped > 0 {
             text.push_str(&format!(", {skipped} skipped"));
@@ -178,6 +187,7 @@ impl Run {
         let count = |outcome| self.tests.iter().filter(|t| t.outcome == outcome).count();
         self.totals = Totals {
             passed: count(Outcome::Pass),
+            flaky: count(Outcome::Flaky),
             failed: count(Outcome::Fail),
             errors: count(Outcome::Error),
             skipped: count(Outcome::Skip),
@@ -251,7 +261,7 @@ impl Run {
 impl TestRun {
     /// Whether it fails the run by itself.
     pub fn is_bad(&self) -> bool {
-        matches!(self.outcome, Outcome::Fail | Outcome::Error)
+        self.outcome.is_bad()
     }
 
     /// `labs/relay.yaml:123`, where what did not hold is written.

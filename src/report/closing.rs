@@ -1,7 +1,7 @@
 //! What a run says at its end, above the counts: the failed tests again, the slowest, the skipped.
 
-use crate::record::result::Outcome;
-use crate::record::run::{Run, seconds};
+use crate::record::result::{Attempt, Outcome};
+use crate::record::run::{Run, TestRun, seconds};
 use crate::report::files::Kind;
 use crate::text::count;
 use std::cmp::Reverse;
@@ -25,7 +25,7 @@ pub struct Line {
 }
 
 /// The lines for `run`, of which `written` reports were made.
-pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
+pub fn lines<'a>(run: &'a Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut add = |bad, head, text| lines.push(Line { bad, head, text });
     let printed: usize = run.tests.iter().map(|t| t.lines.len() + 1).sum();
@@ -39,12 +39,17 @@ pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
             add(true, word, words.join("  "));
         }
     }
+    // Named in any case: nothing else at the end tells them from those that passed.
+    for test in run.tests.iter().filter(|t| t.outcome == Outcome::Flaky) {
+        let cause = test.attempts.first().map(Attempt::cause).unwrap_or_default();
+        let times = count(test.attempts.len(), "attempt");
+        add(false, "flaky", format!("{}  {times} failed: {cause}", test.test));
+    }
     for (reason, tests) in run.skips() {
         let names = if tests.len() > 5 { count(tests.len(), "test") } else { tests.join(", ") };
         add(false, "skipped", if reason.is_empty() { names } else { format!("{names}: {reason}") });
     }
-    let mut ran: Vec<_> =
-        run.tests.iter().filter(|t| matches!(t.outcome, Outcome::Pass | Outcome::Fail)).collect();
+    let mut ran: Vec<_> = run.tests.iter().filter(|t| t.outcome.ran()).collect();
     if ran.len() > SLOWEST {
         ran.sort_by_key(|test| Reverse(test.ms));
         let slowest: Vec<String> =
@@ -54,8 +59,11 @@ pub fn lines(run: &Run, written: &[(Kind, PathBuf)]) -> Vec<Line> {
     if let Some(lack) = run.lack() {
         add(true, "incomplete", lack);
     }
-    let folders: BTreeSet<&Path> =
-        run.tests.iter().filter_map(|t| t.artifacts.as_deref()).map(Path::new).collect();
+    let kept = |test: &'a TestRun| {
+        let earlier = test.attempts.iter().filter_map(|attempt| attempt.artifacts.as_deref());
+        earlier.chain(test.artifacts.as_deref())
+    };
+    let folders: BTreeSet<&Path> = run.tests.iter().flat_map(kept).map(Path::new).collect();
     if let Some(folder) = common(folders) {
         add(false, "artifacts", folder.display().to_string());
     }

@@ -45,9 +45,10 @@ pub fn deliver(run: &Run, targets: &[Target], notes: &[String], reporter: &mut R
     if run.interrupted {
         reporter.tell(&RunEvent::Note { text: "interrupted, and cleaned up".into() });
     } else {
-        let crate::record::run::Totals { passed, failed, errors, skipped } = run.totals;
+        let crate::record::run::Totals { passed, flaky, failed, errors, skipped } = run.totals;
         reporter.tell(&RunEvent::Summary {
             passed,
+            flaky,
             failed,
             errors,
             skipped,

@@ -5,7 +5,7 @@
 //! "Workflow commands for GitHub Actions").
 
 use crate::record::event::RunEvent;
-use crate::record::result::Outcome;
+use crate::record::result::{Outcome, tries};
 use crate::record::run::{Run, SetupState, TestRun};
 use crate::report::files::Target;
 use crate::report::plain;
@@ -165,7 +165,17 @@ pub fn annotations(run: &Run, workspace: &Path, here: &Path) -> Vec<String> {
         let title = format!("{} {word}", test.test);
         (title.clone(), annotate("error", file(&test.file, test.line), title, &lines))
     }));
-    let mut warnings: Vec<(String, String)> = Vec::new();
+    let flaky = run.tests.iter().filter(|t| t.outcome == Outcome::Flaky);
+    let mut warnings: Vec<(String, String)> = flaky
+        .map(|test| {
+            let title = format!("{} is flaky", test.test);
+            let first = test.attempts.first();
+            let mut lines: Vec<String> = tries(test.outcome, &test.attempts).into_iter().collect();
+            lines.extend(first.iter().flat_map(|first| first.lines.iter().cloned()));
+            let place = file(&test.file, first.and_then(|first| first.line));
+            (title.clone(), annotate("warning", place, title, &lines))
+        })
+        .collect();
     for (reason, tests) in run.skips() {
         let title = format!("{} skipped", crate::text::count(tests.len(), "test"));
         let kind = if run.strict { "error" } else { "warning" };

@@ -3,7 +3,7 @@
 //! Its policy (Content-Security-Policy) forbids both to the browser as well, whatever came in with
 //! a log or with a drawing from another machine.
 
-use crate::record::result::Outcome;
+use crate::record::result::{Attempt, Outcome, tries};
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
 use crate::text::count;
 use base64::Engine;
@@ -48,6 +48,9 @@ fn header(run: &Run) -> String {
         (0, 1..) if run.nothing_ran => {
             ("bad", format!("Nothing ran: {} skipped", count(all, "test")))
         }
+        _ if totals.flaky > 0 => {
+            ("flaky", format!("{} of {} flaky", totals.flaky, count(all, "test")))
+        }
         (0, 1..) => ("good", format!("{} passed, {} skipped", totals.passed, totals.skipped)),
         (0, 0) if all == 0 => ("good", "Nothing to run".into()),
         (0, 0) if all == 1 => ("good", "The test passed".into()),
@@ -59,6 +62,7 @@ fn header(run: &Run) -> String {
     meta.extend(run.strict.then(|| "strict".into()));
     let counts = [
         ("pass", totals.passed),
+        ("flaky", totals.flaky),
         ("fail", totals.failed),
         ("error", totals.errors),
         ("skip", totals.skipped),
@@ -74,6 +78,7 @@ fn header(run: &Run) -> String {
     let filters = [
         ("show:all", "All", all),
         ("show:bad", "Failed", bad),
+        ("show:flaky", "Flaky", totals.flaky),
         ("show:skip", "Skipped", totals.skipped),
         ("show:pass", "Passed", totals.passed),
     ];
@@ -152,14 +157,15 @@ fn section(run: &Run, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
 fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
     let (class, word) = match test.outcome {
         Outcome::Pass => ("pass", "passed"),
+        Outcome::Flaky => ("flaky", "flaky"),
         Outcome::Fail => ("fail", "failed"),
         Outcome::Skip => ("skip", "skipped"),
         Outcome::Error => ("error", "error"),
     };
     // The lab tells why its tests could not be run.
-    let open = if test.is_bad() && lab.setup.state != SetupState::Failed { " open" } else { "" };
-    let ran = matches!(test.outcome, Outcome::Pass | Outcome::Fail);
-    let time = if ran {
+    let told = test.is_bad() && lab.setup.state != SetupState::Failed;
+    let open = if told || test.outcome == Outcome::Flaky { " open" } else { "" };
+    let time = if test.outcome.ran() {
         format!("<span class=\"time\">{}</span>", seconds(test.ms))
     } else {
         String::new()
@@ -177,6 +183,12 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
     }
     if !test.lines.is_empty() {
         body.push_str(&story(&test.lines));
+    }
+    if let Some(tries) = tries(test.outcome, &test.attempts) {
+        body.push_str(&format!("<p><span class=\"note\">{}</span></p>\n", escape(&tries)));
+    }
+    for (index, attempt) in test.attempts.iter().enumerate() {
+        body.push_str(&earlier(index + 1, attempt, link));
     }
     if let Some(ladder) = &test.ladder {
         let name = escape(&test.test);
@@ -203,6 +215,21 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
         id(&test.test),
         escape(&test.test),
         escape(&test.detail),
+    )
+}
+
+/// An attempt that failed, after which the test was tried again.
+fn earlier(number: usize, attempt: &Attempt, link: &dyn Fn(&str) -> String) -> String {
+    let kept = attempt
+        .artifacts
+        .iter()
+        .map(|folder| format!(", kept in <a href=\"{}\">{}</a>", link(folder), escape(folder)));
+    format!(
+        "<div><h4>Attempt {number} {}: {}{}</h4>{}</div>\n",
+        attempt.word(),
+        escape(&attempt.detail),
+        kept.collect::<String>(),
+        story(&attempt.lines)
     )
 }
 

@@ -1,10 +1,10 @@
 //! The JUnit report: a suite a lab, a test case a test.
 
-use crate::record::result::Outcome;
+use crate::record::result::{Attempt, Outcome, tries};
 use crate::record::run::{Run, TestRun};
 use anyhow::{Context, Result};
 use chrono::DateTime;
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 use std::time::Duration;
 
 /// The document, in the dialect that Jenkins, GitLab and most others read.
@@ -44,12 +44,13 @@ pub fn document(run: &Run) -> Result<String> {
 
 fn case(run: &Run, test: &TestRun) -> TestCase {
     let mut status = match test.outcome {
-        Outcome::Pass => TestCaseStatus::success(),
+        // Its earlier attempts make it another success than others.
+        Outcome::Pass | Outcome::Flaky => TestCaseStatus::success(),
         Outcome::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Outcome::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
         Outcome::Skip => TestCaseStatus::skipped(),
     };
-    if test.outcome != Outcome::Pass {
+    if !matches!(test.outcome, Outcome::Pass | Outcome::Flaky) {
         let story = test.story(run);
         let first = story.first().filter(|_| test.is_bad()).unwrap_or(&test.detail);
         status.set_message(first.as_str());
@@ -58,13 +59,15 @@ fn case(run: &Run, test: &TestRun) -> TestCase {
             status.set_description([std::slice::from_ref(&test.detail), story].concat().join("\n"));
         }
     }
+    status.add_reruns(test.attempts.iter().map(rerun));
     let mut case = TestCase::new(test.test.as_str(), status);
     case.set_classname(test.lab.as_str());
     case.set_time(Duration::from_millis(test.ms));
     let mut said: Vec<String> = match test.outcome {
-        Outcome::Pass if !test.detail.is_empty() => vec![test.detail.clone()],
+        Outcome::Pass | Outcome::Flaky if !test.detail.is_empty() => vec![test.detail.clone()],
         _ => Vec::new(),
     };
+    said.extend(tries(test.outcome, &test.attempts));
     said.extend(test.stand_in().map(|name| format!("tested the stand-in {name}")));
     said.extend(test.artifacts.iter().map(|folder| format!("artifacts: {folder}")));
     // What programs print differs from run to run; that of a test that passed would only hide
@@ -81,4 +84,22 @@ fn case(run: &Run, test: &TestRun) -> TestCase {
         case.set_system_out(said.join("\n"));
     }
     case
+}
+
+/// An earlier attempt: `flakyFailure` or `flakyError` of a test that passed in the end, else
+/// `rerunFailure` or `rerunError`, as Surefire has them.
+fn rerun(attempt: &Attempt) -> TestRerun {
+    let kind = match attempt.outcome {
+        Outcome::Fail => NonSuccessKind::Failure,
+        _ => NonSuccessKind::Error,
+    };
+    let mut rerun = TestRerun::new(kind);
+    rerun.set_type(if kind == NonSuccessKind::Failure { "failure" } else { "error" });
+    rerun.set_message(attempt.lines.first().unwrap_or(&attempt.detail).as_str());
+    let story = [std::slice::from_ref(&attempt.detail), &attempt.lines].concat().join("\n");
+    rerun.set_stack_trace(story);
+    if let Some(folder) = &attempt.artifacts {
+        rerun.set_system_out(format!("artifacts: {folder}"));
+    }
+    rerun
 }

@@ -19,7 +19,7 @@ pub use reporter::{Format, Reporter};
 
 use crate::quote::shell;
 use crate::record::event::RunEvent;
-use crate::record::result::{ResolvedSubject, TestResult};
+use crate::record::result::{ResolvedSubject, TestResult, tries};
 use crate::text::harmless;
 use std::io::{ErrorKind, IsTerminal};
 use std::sync::OnceLock;
@@ -135,7 +135,8 @@ pub fn result_detail(result: &TestResult) -> String {
         .as_ref()
         .filter(|s| s.how == "stand-in")
         .map(|s| format!("[stand-in {}]", s.path));
-    [Some(result.detail.clone()).filter(|d| !d.is_empty()), stand_in]
+    let tries = tries(result.outcome, &result.attempts).map(|text| format!("({text})"));
+    [Some(result.detail.clone()).filter(|d| !d.is_empty()), tries, stand_in]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
@@ -150,8 +151,8 @@ pub fn result_lines(result: &TestResult) -> Vec<String> {
 
 /// The last line of a run, in the form test runners use.
 pub fn summary_line(message: &RunEvent) -> String {
-    let RunEvent::Summary { passed, failed, errors, skipped, time } = *message else {
+    let RunEvent::Summary { passed, flaky, failed, errors, skipped, time } = *message else {
         return String::new();
     };
-    crate::record::run::Totals { passed, failed, errors, skipped }.line(time)
+    crate::record::run::Totals { passed, flaky, failed, errors, skipped }.line(time)
 }

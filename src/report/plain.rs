@@ -1,7 +1,7 @@
 //! Lines for pipes and files: no colour, no symbols, nothing that moves.
 
 use crate::record::event::RunEvent;
-use crate::record::result::Outcome;
+use crate::record::result::{Outcome, TestResult};
 use crate::report::{ANEW, commands, result_detail, result_lines, subject_line, summary_line};
 use crate::text::{count, seconds};
 
@@ -39,35 +39,18 @@ pub fn text(message: &RunEvent) -> Option<String> {
         RunEvent::SetupFailed { instance, lines } => {
             format!("ERROR setup of {instance}\n{}", indented(lines))
         }
+        RunEvent::Retry { attempt, of, result } => {
+            self::result("RETRY", result, &format!(" (attempt {attempt} of {of})"))
+        }
         RunEvent::Result(result) => {
             let word = match result.outcome {
                 Outcome::Pass => "PASS",
+                Outcome::Flaky => "FLAKY",
                 Outcome::Fail => "FAIL",
                 Outcome::Skip => "SKIP",
                 Outcome::Error => "ERROR",
             };
-            let time = match result.outcome {
-                Outcome::Pass | Outcome::Fail => format!(" {}", seconds(result.time)),
-                Outcome::Skip | Outcome::Error => String::new(),
-            };
-            let mut line = format!("{word:<5} {}{time} {}", result.test, result_detail(result))
-                .trim_end()
-                .to_string();
-            let lines = result_lines(result);
-            if !lines.is_empty() {
-                line.push('\n');
-                line.push_str(&indented(&lines));
-            }
-            for rung in result
-                .evidence
-                .shown()
-                .iter()
-                .flat_map(|(ladder, extent)| ladder.text(LADDER, *extent))
-            {
-                line.push('\n');
-                line.push_str(&rung);
-            }
-            line
+            self::result(word, result, "")
         }
         RunEvent::Cleaned { instance } => format!("cleaned {instance}"),
         RunEvent::Kept { instance, node, at } => {
@@ -79,6 +62,28 @@ pub fn text(message: &RunEvent) -> Option<String> {
         RunEvent::Summary { .. } => summary_line(message),
         RunEvent::Test { .. } | RunEvent::Report { .. } => return None,
     })
+}
+
+/// What is told of `result`, in front of it `word`, and `note` behind its first line.
+fn result(word: &str, result: &TestResult, note: &str) -> String {
+    let time = match result.outcome.ran() {
+        true => format!(" {}", seconds(result.time)),
+        false => String::new(),
+    };
+    let line = format!("{word:<5} {}{time} {}", result.test, result_detail(result));
+    let mut text = format!("{}{note}", line.trim_end());
+    let lines = result_lines(result);
+    if !lines.is_empty() {
+        text.push('\n');
+        text.push_str(&indented(&lines));
+    }
+    for rung in
+        result.evidence.shown().iter().flat_map(|(ladder, extent)| ladder.text(LADDER, *extent))
+    {
+        text.push('\n');
+        text.push_str(&rung);
+    }
+    text
 }
 
 fn indented(lines: &[String]) -> String {

@@ -2,7 +2,7 @@
 //! topologies.
 
 use crate::analysis::ladder::Extent;
-use crate::record::result::Outcome;
+use crate::record::result::{Outcome, tries};
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
 use crate::text::count;
 
@@ -22,7 +22,7 @@ pub fn markdown(run: &Run, room: usize) -> String {
     let mut text = format!(
         "### {} labrun: {}\n\n",
         match run.exit() as u8 {
-            0 if run.nothing_ran => "⚠️",
+            0 if run.nothing_ran || run.totals.flaky > 0 => "⚠️",
             0 => "✅",
             _ => "❌",
         },
@@ -68,9 +68,11 @@ pub fn markdown(run: &Run, room: usize) -> String {
         ));
     }
     // A test of a lab that was not set up has no story of its own.
-    for test in
-        run.tests.iter().filter(|t| t.is_bad() && (!t.lines.is_empty() || t.story(run).is_empty()))
-    {
+    let shown = |t: &&TestRun| {
+        t.outcome == Outcome::Flaky
+            || t.is_bad() && (!t.lines.is_empty() || t.story(run).is_empty())
+    };
+    for test in run.tests.iter().filter(shown) {
         add(failure(test));
     }
     for lab in &run.labs {
@@ -89,11 +91,13 @@ pub fn markdown(run: &Run, room: usize) -> String {
 fn row(run: &Run, test: &TestRun) -> String {
     let symbol = match test.outcome {
         Outcome::Pass => "✅",
+        Outcome::Flaky => "⚠️",
         Outcome::Fail => "❌",
         Outcome::Skip => "⏭️",
         Outcome::Error => "💥",
     };
     let mut words = vec![cell(&test.detail)];
+    words.extend(tries(test.outcome, &test.attempts).map(|text| cell(&text)));
     words.extend(test.story(run).first().filter(|_| test.is_bad()).map(|line| cell(line)));
     words.retain(|word| !word.is_empty());
     let time = if test.ms > 0 { seconds(test.ms) } else { String::new() };
@@ -103,7 +107,11 @@ fn row(run: &Run, test: &TestRun) -> String {
 fn failure(test: &TestRun) -> String {
     let mut text = format!(
         "#### {} {}\n\n",
-        if test.outcome == Outcome::Fail { "❌" } else { "💥" },
+        match test.outcome {
+            Outcome::Fail => "❌",
+            Outcome::Flaky => "⚠️",
+            _ => "💥",
+        },
         cell(&test.test)
     );
     for words in [&test.about, &test.detail] {
@@ -119,6 +127,19 @@ fn failure(test: &TestRun) -> String {
     }
     if let Some(folder) = &test.artifacts {
         text.push_str(&format!("Artifacts: {}\n\n", cell(folder)));
+    }
+    if let Some(tries) = tries(test.outcome, &test.attempts) {
+        text.push_str(&format!("{}{}.\n\n", tries[..1].to_uppercase(), cell(&tries[1..])));
+    }
+    for (index, attempt) in test.attempts.iter().enumerate() {
+        let kept = attempt.artifacts.iter().map(|folder| format!(", artifacts: {}", cell(folder)));
+        text.push_str(&format!(
+            "Attempt {}: {}{}\n\n{}",
+            index + 1,
+            cell(&attempt.detail),
+            kept.collect::<String>(),
+            fence("", &shortened(&attempt.lines))
+        ));
     }
     text
 }

@@ -72,7 +72,19 @@ impl Terminal {
                 self.details(lines);
             }
             RunEvent::Test { test } => self.spin(test, &format!("▶️  {test}")),
-            RunEvent::Result(result) => self.result(result),
+            RunEvent::Retry { attempt, of, result } => {
+                self.result("🔁", result, &format!("  (attempt {attempt} of {of}, tried again)"))
+            }
+            RunEvent::Result(result) => {
+                let symbol = match result.outcome {
+                    Outcome::Pass => "✅",
+                    Outcome::Flaky => "⚠️ ",
+                    Outcome::Fail => "❌",
+                    Outcome::Skip => "⏭️ ",
+                    Outcome::Error => "💥",
+                };
+                self.result(symbol, result, "");
+            }
             RunEvent::Cleaned { instance } => {
                 self.stop(instance);
                 self.line(&format!("🧹 {instance} is gone, nothing is left"));
@@ -90,9 +102,10 @@ impl Terminal {
             RunEvent::Note { text } => self.line(text),
             // Named again at the end, where reports can be found.
             RunEvent::Report { .. } => {}
-            RunEvent::Summary { passed, failed, errors, skipped, .. } => {
+            RunEvent::Summary { passed, flaky, failed, errors, skipped, .. } => {
                 let colour = match (failed + errors, passed, skipped) {
                     (1.., ..) => "1;31",
+                    _ if *flaky > 0 => "1;33",
                     (0, 0, 1..) => "1;33",
                     _ => "1;32",
                 };
@@ -101,24 +114,20 @@ impl Terminal {
         }
     }
 
-    fn result(&mut self, result: &TestResult) {
+    fn result(&mut self, symbol: &str, result: &TestResult, note: &str) {
         self.stop(&result.test);
-        let symbol = match result.outcome {
-            Outcome::Pass => "✅",
-            Outcome::Fail => "❌",
-            Outcome::Skip => "⏭️ ",
-            Outcome::Error => "💥",
-        };
         let name = match result.outcome {
             Outcome::Fail | Outcome::Error => self.paint("1;31", &result.test),
+            Outcome::Flaky => self.paint("1;33", &format!("{} FLAKY", result.test)),
             _ => self.paint("1", &result.test),
         };
         let detail = result_detail(result);
-        let time = match result.outcome {
-            Outcome::Pass | Outcome::Fail => format!("  {}", seconds(result.time)),
-            Outcome::Skip | Outcome::Error => String::new(),
+        let time = match result.outcome.ran() {
+            true => format!("  {}", seconds(result.time)),
+            false => String::new(),
         };
-        self.line(format!("{symbol} {name}{}  {detail}", self.paint("2", &time)).trim_end());
+        let line = format!("{symbol} {name}{}  {detail}", self.paint("2", &time));
+        self.line(&format!("{}{note}", line.trim_end()));
         self.details(&result_lines(result));
         if let Some((ladder, extent)) = result.evidence.shown() {
             let columns = crate::report::columns();

@@ -15,6 +15,7 @@ mod running;
 mod setup;
 mod show;
 mod test;
+mod tries;
 mod vm;
 
 use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};

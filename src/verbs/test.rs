@@ -1,17 +1,15 @@
 //! `labrun test`.
 
-use crate::analysis::ladder::Extent;
 use crate::cli::{Cli, TestArgs};
 use crate::error::Failure;
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::{Labs, Selection};
-use crate::lab::model::{Lab, Test};
 use crate::record::artifacts::{Artifacts, When};
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
 use crate::record::recorder::{NotRun, Recorder};
-use crate::record::result::{Outcome, TestResult};
+use crate::record::result::Outcome;
 use crate::record::run::Parted;
 use crate::record::shard;
 use crate::record::shard::Shard;
@@ -19,14 +17,12 @@ use crate::report::files;
 use crate::report::files::Target;
 use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
-use crate::run::session::{Session, SetupError};
-use crate::run::subject::{Given, Subjects};
+use crate::run::subject::Subjects;
+use crate::verbs::tries::{Halt, Tries, run_lab};
 use crate::verbs::{artifacts, filters, options, place, prepare};
 use anyhow::Result;
-use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::time::Instant;
 
 /// Runs the chosen tests, or the part of them; several labs at once.
@@ -65,15 +61,15 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 
     let began = Instant::now();
     let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
-    let halt = Halt { wanted: args.fail_fast, failed: AtomicBool::new(false) };
-    let common = Common { labs: &labs, args, subjects: &subjects, halt: &halt };
+    let tries = Tries { retries: args.retries.into(), halt: Halt::new(args.fail_fast) };
+    let common = Common { labs: &labs, args, subjects: &subjects, tries: &tries };
     let ended = place::groups(cli, &chosen, run.client, |chosen| chosen.lab).and_then(|groups| {
         let mut groups = groups.iter();
         groups.try_for_each(|(kind, group)| {
             run_group(kind, group, &common, &mut reporter, &mut recorder)
         })
     });
-    let unrun = unrun(&ended, halt.is_on());
+    let unrun = unrun(&ended, tries.halt.is_on());
     let result = recorder.finish(began.elapsed(), run.tested.is_strict(), partition, &unrun);
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
@@ -116,26 +112,6 @@ fn divide(
     Parted { part, plan }
 }
 
-/// Whether no further test is begun, because one has failed.
-struct Halt {
-    wanted: bool,
-    failed: AtomicBool,
-}
-
-impl Halt {
-    fn is_on(&self) -> bool {
-        self.wanted && self.failed.load(Ordering::Relaxed)
-    }
-
-    fn hear(&self, message: &RunEvent) {
-        if let RunEvent::Result(result) = message
-            && matches!(result.outcome, Outcome::Fail | Outcome::Error)
-        {
-            self.failed.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
 /// What becomes of tests that have no result.
 fn unrun(ended: &Result<()>, halted: bool) -> NotRun {
     match ended {
@@ -162,7 +138,7 @@ struct Common<'a> {
     labs: &'a Labs,
     args: &'a TestArgs,
     subjects: &'a [String],
-    halt: &'a Halt,
+    tries: &'a Tries,
 }
 
 /// Runs the tests of one host.
@@ -173,8 +149,8 @@ fn run_group(
     reporter: &mut Reporter,
     recorder: &mut Recorder,
 ) -> Result<()> {
-    let Common { labs, args, subjects, halt } = *common;
-    if halt.is_on() {
+    let Common { labs, args, subjects, tries } = *common;
+    if tries.halt.is_on() {
         return Ok(());
     }
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
@@ -191,7 +167,7 @@ fn run_group(
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = args.jobs.map_or(cores.max(2), usize::from).min(chosen.len());
-    run_labs(chosen, &options, &subjects, halt, jobs, |lab, message| match message {
+    run_labs(chosen, &options, &subjects, tries, jobs, |lab, message| match message {
         Some(message) => {
             reporter.tell_of(Some(lab), &message);
             recorder.hear(&message);
@@ -209,7 +185,7 @@ fn run_labs(
     chosen: &[Selection],
     options: &Options,
     subjects: &Subjects,
-    halt: &Halt,
+    tries: &Tries,
     jobs: usize,
     mut hear: impl FnMut(&str, Option<RunEvent>),
 ) {
@@ -222,9 +198,13 @@ fn run_labs(
                 loop {
                     let next = queue.lock().expect("not poisoned").next();
                     match next {
-                        Some(chosen) if !interrupt::interrupted() && !halt.is_on() => {
-                            run_lab(chosen, options, subjects, halt, &sender);
-                            let _ = sender.send((chosen.lab.name.clone(), None));
+                        Some(chosen) if !interrupt::interrupted() && !tries.halt.is_on() => {
+                            let send = |message| {
+                                let _ = sender.send((chosen.lab.name.clone(), message));
+                            };
+                            let tell = |message| send(Some(message));
+                            run_lab(chosen, options, subjects, tries, &tell);
+                            send(None);
                         }
                         _ => break,
                     }
@@ -236,161 +216,4 @@ fn run_labs(
             hear(&lab, message);
         }
     });
-}
-
-fn run_lab(
-    chosen: &Selection,
-    options: &Options,
-    subjects: &Subjects,
-    halt: &Halt,
-    sender: &Sender<Told>,
-) {
-    let tell = |message: RunEvent| {
-        halt.hear(&message);
-        let _ = sender.send((chosen.lab.name.clone(), Some(message)));
-    };
-    let lab = chosen.lab;
-    let given = lab.topology.subject.as_ref().and_then(|s| subjects.get(&s.program));
-    let tests: Vec<&Test> = chosen.tests.iter().map(|i| &lab.tests[*i]).collect();
-    let (runnable, silent): (Vec<&Test>, Vec<&Test>) =
-        tests.into_iter().partition(|t| client_speaks(t, options));
-    let unrun = |tests: &[&Test], outcome, detail: &str, artifacts: Option<PathBuf>| {
-        for test in tests {
-            let result = TestResult::new(lab, test, outcome);
-            let result =
-                TestResult { detail: detail.to_string(), artifacts: artifacts.clone(), ..result };
-            tell(RunEvent::Result(Box::new(result)));
-        }
-    };
-    unrun(
-        &silent,
-        Outcome::Skip,
-        &format!("{} does not speak DHCPv6", options.client.name()),
-        None,
-    );
-    if runnable.is_empty() {
-        return;
-    }
-    match session(chosen, options, given, &runnable, halt, &tell) {
-        Ok(()) | Err((_, Down { why: SetupError::Interrupted, .. })) => {}
-        Err((done, Down { why: SetupError::Skip(reason), .. })) => {
-            unrun(&runnable[done..], Outcome::Skip, &reason, None)
-        }
-        Err((done, Down { why: SetupError::Failed(_), artifacts })) => {
-            unrun(&runnable[done..], Outcome::Error, "the lab could not be set up", artifacts)
-        }
-    }
-}
-
-/// A lab that could not be set up.
-struct Down {
-    why: SetupError,
-    /// The folder of its artifacts.
-    artifacts: Option<PathBuf>,
-}
-
-/// Runs `tests` in the lab. If it could not be set up, how many were run before, and why.
-fn session(
-    chosen: &Selection,
-    options: &Options,
-    given: Option<&Given>,
-    tests: &[&Test],
-    halt: &Halt,
-    tell: &dyn Fn(RunEvent),
-) -> Result<(), (usize, Down)> {
-    // What comes and goes between tests is of interest to few.
-    let quiet = |event| match event {
-        RunEvent::Setup { .. } | RunEvent::Ready { .. } | RunEvent::Cleaned { .. } => {}
-        RunEvent::Subject { .. } => {}
-        event => tell(event),
-    };
-    let mut session =
-        begin(chosen.lab, options, given, "session", tell).map_err(|down| (0, down))?;
-    let (mut broken, mut kept) = (false, false);
-    for (done, test) in tests.iter().enumerate() {
-        if interrupt::interrupted() || halt.is_on() {
-            break;
-        }
-        let changes = std::mem::take(&mut session.changes);
-        let renew = !broken && (!changes.is_empty() || (test.fresh && session.used));
-        if renew && kept {
-            // It would be gone before anybody could look at it.
-            let text = format!(
-                "{} stays as a failed test left it (--keep): {} may see that",
-                chosen.lab.name, test.name
-            );
-            tell(RunEvent::Note { text });
-        } else if renew {
-            if options.verbose && !changes.is_empty() {
-                let text = format!(
-                    "{} is made anew, a test left: {}",
-                    chosen.lab.name,
-                    changes.join(", ")
-                );
-                tell(RunEvent::Note { text });
-            }
-            session.tell = &quiet;
-            session.end();
-            session =
-                begin(chosen.lab, options, given, "anew", &quiet).map_err(|down| (done, down))?;
-            session.tell = tell;
-        }
-        let mut result =
-            if broken { lost(session.result(test, Outcome::Error)) } else { session.test(test) };
-        result.evidence.shown = extent(&result, options.verbose);
-        if !broken {
-            artifacts::save(chosen.lab, options, &mut result, tell);
-        }
-        broken |= session.broken || result.outcome == Outcome::Error;
-        if options.keep && result.outcome != Outcome::Pass {
-            session.keep();
-            kept = true;
-        }
-        tell(RunEvent::Result(Box::new(result)));
-    }
-    session.end();
-    Ok(())
-}
-
-/// A session with the lab, which is up. What its set-up says goes to `tell`.
-fn begin<'a>(
-    lab: &'a Lab,
-    options: &'a Options,
-    given: Option<&Given>,
-    verb: &str,
-    tell: &'a dyn Fn(RunEvent),
-) -> Result<Session<'a>, Down> {
-    let mut session = Session::start(lab, options, given, verb, tell).map_err(|error| {
-        let lines = vec![format!("{error:#}")];
-        tell(RunEvent::SetupFailed { instance: options.instance_of(lab), lines: lines.clone() });
-        Down { why: SetupError::Failed(lines), artifacts: None }
-    })?;
-    if let Err(why) = session.up() {
-        let artifacts = artifacts::save_setup(lab, options, &mut session, &why, tell);
-        session.end();
-        return Err(Down { why, artifacts });
-    }
-    if options.verbose {
-        session.follow();
-    }
-    Ok(session)
-}
-
-/// How much of the ladder of `result` is shown.
-fn extent(result: &TestResult, verbose: bool) -> Option<Extent> {
-    let empty = result.evidence.ladder.as_ref().is_none_or(|ladder| ladder.rows.is_empty());
-    match result.outcome {
-        _ if verbose => Some(Extent::LONG),
-        Outcome::Fail | Outcome::Error if !empty => Some(Extent::SHORT),
-        _ => None,
-    }
-}
-
-/// The result of a test that an earlier one left no lab to run in.
-fn lost(result: TestResult) -> TestResult {
-    TestResult { detail: "the lab was lost in an earlier test".into(), ..result }
-}
-
-fn client_speaks(test: &Test, options: &Options) -> bool {
-    test.steps.iter().all(|step| step.kind.with_client(options.client).speechless().is_none())
 }

@@ -319,13 +319,15 @@ fn fields(event: &str) -> &'static [&'static str] {
         "ready" => &["instance", "ms", "services", "reused"],
         "setup-failed" => &["instance", "lines"],
         "test" => &["test"],
-        "result" => &["test", "lab", "outcome", "ms", "detail", "lines", "subject", "artifacts"],
+        "result" => {
+            &["test", "lab", "outcome", "ms", "detail", "lines", "subject", "artifacts", "attempts"]
+        }
         "cleaned" => &["instance"],
         "kept" => &["instance", "node"],
         "log" => &["lab", "source", "line"],
         "report" => &["kind", "path"],
         "note" => &["text"],
-        "summary" => &["passed", "failed", "errors", "skipped", "ms"],
+        "summary" => &["passed", "flaky", "failed", "errors", "skipped", "ms"],
         other => panic!("an unknown message: {other}"),
     }
 }

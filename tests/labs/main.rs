@@ -8,6 +8,7 @@ mod artifacts;
 mod bounds;
 mod bpf;
 mod causes;
+mod choosing;
 mod cli;
 mod dhcplb;
 mod docs;

@@ -7,7 +7,7 @@ use labrun::record::result::Outcome;
 use labrun::record::run::{Parted, Run, Setup, SetupState, TestRun};
 use labrun::report::files::Target;
 use labrun::report::{github, html, junit, merge, summary};
-use runs::{good, hostile, lab, mixed, run, test};
+use runs::{flaky, good, hostile, lab, mixed, run, test};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -45,6 +45,43 @@ fn a_good_run_looks_as_it_did() {
             "::warning title=relay tested a stand-in::no dhcplb was found, so its stand-in dhcrelay was tested"
         ]
     );
+}
+
+/// What passed only when it was tried again.
+#[test]
+fn a_flaky_test_is_flaky_in_every_report_and_fails_no_run() {
+    let whole = flaky();
+    assert_eq!(whole.summary(), "1 passed, 1 failed, 1 flaky in 5.21 s");
+    let mut run = whole.clone();
+    run.tests.remove(0);
+    run.count();
+    assert_eq!(run.exit() as u8, 0);
+    run.strict = true;
+    assert_eq!(run.exit() as u8, 0);
+    assert!(!run.nothing_ran);
+    run.tests.remove(1);
+    run.count();
+    assert!(run.summary().starts_with("0 passed, 0 failed, 1 flaky") && !run.nothing_ran);
+
+    assert_eq!(merge::read("x", &whole.json()).unwrap(), whole);
+    assert!(whole.json().contains("\"outcome\": \"flaky\""));
+    let html = page(&run);
+    for words in [
+        "<h1 class=\"flaky\">1 of 1 test flaky</h1>",
+        "<span class=\"badge\">flaky</span>",
+        "<details class=\"card test flaky\" id=\"relay-v6\" open>",
+        "flaky: passed at attempt 3",
+        "<a href=\"./../artifacts/relay-v6/1\">",
+        "<a href=\"./../artifacts/relay-v6/2\">",
+        "<b>step 2, ping in client: no answer</b>",
+    ] {
+        assert!(html.contains(words), "{words} is not in {html}");
+    }
+    assert!(!html.contains(">passed<"), "{html}");
+    insta::assert_snapshot!("flaky_junit", junit::document(&whole).unwrap());
+    insta::assert_snapshot!("flaky_summary", summary::markdown(&whole, summary::LIMIT));
+    insta::assert_snapshot!("flaky_annotations", annotations(&whole).join("\n"));
+    assert!(summary::markdown(&run, 9999).starts_with("### ⚠️ labrun: "));
 }
 
 #[test]
@@ -85,7 +122,7 @@ fn junit_reports_are_as_the_schema_wants_them() {
         eprintln!("SKIP junit_reports_are_as_the_schema_wants_them: there is no xmllint");
         return;
     }
-    for run in [mixed(), good(), hostile(), run(vec![], vec![])] {
+    for run in [mixed(), good(), flaky(), hostile(), run(vec![], vec![])] {
         let document = junit::document(&run).unwrap();
         let (valid, words) = is_valid(&document);
         assert!(valid, "{words}\n{document}");
@@ -326,6 +363,10 @@ fn parts_join_to_the_whole_in_any_order() {
     let [a, b] = parts();
     assert_eq!(join(&[&a, &b]).unwrap(), mixed());
     assert_eq!(join(&[&b, &a]).unwrap(), mixed());
+    let mut flaky = flaky();
+    let first = Run { tests: flaky.tests.split_off(1), ..flaky.clone() };
+    let joined = join(&[&flaky, &first]).unwrap();
+    assert_eq!((joined.totals.flaky, joined.tests[1].attempts.len()), (1, 2));
     assert_eq!(join(&[&b, &a, &a]).unwrap(), mixed(), "the same part twice says nothing new");
 }
 

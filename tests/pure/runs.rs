@@ -1,7 +1,7 @@
 //! Runs made by hand, for what is made of them.
 
 use labrun::analysis::ladder::{Ladder, Row};
-use labrun::record::result::{Outcome, ResolvedSubject};
+use labrun::record::result::{Attempt, Outcome, ResolvedSubject};
 use labrun::record::run::{FORMAT, LabRun, Log, Run, Setup, SetupState, TestRun, Totals};
 
 /// A run with an outcome of every kind.
@@ -72,6 +72,28 @@ pub fn good() -> Run {
     run(labs, tests)
 }
 
+/// A run in which a test passed only at its third attempt, and another at none.
+pub fn flaky() -> Run {
+    let Run { mut labs, mut tests, .. } = mixed();
+    labs.truncate(1);
+    tests.truncate(3);
+    tests[0].attempts = vec![attempt(Outcome::Error, 1)];
+    tests[1].outcome = Outcome::Flaky;
+    tests[1].attempts = vec![attempt(Outcome::Fail, 1), attempt(Outcome::Error, 2)];
+    run(labs, tests)
+}
+
+fn attempt(outcome: Outcome, number: usize) -> Attempt {
+    Attempt {
+        outcome,
+        ms: 12,
+        detail: "labs/relay.yaml:140".into(),
+        lines: text(&["step 2, ping in client: no answer", "| <b>&"]),
+        line: Some(140),
+        artifacts: Some(format!("artifacts/relay-v6/{number}")),
+    }
+}
+
 /// A run whose every text tries to be something else.
 pub fn hostile() -> Run {
     let mut run = mixed();
@@ -86,6 +108,12 @@ pub fn hostile() -> Run {
         (test.about, test.detail, test.lines) = (evil.into(), evil.into(), vec![evil.into()]);
         test.artifacts = Some("javascript:alert(1)".into());
         test.files = vec![evil.into()];
+        test.attempts = vec![Attempt {
+            detail: evil.into(),
+            lines: vec![evil.into()],
+            artifacts: Some("javascript:alert(1)".into()),
+            ..attempt(Outcome::Fail, 1)
+        }];
         test.logs = vec![Log { name: evil.into(), text: evil.into(), left_out: 0 }];
     }
     run
@@ -143,6 +171,7 @@ pub fn test(lab: &str, order: usize, name: &str, outcome: Outcome) -> TestRun {
         subject: Some(stand_in()),
         artifacts: None,
         files: vec![],
+        attempts: vec![],
         ladder: None,
         logs: vec![],
     }

@@ -1,0 +1,198 @@
+//! Which tests are run, in which order, and how often.
+
+use crate::common;
+use crate::common::labs;
+
+use common::{User, folder, users, wait_for};
+use labs::{Done, Lab, json_lines, lines};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A pipe that labs of every user read a line of at each attempt: what one consumes the next does
+/// not see, though nothing that happens in a lab outlives it.
+struct Gate {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    /// Open as long as the lines are to stay.
+    open: File,
+}
+
+impl Gate {
+    fn new() -> Gate {
+        // Labs have a /tmp of their own.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = folder.path().join("gate");
+        assert!(Command::new("mkfifo").arg("-m644").arg(&path).status().unwrap().success());
+        let open = File::options().read(true).write(true).open(&path).unwrap();
+        Gate { _folder: folder, path, open }
+    }
+
+    /// What a shell says that goes on when it reads `good`.
+    fn passage(&self) -> String {
+        format!("read -r word <{}; [ \"$word\" = good ]", self.path.display())
+    }
+
+    fn give(&mut self, words: &str) {
+        words.split(' ').for_each(|word| writeln!(self.open, "{word}").unwrap());
+    }
+}
+
+/// Runs the tests of `lab` with reports and all artifacts; what was printed for people, and the
+/// folder of reports.
+fn reported(lab: &Lab, words: &[&str]) -> (Done, tempfile::TempDir) {
+    let out = folder();
+    fs::set_permissions(out.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let at = |name: &str| out.path().join(name).display().to_string();
+    let reports = [format!("json={}", at("run.json")), format!("junit={}", at("junit.xml"))];
+    let mut command = lab.command(&["test", "--artifacts=always", "--artifacts-dir", &at("kept")]);
+    command.args(words);
+    reports.iter().for_each(|report| _ = command.args(["--report", report]));
+    (labs::run(command), out)
+}
+
+#[test]
+fn what_passes_only_when_tried_again_is_flaky_in_every_report_and_its_failures_are_kept() {
+    for user in users() {
+        let mut gate = Gate::new();
+        let body = format!(
+            "nodes: {{n: {{}}}}\ntests:\n  shaky: {{steps: [run: {{node: n, command: '! ls /tmp/left'}}, run: {{node: n, command: 'echo x >/tmp/left; {}'}}]}}\n  sound: {{steps: [run: {{node: n, command: 'true'}}]}}\n",
+            gate.passage()
+        );
+        let lab = Lab::new(user, &body);
+        let name = format!("{}-shaky", lab.name);
+        gate.give("bad bad good");
+        let (done, out) = reported(&lab, &["--retries", "2"]);
+        assert_eq!(done.exit, 0, "{}", done.all);
+        for words in [
+            &format!("RETRY {name} "),
+            " (attempt 1 of 3)\n",
+            " (attempt 2 of 3)\n",
+            &format!("FLAKY {name} "),
+            "(flaky: passed at attempt 3)",
+            &format!("\nflaky: {name}  2 attempts failed: "),
+            "\n1 passed, 0 failed, 1 flaky in ",
+        ] {
+            assert!(done.stdout.contains(words), "{user:?} {words}: {}", done.all);
+        }
+        assert!(!done.stdout.contains(&format!("PASS  {name}")), "{}", done.all);
+        let read = |name: &str| fs::read_to_string(out.path().join(name)).unwrap();
+        let run: Value = serde_json::from_str(&read("run.json")).unwrap();
+        assert_eq!((&run["totals"]["passed"], &run["totals"]["flaky"]), (&1.into(), &1.into()));
+        let shaky = &run["tests"][0];
+        assert_eq!(shaky["outcome"], "flaky");
+        let attempts = shaky["attempts"].as_array().unwrap();
+        assert_eq!(attempts.len(), 2);
+        for (index, attempt) in attempts.iter().enumerate() {
+            assert_eq!((&attempt["outcome"], &attempt["line"]), (&"fail".into(), &4.into()));
+            assert!(lines(attempt).starts_with("step 2, run in n: "), "{attempt}");
+            let kept = format!("kept/{name}/{}", index + 1);
+            assert!(attempt["artifacts"].as_str().unwrap().ends_with(&kept), "{attempt}");
+            assert!(read(&format!("{kept}/failure.txt")).starts_with("FAIL  "));
+        }
+        assert!(read(&format!("kept/{name}/3/result.json")).contains("\"outcome\": \"flaky\""));
+        let junit = read("junit.xml");
+        assert_eq!(junit.matches("<flakyFailure ").count(), 2, "{junit}");
+        assert!(!junit.contains("<failure"), "{junit}");
+
+        // A failure that stays is one, and nothing is tried again that passed.
+        gate.give("bad bad");
+        let (done, out) = reported(&lab, &["--retries", "1"]);
+        assert_eq!(done.exit, 1, "{}", done.all);
+        let told = format!("FAIL  {name} ");
+        assert!(
+            done.stdout.contains(&told) && done.stdout.contains("(failed at each of 2 attempts)")
+        );
+        assert!(done.stdout.contains("\n1 passed, 1 failed in "), "{}", done.all);
+        assert_eq!(done.stdout.matches("RETRY ").count(), 1, "{}", done.all);
+        let junit = fs::read_to_string(out.path().join("junit.xml")).unwrap();
+        assert_eq!(junit.matches("<rerunFailure ").count(), 1, "{junit}");
+    }
+}
+
+#[test]
+fn a_lab_that_comes_up_only_when_tried_again_makes_its_test_flaky() {
+    let mut gate = Gate::new();
+    let body = format!(
+        "nodes: {{n: {{services: {{gated: {{command: '{} && exec busybox httpd -f -p 99', ready: {{tcp: 99}}}}}}}}}}\ntests:\n  one: {{steps: [run: {{node: n, command: 'true'}}]}}\n  two: {{steps: [run: {{node: n, command: 'true'}}]}}\n",
+        gate.passage()
+    );
+    if !labs::have("a_lab_that_comes_up_only_when_tried_again", &["busybox"]) {
+        return;
+    }
+    let lab = Lab::new(User::Own, &body);
+    let outcomes = |words: &[&str]| {
+        let done = lab.run(&[&["--format", "json", "test"], words].concat());
+        let told = json_lines(&done.stdout);
+        let results = told.iter().filter(|event| event["event"] == "result");
+        let found: Vec<Value> = results.map(|event| event["outcome"].clone()).collect();
+        (done.exit, found, told)
+    };
+    gate.give("bad good");
+    let (exit, found, told) = outcomes(&["--retries=1"]);
+    assert_eq!((exit, found), (0, vec!["flaky".into(), "pass".into()]), "{told:?}");
+    let retry = told.iter().find(|event| event["event"] == "retry").unwrap();
+    assert_eq!((&retry["attempt"], &retry["of"]), (&1.into(), &2.into()), "{retry}");
+    assert_eq!(retry["outcome"], "error");
+    let result = told.iter().find(|event| event["event"] == "result").unwrap();
+    assert!(lines(&result["attempts"][0]).contains("gated"), "{result}");
+    gate.give("bad bad");
+    let (exit, found, told) = outcomes(&["--retries=1"]);
+    assert_eq!((exit, found), (4, vec!["error".into(), "error".into()]), "{told:?}");
+    // Where nothing is tried again, neither is that.
+    gate.give("bad");
+    assert_eq!(outcomes(&[]).1, ["error", "error"]);
+}
+
+#[test]
+fn a_lab_that_a_test_lost_is_made_anew_where_tests_are_tried_again() {
+    for (retries, next) in [("0", "error"), ("1", "pass")] {
+        let mut gate = Gate::new();
+        let body = format!(
+            "nodes: {{n: {{}}}}\ntests:\n  deadly: {{steps: [run: {{node: n, command: '{}'}}]}}\n  next: {{steps: [run: {{node: n, command: 'true'}}]}}\n",
+            gate.passage()
+        );
+        let lab = Lab::new(User::Own, &body);
+        let mut command = lab.command(&["--format=json", "test", "--retries", retries]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut supervisor = 0;
+        wait_for("a test that waits", || {
+            let status = lab.run(&["status", "--format=json"]).stdout;
+            let all: Value = serde_json::from_str(&status).unwrap();
+            let mut all = all.as_array().unwrap().iter();
+            let own = all.find(|i| i["instance"] == lab.name && i["condition"] == "testing");
+            supervisor = own.map_or(0, |own| own["pid"].as_u64().unwrap() as u32);
+            supervisor > 0
+        });
+        common::host::kill("KILL", supervisor);
+        let mut told = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            if event["event"] == "retry" {
+                // One that is being killed may take one, too.
+                gate.give("good good");
+            }
+            told.push(event);
+        }
+        child.wait().unwrap();
+        let results: Vec<_> = told.iter().filter(|e| e["event"] == "result").collect();
+        // The last that its agent says may be that the step was killed.
+        let deadly = ["flaky", "fail", "error"].map(|word| results[0]["outcome"] == word);
+        assert!(deadly[0] == (retries == "1") && deadly.contains(&true), "{told:?}");
+        assert_eq!(results[1]["outcome"], next, "{told:?}");
+    }
+}
+
+#[test]
+fn who_wants_to_look_at_a_lab_that_failed_does_not_want_another_one() {
+    let done = labs::run({
+        let mut command = common::labrun(User::Own);
+        command.args(["test", "--retries=1", "--keep"]);
+        command
+    });
+    assert!(done.exit == 2 && done.all.contains("cannot be used with"), "{}", done.all);
+}
