@@ -3,17 +3,18 @@
 mod capture;
 mod import;
 mod init;
+mod list;
 mod run;
 mod vm;
 
 pub use capture::{CaptureArgs, CaptureVerb, ShowArgs};
 pub use import::ImportArgs;
 pub use init::InitArgs;
+pub use list::{ChoiceArgs, ListArgs};
 pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
 pub use vm::{VmArgs, VmVerb};
 
 use crate::host::HostKind;
-use crate::record::shard::Shard;
 use crate::report::Format;
 use crate::steps::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -114,23 +115,7 @@ pub enum Verb {
     /// Show or record what crosses a running lab
     Capture(CaptureArgs),
     /// List labs and their tests
-    List {
-        /// Names of tests or labs; nothing means all
-        tests: Vec<String>,
-        /// List only part K of N, as `test` divides them
-        #[arg(long, value_name = "K/N")]
-        partition: Option<Shard>,
-        /// With --format github-matrix: a job a part, of N, instead of a job a test
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "partition")]
-        partitions: Option<u16>,
-        /// How long the tests took in earlier runs
-        #[arg(long, value_name = "FILE")]
-        durations: Option<PathBuf>,
-        /// As what: for people, one JSON object a line, or what a workflow takes for
-        /// `strategy.matrix`
-        #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json", "github-matrix"]), default_value = "text")]
-        format: Format,
-    },
+    List(ListArgs),
     /// Check lab files and show all mistakes
     Check {
         /// The files; nothing means all in the repository's labs/

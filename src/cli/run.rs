@@ -1,5 +1,6 @@
 //! How labs and tests are run, and what is told and kept of it.
 
+use crate::cli::ChoiceArgs;
 use crate::record::artifacts::{FOLDER, When};
 use crate::record::shard::Shard;
 use crate::report::files::Target;
@@ -11,9 +12,12 @@ use std::path::PathBuf;
 /// Which tests are run, and how.
 #[derive(Args, Debug)]
 pub struct TestArgs {
-    /// Names of tests or labs, patterns of names such as 'relay-*', or lab files; nothing means all that
-    /// concern this repository
-    pub tests: Vec<String>,
+    /// Which.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+    /// Show what would be run, as `list` does, and run nothing
+    #[arg(long)]
+    pub list: bool,
     /// How to run them.
     #[command(flatten)]
     pub run: RunArgs,

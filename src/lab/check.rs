@@ -57,6 +57,12 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
     if file.steps.is_empty() {
         diagnostics.wrong(&file.name, "a test without steps proves nothing");
     }
+    for (index, tag) in file.tags.iter().enumerate() {
+        diagnostics.name("tag", tag);
+        if file.tags[..index].iter().any(|other| other.value == tag.value) {
+            diagnostics.wrong(tag, format!("the tag `{}` is there twice", tag.value));
+        }
+    }
     let checker = Checker { diagnostics, topology };
     let path = rules::rules(diagnostics, topology, &file.path);
     let captured = !matches!(file.capture.as_slice(), [none]
@@ -80,6 +86,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         name: format!("{lab}-{}", file.name.value),
         short: file.name.value.clone(),
         about: file.about.trim().to_string(),
+        tags: file.tags.iter().map(|tag| tag.value.clone()).collect(),
         fresh: file.fresh,
         captured,
         capture: capture.into_iter().collect(),

@@ -26,6 +26,8 @@ pub struct TestFile {
     pub name: Spanned<String>,
     /// A sentence about it.
     pub about: String,
+    /// What it can be chosen by, besides its name.
+    pub tags: Vec<Spanned<String>>,
     /// Whether it wants a lab of its own.
     pub fresh: bool,
     /// The nodes inside which it is captured, too; `none` if it is not captured at all.
@@ -50,10 +52,11 @@ pub fn lab(reader: Reader) -> LabFile {
 
 /// Reads an entry of `tests`.
 fn test(name: Spanned<String>, reader: Reader) -> TestFile {
-    let fields = reader.fields(&["about", "fresh", "capture", "steps", "path"]);
+    let fields = reader.fields(&["about", "tags", "fresh", "capture", "steps", "path"]);
     TestFile {
         name,
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
+        tags: fields.get("tags", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         fresh: fields.get("fresh", |r| r.boolean()).unwrap_or_default(),
         capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         steps: fields.need("steps", |r| r.list(|r| r.at(steps::read(r)))).unwrap_or_default(),

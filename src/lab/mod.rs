@@ -7,3 +7,4 @@ mod file;
 pub mod find;
 pub mod model;
 pub(crate) mod repository;
+pub(crate) mod tags;

@@ -27,6 +27,8 @@ pub struct Test {
     pub short: String,
     /// A sentence about it.
     pub about: String,
+    /// What it can be chosen by, besides its name.
+    pub tags: Vec<String>,
     /// It wants a lab that no other test has run in.
     pub fresh: bool,
     /// Whether its packets are captured.

@@ -56,11 +56,9 @@ pub fn run(cli: &Cli) -> Result<u8> {
             Some(CaptureVerb::Show(args)) => show::show(cli, args),
             None => capture::live(cli, args),
         },
-        Verb::List { tests, partition, partitions, durations, format } => match format {
-            Format::GithubMatrix => {
-                list::matrix(cli, tests, *partition, *partitions, durations.as_deref())
-            }
-            _ => list::list(cli, tests, *format, *partition, durations.as_deref()),
+        Verb::List(args) => match args.format {
+            Format::GithubMatrix => list::matrix(cli, args),
+            _ => list::list(cli, args),
         },
         Verb::Check { paths } => inspect::check(paths),
         Verb::Script { lab, client } => inspect::script(cli, lab, *client),

@@ -1,7 +1,7 @@
 //! `labrun test`.
 
 use crate::cli::{Cli, TestArgs};
-use crate::error::Failure;
+use crate::error::Exit;
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::{Labs, Selection};
@@ -19,7 +19,7 @@ use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
 use crate::run::subject::Subjects;
 use crate::verbs::tries::{Halt, Tries, run_lab};
-use crate::verbs::{artifacts, filters, options, place, prepare};
+use crate::verbs::{artifacts, filters, list, options, place, prepare};
 use anyhow::Result;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -31,13 +31,9 @@ use std::time::Instant;
 /// Wrong names, broken lab files, reports that can't be written, a build that fails, a machine that
 /// can't run labs at all.
 pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
-    let TestArgs { tests: words, run, partition: part, reports, .. } = args;
+    let TestArgs { run, partition: part, reports, .. } = args;
     let labs = Labs::load(&cli.files)?;
-    let mut chosen = labs.choose(words)?;
-    chosen.retain(|c| !c.tests.is_empty());
-    if chosen.is_empty() {
-        return Err(Failure::usage("none of these labs has a test").into());
-    }
+    let mut chosen = list::chosen(&labs, &args.choice)?;
     filters::intact(&chosen)?;
     let targets = github::targets(&reports.targets);
     files::prepare(&targets)?;
@@ -55,6 +51,10 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let order = chosen.iter().map(|c| c.lab.name.clone()).collect();
     let mut subjects = run.tested.subject.clone();
     let partition = part.map(|part| divide(&mut chosen, part, &durations, &mut subjects));
+    if args.list {
+        list::show(&labs, &chosen, cli.format);
+        return Ok(Exit::Passed as u8);
+    }
     if let Some(part) = part.filter(|_| chosen.is_empty()) {
         tell(format!("there is no test in part {part}"));
     }

@@ -196,3 +196,43 @@ fn who_wants_to_look_at_a_lab_that_failed_does_not_want_another_one() {
     });
     assert!(done.exit == 2 && done.all.contains("cannot be used with"), "{}", done.all);
 }
+
+#[test]
+fn tests_are_chosen_by_their_tags() {
+    for user in users() {
+        let step = "steps: [run: {node: n, command: 'true'}]";
+        let lab = Lab::new(
+            user,
+            &format!(
+                "nodes: {{n: {{}}}}\ntests:\n  a: {{tags: [slow, v6], {step}}}\n  b: {{about: it is quick, tags: v6, {step}}}\n  c: {{{step}}}\n"
+            ),
+        );
+        let ran = |words: &[&str]| lab.results(words).1.into_keys().collect::<String>();
+        assert_eq!(ran(&["--tag", "v6", "--not-tag", "slow"]), "b");
+        assert_eq!(ran(&["--not-tag", "slow"]), "bc");
+        assert_eq!(ran(&["--tag=slow", "--tag=v6", "--partition=1/1"]), "ab");
+        let done = lab.run(&["test", "--tag", "v4"]);
+        assert!(done.exit == 2 && done.all.contains("no test has the tag `v4`"), "{}", done.all);
+
+        // What is listed is what would be run, and listing runs nothing.
+        let named = |short: &str| format!("{}-{short}", lab.name);
+        for words in [&["list"][..], &["test", "--list"]] {
+            let done = lab.run(&[words, &["--tag", "v6"]].concat());
+            let rows: Vec<_> = done.stdout.lines().skip(1).map(str::trim).collect();
+            let wanted = [
+                format!("{}  [slow, v6]", named("a")),
+                format!("{}  it is quick [v6]", named("b")),
+            ];
+            assert_eq!(
+                (done.exit, rows),
+                (0, wanted.iter().map(String::as_str).collect()),
+                "{}",
+                done.all
+            );
+            let done = lab.run(&[&["--format=json"], words, &["--not-tag", "slow"]].concat());
+            let listed = json_lines(&done.stdout);
+            assert_eq!(listed[0]["tests"][0]["tags"], serde_json::json!(["v6"]), "{}", done.all);
+            assert_eq!(listed[0]["tests"].as_array().unwrap().len(), 2, "{}", done.all);
+        }
+    }
+}

@@ -174,7 +174,7 @@ fn list_shows_labs_with_their_tests() {
     let done = lab.run(&["--format", "json", "list"]);
     let expected = serde_json::json!({
         "lab": lab.name, "about": "a host that talks", "from": lab.file,
-        "tests": [{"name": format!("{}-good", lab.name), "about": "it goes well"}, {"name": format!("{}-bad", lab.name), "about": ""}],
+        "tests": [{"name": format!("{}-good", lab.name), "about": "it goes well", "tags": []}, {"name": format!("{}-bad", lab.name), "about": "", "tags": []}],
     });
     assert_eq!(json_lines(&done.stdout), [expected]);
 }
