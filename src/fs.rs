@@ -36,6 +36,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     done.with_context(|| path.display().to_string())
 }
 
+/// The folder `name` of what labrun remembers: `$XDG_STATE_HOME/labrun/NAME`, by the XDG base
+/// directory specification. It is made if it is not there.
+///
+/// # Errors
+/// If there is no home, or it cannot be written to.
+pub fn state(name: &str) -> Result<PathBuf> {
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
+    let folder = state
+        .context("neither XDG_STATE_HOME nor HOME is set, so there is no place to remember things")?
+        .join("labrun")
+        .join(name);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
 /// How a path is written.
 enum Destination {
     /// A file beside it takes its name when it is whole.

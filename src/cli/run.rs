@@ -15,6 +15,9 @@ pub struct TestArgs {
     /// Which.
     #[command(flatten)]
     pub choice: ChoiceArgs,
+    /// Of these, only tests that failed when they were last run in this repository
+    #[arg(long)]
+    pub last_failed: bool,
     /// Show what would be run, as `list` does, and run nothing
     #[arg(long)]
     pub list: bool,

@@ -3,6 +3,7 @@
 pub(crate) mod artifacts;
 pub mod durations;
 pub(crate) mod event;
+pub mod failures;
 pub(crate) mod recorder;
 pub mod result;
 pub mod run;

@@ -8,11 +8,11 @@ use crate::lab::find::{Labs, Selection};
 use crate::record::artifacts::{Artifacts, When};
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
+use crate::record::failures::Failures;
 use crate::record::recorder::{NotRun, Recorder};
 use crate::record::result::Outcome;
 use crate::record::run::Parted;
 use crate::record::shard;
-use crate::record::shard::Shard;
 use crate::report::files;
 use crate::report::files::Target;
 use crate::report::{Reporter, deliver, github};
@@ -34,6 +34,11 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let TestArgs { run, partition: part, reports, .. } = args;
     let labs = Labs::load(&cli.files)?;
     let mut chosen = list::chosen(&labs, &args.choice)?;
+    let all = programs(&chosen);
+    let nothing = match args.last_failed {
+        true => Failures::read(&labs.repository)?.keep(&mut chosen),
+        false => None,
+    };
     filters::intact(&chosen)?;
     let targets = github::targets(&reports.targets);
     files::prepare(&targets)?;
@@ -48,14 +53,19 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let keeps = reports.durations.as_deref().filter(|_| warning.is_none());
     let mut tell = |text| reporter.tell(&RunEvent::Note { text });
     warning.into_iter().for_each(&mut tell);
+    let any = !chosen.is_empty();
     let order = chosen.iter().map(|c| c.lab.name.clone()).collect();
-    let mut subjects = run.tested.subject.clone();
-    let partition = part.map(|part| divide(&mut chosen, part, &durations, &mut subjects));
+    let partition = part.map(|part| {
+        let plan = shard::keep(&mut chosen, part, &durations);
+        Parted { part, plan }
+    });
+    let subjects = subjects(&run.tested.subject, &all, &programs(&chosen));
+    nothing.into_iter().for_each(&mut tell);
     if args.list {
         list::show(&labs, &chosen, cli.format);
         return Ok(Exit::Passed as u8);
     }
-    if let Some(part) = part.filter(|_| chosen.is_empty()) {
+    if let Some(part) = part.filter(|_| any && chosen.is_empty()) {
         tell(format!("there is no test in part {part}"));
     }
 
@@ -71,6 +81,8 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     });
     let unrun = unrun(&ended, tries.halt.is_on());
     let result = recorder.finish(began.elapsed(), run.tested.is_strict(), partition, &unrun);
+    // Where it cannot be kept, --last-failed says so.
+    let _ = Failures::update(&labs.repository, &result);
     if let Some(path) = keeps
         && let Err(error) = Durations::update(path, &result)
     {
@@ -89,27 +101,18 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     Ok(deliver::deliver(&result, &targets, &notes, &mut reporter) as u8)
 }
 
-/// Leaves of `chosen` the tests of `part`, and of `subjects` what these labs know.
-fn divide(
-    chosen: &mut Vec<Selection>,
-    part: Shard,
-    durations: &Durations,
-    subjects: &mut Vec<String>,
-) -> Parted {
-    let programs = |chosen: &[Selection]| -> Vec<String> {
-        chosen
-            .iter()
-            .filter_map(|c| Some(c.lab.topology.subject.as_ref()?.program.clone()))
-            .collect()
-    };
-    let all = programs(chosen);
-    let plan = shard::keep(chosen, part, durations);
-    let here = programs(chosen);
-    let elsewhere =
-        |program: &str| all.iter().any(|p| p == program) && !here.iter().any(|p| p == program);
-    subjects
-        .retain(|subject| !subject.split_once('=').is_some_and(|(program, _)| elsewhere(program)));
-    Parted { part, plan }
+/// The programs that the labs of `chosen` test.
+fn programs(chosen: &[Selection]) -> Vec<String> {
+    let subjects = chosen.iter().filter_map(|c| c.lab.topology.subject.as_ref());
+    subjects.map(|subject| subject.program.clone()).collect()
+}
+
+/// Those of `named` that are for the programs `here`; what is for another of `all` is no mistake.
+fn subjects(named: &[String], all: &[String], here: &[String]) -> Vec<String> {
+    let elsewhere = |program: &String| all.contains(program) && !here.contains(program);
+    let program = |subject: &str| subject.split_once('=').map(|(program, _)| program.to_string());
+    let kept = named.iter().filter(|subject| !program(subject).as_ref().is_some_and(elsewhere));
+    kept.cloned().collect()
 }
 
 /// What becomes of tests that have no result.

@@ -81,6 +81,8 @@ pub fn command(user: User, program: &str) -> Command {
     }
     // Most tests have labs fail in folders that are nobody's.
     command.env("LABRUN_ARTIFACTS", "never").env_remove("LABRUN_ARTIFACTS_DIR");
+    // Nor is anything to be remembered of them beyond the tests.
+    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
     command.stdin(Stdio::null()).current_dir("/");
     command
 }

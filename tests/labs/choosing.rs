@@ -236,3 +236,75 @@ fn tests_are_chosen_by_their_tags() {
         }
     }
 }
+
+#[test]
+fn what_failed_when_it_was_last_run_is_run_again() {
+    for user in users() {
+        let mut gate = Gate::new();
+        let other = Gate::new();
+        let test = |passage: &str| format!("{{steps: [run: {{node: n, command: '{passage}'}}]}}");
+        let lab = Lab::new(
+            user,
+            &format!(
+                "nodes: {{n: {{}}}}\ntests:\n  one: {}\n  two: {}\n  good: {}\n",
+                test(&gate.passage()),
+                test(&other.passage()),
+                test("true")
+            ),
+        );
+        let mut other = other;
+        let out = folder();
+        fs::set_permissions(out.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let state = out.path().join("state");
+        // The exit code, each test with its outcome, and what was said.
+        let ran = |words: &[&str]| {
+            let mut command = lab.command(&["--format=json", "test"]);
+            command.args(words).env("XDG_STATE_HOME", &state);
+            let done = labs::run(command);
+            let results = done.stdout.lines().filter(|line| line.contains("\"event\":\"result\""));
+            let results = json_lines(&results.collect::<Vec<_>>().join("\n"));
+            let short = |r: &Value| r["test"].as_str().unwrap()[lab.name.len() + 1..].to_string();
+            let text = |r: &Value| format!("{} {}", short(r), r["outcome"].as_str().unwrap());
+            (done.exit, results.iter().map(text).collect::<Vec<_>>().join(", "), done.all)
+        };
+        let (exit, _, all) = ran(&["--last-failed"]);
+        assert!(exit == 2 && all.contains("is on record: run `labrun test` first"), "{all}");
+        gate.give("bad");
+        other.give("bad");
+        let (exit, found, all) = ran(&[]);
+        assert_eq!((exit, found.as_str()), (1, "one fail, two fail, good pass"), "{all}");
+        // A run of another test says nothing of them, and no more does one that only lists.
+        assert_eq!(ran(&[&format!("{}-good", lab.name)]).1, "good pass");
+        let (exit, found, all) = ran(&["--last-failed", "--list"]);
+        assert!(
+            exit == 0 && found.is_empty() && all.contains("-one") && !all.contains("-good"),
+            "{all}"
+        );
+        gate.give("bad");
+        other.give("good");
+        assert_eq!(ran(&["--last-failed"]).1, "one fail, two pass");
+        let (exit, found, all) = ran(&["--last-failed", &format!("{}-two", lab.name)]);
+        let said = format!(
+            "of the tests that were named none failed when it was last run, but {}-one did",
+            lab.name
+        );
+        assert!(exit == 0 && found.is_empty() && all.contains(&said), "{all}");
+        // One that passed only when it was tried again has passed.
+        gate.give("bad good");
+        assert_eq!(ran(&["--last-failed", "--retries=1", "--partition=1/1"]).1, "one flaky");
+        let (exit, found, all) = ran(&["--last-failed", "--strict"]);
+        assert!(exit == 0 && found.is_empty(), "{all}");
+        assert!(all.contains("nothing ran: no test failed when it was last run"), "{all}");
+
+        let record = fs::read_dir(state.join("labrun/failures")).unwrap().next().unwrap().unwrap();
+        fs::write(record.path(), "{}").unwrap();
+        let (exit, _, all) = ran(&["--last-failed"]);
+        assert!(exit == 2 && all.contains(" is no record of a run "), "{all}");
+        fs::remove_dir_all(&state).unwrap();
+        fs::write(&state, "").unwrap();
+        let (exit, _, all) = ran(&["--last-failed"]);
+        assert!(exit == 2 && all.contains("there is no record of runs: cannot make "), "{all}");
+        // No run is the worse for that.
+        assert_eq!(ran(&[&format!("{}-good", lab.name)]).0, 0);
+    }
+}

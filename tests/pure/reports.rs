@@ -3,6 +3,7 @@
 use super::runs;
 
 use labrun::record::durations::Durations;
+use labrun::record::failures::Failures;
 use labrun::record::result::Outcome;
 use labrun::record::run::{Parted, Run, Setup, SetupState, TestRun};
 use labrun::report::files::Target;
@@ -435,6 +436,22 @@ fn only_what_passed_tells_how_long_a_test_takes() {
         [("relay", 304)]
     );
     assert_eq!(durations.typical(["relay-ping", "relay-quick", "relay-v6", "new"].into_iter()), 20);
+}
+
+#[test]
+fn what_failed_is_known_until_it_passes() {
+    let names = |failures: &Failures| failures.tests.iter().cloned().collect::<Vec<_>>();
+    let mut failures = Failures::default();
+    failures.learn(&mixed());
+    assert_eq!(names(&failures), ["relay-v4", "server-v4"]);
+    // What was skipped, or not run, is as it was.
+    let of = |outcome, name| run(vec![], vec![test("relay", 0, name, outcome)]);
+    failures.learn(&of(Outcome::Skip, "v4"));
+    failures.learn(&of(Outcome::Pass, "ping"));
+    assert_eq!(names(&failures), ["relay-v4", "server-v4"]);
+    failures.learn(&of(Outcome::Flaky, "v4"));
+    failures.learn(&of(Outcome::Error, "ping"));
+    assert_eq!(names(&failures), ["relay-ping", "server-v4"]);
 }
 
 #[test]

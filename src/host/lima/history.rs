@@ -1,6 +1,6 @@
 //! How long Lima's work took the last times, so that it can be said how long it usually takes.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,13 +80,5 @@ fn path(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// If there is no home, or it cannot be written to.
 pub fn folder() -> Result<PathBuf> {
-    let set =
-        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
-    let folder = state
-        .context("neither XDG_STATE_HOME nor HOME is set, so there is no place for the VM's state")?
-        .join("labrun/vm");
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make {}", folder.display()))?;
-    Ok(folder)
+    crate::fs::state("vm")
 }
