@@ -18,6 +18,10 @@ pub struct TestArgs {
     /// Of these, only tests that failed when they were last run in this repository
     #[arg(long)]
     pub last_failed: bool,
+    /// Run labs, and the tests of each, in another order than that of the lab files; the seed is
+    /// printed, and --shuffle=SEED repeats the order
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
+    pub shuffle: Option<Option<u64>>,
     /// Show what would be run, as `list` does, and run nothing
     #[arg(long)]
     pub list: bool,

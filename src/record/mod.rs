@@ -8,6 +8,7 @@ pub(crate) mod recorder;
 pub mod result;
 pub mod run;
 pub(crate) mod shard;
+pub(crate) mod shuffle;
 
 use std::time::Duration;
 

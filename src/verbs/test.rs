@@ -11,8 +11,8 @@ use crate::record::event::RunEvent;
 use crate::record::failures::Failures;
 use crate::record::recorder::{NotRun, Recorder};
 use crate::record::result::Outcome;
-use crate::record::run::Parted;
-use crate::record::shard;
+use crate::record::run::{Parted, TestRun};
+use crate::record::{shard, shuffle};
 use crate::report::files;
 use crate::report::files::Target;
 use crate::report::{Reporter, deliver, github};
@@ -61,6 +61,12 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     });
     let subjects = subjects(&run.tested.subject, &all, &programs(&chosen));
     nothing.into_iter().for_each(&mut tell);
+    let shuffled = args.shuffle.map(|seed| {
+        let seed = seed.unwrap_or_else(shuffle::seed);
+        shuffle::shuffle(&mut chosen, seed);
+        format!("the order of the tests is that of --shuffle={seed}")
+    });
+    shuffled.iter().cloned().for_each(&mut tell);
     if args.list {
         list::show(&labs, &chosen, cli.format);
         return Ok(Exit::Passed as u8);
@@ -97,7 +103,8 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let more = result.totals.failed > 0 && !run.verbose && !run.keep;
     let note =
         "to see more: -v shows what the daemons print, --keep leaves the lab up to look around";
-    let notes: Vec<String> = more.then(|| note.to_string()).into_iter().collect();
+    let again = shuffled.filter(|_| result.tests.iter().any(TestRun::is_bad));
+    let notes: Vec<String> = more.then(|| note.to_string()).into_iter().chain(again).collect();
     Ok(deliver::deliver(&result, &targets, &notes, &mut reporter) as u8)
 }
 

@@ -308,3 +308,49 @@ fn what_failed_when_it_was_last_run_is_run_again() {
         assert_eq!(ran(&[&format!("{}-good", lab.name)]).0, 0);
     }
 }
+
+#[test]
+fn tests_run_in_the_order_of_a_seed_that_is_printed() {
+    let tests: String = (0..8)
+        .map(|n| format!("  t{n}: {{steps: [run: {{node: n, command: 'test {n} != 3'}}]}}\n"))
+        .collect();
+    for user in users() {
+        let lab = Lab::new(user, &format!("nodes: {{n: {{}}}}\ntests:\n{tests}"));
+        let out = folder();
+        fs::set_permissions(out.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let report = out.path().join("run.json");
+        // The order, the seed as often as it is told, and what was said.
+        let ran = |words: &[&str]| {
+            let report = format!("json={}", report.display());
+            let words = [&["--format=json", "test"], words, &["--report", &report]].concat();
+            let done = lab.run(&words);
+            let told = json_lines(&done.stdout);
+            let order: Vec<String> = told
+                .iter()
+                .filter(|event| event["event"] == "test")
+                .map(|event| event["test"].as_str().unwrap()[lab.name.len() + 1..].to_string())
+                .collect();
+            let notes = told.iter().filter_map(|event| event["text"].as_str());
+            let seeds: Vec<String> = notes
+                .filter_map(|text| text.strip_prefix("the order of the tests is that of "))
+                .map(String::from)
+                .collect();
+            (order.join(" "), seeds, done.all)
+        };
+        let file = "t0 t1 t2 t3 t4 t5 t6 t7";
+        let (order, seeds, all) = ran(&["--shuffle"]);
+        // At the end again, since a test failed.
+        assert!(seeds.len() == 2 && seeds[0] == seeds[1], "{all}");
+        assert_eq!(ran(&[&seeds[0]]).0, order, "{all}");
+        let (order, _, all) = ran(&["--shuffle=7", "--partition=1/1"]);
+        assert!(order != file && order.len() == file.len(), "{all}");
+        assert_eq!(ran(&[]).0, file);
+        // Reports are the same in any order.
+        ran(&["--shuffle=7"]);
+        let run: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+        let places = run["tests"].as_array().unwrap().iter().map(|t| t["order"].as_u64().unwrap());
+        assert!(places.eq(0..8), "{run}");
+        let done = lab.run(&["test", "--shuffle=x"]);
+        assert!(done.exit == 2 && done.all.contains("--shuffle"), "{}", done.all);
+    }
+}
