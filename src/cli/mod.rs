@@ -15,7 +15,7 @@ pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestAr
 pub use vm::{VmArgs, VmVerb};
 
 use crate::host::HostKind;
-use crate::report::Format;
+use crate::report::{Colour, Format};
 use crate::steps::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -42,6 +42,10 @@ pub struct Cli {
     /// How to print: for people, or one JSON object a line
     #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "json"]), default_value = "text", global = true)]
     pub format: Format,
+
+    /// Whether to print in colour; `auto`: on a terminal, but not with NO_COLOR
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t, global = true)]
+    pub color: Colour,
 }
 
 const EXIT_CODES: &str = "Exit codes:

@@ -31,6 +31,9 @@ pub struct TestArgs {
     /// How many labs to run at once [default: the number of cores, at least 2]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// Print only what failed, was flaky or is a warning, and the end of the run
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
     /// Begin no further test once one has failed; those that are running are brought to their end
     #[arg(long)]
     pub fail_fast: bool,

@@ -24,9 +24,32 @@ use crate::text::harmless;
 use std::io::{ErrorKind, IsTerminal};
 use std::sync::OnceLock;
 
-/// Whether standard output is a terminal that shows colours: not with NO_COLOR (no-color.org), and
-/// not a dumb one.
+/// When to print in colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal that shows colours, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// What the command line says of colour.
+static COLOUR: OnceLock<Colour> = OnceLock::new();
+
+/// Notes when to print in colour, once, before anything is printed.
+pub fn in_colour(when: Colour) {
+    let _ = COLOUR.set(when);
+}
+
+/// Whether to print in colour: if nobody said, where standard output is a terminal that shows
+/// colours, so not with NO_COLOR (no-color.org), and not on a dumb one.
 pub fn colours() -> bool {
+    match COLOUR.get() {
+        Some(Colour::Always) => return true,
+        Some(Colour::Never) => return false,
+        Some(Colour::Auto) | None => {}
+    }
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb

@@ -10,8 +10,23 @@ const LADDER: usize = 132;
 
 pub fn tell(message: &RunEvent) {
     if let Some(text) = text(message) {
-        crate::report::print_line(&text);
+        crate::report::print_line(&match crate::report::colours() {
+            true => painted(&text),
+            false => text,
+        });
     }
+}
+
+/// `text` with its first word in colour, if that says how something ended.
+fn painted(text: &str) -> String {
+    let (word, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
+    let code = match word {
+        "FAIL" | "ERROR" => "1;31",
+        "FLAKY" | "RETRY" | "SKIP" | "warning:" => "1;33",
+        "PASS" => "1;32",
+        _ => return text.into(),
+    };
+    format!("\x1b[{code}m{word}\x1b[0m{rest}")
 }
 
 /// The text of `message`, if it has any for people.

@@ -1,6 +1,7 @@
 //! The three ways of telling what happens, and GitHub's.
 
 use crate::record::event::RunEvent;
+use crate::record::result::Outcome;
 use crate::report::closing;
 use crate::report::closing::Line;
 use crate::report::errln;
@@ -28,7 +29,13 @@ pub enum Format {
 }
 
 /// Prints messages as they come.
-pub enum Reporter {
+pub struct Reporter {
+    style: Style,
+    /// Whether only what matters is printed.
+    quiet: bool,
+}
+
+enum Style {
     /// A terminal.
     Terminal(Terminal),
     /// A pipe or file.
@@ -39,22 +46,42 @@ pub enum Reporter {
     Json,
 }
 
+/// Whether who wants quiet is to hear `message`, too.
+fn matters(message: &RunEvent) -> bool {
+    match message {
+        RunEvent::Result(result) => result.outcome.is_bad() || result.outcome == Outcome::Flaky,
+        // The wrong program is never tested silently.
+        RunEvent::Subject { subject, .. } => subject.how == "stand-in",
+        RunEvent::Building { .. } | RunEvent::Built { .. } | RunEvent::Setup { .. } => false,
+        RunEvent::Ready { .. } | RunEvent::Test { .. } | RunEvent::Cleaned { .. } => false,
+        RunEvent::SetupFailed { .. } | RunEvent::Retry { .. } | RunEvent::Kept { .. } => true,
+        RunEvent::Log { .. } | RunEvent::Report { .. } | RunEvent::Note { .. } => true,
+        RunEvent::Summary { .. } => true,
+    }
+}
+
 impl Reporter {
     /// The right one for `format` and standard output.
     pub fn new(format: Format) -> Reporter {
-        match format {
-            Format::Json => Reporter::Json,
-            _ if std::io::stdout().is_terminal() => Reporter::Terminal(Terminal::new()),
-            _ => Reporter::Plain,
-        }
+        let style = match format {
+            Format::Json => Style::Json,
+            _ if std::io::stdout().is_terminal() => Style::Terminal(Terminal::new()),
+            _ => Style::Plain,
+        };
+        Reporter { style, quiet: false }
     }
 
     /// The same for a run that is reported to GitHub as well.
     pub fn on_github(self) -> Reporter {
-        match self {
-            Reporter::Plain => Reporter::GitHub(Groups::default()),
-            other => other,
+        match self.style {
+            Style::Plain => Reporter { style: Style::GitHub(Groups::default()), ..self },
+            style => Reporter { style, ..self },
         }
+    }
+
+    /// The same, which prints only what matters if `quiet`.
+    pub fn quiet(self, quiet: bool) -> Reporter {
+        Reporter { quiet, ..self }
     }
 
     /// Prints `message`.
@@ -64,19 +91,22 @@ impl Reporter {
 
     /// Prints `message`, which concerns nothing but `lab` if that is given.
     pub fn tell_of(&mut self, lab: Option<&str>, message: &RunEvent) {
-        match self {
-            Reporter::Terminal(terminal) => terminal.tell(message),
-            Reporter::Plain => plain::tell(message),
-            Reporter::GitHub(groups) => {
+        if self.quiet && !matters(message) {
+            return;
+        }
+        match &mut self.style {
+            Style::Terminal(terminal) => terminal.tell(message),
+            Style::Plain => plain::tell(message),
+            Style::GitHub(groups) => {
                 groups.hear(lab, message).iter().for_each(|line| print_line(line))
             }
-            Reporter::Json => json::tell(message),
+            Style::Json => json::tell(message),
         }
     }
 
     /// Nothing more will be told of `lab`.
     pub fn done(&mut self, lab: &str) {
-        if let Reporter::GitHub(groups) = self {
+        if let Style::GitHub(groups) = &mut self.style {
             groups.done(lab).iter().for_each(|line| print_line(line));
         }
     }
@@ -85,8 +115,8 @@ impl Reporter {
     /// program.
     pub fn commands(&self, lines: &[String]) {
         for line in lines {
-            match self {
-                Reporter::Json => errln!("{line}"),
+            match self.style {
+                Style::Json => errln!("{line}"),
                 _ => print_line(line),
             }
         }
@@ -94,13 +124,16 @@ impl Reporter {
 
     /// Prints the end of a run, above the counts. Programs know all of it already.
     pub fn closing(&mut self, lines: &[Line]) {
-        match self {
-            Reporter::Terminal(terminal) => terminal.closing(lines),
-            Reporter::Plain => lines.iter().for_each(|line| print_line(&closing::plain(line))),
-            Reporter::GitHub(_) => lines
-                .iter()
-                .for_each(|line| print_line(&crate::report::github::safe(&closing::plain(line)))),
-            Reporter::Json => {}
+        let quiet = self.quiet;
+        let lines = lines.iter().filter(|line| !quiet || line.head != "slowest");
+        let plain = lines.clone().map(closing::plain);
+        match &mut self.style {
+            Style::Terminal(terminal) => terminal.closing(&lines.cloned().collect::<Vec<_>>()),
+            Style::Plain => plain.for_each(|line| print_line(&line)),
+            Style::GitHub(_) => {
+                plain.for_each(|line| print_line(&crate::report::github::safe(&line)))
+            }
+            Style::Json => {}
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::lab::repository::is_repository_of;
 use crate::record::artifacts::{Artifacts, FOLDER, When};
 use crate::record::event::RunEvent;
 use crate::report::Format;
-use crate::report::errln;
+use crate::report::{errln, in_colour};
 use crate::run::options::Options;
 use crate::run::subject;
 use crate::run::subject::Subjects;
@@ -39,6 +39,7 @@ use std::path::PathBuf;
 /// # Errors
 /// What kept it from running; [`crate::error::exit_code`] knows the code.
 pub fn run(cli: &Cli) -> Result<u8> {
+    in_colour(cli.color);
     match &cli.verb {
         Verb::Init(args) => init::init(args),
         Verb::Import(args) => import::import(args),

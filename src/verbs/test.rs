@@ -45,7 +45,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     if args.artifacts.when != When::Never {
         artifacts::usable(&args.artifacts.folder)?;
     }
-    let mut reporter = Reporter::new(cli.format);
+    let mut reporter = Reporter::new(cli.format).quiet(args.quiet);
     if targets.contains(&Target::GitHub) {
         reporter = reporter.on_github();
     }

@@ -354,3 +354,60 @@ fn tests_run_in_the_order_of_a_seed_that_is_printed() {
         assert!(done.exit == 2 && done.all.contains("--shuffle"), "{}", done.all);
     }
 }
+
+#[test]
+fn who_wants_quiet_hears_of_failures_and_the_end_only() {
+    for user in users() {
+        let mut gate = Gate::new();
+        let body = format!(
+            "nodes: {{n: {{}}}}\ntests:\n  shaky: {{steps: [run: {{node: n, command: '{}'}}]}}\n  good: {{steps: [run: {{node: n, command: 'true'}}]}}\n  bad: {{steps: [run: {{node: n, command: 'false'}}]}}\n  more: {{steps: [run: {{node: n, command: 'true'}}]}}\n",
+            gate.passage()
+        );
+        let lab = Lab::new(user, &body);
+        gate.give("bad good");
+        let done = lab.run(&["test", "-q", "--retries=1"]);
+        // In front of what goes on in its line.
+        let words = |line: &str| line.split(' ').next().unwrap().to_string();
+        let said: Vec<String> =
+            done.stdout.lines().filter(|line| !line.starts_with("      ")).map(words).collect();
+        let wanted = ["RETRY", "FLAKY", "RETRY", "FAIL", "failed:", "flaky:", "to", "2"];
+        assert_eq!((done.exit, said), (1, wanted.map(String::from).to_vec()), "{}", done.all);
+        let done = lab.run(&["test", "-q", &format!("{}-good", lab.name)]);
+        assert!(done.stdout.starts_with("1 passed, 0 failed in "), "{}", done.all);
+        assert_eq!(done.stdout.lines().count(), 1, "{}", done.all);
+    }
+}
+
+#[test]
+fn colour_is_as_the_command_line_says_whatever_the_environment_does() {
+    let lab = Lab::new(
+        User::Own,
+        "nodes: {n: {}}\ntests:\n  bad: {steps: [run: {node: n, command: 'false'}]}\n",
+    );
+    let said = |words: &[&str], no_color: bool, terminal: bool| {
+        let mut command = lab.command(words);
+        command.env("TERM", "xterm");
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        match terminal {
+            true => common::text(&common::host::on_terminal(&command).wait_with_output().unwrap()),
+            false => labs::run(command).stdout,
+        }
+    };
+    let coloured = |text: String| text.contains("\x1b[1;31m");
+    for (color, no_color, terminal, wanted) in [
+        ("auto", false, true, true),
+        ("auto", true, true, false),
+        ("auto", false, false, false),
+        ("always", true, true, true),
+        ("always", false, false, true),
+        ("never", false, true, false),
+    ] {
+        let text = said(&["--color", color, "test"], no_color, terminal);
+        assert!(text.contains("FAIL") || text.contains("❌"), "{text}");
+        assert_eq!(coloured(text.clone()), wanted, "{color} {no_color} {terminal}: {text}");
+    }
+    let graph = |color| said(&["graph", &lab.name, "--color", color], true, false);
+    assert!(graph("always").contains('\x1b') && !graph("never").contains('\x1b'));
+}
