@@ -4,6 +4,10 @@
 use labrun::packet::PROTOCOLS;
 use labrun::packet::ethernet::ETHERNET;
 use labrun::packet::protocol::{Protocol, ValueKind};
+use regex_lite::Regex;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 const LAB_FILES: &str = include_str!("../../docs/lab-files.md");
 
@@ -140,4 +144,86 @@ fn each_promise_has_a_test() {
         let there = ["", "    "].iter().any(|indent| code.contains(&test(indent)));
         assert!(there, "{file} has no test {name}");
     }
+}
+
+/// The files below `folder` whose names end so.
+fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path, end),
+            false if path.to_str().unwrap().ends_with(end) => vec![path],
+            false => Vec::new(),
+        })
+        .collect()
+}
+
+/// What `pattern` finds in its first group.
+fn all<'a>(pattern: &str, text: &'a str) -> BTreeSet<&'a str> {
+    let pattern = Regex::new(pattern).unwrap();
+    pattern.captures_iter(text).map(|found| found.get(1).unwrap().as_str()).collect()
+}
+
+/// The variables that the program reads: those that options name, and every name in capital letters
+/// in a file that reads any.
+fn read_by_rust(root: &Path) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for path in files(&root.join("src"), ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        // What it sets for others, and what help calls values.
+        let other = Regex::new(r#"(?:\.env\(|value_name = )"[A-Z_]+""#).unwrap();
+        let code = &other.replace_all(code, "");
+        let mut found = all(r#"env = "([A-Z0-9_]+)""#, code);
+        if code.contains("env::var") {
+            found.extend(all(r#""([A-Z][A-Z0-9_]+)""#, code));
+        }
+        if code.contains("\"qemu-system-{arch}\"") {
+            found.insert("QEMU_SYSTEM_ARCH");
+        }
+        if code.contains("tempfile::tempfile()") {
+            found.insert("TMPDIR");
+        }
+        // Whose names could be anything.
+        assert!(!code.contains("env::vars"), "{} reads all variables", path.display());
+        names.extend(found.into_iter().map(String::from));
+    }
+    names
+}
+
+/// The variables that the shell of labs and of the VM uses and never sets, but for bash's own.
+fn read_by_shell(root: &Path) -> BTreeSet<String> {
+    let scripts = [files(&root.join("scripts"), ".sh"), files(&root.join("vm"), ".sh")].concat();
+    let text: String = scripts.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let code = code.join("\n");
+    let mut used = all(r"\$\{?[#!]?([A-Z][A-Z0-9_]+)", &code);
+    for set in [
+        r"\b([A-Z][A-Z0-9_]+)(?:\+?=|\[)",
+        r"\b(?:read|local|printf -v) [^\n;]*?\b([A-Z][A-Z0-9_]+)",
+        r"\{([A-Z]+)\}<>",
+    ] {
+        all(set, &code).iter().for_each(|name| _ = used.remove(name));
+    }
+    // The text of a lab's program sets those of the lab.
+    let other = ["EUID", "ERR", "PPID", "PWD", "LAB", "LAB_HASH", "PIPE"];
+    used.retain(|name| !name.starts_with("BASH") && !other.contains(name));
+    used.into_iter().map(String::from).collect()
+}
+
+#[test]
+fn the_reference_lists_all_variables_of_the_environment_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = include_str!("../../docs/environment.md");
+    let table = text.split("\n\n").find(|part| part.starts_with("| variable | what it does |"));
+    let rows = table.unwrap().lines().skip(2);
+    let cells = rows.map(|row| row.split('|').nth(1).unwrap());
+    let listed: BTreeSet<String> =
+        cells.flat_map(|cell| all("`([A-Z0-9_]+)`", cell)).map(String::from).collect();
+    let mut read = read_by_rust(root);
+    assert!(read.contains("LABRUN_ARTIFACTS") && read.contains("CGO_ENABLED"), "{read:?}");
+    let shell = read_by_shell(root);
+    assert!(shell.contains("XDG_CACHE_HOME"), "{shell:?}");
+    read.extend(shell);
+    assert_eq!(listed, read, "docs/environment.md lists what is not read, or lacks what is");
 }
