@@ -87,6 +87,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         short: file.name.value.clone(),
         about: file.about.trim().to_string(),
         tags: file.tags.iter().map(|tag| tag.value.clone()).collect(),
+        timeout: file.timeout,
         fresh: file.fresh,
         captured,
         capture: capture.into_iter().collect(),

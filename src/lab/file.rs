@@ -5,8 +5,9 @@ use crate::steps;
 use crate::steps::StepFile;
 use crate::topology::file as topology;
 use crate::topology::file::TopologyFile;
-use crate::yaml::decode::Reader;
+use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
+use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub struct LabFile {
@@ -28,6 +29,8 @@ pub struct TestFile {
     pub about: String,
     /// What it can be chosen by, besides its name.
     pub tags: Vec<Spanned<String>>,
+    /// How long all its steps may take.
+    pub timeout: Option<Duration>,
     /// Whether it wants a lab of its own.
     pub fresh: bool,
     /// The nodes inside which it is captured, too; `none` if it is not captured at all.
@@ -52,11 +55,12 @@ pub fn lab(reader: Reader) -> LabFile {
 
 /// Reads an entry of `tests`.
 fn test(name: Spanned<String>, reader: Reader) -> TestFile {
-    let fields = reader.fields(&["about", "tags", "fresh", "capture", "steps", "path"]);
+    let fields = reader.fields(&["about", "tags", "timeout", "fresh", "capture", "steps", "path"]);
     TestFile {
         name,
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
         tags: fields.get("tags", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        timeout: fields.get("timeout", |r| r.duration(MAX_WAIT)),
         fresh: fields.get("fresh", |r| r.boolean()).unwrap_or_default(),
         capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         steps: fields.need("steps", |r| r.list(|r| r.at(steps::read(r)))).unwrap_or_default(),

@@ -3,6 +3,7 @@
 use crate::rules::model::Rule;
 use crate::steps::StepKind;
 use crate::topology::model::Topology;
+use std::time::Duration;
 
 /// A lab that can be run.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Test {
     pub about: String,
     /// What it can be chosen by, besides its name.
     pub tags: Vec<String>,
+    /// How long all its steps may take.
+    pub timeout: Option<Duration>,
     /// It wants a lab that no other test has run in.
     pub fresh: bool,
     /// Whether its packets are captured.

@@ -24,8 +24,9 @@ impl Session<'_> {
         self.used = true;
         self.gathered = Gathered::default();
         self.begin(test);
+        let deadline = test.timeout.map(|timeout| Instant::now() + timeout);
         for (index, step) in test.steps.iter().enumerate() {
-            match self.step(test, index, step) {
+            match self.in_time(test, index, step, deadline) {
                 Ok(Ok(detail)) if step.kind.is_telling() => result.detail = detail,
                 Ok(Ok(_)) => {}
                 Ok(Err(mut lines)) => {
@@ -162,9 +163,29 @@ impl Session<'_> {
         format!("step {}, {}{}: ", index + 1, kind.name(), node.unwrap_or_default())
     }
 
-    /// Tries `step` until it holds or its patience is over.
-    fn step(&mut self, test: &Test, index: usize, step: &Step) -> Result<Verdict, Gone> {
-        let kind = step.kind.with_client(self.options.client);
+    /// Tries `step`, which has not held where it ends after `deadline`, whatever it says: something
+    /// that was not to come may not have had the time to.
+    fn in_time(
+        &mut self,
+        test: &Test,
+        index: usize,
+        step: &Step,
+        deadline: Option<Instant>,
+    ) -> Result<Verdict, Gone> {
+        let mut kind = step.kind.with_client(self.options.client);
+        if let Some(deadline) = deadline {
+            kind.hurry(deadline.saturating_duration_since(Instant::now()) + LATE);
+        }
+        let verdict = self.step(test, index, kind)?;
+        if deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            return Ok(verdict);
+        }
+        let timeout = test.timeout.unwrap_or_default();
+        Ok(Err(vec![format!("it went on when the {timeout:?} of the test (`timeout`) were over")]))
+    }
+
+    /// Tries a step until it holds or its patience is over.
+    fn step(&mut self, test: &Test, index: usize, kind: StepKind) -> Result<Verdict, Gone> {
         let patience = kind.patience();
         let deadline = patience.and_then(|p| p.within).map(|within| Instant::now() + within);
         let mut attempts: usize = 0;
@@ -239,6 +260,9 @@ impl Session<'_> {
 
 /// How many bytes of an output are kept; the agent sends fewer.
 const MOST: usize = 1 << 20;
+/// How long after the end of a test a step of it goes on at most: enough to tell the one that was
+/// ended for that from one that ended by itself.
+const LATE: Duration = Duration::from_millis(250);
 /// How much longer than its own limit a step may take to be told of.
 const GRACE: Duration = Duration::from_secs(30);
 

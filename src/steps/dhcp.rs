@@ -229,6 +229,10 @@ impl Kind for Dhcp {
         self.within + Duration::from_secs(15)
     }
 
+    fn hurry(&mut self, left: Duration) {
+        self.within = self.within.min(left);
+    }
+
     fn commands(&self) -> Vec<(&'static str, &'static str)> {
         let client = self.client.filter(|client| client.speaks(self.family));
         client.map(|client| (client.name(), client.package())).into_iter().collect()

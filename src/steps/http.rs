@@ -237,6 +237,10 @@ impl Kind for Http {
         self.patience.attempt()
     }
 
+    fn hurry(&mut self, left: Duration) {
+        self.patience.hurry(left);
+    }
+
     fn patience(&self) -> Option<Patience> {
         Some(self.patience)
     }

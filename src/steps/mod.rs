@@ -48,6 +48,8 @@ pub trait Kind: Sized {
     fn judge(&self, seen: &StepOutput) -> Verdict;
     /// The longest that one attempt may take.
     fn limit(&self) -> Duration;
+    /// Takes no longer than `left`, if it waits for anything.
+    fn hurry(&mut self, _left: Duration) {}
     /// Whether it is tried again.
     fn patience(&self) -> Option<Patience> {
         None
@@ -128,6 +130,12 @@ macro_rules! kinds {
             /// The longest that one attempt may take.
             pub fn limit(&self) -> Duration {
                 match self { $(StepKind::$kind(kind) => kind.limit(),)* }
+            }
+
+            /// Makes it take no longer than `left`, if it waits for anything. What it says then of
+            /// something that did not come in that time is worth nothing.
+            pub fn hurry(&mut self, left: Duration) {
+                match self { $(StepKind::$kind(kind) => kind.hurry(left),)* }
             }
 
             /// Whether it is tried again.

@@ -26,6 +26,12 @@ pub struct Patience {
 }
 
 impl Patience {
+    /// Neither one attempt nor all of them may take longer than `left`.
+    pub fn hurry(&mut self, left: Duration) {
+        self.timeout = self.timeout.min(left);
+        self.within = self.within.map(|within| within.min(left));
+    }
+
     /// One attempt may not outlast all of them.
     pub fn attempt(&self) -> Duration {
         self.within.map_or(self.timeout, |within| self.timeout.min(within))

@@ -158,6 +158,10 @@ impl Kind for Ping {
         self.patience.attempt()
     }
 
+    fn hurry(&mut self, left: Duration) {
+        self.patience.hurry(left);
+    }
+
     fn patience(&self) -> Option<Patience> {
         Some(self.patience)
     }

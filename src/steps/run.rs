@@ -184,6 +184,10 @@ impl Kind for Run {
         self.patience.attempt()
     }
 
+    fn hurry(&mut self, left: Duration) {
+        self.patience.hurry(left);
+    }
+
     fn patience(&self) -> Option<Patience> {
         Some(self.patience)
     }

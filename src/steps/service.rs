@@ -102,4 +102,9 @@ impl Kind for ServiceStep {
     fn limit(&self) -> Duration {
         self.within + self.ready + Duration::from_secs(10)
     }
+
+    fn hurry(&mut self, left: Duration) {
+        self.within = self.within.min(left);
+        self.ready = self.ready.min(left);
+    }
 }

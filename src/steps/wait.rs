@@ -122,6 +122,10 @@ impl Kind for Wait {
         self.within + Duration::from_secs(5)
     }
 
+    fn hurry(&mut self, left: Duration) {
+        self.within = self.within.min(left);
+    }
+
     fn command(&self) -> Option<(&str, &str)> {
         match &self.condition {
             Condition::Command(command) => Some((&self.node.0, command)),

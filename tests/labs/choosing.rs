@@ -411,3 +411,38 @@ fn colour_is_as_the_command_line_says_whatever_the_environment_does() {
     let graph = |color| said(&["graph", &lab.name, "--color", color], true, false);
     assert!(graph("always").contains('\x1b') && !graph("never").contains('\x1b'));
 }
+
+#[test]
+fn a_test_whose_time_is_over_fails_and_names_the_step_that_went_on() {
+    // What would hold if it were cut short is cut short, too.
+    let steps = [
+        ("run", "{node: n, command: 'sleep 61', timeout: 60s}"),
+        ("run", "{node: n, command: 'false', within: 60s}"),
+        ("wait", "{node: n, tcp: 9, within: 60s}"),
+        ("ping", "{node: n, to: 10.0.0.9, timeout: 60s, fails: true}"),
+        ("http", "{node: n, url: 'http://10.0.0.9/', timeout: 60s, fails: true}"),
+    ];
+    let tests: String = steps
+        .iter()
+        .enumerate()
+        .map(|(number, (kind, step))| {
+            format!("  t{number}: {{timeout: 1s, steps: [run: {{node: n, command: 'true'}}, {kind}: {step}]}}\n")
+        })
+        .collect();
+    let body = "nodes:\n  n: {links: {eth0: {peer: m/eth0, addresses: 10.0.0.1/24}}}\n  m: {links: {eth0: {peer: n/eth0}}}\ntests:\n";
+    for user in users() {
+        let fine = "  fine: {timeout: 60s, steps: [run: {node: n, command: 'true'}]}\n";
+        let lab = Lab::new(user, &format!("{body}{tests}{fine}"));
+        let (done, mut results) = lab.results(&[]);
+        assert_eq!(done.exit, 1, "{}", done.all);
+        assert_eq!(results.remove("fine").unwrap()["outcome"], "pass", "{}", done.all);
+        for (number, (kind, _)) in steps.iter().enumerate() {
+            let result = &results[&format!("t{number}")];
+            let said = lines(result);
+            let words = ": it went on when the 1s of the test (`timeout`) were over";
+            let named = said.starts_with(&format!("step 2, {kind}")) && said.contains(words);
+            assert!(result["outcome"] == "fail" && named, "{user:?} {result}");
+            assert!(result["ms"].as_u64().unwrap() < 30_000, "{result}");
+        }
+    }
+}
