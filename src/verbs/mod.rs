@@ -12,6 +12,7 @@ mod list;
 mod place;
 mod report;
 mod running;
+mod sessions;
 mod setup;
 mod show;
 mod test;
