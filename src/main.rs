@@ -20,6 +20,9 @@ fn main() -> ExitCode {
     if words.peek().is_some_and(agent::knows) {
         return agent::main(words);
     }
+    if verbs::answered() {
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     if let Err(error) = interrupt::install() {
         eprintln!("labrun: cannot handle interrupts: {error}");

@@ -1,7 +1,9 @@
 //! What follows `capture`.
 
+use crate::cli::names;
 use crate::record::artifacts::FOLDER;
 use clap::{Args, Subcommand};
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use std::path::PathBuf;
 
 /// What to capture.
@@ -17,11 +19,15 @@ pub struct CaptureArgs {
     pub verb: Option<CaptureVerb>,
 
     /// The lab, or LAB@INSTANCE
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCandidates::new(names::running))]
     pub lab: Option<String>,
 
     /// The node; `global` is the lab's own namespace, where all ports of its bridges are
-    #[arg(default_value = "global", allow_hyphen_values = true)]
+    #[arg(
+        default_value = "global",
+        allow_hyphen_values = true,
+        add = ArgValueCandidates::new(names::nodes)
+    )]
     pub node: String,
 
     /// Only packets for which this holds, as tcpdump understands it (pcap-filter(7))
@@ -45,11 +51,11 @@ pub enum CaptureVerb {
 pub struct ShowArgs {
     /// A file, or a test that left a capture among its artifacts; the newest capture if none is
     /// named
-    #[arg(value_name = "TEST or FILE")]
+    #[arg(value_name = "TEST or FILE", add = ArgValueCompleter::new(names::captures))]
     pub what: Option<String>,
 
     /// The lab it was made in [default: the one whose interfaces it has]
-    #[arg(long)]
+    #[arg(long, add = ArgValueCandidates::new(names::labs))]
     pub lab: Option<String>,
 
     /// Where the artifacts of tests are

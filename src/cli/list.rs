@@ -1,10 +1,11 @@
 //! Which tests are meant, and how they are listed.
 
-use crate::cli::one_of;
+use crate::cli::{names, one_of};
 use crate::lab::tags::Tags;
 use crate::record::shard::Shard;
 use crate::report::Format;
 use clap::Args;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use std::path::PathBuf;
 
 /// Which tests are meant.
@@ -12,14 +13,15 @@ use std::path::PathBuf;
 pub struct ChoiceArgs {
     /// Names of tests or labs, patterns of names such as 'relay-*', or lab files; nothing means all:
     /// of `test` those that concern this repository
+    #[arg(add = ArgValueCompleter::new(names::tests))]
     pub tests: Vec<String>,
 
     /// Of these, only tests with this tag (may be repeated: with any of them)
-    #[arg(long = "tag", value_name = "TAG")]
+    #[arg(long = "tag", value_name = "TAG", add = ArgValueCandidates::new(names::tags))]
     pub tags: Vec<String>,
 
     /// Leave out tests with this tag (may be repeated)
-    #[arg(long = "not-tag", value_name = "TAG")]
+    #[arg(long = "not-tag", value_name = "TAG", add = ArgValueCandidates::new(names::tags))]
     pub not_tags: Vec<String>,
 }
 

@@ -4,7 +4,9 @@ mod capture;
 mod import;
 mod init;
 mod list;
+pub(crate) mod names;
 mod run;
+mod shell;
 mod vm;
 
 pub use capture::{CaptureArgs, CaptureVerb, ShowArgs};
@@ -12,6 +14,7 @@ pub use import::ImportArgs;
 pub use init::InitArgs;
 pub use list::{ChoiceArgs, ListArgs};
 pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
+pub use shell::Shell;
 pub use vm::{VmArgs, VmVerb};
 
 use crate::host::HostKind;
@@ -19,6 +22,7 @@ use crate::report::{Colour, Format};
 use crate::steps::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use std::path::PathBuf;
 
 /// Real network labs in one command: real daemons, real clients, nothing left behind.
@@ -62,7 +66,7 @@ pub enum Verb {
     /// Bring labs up and leave them up
     Setup {
         /// Their names
-        #[arg(required = true)]
+        #[arg(required = true, add = ArgValueCandidates::new(names::labs))]
         labs: Vec<String>,
         /// How to run them.
         #[command(flatten)]
@@ -80,6 +84,7 @@ pub enum Verb {
     /// labrun is at work in
     Clean {
         /// Names of labs or instances
+        #[arg(add = ArgValueCandidates::new(names::instances))]
         labs: Vec<String>,
         /// With no name, also those that another labrun is at work in, as `test` is
         #[arg(long)]
@@ -90,9 +95,10 @@ pub enum Verb {
     /// Run a command in a node of a running lab
     Exec {
         /// The lab, or LAB@INSTANCE
+        #[arg(add = ArgValueCandidates::new(names::running))]
         lab: String,
         /// The node; `global` is the lab's own namespace
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_hyphen_values = true, add = ArgValueCandidates::new(names::nodes))]
         node: String,
         /// The command
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -101,16 +107,23 @@ pub enum Verb {
     /// Open a shell in a node of a running lab
     Shell {
         /// The lab, or LAB@INSTANCE
+        #[arg(add = ArgValueCandidates::new(names::running))]
         lab: String,
         /// The node
-        #[arg(default_value = "global", allow_hyphen_values = true)]
+        #[arg(
+            default_value = "global",
+            allow_hyphen_values = true,
+            add = ArgValueCandidates::new(names::nodes)
+        )]
         node: String,
     },
     /// Print what the services of a running lab print
     Logs {
         /// The lab, or LAB@INSTANCE
+        #[arg(add = ArgValueCandidates::new(names::running))]
         lab: String,
         /// The services, all if none is named
+        #[arg(add = ArgValueCandidates::new(names::services))]
         services: Vec<String>,
         /// Go on as more comes
         #[arg(long, short = 'f')]
@@ -128,6 +141,7 @@ pub enum Verb {
     /// Print a lab as one bash program, which runs without labrun
     Script {
         /// The lab
+        #[arg(add = ArgValueCandidates::new(names::labs))]
         lab: String,
         /// The DHCP client of steps that name none
         #[arg(long, value_enum, default_value = "dhclient")]
@@ -142,6 +156,7 @@ pub enum Verb {
     /// Draw a lab's topology
     Graph {
         /// The lab
+        #[arg(add = ArgValueCandidates::new(names::labs))]
         lab: String,
         /// As what: for a terminal, or for other programs
         #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "mermaid", "dot", "svg", "json"]), default_value = "text")]
@@ -150,6 +165,7 @@ pub enum Verb {
     /// Find out what this machine lacks for the labs
     Doctor {
         /// The labs, or tests of theirs; all if none is named
+        #[arg(add = ArgValueCompleter::new(names::tests))]
         labs: Vec<String>,
         /// Install the packages that are missing
         #[arg(long)]
@@ -160,6 +176,12 @@ pub enum Verb {
         /// The DHCP client of steps that name none
         #[arg(long, value_enum, default_value = "dhclient")]
         client: Client,
+    },
+    /// Print the script that has a shell complete labrun's words, names of labs, tests, nodes and
+    /// services among them
+    Completions {
+        /// The shell
+        shell: Shell,
     },
 }
 

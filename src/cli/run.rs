@@ -6,7 +6,7 @@ use crate::record::shard::Shard;
 use crate::report::files::Target;
 use crate::steps::Client;
 use clap::builder::FalseyValueParser;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
 
 /// Which tests are run, and how.
@@ -71,7 +71,7 @@ pub struct ReportArgs {
 pub struct SubjectArgs {
     /// The program under test: a binary, or a repository to build it from; with several,
     /// PROGRAM=PATH
-    #[arg(long, value_name = "PATH", env = "LABRUN_SUBJECT")]
+    #[arg(long, value_name = "PATH", env = "LABRUN_SUBJECT", value_hint = ValueHint::AnyPath)]
     pub subject: Vec<String>,
 
     /// Refuse stand-ins, and make a skipped test a failure [default when CI=true]

@@ -3,6 +3,7 @@
 mod artifacts;
 mod capture;
 mod clean;
+mod completions;
 mod doctor;
 mod filters;
 mod import;
@@ -18,6 +19,8 @@ mod show;
 mod test;
 mod tries;
 mod vm;
+
+pub use completions::answered;
 
 use crate::cli::{CaptureVerb, Cli, ReportVerb, RunArgs, Verb};
 use crate::error::Failure;
@@ -69,6 +72,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Doctor { labs, install, tested, client } => {
             doctor::doctor(cli, labs, *install, tested, *client)
         }
+        Verb::Completions { shell } => completions::completions(*shell),
     }
 }
 

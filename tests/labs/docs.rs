@@ -49,8 +49,21 @@ fn the_verbs_and_exit_codes_of_the_readme_exist() {
     let help = labrun(User::Own).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     for verb in [
-        "init", "import", "setup", "test", "clean", "status", "exec", "shell", "logs", "report",
-        "list", "check", "script", "doctor",
+        "init",
+        "import",
+        "setup",
+        "test",
+        "clean",
+        "status",
+        "exec",
+        "shell",
+        "logs",
+        "report",
+        "list",
+        "check",
+        "script",
+        "doctor",
+        "completions",
     ] {
         assert!(help.contains(&format!("\n  {verb} ")), "no {verb} in {help}");
         assert!(readme.contains(&format!("`labrun {verb}")), "no {verb} in the README");

@@ -10,6 +10,7 @@ mod bpf;
 mod causes;
 mod choosing;
 mod cli;
+mod completions;
 mod dhcplb;
 mod docs;
 mod doctor;
