@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 /// Real network labs in one command: real daemons, real clients, nothing left behind.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(version, max_term_width = 100, after_help = exit_codes())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -52,9 +52,20 @@ pub struct Cli {
     pub color: Colour,
 }
 
-const EXIT_CODES: &str = "Exit codes:
-  0 passed   1 a test failed   2 wrong usage or lab file   3 this machine cannot run it
-  4 set-up failed   130 interrupted, and cleaned up";
+/// What the exit codes mean.
+pub(crate) const EXIT_CODES: [(u8, &str); 6] = [
+    (0, "passed"),
+    (1, "a test failed"),
+    (2, "wrong usage or lab file"),
+    (3, "this machine cannot run it"),
+    (4, "set-up failed"),
+    (130, "interrupted, and cleaned up"),
+];
+
+fn exit_codes() -> String {
+    let codes = EXIT_CODES.map(|(code, meaning)| format!("{code} {meaning}"));
+    format!("Exit codes:\n  {}\n  {}", codes[..4].join("   "), codes[4..].join("   "))
+}
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -182,6 +193,11 @@ pub enum Verb {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Print labrun's manual page, or write those of all verbs into a folder
+    Man {
+        /// Such as ~/.local/share/man/man1
+        folder: Option<PathBuf>,
     },
 }
 

@@ -10,6 +10,7 @@ mod import;
 mod init;
 mod inspect;
 mod list;
+mod man;
 mod place;
 mod report;
 mod running;
@@ -73,6 +74,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
             doctor::doctor(cli, labs, *install, tested, *client)
         }
         Verb::Completions { shell } => completions::completions(*shell),
+        Verb::Man { folder } => man::man(folder.as_deref()),
     }
 }
 

@@ -22,6 +22,7 @@ mod import;
 mod init;
 mod injection;
 mod isolation;
+mod man;
 mod negative;
 mod net;
 mod path;
