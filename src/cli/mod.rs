@@ -194,6 +194,8 @@ pub enum Verb {
         /// The shell
         shell: Shell,
     },
+    /// Print what a lab file may hold, as JSON Schema, which editors check and complete by
+    Schema,
     /// Print labrun's manual page, or write those of all verbs into a folder
     Man {
         /// Such as ~/.local/share/man/man1

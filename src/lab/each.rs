@@ -6,14 +6,14 @@ use crate::yaml::tree::{Node, Position, Value};
 use std::collections::HashSet;
 
 /// The field that holds what they differ in.
-const EACH: &str = "each";
+pub const EACH: &str = "each";
 /// What stands for it in names and values.
-const PLACE: &str = "${each}";
+pub const PLACE: &str = "${each}";
 /// As many values may be in all that is written out, which is far more than any lab has.
 const MOST: usize = 1_000_000;
 
 /// Where `each` may stand, as paths of fields; `*` is any name or item.
-const WHERE: [&[&str]; 7] = [
+pub const WHERE: [&[&str]; 7] = [
     &["bridges", "*"],
     &["nodes", "*"],
     &["nodes", "*", "links", "*"],

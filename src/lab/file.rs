@@ -3,10 +3,12 @@
 use crate::rules::file::{RuleFile, rule};
 use crate::steps;
 use crate::steps::StepFile;
+use crate::topology::fields::FIELDS;
 use crate::topology::file as topology;
 use crate::topology::file::TopologyFile;
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
@@ -41,10 +43,30 @@ pub struct TestFile {
     pub path: Vec<RuleFile>,
 }
 
+/// The fields of a lab file that are not those of its topology.
+const HEAD: [Known; 2] = [
+    ("lab", "the name: letters, digits, `-`, `_`, `.`", "web"),
+    ("about", "a sentence for `labrun list`", "a web server and a client on one switch"),
+];
+const TESTS: [Known; 1] =
+    [("tests", "tests, by name", "{fetch: {steps: [ping: {node: client, to: 10.0.0.2}]}}")];
+const TEST: [Known; 7] = [
+    ("about", "a sentence for `labrun list`", "the page arrives"),
+    ("tags", "what it can be chosen by, besides its name", "[slow]"),
+    ("timeout", "how long all its steps may take", "30s"),
+    ("fresh", "`true`: in a lab that no other test has run in", "true"),
+    ("capture", "nodes inside which packets are captured, too; `none`: no packet is", "[client]"),
+    ("steps", "what it does, one after the other", "[ping: {node: client, to: 10.0.0.2}]"),
+    (
+        "path",
+        "which way its packets must have gone",
+        "[{packet: dhcp4 offer, crosses: [server, client]}]",
+    ),
+];
+
 /// Reads a whole lab file.
 pub fn lab(reader: Reader) -> LabFile {
-    let known = [&["lab", "about"][..], &topology::FIELDS, &["tests"]].concat();
-    let fields = reader.fields(&known);
+    let fields = reader.fields(&[&HEAD[..], &FIELDS, &TESTS].concat());
     LabFile {
         lab: fields.need("lab", |r| r.at(r.text())).unwrap_or_default(),
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
@@ -55,7 +77,7 @@ pub fn lab(reader: Reader) -> LabFile {
 
 /// Reads an entry of `tests`.
 fn test(name: Spanned<String>, reader: Reader) -> TestFile {
-    let fields = reader.fields(&["about", "tags", "timeout", "fresh", "capture", "steps", "path"]);
+    let fields = reader.fields(&TEST);
     TestFile {
         name,
         about: fields.get("about", |r| r.text()).unwrap_or_default(),

@@ -7,4 +7,5 @@ mod file;
 pub mod find;
 pub mod model;
 pub(crate) mod repository;
+pub mod schema;
 pub(crate) mod tags;

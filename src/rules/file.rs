@@ -1,7 +1,10 @@
 //! The path rules of a lab file as they are written.
 
+use crate::packet::PROTOCOLS;
+use crate::packet::ethernet::ETHERNET;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use crate::yaml::tree::{Position, Value};
 
 /// An entry of `path`.
@@ -34,10 +37,54 @@ pub enum ValueFile {
     Text(String),
 }
 
+const RULE: [Known; 7] = [
+    ("packet", "which packets the rule is about: a protocol, and the kind of the message", ""),
+    (
+        "filter",
+        "the same as a tcpdump expression (pcap-filter(7)); with `packet` both must hold. Needs tcpdump",
+        "udp port 67",
+    ),
+    (
+        "at",
+        "the rule looks only at what is seen in these places. Not with `crosses` and `avoids`, which are about the whole way",
+        "p-server",
+    ),
+    (
+        "crosses",
+        "places that every such message must pass, in this order. The first node must send it and the last one get it, those between and one that stands alone must do both. A message that is sent again may be lost, but not take a short cut",
+        "[client, relay, server]",
+    ),
+    ("avoids", "places where no such packet may be seen, one or a list", "balancer"),
+    (
+        "at-most",
+        "how often such packets may be seen in any one place in one direction; `0`: never. DHCP is counted for each exchange (transaction and client), DNS for each question. A client that asks again may be answered again, and its question may be sent on again: only where the client itself sends it, it may ask no more often",
+        "1",
+    ),
+    ("fields", "what every such packet must hold", "{giaddr: 10.0.1.1, hops: 1-2}"),
+];
+
+/// The fields that packets have, each with what it is.
+fn packet_fields() -> Vec<(&'static str, String)> {
+    let mut all: Vec<(&str, String)> = Vec::new();
+    for protocol in PROTOCOLS.iter().copied().chain([&ETHERNET]) {
+        for field in protocol.fields {
+            let of = match protocol.name == ETHERNET.name {
+                true => field.about.to_string(),
+                false => format!("{}: {}", protocol.name, field.about),
+            };
+            match all.iter_mut().find(|(name, _)| *name == field.name) {
+                Some((_, about)) => *about += &format!("; {of}"),
+                None => all.push((field.name, of)),
+            }
+        }
+    }
+    all
+}
+
 /// Reads an entry of `path`.
 pub fn rule(reader: Reader) -> RuleFile {
-    let fields =
-        reader.fields(&["packet", "filter", "at", "crosses", "avoids", "at-most", "fields"]);
+    let fields = reader.fields(&RULE);
+    let packets: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
     let locations = |r: Reader| {
         let locations = r.one_or_more(|r| r.at(r.text()));
         if locations.is_empty() && matches!(r.value(), Value::Null | Value::List(_)) {
@@ -50,14 +97,16 @@ pub fn rule(reader: Reader) -> RuleFile {
     }
     RuleFile {
         position: reader.position(),
-        packet: fields.get("packet", |r| r.at(r.text())),
+        packet: fields.get("packet", |r| r.at(r.words(&packets))),
         filter: fields.get("filter", |r| r.at(r.text())),
         at: fields.get("at", locations),
         crosses: fields.get("crosses", locations),
         avoids: fields.get("avoids", locations),
         at_most: fields.get("at-most", |r| r.at(r.integer(0..=1_000_000))),
         fields: fields
-            .get("fields", |r| r.entries(|name, r| (name, r.one_or_more(value))))
+            .get("fields", |r| {
+                r.named_entries(&packet_fields(), false, |name, r| (name, r.one_or_more(value)))
+            })
             .unwrap_or_default(),
     }
 }
@@ -65,6 +114,6 @@ pub fn rule(reader: Reader) -> RuleFile {
 fn value(reader: Reader) -> Spanned<ValueFile> {
     reader.at(match reader.value() {
         Value::Int(number) | Value::Digits(number) => ValueFile::Number(*number),
-        _ => ValueFile::Text(reader.text()),
+        _ => ValueFile::Text(reader.text_or_number()),
     })
 }

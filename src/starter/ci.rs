@@ -35,7 +35,7 @@ impl Ci {
 }
 
 /// Where labrun's own repository is, as `OWNER/NAME`.
-fn labrun() -> &'static str {
+pub(super) fn labrun() -> &'static str {
     let repository = env!("CARGO_PKG_REPOSITORY").trim_end_matches('/');
     repository.strip_prefix("https://github.com/").unwrap_or("OWNER/labrun")
 }

@@ -1,6 +1,7 @@
 //! The text of a first lab file.
 
 use crate::quote::{shell, yaml, yaml_line};
+use crate::starter::ci;
 use crate::starter::listens::{Listens, Speaks};
 use crate::starter::project::{KnownBy, Project};
 use crate::starter::shape::{Place, Shape};
@@ -56,7 +57,12 @@ pub fn lab(answers: &Answers) -> Result<String, String> {
     let mut values: Vec<(&str, String)> = vec![
         (
             "top",
-            format!("# The network that {} is tested in: {}.\n#", answers.program, shape.about()),
+            format!(
+                "{}\n# The network that {} is tested in: {}.\n#",
+                for_editors(),
+                answers.program,
+                shape.about()
+            ),
         ),
         ("head", head(answers)),
         ("transport", transport.into()),
@@ -76,6 +82,14 @@ pub fn lab(answers: &Answers) -> Result<String, String> {
     let (steps, path) = exchange(answers)?;
     values.extend([("steps", steps), ("path", path)]);
     Ok(fill(shape.template(), &values))
+}
+
+/// By this line editors know the schema of the file: that of this version, so that it stays true.
+fn for_editors() -> String {
+    let (repository, version) = (ci::labrun(), env!("CARGO_PKG_VERSION"));
+    format!(
+        "# yaml-language-server: $schema=https://github.com/{repository}/releases/download/v{version}/lab.schema.json"
+    )
 }
 
 /// What follows the drawing, down to the subject.

@@ -5,7 +5,7 @@ use super::check::Checker;
 use super::client::Client;
 use super::lease::Lease;
 use super::output::with_output;
-use super::{Kind, StepOutput, Verdict, name};
+use super::{Kind, NODE, StepOutput, Verdict, name};
 use crate::packet::bytes::hex;
 use crate::packet::server_id;
 use crate::packet::server_id::ServerId;
@@ -14,7 +14,7 @@ use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::NetnsName;
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
-use crate::yaml::tree::Value as Yaml;
+use crate::yaml::outline::Known;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -92,25 +92,45 @@ pub struct ExpectFile {
     server: Option<Spanned<String>>,
 }
 
+const FIELDS: [Known; 7] = [
+    NODE,
+    ("link", "the link that the lease is for", "eth0"),
+    ("family", "of IPv4 or IPv6", "4"),
+    ("client", "the client, if it must be this one; see `--client`", "dhclient"),
+    ("within", "the time that the client has (10s)", "5s"),
+    ("fails", "`true`: there must be no lease, though the client has asked", "true"),
+    ("expect", "what the lease must say", "{pool: 10.0.0.10-10.0.0.50, prefix: 24}"),
+];
+const EXPECT: [Known; 6] = [
+    ("pool", "from which addresses it is, FIRST-LAST", "10.0.0.10-10.0.0.50"),
+    ("prefix", "the prefix length, on the link and, for IPv4, in the lease", "24"),
+    ("router", "the default router", "10.0.0.1"),
+    ("dns", "the DNS servers, in this order", "[10.0.0.1]"),
+    ("lease", "for how long it is", "12h"),
+    (
+        "server",
+        "the server identifier; for IPv6 the server's DUID, or the hardware address in it",
+        "10.0.0.1",
+    ),
+];
+
 impl Kind for Dhcp {
     const NAME: &'static str = "dhcp";
+    const ABOUT: (&'static str, &'static str) = (
+        "a real client takes a lease",
+        "{node: client, link: eth0, family: 4, expect: {pool: 10.0.0.10-10.0.0.50}}",
+    );
     type File = DhcpFile;
 
     fn read(reader: Reader) -> Option<DhcpFile> {
-        let fields =
-            reader.fields(&["node", "link", "family", "client", "within", "fails", "expect"]);
-        let family = fields.need("family", |r| match r.value() {
-            Yaml::Int(n @ (4 | 6)) => *n,
-            _ => {
-                r.wrong(format!("expected 4 or 6, found {}", r.shown()));
-                4
-            }
-        });
+        let fields = reader.fields(&FIELDS);
+        let family = fields.need("family", |r| r.number([4, 6]));
+        let clients = Client::ALL.map(Client::name);
         let file = DhcpFile {
             node: name(&fields, "node"),
             link: name(&fields, "link"),
             family: family.unwrap_or(4),
-            client: fields.get("client", |r| r.at(r.text())),
+            client: fields.get("client", |r| r.at(r.word(&clients))),
             within: fields.get("within", |r| r.duration(MAX_WAIT)),
             fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
             expect: fields.get("expect", ExpectFile::read).unwrap_or_default(),
@@ -245,7 +265,7 @@ impl Kind for Dhcp {
 
 impl ExpectFile {
     fn read(reader: Reader) -> ExpectFile {
-        let fields = reader.fields(&["pool", "prefix", "router", "dns", "lease", "server"]);
+        let fields = reader.fields(&EXPECT);
         let address = |r: Reader| r.at(r.parsed(|t| values::address(t).map(Some)));
         ExpectFile {
             pool: fields.get("pool", |r| r.at(r.parsed(values::pool))),

@@ -3,13 +3,14 @@
 
 use super::check::Checker;
 use super::output::{lacks, short, with_output};
-use super::patience::{Patience, PatienceFile, share};
-use super::{Kind, StepOutput, Verdict, name};
+use super::patience::{self, Patience, PatienceFile, share};
+use super::{Kind, NODE, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, View};
 use crate::topology::model::NetnsName;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -60,14 +61,36 @@ pub struct HttpFile {
     patience: PatienceFile,
 }
 
+const FIELDS: [Known; 5] = [
+    NODE,
+    ("method", "the method (GET)", "POST"),
+    ("url", "what is asked for", "\"http://10.0.0.2:8080/health\""),
+    (
+        "cacert",
+        "the file with the certificate authority that the server must be known by",
+        "certs/ca.pem",
+    ),
+    ("fails", "`true`: there must be no proper answer", "true"),
+];
+/// What is said of the answer.
+const EXPECTED: [Known; 4] = [
+    ("status", "the status, else any of 200 to 299", "301"),
+    ("body", "the whole body, but for blank space at its ends", "hello"),
+    ("match", "a regular expression found in the body", "^hel+o"),
+    ("json", "a document that the body must contain", "{state: up}"),
+];
+
 impl Kind for Http {
     const NAME: &'static str = "http";
+    const ABOUT: (&'static str, &'static str) = (
+        "a request by curl, judged by status and body",
+        "{node: client, url: \"http://10.0.0.2/\", status: 200}",
+    );
     type File = HttpFile;
 
     fn read(reader: Reader) -> Option<HttpFile> {
-        let expected = ["status", "body", "match", "json"];
-        let others = ["node", "method", "url", "cacert", "fails", "timeout", "within", "every"];
-        let fields = reader.fields(&[&others[..], &expected].concat());
+        let expected = EXPECTED.map(|(name, ..)| name);
+        let fields = reader.fields(&[&FIELDS[..], &EXPECTED, &patience::FIELDS].concat());
         let file = HttpFile {
             node: name(&fields, "node"),
             method: fields.get("method", |r| r.at(r.text())),

@@ -8,6 +8,7 @@ use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::{End, NetnsName};
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -34,13 +35,20 @@ pub struct LinkFile {
     link: Spanned<String>,
 }
 
+const FIELDS: [Known; 2] = [
+    ("up", "NODE/LINK of the end that is plugged in again", "client/eth0"),
+    ("down", "NODE/LINK of the end that is pulled", "client/eth0"),
+];
+
 impl Kind for LinkStep {
     const NAME: &'static str = "link";
+    const ABOUT: (&'static str, &'static str) =
+        ("a cable is pulled or plugged in again", "{down: client/eth0}");
     type File = LinkFile;
 
     fn read(reader: Reader) -> Option<LinkFile> {
-        let actions = ["up", "down"];
-        let fields = reader.fields(&actions);
+        let actions = FIELDS.map(|(name, ..)| name);
+        let fields = reader.fields(&FIELDS);
         action(&reader, &fields, &actions)
             .map(|(action, link)| LinkFile { up: action == "up", link })
     }

@@ -26,6 +26,7 @@ use crate::text::quoted;
 use crate::topology::model::NetnsName;
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use crate::yaml::tree::Value;
 use check::Checker;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ use std::time::Duration;
 pub trait Kind: Sized {
     /// Its field in a step of a lab file.
     const NAME: &'static str;
+    /// What it does, and an example of what stands there.
+    const ABOUT: (&'static str, &'static str);
     /// What stands there, nothing resolved yet.
     type File;
     /// Reads it; `None` where nothing can be made of it, which has been noted as a mistake.
@@ -89,6 +92,12 @@ macro_rules! kinds {
 
         /// The fields that tell the kinds apart.
         pub const NAMES: &[&str] = &[$(<$file::$type>::NAME),*];
+
+        const KNOWN: &[Known] = &[$((
+            <$file::$type>::NAME,
+            <$file::$type>::ABOUT.0,
+            <$file::$type>::ABOUT.1,
+        )),*];
 
         impl StepFile {
             fn one(name: &str, reader: Reader) -> Option<StepFile> {
@@ -202,17 +211,17 @@ impl StepKind {
 
 /// Reads an entry of `steps`.
 pub(crate) fn read(reader: Reader) -> Option<StepFile> {
-    let fields = reader.fields(NAMES);
-    match fields.present(NAMES).as_slice() {
-        [] => {
+    let fields = reader.fields(KNOWN);
+    match fields.one_of(NAMES, StepFile::one) {
+        Ok(step) => step,
+        Err(none) if none.is_empty() => {
             if !matches!(reader.value(), Value::Map(map) if !map.is_empty()) {
                 reader.wrong(format!("a step is one of {}", quoted(NAMES)));
             }
             None
         }
-        [name] => fields.get(name, |r| StepFile::one(name, r)).flatten(),
-        several => {
-            reader.wrong(format!("{} are steps of their own: give each its `-`", quoted(several)));
+        Err(several) => {
+            reader.wrong(format!("{} are steps of their own: give each its `-`", quoted(&several)));
             None
         }
     }
@@ -224,14 +233,13 @@ fn action<'n>(
     fields: &Fields,
     actions: &[&'n str],
 ) -> Option<(&'n str, Spanned<String>)> {
-    match fields.present(actions).as_slice() {
-        [one] => fields.get(one, |r| (*one, r.at(r.text()))),
-        _ => {
-            reader.wrong(format!("expected exactly one of {}", quoted(actions)));
-            None
-        }
-    }
+    let action = fields.one_of(actions, |action, r| (action, r.at(r.text())));
+    let wrong = |_| reader.wrong(format!("expected exactly one of {}", quoted(actions)));
+    action.map_err(wrong).ok()
 }
+
+/// The node that a step does something in.
+const NODE: Known = ("node", "the node that it is done in", "client");
 
 /// A field that must be there and names something.
 fn name(fields: &Fields, field: &str) -> Spanned<String> {

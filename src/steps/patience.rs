@@ -2,6 +2,7 @@
 
 use crate::yaml::decode::{Fields, MAX_WAIT};
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -37,6 +38,13 @@ impl Patience {
         self.within.map_or(self.timeout, |within| self.timeout.min(within))
     }
 }
+
+/// The fields of that.
+pub const FIELDS: [Known; 3] = [
+    ("timeout", "how long one attempt may take", "2s"),
+    ("within", "try again until it holds, for so long", "10s"),
+    ("every", "how long to wait before the next attempt (200ms)", "500ms"),
+];
 
 /// `timeout`, `within` and `every` of a step.
 #[derive(Debug, Default)]

@@ -2,13 +2,14 @@
 
 use super::check::Checker;
 use super::output::{OVERTIME, with_output};
-use super::patience::{Patience, PatienceFile};
-use super::{Kind, StepOutput, Verdict, name};
+use super::patience::{self, Patience, PatienceFile};
+use super::{Kind, NODE, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::model::{GLOBAL, NetnsName};
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -53,16 +54,24 @@ pub struct PingFile {
     patience: PatienceFile,
 }
 
+const FIELDS: [Known; 7] = [
+    NODE,
+    ("to", "the address that is asked", "10.0.0.2"),
+    ("count", "how many requests are sent (1)", "3"),
+    ("size", "how many bytes of data each carries (56); headers come on top", "1472"),
+    ("fragment", "`false` forbids to take it apart on its way", "false"),
+    ("from", "the address or link that it is sent from", "eth0"),
+    ("fails", "`true`: no request may be answered", "true"),
+];
+
 impl Kind for Ping {
     const NAME: &'static str = "ping";
+    const ABOUT: (&'static str, &'static str) =
+        ("every request must be answered exactly once", "{node: client, to: 10.0.0.2}");
     type File = PingFile;
 
     fn read(reader: Reader) -> Option<PingFile> {
-        let known = [
-            "node", "to", "count", "size", "fragment", "from", "fails", "timeout", "within",
-            "every",
-        ];
-        let fields = reader.fields(&known);
+        let fields = reader.fields(&[&FIELDS[..], &patience::FIELDS].concat());
         Some(PingFile {
             node: name(&fields, "node"),
             to: fields

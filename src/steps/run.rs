@@ -2,14 +2,15 @@
 
 use super::check::Checker;
 use super::output::{found, lacks, short, with_output};
-use super::patience::{Patience, PatienceFile, share};
-use super::{Kind, StepOutput, Verdict, name};
+use super::patience::{self, Patience, PatienceFile, share};
+use super::{Kind, NODE, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
 use crate::topology::file::texts;
 use crate::topology::model::NetnsName;
 use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,26 +59,28 @@ pub struct RunFile {
     patience: PatienceFile,
 }
 
+const FIELDS: [Known; 9] = [
+    NODE,
+    ("command", "a shell command, run in the repository's folder", "curl -s http://10.0.0.2/"),
+    ("environment", "variables for it", "{LANG: C}"),
+    ("fails", "`true`: it must exit with another status than 0", "true"),
+    ("exit", "the status that it must exit with (0)", "1"),
+    ("stdout", "the whole of standard output, but for blank space at its ends", "hello"),
+    ("match", "a regular expression found in standard output", "^hel+o"),
+    ("not-match", "one that must not be found", "error"),
+    ("json", "a document that standard output must contain", "{state: up}"),
+];
+
 impl Kind for Run {
     const NAME: &'static str = "run";
+    const ABOUT: (&'static str, &'static str) = (
+        "a shell command in a node, judged by its exit status and output",
+        "{node: client, command: curl -s http://10.0.0.2/, match: hello}",
+    );
     type File = RunFile;
 
     fn read(reader: Reader) -> Option<RunFile> {
-        let known = [
-            "node",
-            "command",
-            "environment",
-            "fails",
-            "exit",
-            "stdout",
-            "match",
-            "not-match",
-            "json",
-            "timeout",
-            "within",
-            "every",
-        ];
-        let fields = reader.fields(&known);
+        let fields = reader.fields(&[&FIELDS[..], &patience::FIELDS].concat());
         let file = RunFile {
             node: name(&fields, "node"),
             command: name(&fields, "command"),

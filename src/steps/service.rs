@@ -8,6 +8,7 @@ use crate::sandbox::{Gone, Mark, Sandbox, SignalName};
 use crate::topology::model::Service;
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -50,13 +51,23 @@ pub struct ServiceFile {
     within: Option<Duration>,
 }
 
+const FIELDS: [Known; 5] = [
+    ("stop", "the service that is ended (SIGTERM)", "http"),
+    ("kill", "the service that is killed (SIGKILL)", "http"),
+    ("start", "the service that is started, until it is ready", "http"),
+    ("restart", "the service that is ended and started, until it is ready", "http"),
+    ("within", "how long it may take to end before it is killed (5s)", "1s"),
+];
+
 impl Kind for ServiceStep {
     const NAME: &'static str = "service";
+    const ABOUT: (&'static str, &'static str) =
+        ("a service is stopped or started on purpose", "{kill: http}");
     type File = ServiceFile;
 
     fn read(reader: Reader) -> Option<ServiceFile> {
         let actions = ACTIONS.map(|(name, _)| name);
-        let fields = reader.fields(&["stop", "kill", "start", "restart", "within"]);
+        let fields = reader.fields(&FIELDS);
         let within = fields.get("within", |r| r.duration(MAX_WAIT));
         let (name, service) = action(&reader, &fields, &actions)?;
         let (_, action) = ACTIONS.into_iter().find(|(known, _)| *known == name)?;

@@ -5,10 +5,11 @@ use super::output::short;
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
-use crate::topology::file_services::conditions;
+use crate::topology::file_services::{CONDITIONS, conditions};
 use crate::topology::model::{Condition, GLOBAL, NetnsName};
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -36,31 +37,40 @@ pub struct WaitFile {
     within: Option<Duration>,
 }
 
+const FIELDS: [Known; 3] = [
+    ("node", "the node that `udp`, `tcp` and `command` are about", "server"),
+    ("service", "the service whose output `log` is about", "http"),
+    ("within", "how long that may take (10s)", "5s"),
+];
+
 impl Kind for Wait {
     const NAME: &'static str = "wait";
+    const ABOUT: (&'static str, &'static str) =
+        ("until one thing holds", "{node: server, tcp: 80}");
     type File = WaitFile;
 
     fn read(reader: Reader) -> Option<WaitFile> {
-        let fields =
-            reader.fields(&["node", "udp", "tcp", "log", "file", "command", "service", "within"]);
+        let fields = reader.fields(&[&CONDITIONS[..5], &FIELDS].concat());
+        let node = fields.get("node", |r| r.at(r.text()));
+        let service = fields.get("service", |r| r.at(r.text()));
+        let within = fields.get("within", |r| r.duration(MAX_WAIT));
         let mut conditions = conditions(&fields);
         if conditions.len() != 1 {
             reader.wrong("expected exactly one of `udp`, `tcp`, `log`, `file` and `command`");
             return None;
         }
         let condition = conditions.remove(0);
-        let service = fields.get("service", |r| r.at(r.text()));
         let in_node = !matches!(condition.value, Condition::Log(_) | Condition::File(_));
         if matches!(condition.value, Condition::Log(_)) && service.is_none() {
             reader.wrong("the field `service` is missing: whose log?");
         }
-        let node = if in_node { name(&fields, "node") } else { reader.at(GLOBAL.to_string()) };
-        Some(WaitFile {
-            node,
-            condition,
-            service,
-            within: fields.get("within", |r| r.duration(MAX_WAIT)),
-        })
+        let node = match node {
+            Some(node) if in_node => node,
+            // It says that it is missing.
+            None if in_node => name(&fields, "node"),
+            _ => reader.at(GLOBAL.to_string()),
+        };
+        Some(WaitFile { node, condition, service, within })
     }
 
     fn check(file: &WaitFile, checker: &Checker) -> Option<Wait> {

@@ -3,6 +3,10 @@
 //! This mirrors the YAML. What refers to something else is still text with its place;
 //! [`crate::topology::check`] resolves it.
 
+use crate::topology::check::KERNEL_FEATURES;
+use crate::topology::fields::{
+    ADDRESSES, BUILD, INTERFACE, LINK, NEEDS, NODE, REPOSITORY, ROUTE, STAND_IN, SUBJECT,
+};
 use crate::topology::file_services::{ServiceFile, service};
 use crate::topology::model::{Build, LOOPBACK};
 use crate::topology::vlan::{VlanFile, vlans};
@@ -114,9 +118,6 @@ pub struct RouteFile {
     pub metric: Option<i64>,
 }
 
-/// The fields of a lab file that [`topology`] reads.
-pub const FIELDS: [&str; 4] = ["needs", "subject", "bridges", "nodes"];
-
 /// Reads the topology from the `fields` of a lab file.
 pub fn topology(fields: &Fields) -> TopologyFile {
     let mut file = TopologyFile {
@@ -126,11 +127,12 @@ pub fn topology(fields: &Fields) -> TopologyFile {
         ..Default::default()
     };
     fields.get("needs", |r| {
-        let needs = r.fields(&["commands", "kernel"]);
+        let needs = r.fields(&NEEDS);
         file.commands = needs
             .get("commands", |r| r.entries(|name, r| (name, r.parsed(values::package))))
             .unwrap_or_default();
-        file.kernel = needs.get("kernel", |r| r.list(|r| r.at(r.text()))).unwrap_or_default();
+        file.kernel =
+            needs.get("kernel", |r| r.list(|r| r.at(r.word(&KERNEL_FEATURES)))).unwrap_or_default();
     });
     file
 }
@@ -141,12 +143,12 @@ pub(crate) fn texts(reader: Reader) -> Vec<(Spanned<String>, String)> {
 }
 
 fn subject(reader: Reader) -> SubjectFile {
-    let fields = reader.fields(&["program", "stand-in", "repository", "build"]);
+    let fields = reader.fields(&SUBJECT);
     let mut file = SubjectFile {
         program: fields.need("program", |r| r.at(r.text())).unwrap_or_default(),
         builds: fields.get("build", builds).unwrap_or_default(),
         stand_in: fields.get("stand-in", |r| {
-            let fields = r.fields(&["program", "package"]);
+            let fields = r.fields(&STAND_IN);
             let program =
                 fields.need("program", |r| r.at(r.parsed(values::command))).unwrap_or_default();
             (program, fields.need("package", |r| r.parsed(values::package)).unwrap_or_default())
@@ -154,7 +156,7 @@ fn subject(reader: Reader) -> SubjectFile {
         ..Default::default()
     };
     fields.get("repository", |r| {
-        let known = r.fields(&["go-module", "cargo-package", "files"]);
+        let known = r.fields(&REPOSITORY);
         file.go_modules =
             known.get("go-module", |r| r.one_or_more(|r| r.text())).unwrap_or_default();
         file.cargo_packages =
@@ -166,35 +168,36 @@ fn subject(reader: Reader) -> SubjectFile {
 
 /// Either a command or a list of them, each for the repositories that have its files.
 fn builds(reader: Reader) -> Vec<Build> {
-    let Value::List(_) = reader.value() else {
-        return vec![Build { files: Vec::new(), command: reader.at(reader.text()) }];
-    };
-    reader.list(|r| {
-        let fields = r.fields(&["files", "command"]);
-        let files = fields.need("files", |r| {
-            let files = r.one_or_more(|r| r.text());
-            if files.is_empty() {
-                r.wrong("names no file");
-            }
-            files
-        });
-        Build {
-            files: files.unwrap_or_default(),
-            command: fields.need("command", |r| r.at(r.text())).unwrap_or_default(),
+    let for_any = |r: Reader| vec![Build { files: Vec::new(), command: r.at(r.text()) }];
+    let is_list = |value: &Value| matches!(value, Value::List(_));
+    reader.either(is_list, |r| r.list(build), for_any)
+}
+
+fn build(reader: Reader) -> Build {
+    let fields = reader.fields(&BUILD);
+    let files = fields.need("files", |r| {
+        let files = r.one_or_more(|r| r.text());
+        if files.is_empty() {
+            r.wrong("names no file");
         }
-    })
+        files
+    });
+    Build {
+        files: files.unwrap_or_default(),
+        command: fields.need("command", |r| r.at(r.text())).unwrap_or_default(),
+    }
 }
 
 /// Either a list of names or a mapping from names to details.
 fn bridges(reader: Reader) -> Vec<BridgeFile> {
-    if let Value::List(_) = reader.value() {
-        return reader.list(|r| BridgeFile { name: r.at(r.text()), ..Default::default() });
-    }
-    reader.entries(|name, r| {
-        let fields = r.fields(&["addresses", "mtu", "mac"]);
+    let bare = |r: Reader| BridgeFile { name: r.at(r.text()), ..Default::default() };
+    let detailed = |name, r: Reader| {
+        let fields = r.fields(&INTERFACE);
         let (addresses, mtu, mac) = interface(&fields);
         BridgeFile { name, addresses, mtu, mac }
-    })
+    };
+    let is_list = |value: &Value| matches!(value, Value::List(_));
+    reader.either(is_list, |r| r.list(bare), |r| r.entries(detailed))
 }
 
 fn address(reader: Reader) -> Spanned<Option<IpNet>> {
@@ -213,17 +216,20 @@ fn interface(fields: &Fields) -> Interface {
 }
 
 fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
-    let fields = reader.fields(&["links", "routes", "sysctls", "forward", "nft", "services"]);
+    let fields = reader.fields(&NODE);
     let mut loopback = Vec::new();
     let mut one = |name: Spanned<String>, r: Reader| match name.as_str() {
         LOOPBACK => {
-            let addresses = r.fields(&["addresses"]).need("addresses", |r| r.one_or_more(address));
+            let addresses = r.fields(&[ADDRESSES]).need("addresses", |r| r.one_or_more(address));
             loopback.extend(addresses.unwrap_or_default());
             None
         }
         _ => Some(link(name, r)),
     };
-    let links = fields.get("links", |r| r.entries(&mut one)).unwrap_or_default();
+    let loopback_about = "the loopback interface, which is there already".to_string();
+    let links = fields
+        .get("links", |r| r.named_entries(&[(LOOPBACK, loopback_about)], true, &mut one))
+        .unwrap_or_default();
     NodeFile {
         name,
         links: links.into_iter().flatten().collect(),
@@ -237,8 +243,7 @@ fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
 }
 
 fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
-    let known = ["bridge", "port", "peer", "addresses", "duplicate", "mtu", "mac", "vlans"];
-    let fields = reader.fields(&known);
+    let fields = reader.fields(&[&LINK[..], &INTERFACE].concat());
     match fields.present(&["bridge", "peer"]).as_slice() {
         [] => reader.wrong("a link needs a `bridge` or a `peer` at its other end"),
         [_] => {}
@@ -259,7 +264,7 @@ fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
 }
 
 fn route(reader: Reader) -> RouteFile {
-    let fields = reader.fields(&["to", "via", "dev", "src", "metric"]);
+    let fields = reader.fields(&ROUTE);
     if fields.present(&["via", "dev"]).is_empty() {
         reader.wrong("a route needs a next hop (`via`), a link (`dev`) or both");
     }

@@ -6,6 +6,7 @@ use crate::topology::file::texts;
 use crate::topology::model::Condition;
 use crate::yaml::decode::{Fields, MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::outline::Known;
 use crate::yaml::values;
 use std::time::Duration;
 
@@ -41,12 +42,36 @@ pub struct ReadyFile {
     pub within: Option<Duration>,
 }
 
-const RUN_FIELDS: [&str; 4] = ["command", "files", "environment", "ready"];
+const RUN_FIELDS: [Known; 4] = [
+    (
+        "command",
+        "a shell command, run in the service's own folder. Begin it with `exec` if it is more than one word of shell: signals reach it either way, but its exit status is its own then",
+        "exec busybox httpd -f -p 80 -h www",
+    ),
+    (
+        "files",
+        "files to write before it starts: paths below its folder, or below `/etc` and `/run`, which are private to the lab",
+        "{www/index.html: hello}",
+    ),
+    ("environment", "variables", "{PORT: \"80\"}"),
+    ("ready", "when it is ready; required", "{tcp: 80}"),
+];
+const SERVICE_FIELDS: [Known; 2] = [
+    (
+        "after",
+        "services that must be ready before it is started. Others start side by side",
+        "[database]",
+    ),
+    (
+        "stand-in",
+        "how the packaged daemon runs that takes the subject's place: `command`, `files`, `environment`, `ready`",
+        "{command: exec dhcrelay -d 10.0.0.2, ready: {udp: 67}}",
+    ),
+];
 
 /// Reads an entry of `services`.
 pub fn service(name: Spanned<String>, reader: Reader) -> ServiceFile {
-    let known: Vec<&str> = RUN_FIELDS.into_iter().chain(["after", "stand-in"]).collect();
-    let fields = reader.fields(&known);
+    let fields = reader.fields(&[&RUN_FIELDS[..], &SERVICE_FIELDS].concat());
     ServiceFile {
         name,
         run: run(&fields),
@@ -64,16 +89,33 @@ fn run(fields: &Fields) -> RunFile {
     }
 }
 
-const CONDITIONS: [&str; 7] = ["udp", "tcp", "log", "file", "command", "running", "exit"];
+/// The conditions of `ready` and of a `wait` step, which knows but the first five.
+pub const CONDITIONS: [Known; 7] = [
+    (
+        "udp",
+        "a socket of the service's own processes is bound to this port, or to all of a list, in its node. For a socket of the kernel's, such as WireGuard's, use `command`",
+        "53",
+    ),
+    (
+        "tcp",
+        "a socket of the service's own processes listens on this port, or on all of a list, in its node",
+        "80",
+    ),
+    ("log", "a line of the service's output matches this regular expression", "listening"),
+    ("file", "this path exists, seen from the service's folder", "ready"),
+    ("command", "this command succeeds in the service's node", "nc -z 127.0.0.1 80"),
+    ("running", "the service has lived for this time", "1s"),
+    ("exit", "the service has ended with this status; for commands that prepare something", "0"),
+];
+const READY_WITHIN: Known = ("within", "how long that may take (10s)", "30s");
 
 fn ready(reader: Reader) -> ReadyFile {
-    let known: Vec<&str> = CONDITIONS.into_iter().chain(["within"]).collect();
-    let fields = reader.fields(&known);
+    let fields = reader.fields(&[&CONDITIONS[..], &[READY_WITHIN]].concat());
     let conditions = conditions(&fields);
     if conditions.is_empty() {
         reader.wrong(format!(
             "nothing says when the service is ready, expected one of {}",
-            quoted(&CONDITIONS)
+            quoted(&CONDITIONS.map(|(name, ..)| name))
         ));
     }
     ReadyFile { conditions, within: fields.get("within", |r| r.duration(MAX_WAIT)) }

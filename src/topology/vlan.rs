@@ -3,6 +3,7 @@
 //! Each becomes an interface of its own, called LINK.ID as vlan devices are called everywhere.
 
 use crate::topology::check::Check;
+use crate::topology::fields::ADDRESSES;
 use crate::topology::file::{LinkFile, NodeFile};
 use crate::topology::model::Vlan;
 use crate::yaml::decode::Reader;
@@ -30,7 +31,7 @@ pub fn vlans(link: &str, reader: Reader) -> Vec<VlanFile> {
         if id == 0 {
             r.wrong(format!("`{}` is not the number of a VLAN: 1 to 4094", number.value));
         }
-        let fields = r.fields(&["addresses"]);
+        let fields = r.fields(&[ADDRESSES]);
         let address = |r: Reader| r.at(r.parsed(|t| values::interface_address(t).map(Some)));
         let addresses = fields.get("addresses", |r| r.one_or_more(address)).unwrap_or_default();
         let name = number.with(format!("{link}.{id}"));

@@ -14,6 +14,7 @@ mod man;
 mod place;
 mod report;
 mod running;
+mod schema;
 mod sessions;
 mod setup;
 mod show;
@@ -74,6 +75,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
             doctor::doctor(cli, labs, *install, tested, *client)
         }
         Verb::Completions { shell } => completions::completions(*shell),
+        Verb::Schema => schema::schema(),
         Verb::Man { folder } => man::man(folder.as_deref()),
     }
 }

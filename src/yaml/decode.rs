@@ -4,9 +4,13 @@
 //! on with a default, so that a file with five mistakes is mended in one go. Nothing built from a
 //! file with mistakes is ever used.
 
+pub use crate::yaml::fields::Fields;
+
 use crate::text::{quoted, suggest};
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
+use crate::yaml::outline::{Known, Outline};
 use crate::yaml::tree::{Node, Position, Value};
+use serde_json::json;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -22,12 +26,29 @@ pub struct Reader<'a> {
     node: &'a Node,
     path: &'a str,
     diagnostics: &'a Diagnostics,
+    /// Where it is noted what would be read, if there is no file.
+    outline: Option<&'a Outline>,
 }
 
 impl<'a> Reader<'a> {
     /// Begins at `node`, which `path` leads to.
     pub fn new(node: &'a Node, path: &'a str, diagnostics: &'a Diagnostics) -> Self {
-        Reader { node, path, diagnostics }
+        Reader { node, path, diagnostics, outline: None }
+    }
+
+    /// Reads nothing, but notes in `outline` what it would.
+    pub fn outlining(
+        node: &'a Node,
+        path: &'a str,
+        diagnostics: &'a Diagnostics,
+        outline: &'a Outline,
+    ) -> Self {
+        Reader { node, path, diagnostics, outline: Some(outline) }
+    }
+
+    /// Notes `schema`, if that is all that is wanted.
+    fn outlined(&self, schema: serde_json::Value) -> bool {
+        self.outline.map(|outline| outline.note(schema)).is_some()
     }
 
     /// Where the value stands.
@@ -52,6 +73,9 @@ impl<'a> Reader<'a> {
     /// Text. Numbers and booleans must be quoted to be text, because YAML reads `010` and `1.10` as
     /// other numbers than they look.
     pub fn text(&self) -> String {
+        if self.outlined(json!({"type": "string"})) {
+            return String::new();
+        }
         match &self.node.value {
             Value::Text(text) => {
                 if text.contains('\0') {
@@ -74,8 +98,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Text, one of `words`; that is checked with the rest of the lab.
+    pub fn word(&self, words: &[&str]) -> String {
+        let text = self.text();
+        self.outlined(json!({"enum": words}));
+        text
+    }
+
+    /// Text that begins like one of `words`.
+    pub fn words(&self, words: &[&str]) -> String {
+        let text = self.text();
+        self.outlined(json!({"examples": words}));
+        text
+    }
+
     /// Text, or a number as its digits.
     pub fn text_or_number(&self) -> String {
+        if self.outlined(json!({"type": ["string", "integer"]})) {
+            return String::new();
+        }
         match &self.node.value {
             Value::Int(n) => n.to_string(),
             _ => self.text(),
@@ -83,6 +124,9 @@ impl<'a> Reader<'a> {
     }
 
     pub fn boolean(&self) -> bool {
+        if self.outlined(json!({"type": "boolean"})) {
+            return false;
+        }
         match &self.node.value {
             Value::Bool(b) => *b,
             Value::Text(t) if matches!(t.to_lowercase().as_str(), "yes" | "no" | "on" | "off") => {
@@ -98,6 +142,10 @@ impl<'a> Reader<'a> {
 
     /// An integer in `range`.
     pub fn integer(&self, range: std::ops::RangeInclusive<i64>) -> i64 {
+        let (first, last) = (range.start(), range.end());
+        if self.outlined(json!({"type": "integer", "minimum": first, "maximum": last})) {
+            return *first;
+        }
         match self.node.value {
             Value::Int(n) | Value::Digits(n) if range.contains(&n) => n,
             Value::Int(n) | Value::Digits(n) => {
@@ -111,8 +159,30 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// One of two numbers.
+    pub fn number(&self, known: [i64; 2]) -> i64 {
+        if self.outlined(json!({"enum": known})) {
+            return known[0];
+        }
+        match self.node.value {
+            Value::Int(n) if known.contains(&n) => n,
+            _ => {
+                self.wrong(format!(
+                    "expected {} or {}, found {}",
+                    known[0],
+                    known[1],
+                    self.shown()
+                ));
+                known[0]
+            }
+        }
+    }
+
     /// A time: `250ms`, `10s`, `2m`, `12h`. At most `most`, never zero.
     pub fn duration(&self, most: Duration) -> Duration {
+        if self.outlined(json!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"})) {
+            return Duration::from_secs(1);
+        }
         let parsed = match &self.node.value {
             Value::Text(text) => parse_duration(text),
             _ => None,
@@ -139,7 +209,7 @@ impl<'a> Reader<'a> {
 
     /// Text that `parse` understands; its error is the mistake.
     pub fn parsed<T: Default>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
-        if !matches!(self.node.value, Value::Text(_) | Value::Digits(_)) {
+        if self.outline.is_some() || !matches!(self.node.value, Value::Text(_) | Value::Digits(_)) {
             self.text();
             return T::default();
         }
@@ -167,6 +237,9 @@ impl<'a> Reader<'a> {
 
     /// The items of a list; nothing is an empty list.
     pub fn list<T>(&self, mut read: impl FnMut(Reader) -> T) -> Vec<T> {
+        if let Some(outline) = self.outline {
+            return vec![outline.list(false, read)];
+        }
         match &self.node.value {
             Value::Null => Vec::new(),
             Value::List(items) => items
@@ -185,14 +258,45 @@ impl<'a> Reader<'a> {
 
     /// A single value or a list of them.
     pub fn one_or_more<T>(&self, mut read: impl FnMut(Reader) -> T) -> Vec<T> {
+        if let Some(outline) = self.outline {
+            return vec![outline.list(true, read)];
+        }
         match &self.node.value {
             Value::Null | Value::List(_) => self.list(read),
             _ => vec![read(*self)],
         }
     }
 
+    /// What `one` reads where the value is of that kind, else what `other` reads.
+    pub fn either<T>(
+        &self,
+        is_one: impl FnOnce(&Value) -> bool,
+        one: impl FnOnce(Reader) -> T,
+        other: impl FnOnce(Reader) -> T,
+    ) -> T {
+        match self.outline {
+            Some(outline) => outline.either(one, other),
+            None if is_one(&self.node.value) => one(*self),
+            None => other(*self),
+        }
+    }
+
     /// The entries of a mapping whose keys are names that the author chose.
-    pub fn entries<T>(&self, mut read: impl FnMut(Spanned<String>, Reader) -> T) -> Vec<T> {
+    pub fn entries<T>(&self, read: impl FnMut(Spanned<String>, Reader) -> T) -> Vec<T> {
+        self.named_entries(&[], true, read)
+    }
+
+    /// The same, where some names mean something, each with what it is. Whether there may be
+    /// `others` is checked with the rest of the lab.
+    pub fn named_entries<T>(
+        &self,
+        known: &[(&str, String)],
+        others: bool,
+        mut read: impl FnMut(Spanned<String>, Reader) -> T,
+    ) -> Vec<T> {
+        if let Some(outline) = self.outline {
+            return outline.entries(known, others, read);
+        }
         let Some(map) = self.map() else { return Vec::new() };
         map.iter()
             .map(|(key, position, node)| {
@@ -205,7 +309,16 @@ impl<'a> Reader<'a> {
 
     /// The fields of a mapping whose keys are fixed: `known` lists them all. Of the whole file, those that
     /// begin with [`FRAGMENT`] are nobody's, but to be referred to by aliases.
-    pub fn fields(&self, known: &[&str]) -> Fields<'a> {
+    pub fn fields(&self, known: &[Known]) -> Fields<'a> {
+        if let Some(outline) = self.outline {
+            outline.fields(known);
+            if self.path.is_empty() {
+                let about = "What is used elsewhere in the file, by anchors and aliases";
+                let fragments = json!({format!("^{FRAGMENT}"): {"description": about}});
+                outline.note(json!({"patternProperties": fragments}));
+            }
+        }
+        let known: Vec<&str> = known.iter().map(|(name, ..)| *name).collect();
         let map = self.map().unwrap_or(&[]);
         let fragment = |key: &str| self.path.is_empty() && key.starts_with(FRAGMENT);
         for (key, position, _) in map {
@@ -213,7 +326,7 @@ impl<'a> Reader<'a> {
                 let mut message = format!("unknown field `{key}`");
                 match suggest(key, known.iter().copied()) {
                     Some(near) => message.push_str(&format!(", did you mean `{near}`?")),
-                    None => message.push_str(&format!(", expected one of {}", quoted(known))),
+                    None => message.push_str(&format!(", expected one of {}", quoted(&known))),
                 }
                 self.diagnostics.add(*position, &join(self.path, key), message);
             }
@@ -223,6 +336,7 @@ impl<'a> Reader<'a> {
             position: self.node.position,
             path: self.path.into(),
             diagnostics: self.diagnostics,
+            outline: self.outline,
         }
     }
 
@@ -261,57 +375,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The fields of one mapping.
-pub struct Fields<'a> {
-    map: &'a [(String, Position, Node)],
-    /// Where the mapping begins.
-    pub position: Position,
-    /// The path that leads to it.
-    pub path: String,
-    diagnostics: &'a Diagnostics,
-}
-
-impl Fields<'_> {
-    /// Reads the field `name` if it is there.
-    pub fn get<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
-        let (_, _, node) = self.map.iter().find(|(key, ..)| key == name)?;
-        Some(read(Reader::new(node, &join(&self.path, name), self.diagnostics)))
-    }
-
-    /// Reads the field `name`, which must be there.
-    pub fn need<T>(&self, name: &str, read: impl FnOnce(Reader) -> T) -> Option<T> {
-        let value = self.get(name, read);
-        if value.is_none() {
-            self.diagnostics.add(
-                self.position,
-                &self.path,
-                format!("the field `{name}` is missing"),
-            );
-        }
-        value
-    }
-
-    /// Which of `names` are there.
-    pub fn present<'n>(&self, names: &[&'n str]) -> Vec<&'n str> {
-        names.iter().copied().filter(|name| self.map.iter().any(|(key, ..)| key == name)).collect()
-    }
-
-    /// Notes a mistake at the mapping itself.
-    pub fn wrong(&self, message: impl Into<String>) {
-        self.diagnostics.add(self.position, &self.path, message);
-    }
-
-    /// Notes a mistake at one of its values.
-    pub fn wrong_at<T>(&self, at: &Spanned<T>, message: impl Into<String>) {
-        self.diagnostics.add(at.position, &at.path, message);
-    }
-
-    /// `value` at the mapping's place.
-    pub fn at<T>(&self, value: T) -> Spanned<T> {
-        Spanned { value, position: self.position, path: self.path.clone() }
-    }
-}
-
 /// Parses `250ms`, `10s`, `2m` or `12h`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
@@ -325,6 +388,6 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     }
 }
 
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.into() } else { format!("{path}.{key}") }
 }

@@ -1,9 +1,11 @@
 //! Reading YAML with a place for every value, and every mistake of a file at once.
 
 pub mod decode;
-pub(crate) mod diagnostic;
+pub mod diagnostic;
+mod fields;
+pub(crate) mod outline;
 // The agent reads no lab file.
 #[cfg(feature = "cli")]
-pub(crate) mod parse;
-pub(crate) mod tree;
+pub mod parse;
+pub mod tree;
 pub(crate) mod values;

@@ -234,3 +234,31 @@ pub fn dhcplb(test: &str) -> Option<Dhcplb> {
         .any(|path| std::fs::read_to_string(path).unwrap().contains("\"range\""));
     Some(Dhcplb { repository, program, has_ranges, _folder: folder })
 }
+
+/// Lab files in which nothing is wrong: those that labrun brings along, those of the tests and of the
+/// documents, those that `labrun init` writes.
+pub fn lab_texts() -> Vec<String> {
+    use labrun::starter::{listens::Listens, shape::Shape, write};
+    let mut all: Vec<String> = labrun::lab::find::BUILT_IN.map(|(_, text)| text.into()).to_vec();
+    all.push(include_str!("../data/good.yaml").into());
+    let documents = include_str!("../../docs/lab-files.md");
+    let blocks = documents.split("```yaml\n").skip(1).filter(|block| block.starts_with("lab: "));
+    all.extend(blocks.map(|block| block.split("```").next().unwrap().to_string()));
+    for shape in Shape::ALL {
+        for listens in ["udp:53", "udp:67", "udp:9", "tcp:80", "http:80"] {
+            let listens: Listens = listens.parse().unwrap();
+            let answers = write::Answers {
+                name: "lab".into(),
+                program: "server".into(),
+                project: None,
+                shape,
+                listens,
+                arguments: String::new(),
+                ask: None,
+                answer: None,
+            };
+            all.extend(write::lab(&answers));
+        }
+    }
+    all
+}

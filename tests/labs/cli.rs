@@ -709,3 +709,12 @@ fn doctor_says_what_is_there_and_what_is_not() {
     );
     assert_eq!(done.stdout.contains("as root"), is_root());
 }
+
+#[test]
+fn the_schema_is_one_json_document() {
+    let done = plain(&["schema"]);
+    let schema: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(done.exit, 0);
+    assert_eq!(schema, labrun::lab::schema::schema());
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}

@@ -64,6 +64,8 @@ fn the_verbs_and_exit_codes_of_the_readme_exist() {
         "script",
         "doctor",
         "completions",
+        "man",
+        "schema",
     ] {
         assert!(help.contains(&format!("\n  {verb} ")), "no {verb} in {help}");
         assert!(readme.contains(&format!("`labrun {verb}")), "no {verb} in the README");

@@ -19,5 +19,6 @@ mod pcapng;
 mod properties;
 mod reference;
 mod reports;
+mod schema;
 mod starter;
 mod verdicts;

@@ -126,6 +126,56 @@ fn the_reference_lists_all_fields() {
     assert!(LAB_FILES.contains(&table), "docs/lab-files.md must have\n{table}");
 }
 
+/// The rows of the table with this `head` that is the first after `title`.
+fn rows(title: &str, head: &str) -> Vec<String> {
+    let (_, rest) = LAB_FILES.split_once(title).expect(title);
+    let (_, table) = rest.split_once(&format!("| {head} |\n|---|---|\n")).expect(head);
+    table.lines().take_while(|line| line.starts_with('|')).map(String::from).collect()
+}
+
+#[test]
+fn the_reference_says_of_fields_what_their_readers_say() {
+    let schema = labrun::lab::schema::schema();
+    let fields = |pointer: &str, before: &str| {
+        let fields = schema.pointer(pointer).and_then(|p| p.as_object()).expect(pointer);
+        let about = |field: &serde_json::Value| field["description"].as_str().unwrap().to_string();
+        let name = |name| quoted(&[format!("{before}{name}").as_str()]);
+        let rows = fields.iter().map(|(field, said)| row(&[name(field), about(said)]));
+        rows.map(|row| row.trim_end().to_string()).collect::<Vec<_>>()
+    };
+    let file = [fields("/properties", ""), fields("/properties/needs/properties", "needs.")];
+    let node = "/properties/nodes/additionalProperties/properties";
+    let service = format!("{node}/services/additionalProperties/properties");
+    let rule = "/properties/tests/additionalProperties/properties/path/items/properties";
+    let field = "field | what it is";
+    for (title, head, mut wanted) in [
+        ("## Fields of the file\n", field, file.concat()),
+        ("## Nodes\n", field, fields(node, "")),
+        ("## Services\n", field, fields(&service, "")),
+        (
+            "\n`ready` ",
+            "condition | holds when",
+            fields(&format!("{service}/ready/properties"), ""),
+        ),
+        ("## Path rules\n", field, fields(rule, "")),
+    ] {
+        let mut rows = rows(title, head);
+        // These are told of beside the tables, and no reader knows fragments.
+        let beside = |row: &String| {
+            ["| `needs` |", "| `within` |", "| `x-…` |"].iter().any(|begin| row.starts_with(begin))
+        };
+        rows.retain(|row| !beside(row));
+        wanted.retain(|row| !beside(row));
+        rows.sort();
+        wanted.sort();
+        assert_eq!(rows, wanted, "docs/lab-files.md, {title}: what is there, and what must be");
+    }
+    let kernel = schema.pointer("/properties/needs/properties/kernel/items/enum").unwrap();
+    let kernel: Vec<&str> =
+        kernel.as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+    assert!(LAB_FILES.contains(&format!("The kernel features are {}.", quoted(&kernel))));
+}
+
 #[test]
 fn each_promise_has_a_test() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,0 +1,108 @@
+//! What the fields of a topology are: for those who read it, and for the schema.
+
+use crate::yaml::outline::Known;
+
+/// The fields of a lab file that are its topology.
+pub const FIELDS: [Known; 4] = [
+    ("needs", "what the machine must have", "{commands: {dnsmasq: dnsmasq-base}}"),
+    ("subject", "the program under test", "{program: dhcplb, build: make}"),
+    (
+        "bridges",
+        "switches: a list of names, or a mapping from names to `addresses`, `mtu`, `mac`",
+        "[br0]",
+    ),
+    ("nodes", "hosts, by name", "{client: {links: {eth0: {peer: server/eth0}}}}"),
+];
+pub const NEEDS: [Known; 2] = [
+    (
+        "commands",
+        "commands that services and steps run, each with the Debian package that has it",
+        "{dnsmasq: dnsmasq-base}",
+    ),
+    (
+        "kernel",
+        "kernel features. Where one is missing the lab's tests are skipped by name",
+        "[tun]",
+    ),
+];
+pub const SUBJECT: [Known; 4] = [
+    ("program", "the name by which the lab's commands call it", "dhcplb"),
+    (
+        "stand-in",
+        "the packaged program that can take its place",
+        "{program: dhcrelay, package: isc-dhcp-relay}",
+    ),
+    ("repository", "how its repository is known", "{go-module: github.com/facebook/dhcplb}"),
+    (
+        "build",
+        "the shell command that leaves the program in `$OUT`, or a list of them: the first one all of whose `files` are in the repository is taken",
+        "go build -o \"$OUT/dhcplb\" .",
+    ),
+];
+pub const STAND_IN: [Known; 2] = [
+    ("program", "its command", "dhcrelay"),
+    ("package", "the Debian package that has it", "isc-dhcp-relay"),
+];
+pub const REPOSITORY: [Known; 3] = [
+    ("go-module", "one of these is the module of its `go.mod`", "github.com/facebook/dhcplb"),
+    ("cargo-package", "one of these is the package of its `Cargo.toml`", "dhcplb"),
+    ("files", "all of these are in it", "[meson.build, src/dhcplb.c]"),
+];
+pub const BUILD: [Known; 2] = [
+    ("files", "which files a repository must have for this", "go.mod"),
+    (
+        "command",
+        "the shell command that leaves the program in `$OUT`",
+        "go build -o \"$OUT/dhcplb\" .",
+    ),
+];
+pub const ADDRESSES: Known =
+    ("addresses", "one address or a list, each with its prefix length", "10.0.0.1/24");
+/// What bridges and links have in common.
+pub const INTERFACE: [Known; 3] = [
+    ADDRESSES,
+    ("mtu", "the largest packet, in bytes", "1400"),
+    ("mac", "the hardware address", "\"02:00:00:00:00:01\""),
+];
+pub const NODE: [Known; 6] = [
+    (
+        "links",
+        "network interfaces, by name (at most 15 bytes, as the kernel wants it)",
+        "{eth0: {bridge: br0, port: p-client, addresses: 10.0.0.1/24}}",
+    ),
+    (
+        "routes",
+        "static routes: `to` (a network or `default`), `via`, `dev`, `src`, `metric`",
+        "[{to: default, via: 10.0.0.254}]",
+    ),
+    (
+        "forward",
+        "`true`: forwards packets, IPv4 and IPv6; otherwise it does not, whatever the host does",
+        "true",
+    ),
+    (
+        "sysctls",
+        "kernel settings below `net`, as in sysctl.conf(5)",
+        "{net.ipv4.ip_default_ttl: 16}",
+    ),
+    ("nft", "an nftables ruleset, as in nft(8)", ""),
+    (
+        "services",
+        "daemons, by name; names are unique in the lab",
+        "{http: {command: exec busybox httpd -f -p 80, ready: {tcp: 80}}}",
+    ),
+];
+pub const LINK: [Known; 5] = [
+    ("bridge", "the bridge it is plugged into", "br0"),
+    ("port", "the bridge's end of the cable", "p-client"),
+    ("peer", "NODE/LINK at the other end of the cable, in place of `bridge`", "router/eth0"),
+    ("duplicate", "`true`: others in the same network may have its addresses, too", "true"),
+    ("vlans", "VLANs (IEEE 802.1Q) on it, by number", "{10: {addresses: 10.0.10.2/24}}"),
+];
+pub const ROUTE: [Known; 5] = [
+    ("to", "a network, or `default`", "default"),
+    ("via", "the address of the next hop", "10.0.0.254"),
+    ("dev", "the link that it leads out of", "eth0"),
+    ("src", "the address that packets are sent from", "10.0.0.1"),
+    ("metric", "of several routes to one network the one with the lowest is taken", "100"),
+];
