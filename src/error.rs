@@ -62,3 +62,12 @@ impl std::error::Error for Failure {}
 pub fn exit_code(error: &anyhow::Error) -> Exit {
     error.downcast_ref::<Failure>().map_or(Exit::Machine, |failure| failure.exit)
 }
+
+/// Says that `program` cannot be found, and where it was looked for.
+pub fn not_found(program: &str) -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    format!(
+        "{program} is in no folder of PATH, which is `{}`: call labrun with a PATH that leads to it",
+        path.display()
+    )
+}

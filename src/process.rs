@@ -40,15 +40,6 @@ fn answered(name: &str, handle: &duct::Handle) -> Result<std::process::Output> {
     }
 }
 
-/// Says that `program` cannot be found, and where it was looked for.
-pub fn not_found(program: &str) -> String {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    format!(
-        "{program} is in no folder of PATH, which is `{}`: call labrun with a PATH that leads to it",
-        path.display()
-    )
-}
-
 /// Runs `words` to their end, with nothing to read.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod init;
 mod list;
 pub(crate) mod names;
 mod run;
+mod schema;
 mod shell;
 mod vm;
 
@@ -14,6 +15,7 @@ pub use import::ImportArgs;
 pub use init::InitArgs;
 pub use list::{ChoiceArgs, ListArgs};
 pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
+pub use schema::Documented;
 pub use shell::Shell;
 pub use vm::{VmArgs, VmVerb};
 
@@ -195,7 +197,11 @@ pub enum Verb {
         shell: Shell,
     },
     /// Print what a lab file may hold, as JSON Schema, which editors check and complete by
-    Schema,
+    Schema {
+        /// Of lab files, or of the lines that --format json prints
+        #[arg(value_enum, default_value = "lab")]
+        of: Documented,
+    },
     /// Print labrun's manual page, or write those of all verbs into a folder
     Man {
         /// Such as ~/.local/share/man/man1

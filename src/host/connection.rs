@@ -2,6 +2,7 @@
 //! nothing for longer than is good gets no further, and whoever asked hears of that.
 
 use crate::agent::message::{self, LONGEST, Request};
+use crate::error::not_found;
 use crate::event::{self, Event};
 use crate::host::Remote;
 use crate::host::output::{LEAVING, Output};
@@ -112,7 +113,7 @@ fn not_started(error: io::Error) -> anyhow::Error {
         return anyhow::Error::new(error).context("cannot start bash");
     }
     let what = "bash, or what starts it as another user or elsewhere (sudo, ssh, limactl),";
-    anyhow!(process::not_found(what))
+    anyhow!(not_found(what))
 }
 
 /// A running script whose output is a program's alone: bytes, no events.

@@ -1,6 +1,6 @@
 //! This machine.
 
-use crate::error::Failure;
+use crate::error::{Failure, not_found};
 use crate::host::transfer::files::Build;
 use crate::host::{BOOTSTRAP, Process, Stream, cache};
 use crate::interrupt;
@@ -37,7 +37,7 @@ impl Native {
         }
         // Nothing is known of the kernel then.
         if which::which("unshare").is_err() {
-            bail!(process::not_found("unshare"));
+            bail!(not_found("unshare"));
         }
         if which::which("sudo").is_err() {
             bail!(

@@ -11,7 +11,8 @@ pub fn schema() -> Value {
     let mut schema = outline::schema(file::lab);
     for path in WHERE {
         at(&mut schema, path, &mut |entry| {
-            let Some(fields) = entry["properties"].as_object_mut() else { return };
+            let fields = entry.get_mut("properties").and_then(Value::as_object_mut);
+            let Some(fields) = fields else { return };
             if path.len() == 2 {
                 fields.values_mut().for_each(open_to_each);
             }

@@ -2,7 +2,7 @@
 
 pub(crate) mod artifacts;
 pub mod durations;
-pub(crate) mod event;
+pub mod event;
 pub mod failures;
 pub(crate) mod recorder;
 pub mod result;

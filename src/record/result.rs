@@ -3,12 +3,13 @@
 use crate::analysis::Evidence;
 use crate::lab::model::{Lab, Test};
 use crate::record::milliseconds;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a test ended. These are five different results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// All steps held, at the first attempt.
@@ -36,7 +37,7 @@ impl Outcome {
 }
 
 /// Which program a lab tested.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResolvedSubject {
     /// The name the lab calls it by.
     pub program: String,
@@ -46,15 +47,18 @@ pub struct ResolvedSubject {
     pub path: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// How a test ended, and what is said of it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TestResult {
     /// LAB-NAME.
     pub test: String,
+    /// The lab's name.
     pub lab: String,
     /// How it ended.
     pub outcome: Outcome,
     /// How long it took, set-up not included.
     #[serde(serialize_with = "milliseconds", rename = "ms")]
+    #[schemars(with = "u64")]
     pub time: Duration,
     /// One line: the lease and who gave it, or why it was skipped.
     pub detail: String,
@@ -67,6 +71,7 @@ pub struct TestResult {
     pub place: Option<(String, u64)>,
     /// The folder of its artifacts, if they were kept.
     #[serde(serialize_with = "path")]
+    #[schemars(with = "Option<String>")]
     pub artifacts: Option<PathBuf>,
     /// The attempts before this one, which all failed.
     pub attempts: Vec<Attempt>,
@@ -76,7 +81,7 @@ pub struct TestResult {
 }
 
 /// An attempt at a test that failed, so that the test was tried again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// How it ended.
     pub outcome: Outcome,

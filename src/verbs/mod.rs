@@ -75,7 +75,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
             doctor::doctor(cli, labs, *install, tested, *client)
         }
         Verb::Completions { shell } => completions::completions(*shell),
-        Verb::Schema => schema::schema(),
+        Verb::Schema { of } => schema::schema(*of),
         Verb::Man { folder } => man::man(folder.as_deref()),
     }
 }

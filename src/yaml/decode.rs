@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
             return known[0];
         }
         match self.node.value {
-            Value::Int(n) if known.contains(&n) => n,
+            Value::Int(n) | Value::Digits(n) if known.contains(&n) => n,
             _ => {
                 self.wrong(format!(
                     "expected {} or {}, found {}",

@@ -1,5 +1,6 @@
 //! Labs of the tests' own, each with a name nobody else uses, and the programs they need.
 
+use crate::common::schema::events;
 use crate::common::{User, folder, labrun, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ impl Lab {
     /// Runs the tests and returns their results by their short names.
     pub fn results(&self, arguments: &[&str]) -> (Done, BTreeMap<String, Value>) {
         let done = self.run(&[&["--format", "json", "test"], arguments].concat());
-        let results = json_lines(&done.stdout)
+        let results = events(&done.stdout)
             .into_iter()
             .filter(|message| message["event"] == "result")
             .map(|result| {

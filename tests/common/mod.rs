@@ -6,6 +6,7 @@ pub mod captures;
 pub mod host;
 pub mod labs;
 pub mod repositories;
+pub mod schema;
 pub mod sshd;
 
 use std::os::unix::fs::DirEntryExt;

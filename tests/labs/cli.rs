@@ -3,6 +3,7 @@
 use crate::common;
 use crate::common::labs;
 
+use common::schema::events;
 use common::{User, folder, is_root, labrun, users, wait_for, write};
 use labs::{Done, Lab, have, json_lines, run};
 use serde_json::Value;
@@ -338,7 +339,7 @@ fn json_output_is_one_known_object_a_line() {
         let lab = Lab::new(user, TALKER);
         let done = lab.run(&["--format", "json", "test", "--keep", "-v"]);
         assert_eq!(done.exit, 1, "{}", done.all);
-        let messages = json_lines(&done.stdout);
+        let messages = events(&done.stdout);
         for message in &messages {
             let event = message["event"].as_str().unwrap();
             let mut found: Vec<&str> = message
@@ -384,7 +385,7 @@ fn json_output_is_one_known_object_a_line() {
             "{own}"
         );
         assert_eq!(
-            json_lines(&lab.run(&["--format", "json", "clean", &lab.name]).stdout),
+            events(&lab.run(&["--format", "json", "clean", &lab.name]).stdout),
             [serde_json::json!({"event": "cleaned", "instance": lab.name})]
         );
     }
@@ -524,8 +525,7 @@ fn logs_show_each_service_and_follow_until_interrupted() {
         let lab = Lab::new(user, TALKER);
         assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
         assert_eq!(lab.run(&["logs", &lab.name]).stdout, "talker | hello\n");
-        let messages =
-            json_lines(&lab.run(&["--format", "json", "logs", &lab.name, "talker"]).stdout);
+        let messages = events(&lab.run(&["--format", "json", "logs", &lab.name, "talker"]).stdout);
         assert_eq!(
             messages,
             [
@@ -711,10 +711,12 @@ fn doctor_says_what_is_there_and_what_is_not() {
 }
 
 #[test]
-fn the_schema_is_one_json_document() {
+fn each_schema_is_one_json_document() {
     let done = plain(&["schema"]);
     let schema: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(done.exit, 0);
     assert_eq!(schema, labrun::lab::schema::schema());
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let events: Value = serde_json::from_str(&plain(&["schema", "events"]).stdout).unwrap();
+    assert_eq!(events, labrun::record::event::schema());
 }

@@ -271,7 +271,7 @@ fn run(((fault, notices), lab, user): (&Case, &str, User), subject: &Path) -> Ve
     });
     let (done, results) =
         lab.results(&["--strict", "--client", "dhcpcd", "--subject", subject.to_str().unwrap()]);
-    let set_up = crate::common::labs::json_lines(&done.stdout)
+    let set_up = crate::common::schema::events(&done.stdout)
         .into_iter()
         .find(|message| message["event"] == "setup-failed");
     let mut wrong = Vec::new();

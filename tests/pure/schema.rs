@@ -2,7 +2,7 @@
 //! that one of both does not know, the other doesn't either.
 
 use crate::common::labs::lab_texts;
-use boon::{Compiler, SchemaIndex, Schemas};
+use crate::common::schema::Validator;
 use labrun::lab::check;
 use labrun::lab::schema::schema;
 use labrun::yaml::decode::Reader;
@@ -11,23 +11,6 @@ use labrun::yaml::parse::parse;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
-
-/// A compiled schema.
-struct Validator(Schemas, SchemaIndex);
-
-impl Validator {
-    /// Fails if `schema` is none.
-    fn new(schema: Value) -> Validator {
-        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
-        compiler.add_resource("http://labrun/schema.json", schema).unwrap();
-        let index = compiler.compile("http://labrun/schema.json", &mut schemas).unwrap();
-        Validator(schemas, index)
-    }
-
-    fn accepts(&self, value: &Value) -> Result<(), String> {
-        self.0.validate(value, self.1).map_err(|error| format!("{error:#}"))
-    }
-}
 
 static LAB: LazyLock<Validator> = LazyLock::new(|| Validator::new(schema()));
 /// Labs in which nothing is wrong, as values.
@@ -192,7 +175,7 @@ fn each_and_what_it_stands_for_are_known() {
                 "each": each, "links": {"e": {"bridge": "br-1", "port": "p${each}", "mtu": "${each}"}}
             }},
             "tests": {"v${each}": {
-                "each": [4, 6], "steps": [{"dhcp": {"node": "n-1400", "family": "${each}", "within": "${each}s"}}]
+                "each": [4, 6], "steps": [{"dhcp": {"node": "n-1400", "link": "e", "family": "${each}", "within": "${each}s"}}]
             }},
         })
     };
@@ -207,4 +190,40 @@ fn each_and_what_it_stands_for_are_known() {
     let elsewhere = json!({"lab": "x", "nodes": {}, "needs": {"each": 2}});
     assert!(!mistakes(&elsewhere).is_empty());
     assert!(LAB.accepts(&elsewhere).is_err());
+}
+
+#[test]
+fn the_reference_lists_all_events_and_their_fields() {
+    let schema = labrun::record::event::schema();
+    let documented = include_str!("../../docs/json.md");
+    let events = schema["oneOf"].as_array().unwrap();
+    for event in events {
+        let name = event["properties"]["event"]["const"].as_str().unwrap();
+        // What a result is, is told apart.
+        let told = match event["$ref"].as_str() {
+            Some(at) => schema.pointer(at.trim_start_matches('#')).unwrap(),
+            None => event,
+        };
+        let mut wanted: Vec<&str> =
+            told["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        wanted.retain(|field| *field != "event");
+        let row = documented.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/json.md must have a row for `{name}`"));
+        let mut fields: Vec<&str> =
+            row.split('|').nth(2).unwrap().split('`').skip(1).step_by(2).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, wanted, "docs/json.md, `{name}`");
+    }
+    let rows = documented.split("# `--report").next().unwrap().lines();
+    assert_eq!(
+        rows.filter(|line| line.starts_with("| `") && !line.contains("`event` |")).count(),
+        events.len()
+    );
+}
+
+/// Others read these: a change in what is here already makes another version.
+#[test]
+fn the_schema_of_events_stays() {
+    let schema = serde_json::to_string_pretty(&labrun::record::event::schema()).unwrap();
+    insta::assert_snapshot!("events-1", schema);
 }
