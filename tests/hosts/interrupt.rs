@@ -291,7 +291,9 @@ fn timeout_is_one_interrupt_also_on_a_busy_machine() {
         let folder = folder();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let lab = write(folder.path(), "idle.yaml", LAB);
-        let busy = || std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn();
+        // Until the test ends, however it does.
+        let busy = "while kill -0 $PPID 2>/dev/null; do :; done";
+        let busy = || std::process::Command::new("sh").args(["-c", busy]).spawn();
         let mut load: Vec<Child> = (0..4).map(|_| busy().unwrap()).collect();
         for user in users() {
             let before = Trace::now(user);
