@@ -44,11 +44,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn state(name: &str) -> Result<PathBuf> {
     let set =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
-    let folder = state
-        .context("neither XDG_STATE_HOME nor HOME is set, so there is no place to remember things")?
-        .join("labrun")
-        .join(name);
+    let home = || {
+        let home = set("HOME").context(
+            "neither XDG_STATE_HOME nor HOME is set, so there is no place to remember things",
+        )?;
+        // Root could make any, such as the /nonexistent of those who have none.
+        anyhow::ensure!(home.is_dir(), "the home {} is not there", home.display());
+        Ok(home.join(".local/state"))
+    };
+    let state = set("XDG_STATE_HOME").map_or_else(home, Ok)?;
+    let folder = state.join("labrun").join(name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
 }

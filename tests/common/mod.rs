@@ -41,6 +41,9 @@ pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
+/// Where labrun remembers things of tests, so that nothing is remembered of them beyond.
+pub const STATE: (&str, &str) = ("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+
 /// The labrun of this build, as `user`, with a clean environment.
 pub fn labrun(user: User) -> Command {
     command(user, env!("CARGO_BIN_EXE_labrun"))
@@ -82,8 +85,7 @@ pub fn command(user: User, program: &str) -> Command {
     }
     // Most tests have labs fail in folders that are nobody's.
     command.env("LABRUN_ARTIFACTS", "never").env_remove("LABRUN_ARTIFACTS_DIR");
-    // Nor is anything to be remembered of them beyond the tests.
-    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    command.envs([STATE]);
     command.stdin(Stdio::null()).current_dir("/");
     command
 }

@@ -7,7 +7,7 @@
 use crate::common;
 use crate::common::labs;
 
-use common::{folder, write};
+use common::{STATE, folder, write};
 use labs::have;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -296,6 +296,7 @@ impl Runner {
                 ("GITHUB_ACTIONS", "true"),
                 ("RUNNER_OS", "Linux"),
                 ("GITHUB_REPOSITORY", "someone/project"),
+                STATE,
             ]);
             command.env("GITHUB_SERVER_URL", format!("file://{}", self.path("server").display()));
             let places = [
@@ -413,7 +414,8 @@ fn the_shards_of_the_example_are_all_of_the_tests_and_one_report() {
         let mut command = Command::new("bash");
         command.args(["-e", "-o", "pipefail", "-c", script]).current_dir(runner.path("workspace"));
         command.env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap()));
-        command.env("GITHUB_OUTPUT", runner.path("output")).env("LABRUN_ARTIFACTS", "never");
+        command.envs([STATE, ("LABRUN_ARTIFACTS", "never")]);
+        command.env("GITHUB_OUTPUT", runner.path("output"));
         let output = command.stdin(std::process::Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{script}: {}", common::text(&output));
         String::from_utf8(output.stdout).unwrap()

@@ -3,8 +3,8 @@
 use crate::common;
 use crate::common::labs;
 
-use common::{User, folder, users, wait_for};
-use labs::{Done, Lab, json_lines, lines};
+use common::{User, folder, is_root, users, wait_for};
+use labs::{Done, Lab, json_lines, lines, run};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -23,8 +23,12 @@ struct Gate {
 
 impl Gate {
     fn new() -> Gate {
-        // Labs have a /tmp of their own.
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        // Labs have a /tmp of their own, and another user than built this may not write there.
+        let seen = match is_root() {
+            true => env!("CARGO_TARGET_TMPDIR").into(),
+            false => std::env::var("HOME").unwrap(),
+        };
+        let folder = tempfile::tempdir_in(seen).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let path = folder.path().join("gate");
         assert!(Command::new("mkfifo").arg("-m644").arg(&path).status().unwrap().success());
@@ -306,6 +310,32 @@ fn what_failed_when_it_was_last_run_is_run_again() {
         assert!(exit == 2 && all.contains("there is no record of runs: cannot make "), "{all}");
         // No run is the worse for that.
         assert_eq!(ran(&[&format!("{}-good", lab.name)]).0, 0);
+    }
+}
+
+#[test]
+fn a_home_that_is_not_there_is_not_made() {
+    for user in users() {
+        let lab = Lab::new(
+            user,
+            "nodes: {n: {}}\ntests: {t: {steps: [run: {node: n, command: \"true\"}]}}\n",
+        );
+        let out = folder();
+        fs::set_permissions(out.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let home = out.path().join("home");
+        let ran = |words: &[&str]| {
+            let mut command = lab.command(words);
+            command.env("HOME", &home).env_remove("XDG_STATE_HOME");
+            run(command)
+        };
+        assert_eq!(ran(&["test"]).exit, 0);
+        let done = ran(&["test", "--last-failed"]);
+        assert!(done.exit == 2 && done.all.contains("/home is not there"), "{}", done.all);
+        assert!(!home.exists(), "{user:?}");
+        fs::create_dir(&home).unwrap();
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(ran(&["test"]).exit, 0);
+        assert!(home.join(".local/state/labrun/failures").is_dir(), "{user:?}");
     }
 }
 

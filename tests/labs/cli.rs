@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::labs;
 
 use common::schema::events;
-use common::{User, folder, is_root, labrun, users, wait_for, write};
+use common::{STATE, User, folder, is_root, labrun, users, wait_for, write};
 use labs::{Done, Lab, have, json_lines, run};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -431,6 +431,7 @@ fn on_a_terminal(
         .env_remove("NO_COLOR")
         .env_remove("CI")
         .env("LABRUN_ARTIFACTS", "never")
+        .envs([STATE])
         .current_dir("/");
     command.envs(environment.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -4,7 +4,7 @@
 use crate::common;
 use crate::common::labs;
 
-use common::{User, users, wait_for};
+use common::{STATE, User, users, wait_for};
 use labrun::record::run::{Run, SetupState};
 use labrun::report::merge;
 use labs::{Done, Lab, run};
@@ -496,6 +496,7 @@ fn nothing_is_wider_than_the_terminal() {
     let mut command = std::process::Command::new("script");
     command
         .args(["-qec", &line, "/dev/null"])
+        .envs([STATE])
         .env("NO_COLOR", "1")
         .env("TERM", "xterm")
         .env("LANG", "C.UTF-8")
