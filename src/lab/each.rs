@@ -114,6 +114,12 @@ impl Expansion<'_> {
             );
             return Some(Vec::new());
         }
+        let large = || wrong("written out, this is too large for a lab file");
+        // Nothing more is made of a file that is: there may be very many of these.
+        if self.size > MOST {
+            large();
+            return Some(Vec::new());
+        }
         let words = match words(&value) {
             Ok(words) => words,
             Err(message) => {
@@ -123,7 +129,7 @@ impl Expansion<'_> {
         };
         self.size += size(entry, &mut self.places) * words.len();
         if self.size > MOST {
-            wrong("written out, this is too large for a lab file");
+            large();
             return Some(Vec::new());
         }
         Some(words)

@@ -127,6 +127,11 @@ fn what_each_stands_for_is_bounded() {
         mistakes(text),
         "f:3:14: nodes.a${each}.each: written out, this is too large for a lab file"
     );
+    // However many there are, no more is written out than one of them may be.
+    let many: String =
+        (0..20_000).map(|n| format!("  a{n}-${{each}}: {{each: 900000}}\n")).collect();
+    let found = mistakes(&format!("lab: x\nnodes:\n{many}"));
+    assert_eq!(found.matches("this is too large for a lab file").count(), 19_999);
 }
 
 proptest! {
