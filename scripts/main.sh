@@ -152,10 +152,9 @@ sign() {
 # own_anew: remove the lab that is up, and own a new one that stays as it did. Under the lock, because
 # in between another labrun may find $ROOT empty and remove it.
 own_anew() {
-  local lock status
+  local lock status=0
   root_lock || return
-  sandbox_remove "$STATE" && own && : >"$STATE/kept"
-  status=$?
+  { sandbox_remove "$STATE" && own && : >"$STATE/kept"; } || status=$?
   exec {lock}<&-
   return "$status"
 }
@@ -179,9 +178,8 @@ leave() {
 }
 
 setup() {
-  local status
-  prepare setup
-  status=$?
+  local status=0
+  prepare setup || status=$?
   # If the input has ended by now, whoever asked for the lab has gone or no longer wants it.
   if ((!status && TIED)) && read -rt 0; then status=4; fi
   if ((!status)); then

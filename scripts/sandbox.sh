@@ -66,10 +66,8 @@ user_flags() {
   FLAGS=()
   ((EUID != 0)) || return 0
   # With a range of mapped ids, daemons can drop privileges as they do on a real host.
-  if command -v newuidmap >/dev/null && grep -qs "^$(id -un):" /etc/subuid; then
-    FLAGS=(--user --map-root-user --map-auto)
-    probe_user_namespace && return
-  fi
+  FLAGS=(--user --map-root-user --map-auto)
+  command -v newuidmap >/dev/null && grep -qs "^$(id -un):" /etc/subuid && probe_user_namespace && return
   FLAGS=(--user --map-root-user)
   probe_user_namespace
 }
@@ -153,23 +151,22 @@ sandbox_init() {
   exec {control}<>"$STATE/control"
   while :; do
     # A line comes in parts, if its writer likes.
-    if IFS= read -r -t 0.1 -u "$control" part; then
-      service_start "$line$part"
-      line=
-    else
-      line+=$part
-    fi
+    ! IFS= read -r -t 0.1 -u "$control" part || { service_start "$line$part"; part='' line=''; }
+    line+=$part
     logs_bound
   done
 }
 
-# sandbox_mounts: what makes /proc, /sys and what labs write to private, as a section of `apply`, in $REPLY; the
-# rest is the host's. Folders of the host that are to be seen in private ones are mounted there before.
+# sandbox_mounts: what makes /proc, /sys and all that labs write to private, as a section of `apply`, in $REPLY; the
+# rest is the host's, and can only be read. Folders of the host that are to be seen in private ones are mounted there
+# before.
 sandbox_mounts() {
-  local dir private=$STATE/private
+  local dir late='' private=$STATE/private mounts=()
+  while read -r _ _ _ _ dir _; do mounts+=("$dir"); done </proc/self/mountinfo
   # Without -p: if somebody has cleaned up, the folder must not come into being again.
   REPLY="[mounts of global]
 mkfifo $STATE/control
+mount --rbind $STATE $STATE
 mount -t proc proc /proc
 ? mount -t sysfs sysfs /sys
 mkdir $private
@@ -178,22 +175,26 @@ mkdir -p $private/run $private/tmp $private/var/tmp
 mount -t tmpfs -o mode=1777 tmpfs $private/tmp
 mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
 "
-  for dir in /etc /var/log /var/lib; do sandbox_over "$dir" "$dir" "$dir"; done
-  for dir in dhcp dhcpcd misc kea NetworkManager; do
-    # What is not there may be of a service of systemd's, which makes it when it starts.
-    REPLY+="? mkdir $private/var/lib/upper/$dir"$'\n'
-    [[ ! -d /var/lib/$dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs /var/lib/$dir"$'\n'
+  for dir in "${mounts[@]}"; do
+    [[ $dir == @(@(/proc|/sys|/run|/tmp|/var/tmp)?(/*)|/dev/*) ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'
   done
-  [[ ! -d /var/db/dhcpcd ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs /var/db/dhcpcd"$'\n'
+  ((EUID)) || sandbox_kernel
   sandbox_folder
+  for dir in /etc /home /opt /root /srv /var/{cache,lib,log,spool}; do [[ ! -d $dir ]] || sandbox_over "$dir"; done
+  REPLY+=$late
+  # What is not there may be of a service of systemd's, which makes it when it starts.
+  for dir in dhcp dhcpcd misc kea NetworkManager; do REPLY+="? mkdir $private/var/lib/upper/$dir"$'\n'; done
+  for dir in /var/lib/{dhcp,dhcpcd,misc,kea,NetworkManager} /var/db/dhcpcd; do
+    [[ ! -d $dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs $dir"$'\n'
+  done
   # Host sockets below /run (systemd, D-Bus, resolved) must be out of reach of the lab's daemons.
   # Debian and Ubuntu mount /run noexec, but the program under test lies in $STATE.
+  # The last is /run, where mount(8) makes notes.
   REPLY+="mkdir -p $private$STATE
 mount --rbind $STATE $private$STATE
 ? mount -o remount,bind,exec $private$STATE
-"
-  # The last is /run, where mount(8) makes notes.
-  REPLY+="mount --rbind $private/tmp /tmp
+? mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount --rbind $private/tmp /tmp
 mount --rbind $private/var/tmp /var/tmp
 mount --rbind $private/run /run
 mkdir -p /run/netns /run/lock
@@ -201,34 +202,49 @@ mkdir -p /run/netns /run/lock
 "
 }
 
-# sandbox_over LOWER NAME TARGET: TARGET is LOWER, but what is written there is kept in $STATE/privateNAME.
+# sandbox_kernel: root's labs keep off the settings of the whole machine, its memory and its disks.
+sandbox_kernel() {
+  REPLY+='? mount --rbind /proc/sys/net /proc/sys/net
+? mount --rbind /proc/sys /proc/sys
+? mount -o remount,bind,ro /proc/sys
+'
+  for dir in /proc/sysrq-trigger /proc/kcore /dev/*; do
+    [[ ! -b $dir && $dir != @(/proc/*|/dev/mem|/dev/port) ]] || REPLY+="? mount --rbind /dev/null $dir"$'\n'
+  done
+}
+
+# sandbox_over FOLDER [LOWER TARGET NAME]: TARGET is as LOWER, which is the host's FOLDER, but what is written there is
+# kept in $STATE/privateNAME.
 sandbox_over() {
-  local upper=$STATE/private$2
+  local below lower=${2:-$1} target=${3:-$1} upper=$private${4:-$1}
+  [[ $lower != "$target" || " ${mounts[*]}" != *" $1/"* ]] ||
+    { lower=$upper/lower && REPLY+="mkdir -p $lower"$'\n'"mount --rbind $1 $lower"$'\n'; }
   REPLY+="mkdir -p $upper/upper $upper/work
-? mount -t overlay -o lowerdir=$1,upperdir=$upper/upper,workdir=$upper/work overlay $3
+? mount -t overlay -o lowerdir=$lower,upperdir=$upper/upper,workdir=$upper/work overlay $target
 "
+  # A layer hides what is mounted below the folder. In /etc these are files, which services replace.
+  for below in "${mounts[@]}"; do
+    [[ $below != "$1"/* || $1 == /etc ]] || REPLY+="? mount --rbind $lower${below#"$1"} $target${below#"$1"}"$'\n'
+  done
 }
 
 # sandbox_folder: the same of the folder that steps run in, the user's repository: what they write there, as root
-# maybe, is none of its. The folder itself is seen in $STATE/private/folder/lower, and cannot be written to.
+# maybe, is none of its. The folder itself is seen in $STATE/private/folder/lower, and cannot be written to. What is to
+# come after the folders that it may be in goes to $late.
 sandbox_folder() {
-  local folder=${LABRUN_CWD%/}/ private=$STATE/private lower=$STATE/private/folder/lower dir outside
+  local folder=${LABRUN_CWD%/}/ lower=$private/folder/lower early=$REPLY target
   # It would hide what is private.
   [[ $folder != @(/|/run/|/tmp/|/var/|/var/tmp/|@(/etc|/proc|/sys|/dev|/var/log|/var/lib)/*|*[[:cntrl:]]*) ]] || return 0
   # Words without blanks.
-  folder=${LABRUN_CWD//\\/\\134} folder=${folder// /\\040} outside=$folder
-  REPLY+="mkdir -p $lower
+  folder=${LABRUN_CWD//\\/\\134} folder=${folder// /\\040} target=$folder REPLY=
+  [[ $folder != @(/run|/tmp|/var/tmp)/* ]] || { target=$private$folder && REPLY="mkdir -p $target"$'\n'; }
+  # Below the layer, so that whatever becomes of that, nothing is written to the folder itself.
+  REPLY+="mount --rbind $lower $target"$'\n'
+  sandbox_over "$folder" "$lower" "$target" /folder/0
+  late=$REPLY REPLY="${early}mkdir -p $lower
 mount --rbind $folder $lower
 ? mount -o remount,bind,ro $lower
 "
-  [[ $folder != @(/run|/tmp|/var/tmp)/* ]] || { folder=$private$folder && REPLY+="mkdir -p $folder"$'\n'; }
-  # Below the layer, so that whatever becomes of that, nothing is written to the folder itself.
-  REPLY+="mount --rbind $lower $folder"$'\n'
-  sandbox_over "$lower" /folder/0 "$folder"
-  # A layer hides what is mounted below the folder.
-  while read -r _ _ _ _ dir _; do
-    [[ $dir != "$outside"/* ]] || REPLY+="? mount --rbind $lower${dir#"$outside"} $folder${dir#"$outside"}"$'\n'
-  done </proc/self/mountinfo
 }
 
 # sandbox_again: see to what the kernel did not grant.
@@ -286,10 +302,7 @@ sandbox_remove() {
   # Killed first: what still runs could make its folder anew after the rename. A supervisor
   # that has not written its identity yet fails to after the rename, and ends.
   sandbox_kill "$1" || return
-  case ${1##*/} in
-    .gone-*) gone=$1 ;;
-    *) mv -T "$1" "$gone" 2>/dev/null || return 0 ;;
-  esac
+  if [[ ${1##*/} == .gone-* ]]; then gone=$1; else mv -T "$1" "$gone" 2>/dev/null || return 0; fi
   sandbox_kill "$gone" || return
   # Daemons that dropped privileges leave files of mapped ids, which only the namespace may remove.
   rm -rf -- "$gone" 2>/dev/null || { user_flags && unshare "${FLAGS[@]}" rm -rf -- "$gone"; } ||

@@ -9,28 +9,21 @@
 
 # prefix NODE: the words that put a command into the network namespace of NODE, in the array $IN.
 prefix() {
-  if [[ $1 == global ]]; then
-    IN=()
-  elif [[ -e $STATE/plain-nsenter ]]; then
-    IN=(nsenter --net="/run/netns/$1" --)
-  else
-    IN=(ip netns exec "$1")
-  fi
+  IN=(ip netns exec "$1")
+  [[ ! -e $STATE/plain-nsenter ]] || IN=(nsenter --net="/run/netns/$1" --)
+  [[ $1 != global ]] || IN=()
 }
 
 # in_node NODE COMMAND...: run COMMAND in the network namespace of NODE.
 in_node() {
   local IN
   prefix "$1"
-  shift
-  "${IN[@]}" "$@"
+  "${IN[@]}" "${@:2}"
 }
 
 # ip_in NODE ARGUMENT...: iproute2's `ip` in NODE, without the cost of entering a mount namespace.
 ip_in() {
-  local handle=$1
-  shift
-  if [[ $handle == global ]]; then ip "$@"; else ip -n "$handle" "$@"; fi
+  if [[ $1 == global ]]; then ip "${@:2}"; else ip -n "$@"; fi
 }
 
 # apply TEXT: do what it says, by labrun if $AGENT is one; in $REFUSED the lines that were free to fail and did.
@@ -46,7 +39,6 @@ apply() {
       1 | 2 | 126 | 127)
         emit log service=network "line=$AGENT does not start (${output##*$'\n'}), so this is left to ip(8)"
         apply_by_commands "$1"
-        return
         ;;
       4) topology_failed "${output##*$'\n'}" ;;
       *) topology_failed "the program that builds the network ended with status $status: ${output##*$'\n'}" ;;

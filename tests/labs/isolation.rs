@@ -2,8 +2,9 @@
 //! and to the machine's own folders is never there.
 
 use crate::common::labs::Lab;
-use crate::common::{User, command, folder, text, users, wait_for, write};
+use crate::common::{User, command, folder, is_root, text, users, wait_for, write};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -111,6 +112,7 @@ const CHANGES: &[(&str, &[Change])] = &[
             "! grep left $TMPDIR/../service/talker/settings",
         )],
     ),
+    ("a", &[("/home/left", "echo left >/home/left", "! cat /home/left")]),
     ("a", &[("", "echo left >left", "! cat left")]),
     (
         "global",
@@ -309,9 +311,28 @@ fn steps_see_the_repository_and_never_change_it() {
 #[test]
 fn what_labs_write_to_tmp_and_var_is_not_the_machines() {
     let mark = format!("labrun-test-left-{}", std::process::id());
-    let folders = ["/tmp", "/var/tmp", "/var/log", "/var/lib", "/var/lib/kea", "/etc", "/run"];
+    let folders = [
+        "/tmp",
+        "/var/tmp",
+        "/var/cache",
+        "/var/log",
+        "/var/lib",
+        "/var/lib/kea",
+        "/var/spool",
+        "/etc",
+        "/home",
+        "/opt",
+        "/run",
+        "/srv",
+        "/root",
+    ];
     for user in users() {
-        let all = folders.join(" ");
+        // Others may not even look into the last.
+        let all = match user {
+            User::Own if is_root() => &folders[..],
+            _ => &folders[..folders.len() - 1],
+        };
+        let all = all.join(" ");
         let step = format!("for f in {all}; do echo >$f/{mark} || exit 1; done");
         let lab = Lab::new(
             user,
@@ -324,6 +345,46 @@ fn what_labs_write_to_tmp_and_var_is_not_the_machines() {
             let left = Path::new(folder).join(&mark);
             assert!(!left.exists(), "{user:?}: {}", left.display());
         }
+    }
+}
+
+#[test]
+fn all_else_of_the_machine_can_only_be_read() {
+    let mark = format!("labrun-test-left-{}", std::process::id());
+    // Anybody may write to it, unless the lab is kept from that.
+    let open = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let places = ["/", "/usr", "/usr/local/bin", "/boot", "/mnt", "/media", "/var", "/dev"];
+    let all = places.map(|place| format!("{}/{mark}", place.trim_end_matches('/'))).join(" ");
+    for user in users() {
+        let open = open.path().join(&mark);
+        // One of root's could be ruined, and is given what it has.
+        let kernel = "/proc/sys/kernel/core_pattern /proc/sys/vm/swappiness";
+        let step = |command: &str| format!("{{run: {{node: a, command: '{command}'}}}}");
+        let steps = [
+            format!("for f in {all}; do ! ( : >$f ) || exit 1; done; ( : >/tmp/{mark} )"),
+            format!("for f in {kernel}; do v=$(cat $f); ! ( echo \"$v\" >$f ) || exit 1; done"),
+            "echo 1 >/proc/sys/net/ipv4/ip_forward".to_string(),
+            "for f in /dev/*; do ! test -b $f || exit 1; done; echo >/dev/null; : </dev/urandom"
+                .to_string(),
+            // At home it would be kept in the lab.
+            format!("echo >{} || :", open.display()),
+        ];
+        let body = format!(
+            "nodes: {{a: {{}}}}\ntests: {{t: {{steps: [{}]}}}}\n",
+            steps.iter().map(|command| step(command)).collect::<Vec<_>>().join(", ")
+        );
+        let lab = match user {
+            // What is not root's on the machine is not for the others to change anyway.
+            User::Own if is_root() => Lab::new(user, &body),
+            _ => Lab::new(user, &body.replace("! test -b $f", "! test -w $f -a -b $f")),
+        };
+        lab.passes(&[]);
+        for place in places {
+            let left = Path::new(place).join(&mark);
+            assert!(!left.exists(), "{user:?}: {}", left.display());
+        }
+        assert!(!open.exists(), "{user:?}");
     }
 }
 
