@@ -36,8 +36,7 @@ impl Ci {
 
 /// Where labrun's own repository is, as `OWNER/NAME`.
 pub(super) fn labrun() -> &'static str {
-    let repository = env!("CARGO_PKG_REPOSITORY").trim_end_matches('/');
-    repository.strip_prefix("https://github.com/").unwrap_or("OWNER/labrun")
+    env!("CARGO_PKG_REPOSITORY").trim_start_matches("https://github.com/")
 }
 
 /// The one that the repository in `folder` is for.
