@@ -1,6 +1,7 @@
 //! What the runtime reports: one JSON object a line.
 
-use serde::{Deserialize, Serialize};
+use crate::text::service;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// An event of the runtime (`emit` in scripts/base.sh).
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -38,6 +39,7 @@ pub enum Event {
     /// A line of a service's output.
     Log {
         /// Whose.
+        #[serde(deserialize_with = "of_service")]
         service: String,
         /// The line.
         line: String,
@@ -116,6 +118,7 @@ pub struct Missing {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 pub struct Service {
     /// Its name.
+    #[serde(deserialize_with = "of_service")]
     pub name: String,
     /// `starting`, `ready`, `died`, `late`, `running` or `exited`.
     pub state: String,
@@ -135,6 +138,11 @@ pub struct Service {
     /// Where its output is.
     #[serde(default)]
     pub log: String,
+}
+
+/// Reads what the runtime calls a service, which is shown as the lab file names it.
+pub fn of_service<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|id| service(&id))
 }
 
 /// The signal that an exit status stands for, as a shell has it; a program may also end with a

@@ -4,6 +4,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 use unicode_width::UnicodeWidthChar;
 
+/// The service that the runtime calls `id`, as a lab file names it: NAME, or NODE/NAME.
+pub fn service(id: &str) -> String {
+    id.replacen('@', "/", 1)
+}
+
 /// `text` on one line, with what is invisible or would change the text around it as escapes. Names
 /// of nodes may hold anything: line breaks, escape sequences, marks that turn the writing
 /// direction.

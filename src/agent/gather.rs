@@ -257,7 +257,7 @@ pub fn send(sandbox: &Sandbox, speaker: &Speaker) {
         send(&path, &name, 0, STATE);
     }
     for service in &sandbox.layout.services {
-        let name = &service.name;
+        let name = &service.id;
         let log = sandbox.log_of(name);
         if !log.exists() {
             continue;

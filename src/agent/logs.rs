@@ -28,11 +28,11 @@ const BEHIND: u64 = 1 << 20;
 /// If the session or the sandbox ended.
 pub fn tell(sandbox: &Sandbox, mark: &Mark, speaker: &Speaker) -> Result<(), Gone> {
     for service in &sandbox.layout.services {
-        if sandbox.dead(&service.name)?.is_some() {
+        if sandbox.dead(&service.id)?.is_some() {
             continue;
         }
-        for line in telling(&lines(&sandbox.printed_since(mark, &service.name))) {
-            speaker.say(Event::Log { service: service.name.clone(), line: line.clone() });
+        for line in telling(&lines(&sandbox.printed_since(mark, &service.id))) {
+            speaker.say(Event::Log { service: service.id.clone(), line: line.clone() });
         }
     }
     Ok(())

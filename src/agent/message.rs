@@ -5,7 +5,7 @@
 //! knows it, or can get at the pipe: the agent is in no PID namespace that the lab could look into,
 //! and nothing that it starts inherits a descriptor.
 
-use crate::event::Service;
+use crate::event::{Service, of_service};
 use crate::steps::StepKind;
 use crate::topology::layout::Layout;
 use base64::Engine;
@@ -104,6 +104,7 @@ pub enum Event {
     /// A line of a service's output.
     Log {
         /// Whose.
+        #[serde(deserialize_with = "of_service")]
         service: String,
         /// The line.
         line: String,

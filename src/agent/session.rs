@@ -9,6 +9,7 @@ use super::{gather, logs};
 use crate::event::Service;
 use crate::sandbox::{Door, Gone, Mark, Sandbox, ServiceFailure, Stop};
 use crate::steps::StepKind;
+use crate::text::service;
 use crate::topology::layout::Layout;
 use crate::topology::model::{Condition, GLOBAL};
 use anyhow::{Context, Result, bail};
@@ -55,7 +56,7 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
         .transpose()?;
     let (follow, started) = channel();
     let of = |service: &crate::topology::model::Service| {
-        (service.name.clone(), state.join("log").join(format!("{}.log", service.name)))
+        (service.id.clone(), state.join("log").join(format!("{}.log", service.id)))
     };
     logs::follow(layout.services.iter().map(of).collect(), speaker.clone(), started);
     // From here on no thread can be started.
@@ -204,7 +205,7 @@ impl Session {
     /// What died though no step stopped it is reported: that is the test's result, too, and a
     /// reason to gather the state before it is gone. What is to be said of it.
     fn restore(&mut self, gather: bool) -> Result<Event, Gone> {
-        let halted: Vec<String> = self.sandbox.halted();
+        let halted: Vec<String> = self.sandbox.halted().iter().map(|name| service(name)).collect();
         let mut dead = Vec::new();
         for service in &self.sandbox.layout.services {
             let ends = self
@@ -213,8 +214,8 @@ impl Session {
                 .ready
                 .iter()
                 .any(|condition| matches!(condition, Condition::Exit(_)));
-            if let Some(status) = self.sandbox.dead(&service.name)?.filter(|_| !ends) {
-                dead.push((service.name.clone(), status, self.sandbox.was_stopped(&service.name)));
+            if let Some(status) = self.sandbox.dead(&service.id)?.filter(|_| !ends) {
+                dead.push((service.id.clone(), status, self.sandbox.was_stopped(&service.id)));
             }
         }
         if gather && dead.iter().any(|(.., stopped)| !stopped) {

@@ -4,6 +4,7 @@
 use crate::cli::Cli;
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
+use crate::text::service;
 use clap::{ArgMatches, CommandFactory};
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 use rustix::process::geteuid;
@@ -86,7 +87,7 @@ pub fn services() -> Vec<CompletionCandidate> {
     let logs = entries(&state_root().join(name).join("log"));
     let logs: Vec<_> = logs.iter().filter_map(|file| file.strip_suffix(".log")).collect();
     if !logs.is_empty() {
-        return logs.into_iter().map(CompletionCandidate::new).collect();
+        return logs.into_iter().map(|id| CompletionCandidate::new(service(id))).collect();
     }
     with_lab(&before, |lab| {
         lab.topology.services.iter().map(|s| CompletionCandidate::new(&s.name)).collect()

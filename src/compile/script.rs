@@ -199,7 +199,7 @@ pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
 fn files(service: &Service) -> Vec<(String, String)> {
     let runs = std::iter::once(&service.run).chain(&service.stand_in);
     let paths = runs.flat_map(|run| &run.files).map(|(path, _)| path.clone());
-    paths.map(|path| (service.name.clone(), path)).collect()
+    paths.map(|path| (service.id.clone(), path)).collect()
 }
 
 /// What makes the network, in the lines that `labrun _net` and scripts/topology.sh understand.
@@ -254,7 +254,7 @@ fn lines(commands: &[Vec<String>]) -> Vec<String> {
 }
 
 fn services(text: &mut String, lab: &Lab) {
-    let names: Vec<&str> = lab.topology.services.iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<&str> = lab.topology.services.iter().map(|s| s.id.as_str()).collect();
     let lines = if names.is_empty() {
         Vec::new()
     } else {
@@ -262,9 +262,9 @@ fn services(text: &mut String, lab: &Lab) {
     };
     function(text, "lab_service_names", &lines);
     for service in &lab.topology.services {
-        function(text, &format!("lab_runs_{}", service.name), &description(service, &service.run));
+        function(text, &format!("lab_runs_{}", service.id), &description(service, &service.run));
         if let Some(run) = &service.stand_in {
-            function(text, &format!("lab_stand_in_{}", service.name), &description(service, run));
+            function(text, &format!("lab_stand_in_{}", service.id), &description(service, run));
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::lab::each;
 use crate::lab::file;
 use crate::lab::file::TestFile;
 use crate::lab::model::{Lab, Step, Test};
+use crate::lab::place;
 use crate::rules::check as rules;
 use crate::rules::inside::inside;
 use crate::steps::check::Checker;
@@ -28,6 +29,7 @@ pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
     })?;
     let diagnostics = Diagnostics::default();
     let written_out = each::expand(&mut root, &diagnostics);
+    place::fill(&mut root);
     let read = file::lab(Reader::new(&root, "", &diagnostics));
     diagnostics.name("lab", &read.lab);
     let topology = topology::topology(&read.lab, &read.topology, &diagnostics);

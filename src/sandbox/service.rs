@@ -72,9 +72,9 @@ pub struct Trouble {
 }
 
 impl Sandbox {
-    /// The service `name`.
+    /// The service that the runtime calls `name`.
     pub fn service(&self, name: &str) -> Option<&Service> {
-        self.layout.services.iter().find(|service| service.name == name)
+        self.layout.services.iter().find(|service| service.id == name)
     }
 
     /// How `service` runs: itself, or what takes its place where the stand-in of the program under
@@ -91,6 +91,11 @@ impl Sandbox {
     /// Where its output is.
     pub fn log_of(&self, name: &str) -> PathBuf {
         self.note(name, "log")
+    }
+
+    /// The folder that it runs in.
+    pub fn folder_of(&self, name: &str) -> PathBuf {
+        self.state.join("service").join(name)
     }
 
     /// Its exit status, if it has ended. Between its making and its writing the note is empty, and
@@ -112,7 +117,7 @@ impl Sandbox {
         let is_halted = |name: &&String| {
             self.pid_of(name).and_then(Process::of).is_some_and(|process| process.state == 'T')
         };
-        self.layout.services.iter().map(|one| &one.name).filter(is_halted).cloned().collect()
+        self.layout.services.iter().map(|one| &one.id).filter(is_halted).cloned().collect()
     }
 
     /// Whether it was stopped on purpose.
@@ -237,12 +242,12 @@ impl Sandbox {
     /// The conditions of `service` that do not hold yet, in words.
     fn unmet(&self, service: &Service, run: &Run, pid: i32) -> Result<Option<String>, Gone> {
         // What it printed before it was started again says nothing of now.
-        let log = self.printed(&service.name, self.began(&service.name)).unwrap_or_default();
+        let log = self.printed(&service.id, self.began(&service.id)).unwrap_or_default();
         let asker = Asker {
             node: &service.node.0,
-            folder: &self.state.join("service").join(&service.name),
+            folder: &self.folder_of(&service.id),
             environment: &run.environment,
-            service: Some((&service.name, pid)),
+            service: Some((&service.id, pid)),
             log: &log,
             within: Duration::from_secs(2),
         };
@@ -281,7 +286,7 @@ impl Sandbox {
             self.layout
                 .services
                 .iter()
-                .map(|service| (service.name.clone(), size(&service.name)))
+                .map(|service| (service.id.clone(), size(&service.id)))
                 .collect(),
         )
     }

@@ -1,5 +1,6 @@
 //! What a step refers to, looked up in the topology of its lab.
 
+use crate::topology::check_services::ambiguous;
 use crate::topology::model::{GLOBAL, NetnsName, Node, Service, Topology};
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
 
@@ -37,11 +38,21 @@ impl Checker<'_> {
 
     /// The service that `name` means.
     pub fn service(&self, name: &Spanned<String>) -> Option<&Service> {
-        let found = self.topology.services.iter().find(|service| service.name == name.value);
-        if found.is_none() {
-            self.unknown("service", name, self.topology.services.iter().map(|s| s.name.as_str()));
+        let several = match self.topology.service(name) {
+            Ok(service) => return Some(service),
+            Err(several) => several,
+        };
+        let services = &self.topology.services;
+        if !several.is_empty() {
+            self.wrong(name, ambiguous(name, &several));
+        } else if name.contains('/') {
+            let whole: Vec<String> =
+                services.iter().map(|one| self.topology.whole_name(one)).collect();
+            self.unknown("service", name, whole.iter().map(String::as_str));
+        } else {
+            self.unknown("service", name, services.iter().map(|one| one.name.as_str()));
         }
-        found
+        None
     }
 
     /// Notes that `name` is none of the `known`.

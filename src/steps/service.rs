@@ -5,7 +5,7 @@ use super::output::with_output;
 use super::{Kind, StepOutput, Verdict, action};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, SignalName};
-use crate::topology::model::Service;
+use crate::text::service;
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::outline::Known;
@@ -75,12 +75,12 @@ impl Kind for ServiceStep {
     }
 
     fn check(file: &ServiceFile, checker: &Checker) -> Option<ServiceStep> {
-        let ready = checker.service(&file.service).map_or(WITHIN, Service::within);
+        let service = checker.service(&file.service)?;
         Some(ServiceStep {
             action: file.action,
-            service: file.service.value.clone(),
+            service: service.id.clone(),
             within: file.within.unwrap_or(WITHIN),
-            ready,
+            ready: service.within(),
         })
     }
 
@@ -104,7 +104,7 @@ impl Kind for ServiceStep {
         match seen.exit {
             0 => Ok(String::new()),
             _ => Err(with_output(
-                vec![format!("could not {action} the service {}", self.service)],
+                vec![format!("could not {action} the service {}", service(&self.service))],
                 &seen.stderr,
             )),
         }

@@ -5,6 +5,7 @@ use super::output::short;
 use super::{Kind, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
+use crate::text;
 use crate::topology::file_services::{CONDITIONS, conditions};
 use crate::topology::model::{Condition, GLOBAL, NetnsName};
 use crate::yaml::decode::{MAX_WAIT, Reader};
@@ -74,9 +75,10 @@ impl Kind for Wait {
     }
 
     fn check(file: &WaitFile, checker: &Checker) -> Option<Wait> {
-        if let Some(service) = &file.service {
-            checker.service(service);
-        }
+        let service = match &file.service {
+            Some(service) => Some(checker.service(service)?.id.clone()),
+            None => None,
+        };
         if matches!(&file.condition.value, Condition::File(text) | Condition::Command(text) if text.trim().is_empty())
         {
             checker.wrong(&file.condition, "empty: nothing to wait for");
@@ -84,7 +86,7 @@ impl Kind for Wait {
         Some(Wait {
             node: checker.node(&file.node),
             condition: file.condition.value.clone(),
-            service: file.service.as_ref().map(|service| service.value.clone()),
+            service,
             within: file.within.unwrap_or(WITHIN),
         })
     }
@@ -119,7 +121,7 @@ impl Kind for Wait {
             Condition::Tcp(port) => format!("TCP port {port}"),
             Condition::Log(pattern) => format!(
                 "a line of {} that matches `{pattern}`",
-                self.service.as_deref().unwrap_or("the log")
+                text::service(self.service.as_deref().unwrap_or("the log"))
             ),
             Condition::File(path) => format!("the file {path}"),
             Condition::Command(command) => format!("{} to succeed", short(command)),

@@ -5,42 +5,42 @@ use crate::topology::check::{Check, netns_name};
 use crate::topology::file::NodeFile;
 use crate::topology::file_services::{RunFile, ServiceFile};
 use crate::topology::model::*;
+use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree;
 use crate::yaml::values;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// How long a service may take to become ready unless its lab says otherwise.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
+/// A service with its node and that one's place in the file.
+type Placed<'a> = (&'a NodeFile, usize, &'a ServiceFile);
+
+/// What is wrong with `name`, which several services have.
+pub(crate) fn ambiguous(name: &str, several: &[String]) -> String {
+    format!("there are several services `{name}`: {}", quoted(several))
+}
+
 impl Check<'_> {
     pub(crate) fn services(&self) -> Vec<Service> {
-        let all: Vec<(&NodeFile, usize, &ServiceFile)> = self
+        let all: Vec<Placed> = self
             .file
             .nodes
             .iter()
             .enumerate()
             .flat_map(|(i, n)| n.services.iter().map(move |s| (n, i, s)))
             .collect();
-        let names: HashSet<&str> = all.iter().map(|(_, _, s)| s.name.as_str()).collect();
-        let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut called: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, (_, _, service)) in all.iter().enumerate() {
+            called.entry(&service.name).or_default().push(index);
+        }
+        let mut after: Vec<Vec<usize>> = Vec::new();
         for (_, _, service) in &all {
             self.diagnostics.name("service", &service.name);
-            if let Some(first) = seen.insert(&service.name, service.name.position.line) {
-                self.diagnostics.wrong(
-                    &service.name,
-                    format!("there is a service `{}` already, in line {first}: names are unique in a lab", service.name.value),
-                );
-            }
-            for other in &service.after {
-                if !names.contains(other.as_str()) {
-                    self.diagnostics.unknown(
-                        "service",
-                        other,
-                        all.iter().map(|(_, _, s)| s.name.as_str()),
-                    );
-                }
-            }
+            after.push(
+                service.after.iter().filter_map(|name| self.other(&all, &called, name)).collect(),
+            );
             if service.stand_in.is_some()
                 && self.file.subject.as_ref().is_none_or(|s| s.stand_in.is_none())
             {
@@ -48,33 +48,74 @@ impl Check<'_> {
                     .wrong(&service.name, "`stand-in` takes the place of a `subject` that has a `stand-in`, which this lab has not");
             }
         }
-        self.cycles(&all, &names);
+        self.cycles(&all, &after);
+        let ids: Vec<String> = (all.iter())
+            .map(|(node, index, service)| match called[service.name.as_str()].len() {
+                1 => service.name.value.clone(),
+                _ => format!("{}@{}", netns_name(&node.name, *index).0, service.name.value),
+            })
+            .collect();
         all.iter()
-            .map(|(node, index, service)| Service {
+            .zip(after)
+            .enumerate()
+            .map(|(at, ((node, index, service), after))| Service {
                 name: service.name.value.clone(),
+                id: ids[at].clone(),
                 node: netns_name(&node.name, *index),
                 run: self.run(&service.run),
                 stand_in: service.stand_in.as_ref().map(|run| self.run(run)),
-                after: service.after.iter().map(|a| a.value.clone()).collect(),
+                after: after.into_iter().map(|other| ids[other].clone()).collect(),
             })
             .collect()
     }
 
+    /// Which of `all` is meant by `text`, NAME or NODE/NAME.
+    fn other(
+        &self,
+        all: &[Placed],
+        called: &HashMap<&str, Vec<usize>>,
+        text: &Spanned<String>,
+    ) -> Option<usize> {
+        let (node, name) =
+            text.rsplit_once('/').map_or((None, text.as_str()), |(node, name)| (Some(node), name));
+        let mut found = called.get(name).cloned().unwrap_or_default();
+        found.retain(|&index| node.is_none_or(|node| node == all[index].0.name.value));
+        let whole =
+            |(node, _, service): &Placed| format!("{}/{}", node.name.value, service.name.value);
+        match found.as_slice() {
+            [one] => return Some(*one),
+            [] if node.is_some() => {
+                let known: Vec<String> = all.iter().map(whole).collect();
+                self.diagnostics.unknown("service", text, known.iter().map(String::as_str));
+            }
+            [] => {
+                let known = all.iter().map(|(_, _, service)| service.name.as_str());
+                self.diagnostics.unknown("service", text, known);
+            }
+            several => {
+                let several: Vec<String> =
+                    several.iter().map(|&index| whole(&all[index])).collect();
+                self.diagnostics.wrong(text, ambiguous(text, &several));
+            }
+        }
+        None
+    }
+
     /// A service that waits for itself, over others or directly, would never start.
-    fn cycles(&self, all: &[(&NodeFile, usize, &ServiceFile)], names: &HashSet<&str>) {
-        // By the name waited for, who waits; and for how many each still does.
-        let mut waiters: HashMap<&str, Vec<usize>> = HashMap::new();
+    fn cycles(&self, all: &[Placed], after: &[Vec<usize>]) {
+        // By the one waited for, who waits; and for how many each still does.
+        let mut waiters: HashMap<usize, Vec<usize>> = HashMap::new();
         let mut missing = vec![0; all.len()];
-        for (index, (_, _, service)) in all.iter().enumerate() {
-            for name in service.after.iter().filter(|name| names.contains(name.as_str())) {
-                waiters.entry(name.as_str()).or_default().push(index);
+        for (index, others) in after.iter().enumerate() {
+            for other in others {
+                waiters.entry(*other).or_default().push(index);
                 missing[index] += 1;
             }
         }
         let mut startable: Vec<usize> =
             (0..all.len()).filter(|&index| missing[index] == 0).collect();
         while let Some(index) = startable.pop() {
-            for waiter in waiters.remove(all[index].2.name.value.as_str()).unwrap_or_default() {
+            for waiter in waiters.remove(&index).unwrap_or_default() {
                 missing[waiter] -= 1;
                 if missing[waiter] == 0 {
                     startable.push(waiter);

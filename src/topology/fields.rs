@@ -88,7 +88,7 @@ pub const NODE: [Known; 6] = [
     ("nft", "an nftables ruleset, as in nft(8)", ""),
     (
         "services",
-        "daemons, by name; names are unique in the lab",
+        "daemons, by name",
         "{http: {command: exec busybox httpd -f -p 80, ready: {tcp: 80}}}",
     ),
 ];

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// An entry of `services`.
 #[derive(Debug, Default)]
 pub struct ServiceFile {
-    /// Its name, unique in the lab.
+    /// Its name, unique in its node.
     pub name: Spanned<String>,
     pub run: RunFile,
     /// How the packaged daemon runs that takes the subject's place.
@@ -59,7 +59,7 @@ const RUN_FIELDS: [Known; 4] = [
 const SERVICE_FIELDS: [Known; 2] = [
     (
         "after",
-        "services that must be ready before it is started. Others start side by side",
+        "services that must be ready before it is started, NAME or NODE/NAME. Others start side by side",
         "[database]",
     ),
     (

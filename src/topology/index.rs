@@ -1,7 +1,7 @@
 //! What follows from the wiring, worked out in one place.
 
 use crate::packet::capture::InterfaceId;
-use crate::topology::model::{Bridge, End, GLOBAL, Link, Node, Topology};
+use crate::topology::model::{Bridge, End, GLOBAL, Link, Node, Service, Topology};
 use std::collections::HashMap;
 
 /// A bridge's end of a cable.
@@ -83,6 +83,30 @@ impl Topology {
 
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The service that `text` means: NODE/NAME, or NAME if there is but one.
+    ///
+    /// # Errors
+    /// Which it could mean, as NODE/NAME; none if there is no such service.
+    pub fn service(&self, text: &str) -> Result<&Service, Vec<String>> {
+        let (node, name) = text.rsplit_once('/').map_or((None, text), |(n, name)| (Some(n), name));
+        let node = node.map(|node| self.node(node).map(|node| &node.netns));
+        let named = |one: &&Service| {
+            one.name == name && node.is_none_or(|node| node.is_some_and(|n| *n == one.node))
+        };
+        let found: Vec<&Service> = self.services.iter().filter(named).collect();
+        match found.as_slice() {
+            [one] => Ok(one),
+            several => Err(several.iter().map(|one| self.whole_name(one)).collect()),
+        }
+    }
+
+    /// NODE/NAME of `service`.
+    pub fn whole_name(&self, service: &Service) -> String {
+        let node = self.nodes.iter().find(|node| node.netns == service.node);
+        let node = node.map_or(service.node.0.as_str(), |node| &node.name);
+        format!("{node}/{}", service.name)
     }
 
     /// The ports of all bridges.

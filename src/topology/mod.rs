@@ -2,7 +2,7 @@
 
 pub(crate) mod check;
 mod check_names;
-mod check_services;
+pub(crate) mod check_services;
 pub(crate) mod fields;
 pub(crate) mod file;
 pub(crate) mod file_services;

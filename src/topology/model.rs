@@ -175,7 +175,11 @@ pub struct Route {
 /// A daemon.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
+    /// Unique in its node.
     pub name: String,
+    /// What the runtime calls it: its name where no other node has such a service, else NODE@NAME,
+    /// which is fit for a file's name and shown as NODE/NAME ([`crate::text::service`]).
+    pub id: String,
     /// Its node's namespace.
     pub node: NetnsName,
     pub run: Run,

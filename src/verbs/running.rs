@@ -10,11 +10,13 @@ use crate::host::lima::progress::Progress;
 use crate::host::lima::template::VmConfig;
 use crate::host::{FOREVER, Host, HostKind};
 use crate::interrupt;
+use crate::lab::find::Labs;
 use crate::record::event::RunEvent;
 use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, Reporter, print_json};
 use crate::text::{quoted, suggest};
+use crate::topology::check_services::ambiguous;
 use anyhow::Result;
 use serde_json::json;
 use std::env::consts::OS;
@@ -237,6 +239,22 @@ pub fn exec(cli: &Cli, lab: &str, node: &str, command: &[String]) -> Result<u8> 
     Ok(u8::try_from(status).unwrap_or(255))
 }
 
+/// What the runtime calls these `services` of `lab`, as far as a lab file is known that says.
+fn ids(cli: &Cli, lab: &str, services: &[String]) -> Result<Vec<String>> {
+    let labs = Labs::load(&cli.files).map(|labs| labs.labs).unwrap_or_default();
+    let name = lab.split_once('@').map_or(lab, |(name, _)| name);
+    let known = labs.iter().find(|(_, lab)| lab.name == name);
+    let id = |service: &String| {
+        let found = known.map_or(Err(Vec::new()), |(_, lab)| lab.topology.service(service));
+        match found {
+            Ok(found) => Ok(found.id.clone()),
+            Err(several) if several.is_empty() => Ok(service.replacen('/', "@", 1)),
+            Err(several) => Err(Failure::usage(ambiguous(service, &several)).into()),
+        }
+    };
+    services.iter().map(id).collect()
+}
+
 /// Prints the services' output, each line with the service's name in front.
 ///
 /// # Errors
@@ -246,7 +264,7 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     // Tied to this process: an interrupt ends the input, and with it the following.
     let mut words = vec!["--tied".to_string(), "logs".to_string(), instance.clone()];
     words.extend(follow.then(|| "-f".to_string()));
-    words.extend(services.iter().cloned());
+    words.extend(ids(cli, lab, services)?);
     let mut process = host.run(&script::runtime(), &words, Path::new("."))?;
     if follow {
         process.bear(FOREVER);

@@ -33,3 +33,4 @@ mod subject;
 mod sudo;
 mod tried;
 mod vm;
+mod vocabulary;

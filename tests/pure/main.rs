@@ -22,3 +22,4 @@ mod reports;
 mod schema;
 mod starter;
 mod verdicts;
+mod vocabulary;

@@ -18,7 +18,7 @@ impl Processes {
         let all = processes();
         let by_pid: BTreeMap<i32, &Process> = all.iter().map(|one| (one.pid, one)).collect();
         let starts: BTreeSet<i32> =
-            sandbox.layout.services.iter().filter_map(|one| sandbox.pid_of(&one.name)).collect();
+            sandbox.layout.services.iter().filter_map(|one| sandbox.pid_of(&one.id)).collect();
         let supervisor = by_pid.get(&1).map(|one| one.words()).unwrap_or_default();
         let is_known = |one: &Process| {
             self.0.contains(&(one.pid, one.start))

@@ -1,0 +1,92 @@
+//! What services, steps and rules of a lab file can say, and what is said of mistakes in it.
+
+use labrun::compile::script;
+use labrun::lab::check;
+use labrun::lab::find::show_diagnostics;
+use labrun::steps::Client;
+
+fn mistakes(text: &str) -> String {
+    check::lab(text, "f").map_or_else(|found| show_diagnostics("f", &found), |_| String::new())
+}
+
+fn script_of(text: &str) -> String {
+    let lab = check::lab(text, "f").unwrap_or_else(|found| panic!("{found:#?}\n{text}"));
+    script::compile(&lab, Client::Dhclient)
+}
+
+/// Two nodes with a service of one name each, and one service that only `left` has.
+fn twins(after: &str, step: &str) -> String {
+    format!(
+        r#"
+lab: twins
+x-services: &services
+  http:
+    command: serve ${{node}} ${{name}} $node
+    files: {{"${{node}}.conf": "host ${{node}}\n"}}
+    environment: {{WHO: "${{name}}@${{node}}"}}
+    ready: {{log: "${{node}} is up"}}
+nodes:
+  left:
+    services:
+      <<: *services
+      one: {{command: x, ready: {{running: 1ms}}, after: {after}}}
+  right: {{services: *services}}
+tests:
+  t: {{steps: [{step}]}}
+"#
+    )
+}
+
+#[test]
+fn services_of_several_nodes_may_share_a_name_and_a_description() {
+    let script = script_of(&twins("left/http", "service: {kill: one}"));
+    for line in [
+        "  printf '%s\\n' one left@http right@http",
+        "  command='serve left http $node'",
+        "  command='serve right http $node'",
+        "  files+=(right.conf 'host right",
+        "  environment=('WHO=http@left')",
+        "  ready=(log 'right is up')",
+        "  after=(left@http)",
+    ] {
+        assert!(script.lines().any(|found| found == line), "{line}\n{script}");
+    }
+    for step in [
+        "service: {kill: right/http}",
+        "service: {kill: left/one}",
+        "wait: {service: left/http, log: x}",
+        "run: {node: left, command: 'echo ${node}'}",
+    ] {
+        assert_eq!(mistakes(&twins("[right/http, left/http]", step)), "", "{step}");
+    }
+}
+
+#[test]
+fn a_service_that_could_be_several_or_is_none_is_a_mistake() {
+    let said = |after: &str, step: &str| mistakes(&twins(after, step));
+    let several = "there are several services `http`: `left/http`, `right/http`";
+    for (after, step, message) in [
+        ("http", "service: {kill: one}", several),
+        ("left/http", "service: {kill: http}", several),
+        ("left/http", "wait: {service: http, log: x}", several),
+        (
+            "right/one",
+            "service: {kill: one}",
+            "there is no service `right/one`, there is `left/one`",
+        ),
+        (
+            "left/http",
+            "service: {kill: right/one}",
+            "there is no service `right/one`, there is `left/one`",
+        ),
+        ("left/http", "service: {kill: onne}", "there is no service `onne`, did you mean `one`?"),
+        (
+            "left/one",
+            "service: {kill: one}",
+            "`one` can never start: it waits for `left/one`, which in the end waits for it",
+        ),
+    ] {
+        let said = said(after, step);
+        assert!(said.lines().count() == 1 && said.contains(message), "{after} {step}: {said}");
+    }
+}
