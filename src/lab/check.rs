@@ -65,7 +65,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
             diagnostics.wrong(tag, format!("the tag `{}` is there twice", tag.value));
         }
     }
-    let checker = Checker { diagnostics, topology };
+    let checker = Checker { diagnostics, topology, saved: Default::default() };
     let path = rules::rules(diagnostics, topology, &file.path);
     let captured = !matches!(file.capture.as_slice(), [none]
         if none.value == NONE && topology.nodes.iter().all(|node| node.name != NONE));

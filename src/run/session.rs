@@ -13,6 +13,7 @@ use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
 use crate::run::subject::Given;
+use crate::steps::Saved;
 use crate::topology::model::{Service, Subject};
 use anyhow::Result;
 use std::fs::File;
@@ -56,6 +57,8 @@ pub struct Session<'a> {
     pub(crate) no_capture: Option<String>,
     /// For the artifacts of the test that runs.
     pub(crate) gathered: Gathered,
+    /// What steps of the test that runs have saved for later ones.
+    pub(crate) saved: Saved,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
     /// What the last test left other than it found it, in words: the next test needs another lab.
@@ -95,6 +98,7 @@ impl<'a> Session<'a> {
             trouble: Vec::new(),
             gathered: Gathered::default(),
             no_capture: None,
+            saved: Saved::new(),
             broken: false,
             changes: Vec::new(),
             used: false,

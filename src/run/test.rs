@@ -21,6 +21,7 @@ impl Session<'_> {
         let began = Instant::now();
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
+        self.saved.clear();
         self.used = true;
         self.gathered = Gathered::default();
         self.begin(test);
@@ -173,6 +174,7 @@ impl Session<'_> {
         deadline: Option<Instant>,
     ) -> Result<Verdict, Gone> {
         let mut kind = step.kind.with_client(self.options.client);
+        kind.fill(&self.saved);
         if let Some(deadline) = deadline {
             kind.hurry(deadline.saturating_duration_since(Instant::now()) + LATE);
         }
@@ -208,7 +210,12 @@ impl Session<'_> {
                     }
                     return Ok(Err(lines));
                 }
-                (verdict, _) => return Ok(verdict),
+                (verdict, _) => {
+                    if verdict.is_ok() {
+                        self.saved.extend(kind.saves(&seen));
+                    }
+                    return Ok(verdict);
+                }
             }
         }
     }

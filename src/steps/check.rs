@@ -3,6 +3,8 @@
 use crate::topology::check_services::ambiguous;
 use crate::topology::model::{GLOBAL, NetnsName, Node, Service, Topology};
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// What a step refers to, looked up in the lab.
 pub struct Checker<'a> {
@@ -10,6 +12,8 @@ pub struct Checker<'a> {
     pub diagnostics: &'a Diagnostics,
     /// The lab, but for its tests.
     pub topology: &'a Topology,
+    /// What the steps before have saved.
+    pub saved: RefCell<BTreeSet<String>>,
 }
 
 impl Checker<'_> {

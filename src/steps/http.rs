@@ -4,6 +4,7 @@
 use super::check::Checker;
 use super::output::{lacks, short, with_output};
 use super::patience::{self, Patience, PatienceFile, share};
+use super::saved::{self, Saved};
 use super::{Kind, NODE, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox, View};
@@ -125,6 +126,7 @@ impl Kind for Http {
                 ),
             );
         }
+        saved::known(&file.url, checker);
         if file.url.contains(|c: char| c.is_whitespace() || c.is_control()) {
             checker.wrong(&file.url, "a URL has no blanks: write `%20`");
         }
@@ -193,6 +195,11 @@ impl Kind for Http {
             }
         }
         Ok(seen)
+    }
+
+    fn fill(&mut self, saved: &Saved) {
+        self.url = saved::fill(&self.url, saved);
+        self.body = self.body.take().map(|body| saved::fill(&body, saved));
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {

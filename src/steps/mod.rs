@@ -12,6 +12,7 @@ mod output;
 mod patience;
 mod ping;
 mod run;
+mod saved;
 mod service;
 mod wait;
 
@@ -19,6 +20,7 @@ pub use client::Client;
 pub use dhcp::{Dhcp, Expect};
 pub use output::{StepOutput, Verdict};
 pub use patience::Patience;
+pub use saved::Saved;
 
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Sandbox};
@@ -69,6 +71,12 @@ pub trait Kind: Sized {
     fn node(&self) -> Option<&NetnsName> {
         None
     }
+    /// What of `seen`, which is as it wants it, later steps may use.
+    fn saves(&self, _seen: &StepOutput) -> Saved {
+        Saved::new()
+    }
+    /// Uses what steps before it have saved.
+    fn fill(&mut self, _saved: &Saved) {}
     /// The command of the user's that it runs, which may do anything, and the namespace it runs in.
     fn command(&self) -> Option<(&str, &str)> {
         None
@@ -165,6 +173,16 @@ macro_rules! kinds {
             /// The node that it does something in which may send packets.
             pub fn node(&self) -> Option<&NetnsName> {
                 match self { $(StepKind::$kind(kind) => kind.node(),)* }
+            }
+
+            /// What of `seen`, which is as it wants it, later steps may use.
+            pub fn saves(&self, seen: &StepOutput) -> Saved {
+                match self { $(StepKind::$kind(kind) => kind.saves(seen),)* }
+            }
+
+            /// Uses what steps before it have saved.
+            pub fn fill(&mut self, saved: &Saved) {
+                match self { $(StepKind::$kind(kind) => kind.fill(saved),)* }
             }
 
             /// The namespace and the text of the command of the user's that it runs, if it does:

@@ -3,6 +3,7 @@
 use super::check::Checker;
 use super::output::{found, lacks, short, with_output};
 use super::patience::{self, Patience, PatienceFile, share};
+use super::saved::{self, Save, Saved};
 use super::{Kind, NODE, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
@@ -41,14 +42,19 @@ pub struct Run {
     json: Option<Value>,
     /// Variables besides those that every command has.
     environment: Vec<(String, String)>,
+    /// The service whose folder and environment it has, by the runtime's name.
+    service: Option<String>,
+    save: Vec<Save>,
     patience: Patience,
 }
 
 /// What stands in the file.
 #[derive(Debug)]
 pub struct RunFile {
-    node: Spanned<String>,
+    node: Option<Spanned<String>>,
+    service: Option<Spanned<String>>,
     command: Spanned<String>,
+    save: Vec<(Spanned<String>, Spanned<String>)>,
     fails: bool,
     exit: Option<Spanned<i64>>,
     stdout: Option<String>,
@@ -59,10 +65,20 @@ pub struct RunFile {
     patience: PatienceFile,
 }
 
-const FIELDS: [Known; 9] = [
+const FIELDS: [Known; 11] = [
     NODE,
+    (
+        "service",
+        "in place of `node`: the service in whose node, folder and environment it runs",
+        "http",
+    ),
     ("command", "a shell command, run in the repository's folder", "curl -s http://10.0.0.2/"),
     ("environment", "variables for it", "{LANG: C}"),
+    (
+        "save",
+        "what of standard output later steps know as `${NAME}`: the way to it in a JSON document, or `.` for all of it",
+        "{token: .session.token}",
+    ),
     ("fails", "`true`: it must exit with another status than 0", "true"),
     ("exit", "the status that it must exit with (0)", "1"),
     ("stdout", "the whole of standard output, but for blank space at its ends", "hello"),
@@ -82,7 +98,11 @@ impl Kind for Run {
     fn read(reader: Reader) -> Option<RunFile> {
         let fields = reader.fields(&[&FIELDS[..], &patience::FIELDS].concat());
         let file = RunFile {
-            node: name(&fields, "node"),
+            service: fields.get("service", |r| r.at(r.text())),
+            node: fields.get("node", |r| r.at(r.text())),
+            save: fields
+                .get("save", |r| r.entries(|name, r| (name, r.at(r.text()))))
+                .unwrap_or_default(),
             command: name(&fields, "command"),
             fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
             exit: fields.get("exit", |r| r.at(r.integer(0..=255))),
@@ -96,6 +116,9 @@ impl Kind for Run {
         if let Some(exit) = file.exit.as_ref().filter(|exit| exit.value == OVERTIME) {
             fields
                 .wrong_at(exit, "124 stands for a command whose time was over, which never passes");
+        }
+        if file.node.is_some() == file.service.is_some() {
+            reader.wrong("expected either a `node` or a `service` that it runs in");
         }
         if file.fails && file.exit.is_some() {
             reader.wrong(
@@ -112,8 +135,18 @@ impl Kind for Run {
                 checker.wrong(name, message);
             }
         }
+        let (node, service) = match (&file.node, &file.service) {
+            (_, Some(name)) => {
+                let service = checker.service(name)?;
+                (service.node.clone(), Some(service.id.clone()))
+            }
+            (Some(node), None) => (checker.node(node), None),
+            (None, None) => return None,
+        };
         Some(Run {
-            node: checker.node(&file.node),
+            node,
+            service,
+            save: saved::check(&file.save, checker),
             command: file.command.value.clone(),
             fails: file.fails,
             exit: file.exit.as_ref().map_or(0, |exit| exit.value as u8),
@@ -130,10 +163,16 @@ impl Kind for Run {
 
     #[cfg(target_os = "linux")]
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
-        let program = sandbox.shell(&self.node.0, &self.command).folder(&sandbox.layout.folder);
-        let program = self
-            .environment
-            .iter()
+        let service = self.service.as_ref().and_then(|id| sandbox.service(id));
+        let folder = service.map(|service| sandbox.folder_of(&service.id));
+        let program = sandbox
+            .shell(&self.node.0, &self.command)
+            .folder(folder.as_ref().unwrap_or(&sandbox.layout.folder));
+        let environment = service.map(|service| &sandbox.run_of(service).environment);
+        let program = environment
+            .into_iter()
+            .flatten()
+            .chain(&self.environment)
             .fold(program, |program, (name, value)| program.env(name, value));
         Ok(sandbox.run(program.within(self.limit()))?.into())
     }
@@ -177,6 +216,7 @@ impl Kind for Run {
             let line = seen.stdout.lines().find(|line| found(pattern, line))?;
             Some(format!("{command} printed {}, which `{pattern}` matches", short(line)))
         }));
+        wrong.extend(saved::values(&self.save, &seen.stdout).err());
         if wrong.is_empty() {
             return Ok(seen.stdout.lines().next().unwrap_or_default().chars().take(60).collect());
         }
@@ -193,6 +233,17 @@ impl Kind for Run {
 
     fn patience(&self) -> Option<Patience> {
         Some(self.patience)
+    }
+
+    fn saves(&self, seen: &StepOutput) -> Saved {
+        saved::values(&self.save, &seen.stdout).unwrap_or_default()
+    }
+
+    fn fill(&mut self, saved: &Saved) {
+        // What the step itself says counts.
+        let all = saved.clone().into_iter();
+        self.environment.splice(0..0, all);
+        self.stdout = self.stdout.take().map(|stdout| saved::fill(&stdout, saved));
     }
 
     fn command(&self) -> Option<(&str, &str)> {

@@ -2,7 +2,7 @@
 
 use super::check::Checker;
 use super::output::short;
-use super::{Kind, StepOutput, Verdict, name};
+use super::{Kind, Saved, StepOutput, Verdict, name};
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Asker, Gone, Mark, Sandbox, holds};
 use crate::text;
@@ -27,6 +27,8 @@ pub struct Wait {
     service: Option<String>,
     /// For how long.
     within: Duration,
+    /// Variables of its command: what steps before it have saved.
+    environment: Vec<(String, String)>,
 }
 
 /// What stands in the file.
@@ -88,6 +90,7 @@ impl Kind for Wait {
             condition: file.condition.value.clone(),
             service,
             within: file.within.unwrap_or(WITHIN),
+            environment: Vec::new(),
         })
     }
 
@@ -104,7 +107,7 @@ impl Kind for Wait {
             let asker = Asker {
                 node: &self.node.0,
                 folder: &sandbox.layout.folder,
-                environment: &[],
+                environment: &self.environment,
                 service: None,
                 log: &log,
                 within: Duration::from_secs(5).min(self.within),
@@ -136,6 +139,10 @@ impl Kind for Wait {
 
     fn hurry(&mut self, left: Duration) {
         self.within = self.within.min(left);
+    }
+
+    fn fill(&mut self, saved: &Saved) {
+        self.environment = saved.clone().into_iter().collect();
     }
 
     fn command(&self) -> Option<(&str, &str)> {

@@ -11,6 +11,8 @@ use crate::yaml::values;
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// Where the folders of all services are found in a lab (`lab_up` in scripts/inside.sh).
+const FOLDERS: &str = "/run/service";
 /// How long a service may take to become ready unless its lab says otherwise.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -20,6 +22,20 @@ type Placed<'a> = (&'a NodeFile, usize, &'a ServiceFile);
 /// What is wrong with `name`, which several services have.
 pub(crate) fn ambiguous(name: &str, several: &[String]) -> String {
     format!("there are several services `{name}`: {}", quoted(several))
+}
+
+/// `run` with the folder of the service that the runtime calls `id` in the places of `${dir}`.
+fn in_folder(mut run: Run, id: &str) -> Run {
+    let fill = |text: &mut String| *text = text.replace("${dir}", &format!("{FOLDERS}/{id}"));
+    fill(&mut run.command);
+    run.files.iter_mut().for_each(|(_, content)| fill(content));
+    run.environment.iter_mut().for_each(|(_, value)| fill(value));
+    for condition in &mut run.ready {
+        if let Condition::Log(text) | Condition::File(text) | Condition::Command(text) = condition {
+            fill(text);
+        }
+    }
+    run
 }
 
 impl Check<'_> {
@@ -62,8 +78,8 @@ impl Check<'_> {
                 name: service.name.value.clone(),
                 id: ids[at].clone(),
                 node: netns_name(&node.name, *index),
-                run: self.run(&service.run),
-                stand_in: service.stand_in.as_ref().map(|run| self.run(run)),
+                run: in_folder(self.run(&service.run), &ids[at]),
+                stand_in: service.stand_in.as_ref().map(|run| in_folder(self.run(run), &ids[at])),
                 after: after.into_iter().map(|other| ids[other].clone()).collect(),
             })
             .collect()

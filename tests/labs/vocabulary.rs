@@ -59,3 +59,64 @@ tests:
         assert!(both.all.contains("`left/web`, `right/web`"), "{}", both.all);
     }
 }
+
+#[test]
+fn what_a_step_prints_is_known_to_later_ones() {
+    if !have("what_a_step_prints", &["busybox", "curl"]) {
+        return;
+    }
+    let body = r#"
+needs: {commands: {busybox: busybox, curl: curl}}
+nodes:
+  a: {links: {eth0: {peer: b/eth0, addresses: 10.0.0.1/24}}}
+  b:
+    links: {eth0: {peer: a/eth0, addresses: 10.0.0.2/24}}
+    services:
+      http:
+        command: test "$PWD" -ef ${dir} && exec busybox httpd -f -p 80 -h ${dir}/www
+        files: {www/x7: "page of x7", conf: "${dir}/www"}
+        environment: {KIND: "of ${name}"}
+        ready: {tcp: 80, file: "${dir}/www"}
+tests:
+  saved:
+    steps:
+      - run: {service: http, command: 'echo "{\"items\": [{\"id\": \"x7\"}], \"n\": 3}"', save: {id: .items.0.id, n: .n}}
+      - run: {node: a, command: "echo '  a  $b `c`;'", save: {all: .}, stdout: 'a  $b `c`;'}
+      - run: {node: a, command: 'echo "<$all><${id}><$n>"', stdout: '<${all}><x7><3>'}
+      - run: {node: a, command: 'echo "$id"', environment: {id: own}, stdout: own}
+      - http: {node: a, url: "http://10.0.0.2/${id}", body: "page of ${id}"}
+      - wait: {node: a, command: 'test "$n" = 3'}
+      - run: {node: a, command: "n=$(cat $TMPDIR/n || echo 0); echo $((n + 1)) >$TMPDIR/n; test $n = 0 || echo $n", save: {tries: .}, within: 5s, every: 20ms}
+      - run: {node: a, command: 'echo $tries', stdout: 1}
+  forgotten:
+    steps:
+      - run: {node: a, command: 'echo "<$id>"', stdout: <>}
+  of-the-service:
+    steps:
+      - run: {service: http, command: 'echo "$KIND"; cat www/x7 "$(cat conf)/x7"; echo; echo $LABRUN_NODE', stdout: "of http\npage of x7page of x7\nb"}
+  not-there:
+    steps:
+      - run: {node: a, command: 'echo "{\"n\": null}"', save: {n: .n}}
+  nothing:
+    steps:
+      - run: {node: a, command: 'true', save: {n: .}}
+  no-document:
+    steps:
+      - run: {node: a, command: 'echo x', save: {n: .n}}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        for test in ["saved", "forgotten", "of-the-service"] {
+            assert_eq!(results[test]["outcome"], "pass", "{user:?} {test}: {}", done.all);
+        }
+        for (test, message) in [
+            ("not-there", "nothing to save as `n`: there is no `.n` in `{\"n\": null}`"),
+            ("nothing", "nothing to save as `n`: it is empty"),
+            ("no-document", "nothing to save as `n`: `x` is not JSON"),
+        ] {
+            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
+            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
+        }
+    }
+}

@@ -90,3 +90,58 @@ fn a_service_that_could_be_several_or_is_none_is_a_mistake() {
         assert!(said.lines().count() == 1 && said.contains(message), "{after} {step}: {said}");
     }
 }
+
+/// A lab with two nodes on a cable, a service, and a test of these steps.
+fn steps(steps: &str) -> String {
+    format!(
+        r#"
+lab: l
+nodes:
+  a: {{links: {{eth0: {{peer: b/eth0, addresses: 10.0.0.1/24}}}}}}
+  b:
+    links: {{eth0: {{peer: a/eth0, addresses: 10.0.0.2/24}}}}
+    services:
+      http: {{command: "serve ${{dir}}", ready: {{file: "${{dir}}/up"}}, files: {{c: "${{dir}}/x"}}}}
+tests:
+  t: {{steps: [{steps}]}}
+"#
+    )
+}
+
+/// That a lab with each of these steps has the one mistake.
+fn one_mistake(cases: &[(&str, &str)]) {
+    for (text, message) in cases {
+        let said = mistakes(&steps(text));
+        assert!(said.lines().count() == 1 && said.contains(message), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_service_knows_its_folder() {
+    let script = script_of(&steps("service: {kill: http}"));
+    for line in [
+        "  command='serve /run/service/http'",
+        "  files+=(c /run/service/http/x)",
+        "  ready=(file /run/service/http/up)",
+    ] {
+        assert!(script.lines().any(|found| found == line), "{line}\n{script}");
+    }
+}
+
+#[test]
+fn what_is_saved_must_be_saved_before_it_is_used() {
+    let save = "run: {service: http, command: x, save: {id: .a.0, all: .}}";
+    let used = "http: {node: a, url: 'http://b/${id}/${all}'}";
+    assert_eq!(mistakes(&steps(&format!("{save}, {used}"))), "");
+    let late = mistakes(&steps(&format!("{used}, {save}")));
+    assert!(late.contains("there is no saved value `id`"), "{late}");
+    one_mistake(&[
+        ("run: {node: a, command: x, save: {id: a}}", "expected the way to it in a JSON document"),
+        ("run: {node: a, command: x, save: {id: .a..b}}", "expected the way to it"),
+        ("run: {node: a, command: x, save: {i-d: .}}", "cannot name an environment variable"),
+        ("run: {node: a, command: x, save: {PATH: .}}", "`PATH` is set for every command already"),
+        ("run: {command: x}", "expected either a `node` or a `service`"),
+        ("run: {node: a, service: http, command: x}", "expected either a `node` or a `service`"),
+        ("run: {service: htp, command: x}", "there is no service `htp`, did you mean `http`?"),
+    ]);
+}
