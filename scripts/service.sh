@@ -1,12 +1,12 @@
 # The daemons of a lab: starting, judging readiness, stopping.
 #
 # A service is described by the function lab_runs_NAME of the compiled lab, which sets $node,
-# $command, $after, $within (ms), $environment and the readiness conditions in $ready.
+# $command, $after, $within (ms), $environment, the readiness conditions in $ready, and in $started what is run
+# after that.
 
 # service_describe NAME: load its description, preferring the stand-in when that runs.
 service_describe() {
-  node='' command='' within=10000
-  after=() environment=() files=() ready=()
+  node='' command='' within=10000 after=() environment=() files=() ready=() started=()
   if [[ -e $STATE/stand-in ]] && declare -F "lab_stand_in_$1" >/dev/null; then "lab_stand_in_$1"; else "lab_runs_$1"; fi
 }
 
@@ -17,7 +17,7 @@ in_lab() {
 
 # service_files NAME: its folder, with its files in it.
 service_files() {
-  local node command within after environment files ready i path
+  local node command within after environment files ready started i path
   service_describe "$1"
   try "cannot make the folder of service $1" mkdir -p "$STATE/service/$1" || return
   for ((i = 0; i < ${#files[@]}; i += 2)); do
@@ -36,7 +36,7 @@ service_file() {
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
 # Only PID 1 calls this, so that a service never hangs on a session that comes and goes.
 service_start() {
-  local node command within after environment files ready IN i
+  local node command within after environment files ready started IN i
   service_describe "$1"
   prefix "$node"
   rm -f "$STATE/log/$1.exit" "$STATE/log/$1.pid"
@@ -75,6 +75,9 @@ service_pid() {
   ! service_ended "$1" && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
 }
 
+# service_command NAME SECONDS TEXT: a shell command beside the service, which is described.
+service_command() { (exec {TICK}>&- {EVENTS}>&- </dev/null && in_lab && cd "$STATE/service/$1" && in_node "$node" env -- "${environment[@]}" timeout "$2" "$BASH" -c "$3"); }
+
 # condition NAME KIND VALUE: one readiness condition of the started service NAME holds now.
 condition() {
   local began
@@ -83,7 +86,7 @@ condition() {
     # What it printed before it was started again says nothing of now.
     log) log_since "$1" | grep -qaE -- "$3" ;;
     file) [[ -e $3 ]] || (cd "$STATE/service/$1" && [[ -e $3 ]]) ;;
-    command) (in_lab && cd "$STATE/service/$1" && in_node "$node" env -- "${environment[@]}" timeout 2 "$BASH" -c "$3") >/dev/null 2>&1 </dev/null ;;
+    command) service_command "$1" 2 "$3" >/dev/null 2>&1 ;;
     running) service_pid "$1" && start_time "$REPLY" && began=$REPLY && uptime_ms && ((REPLY - began * 10 >= $3)) ;;
   esac
 }
@@ -130,9 +133,8 @@ unmet() {
 # services_up NAME...: start them in the order their `after` asks for, side by side otherwise, and
 # wait until all are ready. The first that dies or is late ends it.
 services_up() {
-  local node command within after environment files ready name other lacking status
+  local node command within after environment files ready started name other lacking status text waiting=$#
   local -A state=() deadline=() began=()
-  local waiting=$#
   for name; do state[$name]=waiting; done
   while ((waiting)); do
     for name; do
@@ -157,8 +159,10 @@ services_up() {
         ((REPLY < deadline[$name])) || { service_failed "$name" late "$lacking"; return 1; }
         continue
       fi
-      state[$name]=ready
-      ((waiting -= 1))
+      for text in "${started[@]}"; do
+        service_command "$name" $((within / 1000 + 1)) "$text" >>"$STATE/log/$name.log" 2>&1 || { service_failed "$name" failed "$text"; return 1; }
+      done
+      state[$name]=ready waiting=$((waiting - 1))
       uptime_ms
       emit service "name=$name" "node=$node" state=ready ms:="$((REPLY - began[$name]))"
     done
@@ -173,9 +177,9 @@ services_up() {
   done
 }
 
-# service_failed NAME died|late DETAIL: all that is known of it, with its last 20 lines.
+# service_failed NAME died|late|failed DETAIL: all that is known of it, with its last 20 lines.
 service_failed() {
-  local node command within after environment files ready lines line detail=(status:="${3:-null}")
+  local node command within after environment files ready started lines line detail=(status:="${3:-null}")
   service_describe "$1"
   [[ $2 == died ]] || detail=("waiting=$3" within:="$within")
   emit service "name=$1" "node=$node" "state=$2" "${detail[@]}" "command=$command" "log=$STATE/log/$1.log"

@@ -120,7 +120,7 @@ pub struct Service {
     /// Its name.
     #[serde(deserialize_with = "of_service")]
     pub name: String,
-    /// `starting`, `ready`, `died`, `late`, `running` or `exited`.
+    /// `starting`, `ready`, `died`, `late`, `failed`, `running` or `exited`.
     pub state: String,
     /// Its node.
     #[serde(default)]
@@ -130,7 +130,7 @@ pub struct Service {
     pub command: String,
     /// Its exit status, from 129 to 192 for a signal.
     pub status: Option<i32>,
-    /// What a late one was waited for by.
+    /// What a late one was waited for by, or the command that failed after the start.
     #[serde(default)]
     pub waiting: String,
     /// How long it was waited for, in ms.

@@ -225,10 +225,8 @@ impl Session {
         }
         self.sandbox.restore()?;
         for (name, status, stopped) in dead {
-            let within = self
-                .sandbox
-                .service(&name)
-                .map_or(WORK, |service| self.sandbox.run_of(service).within);
+            let within =
+                self.sandbox.service(&name).map_or(WORK, crate::topology::model::Service::within);
             self.speaker.busy(within + WORK);
             if !stopped {
                 self.sandbox.trouble(&name, ServiceFailure::Died(status));
@@ -264,6 +262,9 @@ impl Session {
                 ServiceFailure::Late(waiting) => {
                     (service.state, service.waiting) = ("late".into(), waiting);
                     service.within = Some(trouble.within.as_millis() as u64);
+                }
+                ServiceFailure::Failed(command) => {
+                    (service.state, service.waiting) = ("failed".into(), command)
                 }
                 ServiceFailure::Unknown => continue,
             }

@@ -50,6 +50,9 @@ pub fn describe_service(service: &event::Service) -> Vec<String> {
             let waited = Duration::from_millis(service.within.unwrap_or_default());
             format!("was not ready within {waited:?}, still waiting for: {}", service.waiting)
         }
+        ("failed", _) => {
+            format!("was ready, but a command of its `started` failed: {}", service.waiting)
+        }
         _ => return Vec::new(),
     };
     vec![

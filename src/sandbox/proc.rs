@@ -83,6 +83,16 @@ impl Process {
             .any(|mask| mask & 1 << 8 != 0)
     }
 
+    /// Whether it does something of its own about `signal`, or takes it from a descriptor.
+    pub fn handles(&self, signal: Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let mask = status.lines().filter_map(|line| {
+            line.strip_prefix("SigCgt:").or_else(|| line.strip_prefix("SigBlk:"))
+        });
+        mask.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .any(|mask| mask & 1 << (signal.as_raw() - 1) != 0)
+    }
+
     /// Its words, as they were given; none for a zombie.
     pub fn words(&self) -> Vec<String> {
         let bytes = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();

@@ -11,7 +11,7 @@
 use super::condition::{Asker, holds};
 use super::proc::processes_of;
 use super::program::{end_of, part_of};
-use super::{Gone, Process, Program, Sandbox, View};
+use super::{Gone, Output, Process, Program, Sandbox, View};
 use crate::topology::model::{Condition, Run, Service};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -48,6 +48,8 @@ pub enum ServiceFailure {
     Died(i32),
     /// It was not ready in time, for want of this.
     Late(String),
+    /// It was ready, and then this command failed.
+    Failed(String),
     /// The lab has no such service.
     Unknown,
 }
@@ -205,7 +207,8 @@ impl Sandbox {
         let Some(service) = self.service(name) else { return Ok(Err(ServiceFailure::Unknown)) };
         let run = self.run_of(service);
         let deadline = Instant::now() + run.within;
-        if self.pid_of(name).is_none() {
+        let runs = self.pid_of(name).is_some();
+        if !runs {
             let _ = fs::remove_file(self.note(name, "pid"));
             let _ = fs::remove_file(self.note(name, "exit"));
             // Read and write: a FIFO that nobody reads would keep this waiting.
@@ -222,7 +225,10 @@ impl Sandbox {
                 let wanted = run.ready.iter().any(|condition| {
                     *condition == Condition::Exit(status.try_into().unwrap_or(u8::MAX))
                 });
-                return Ok(if wanted { Ok(()) } else { Err(ServiceFailure::Died(status)) });
+                if !wanted {
+                    return Ok(Err(ServiceFailure::Died(status)));
+                }
+                break;
             }
             let unmet = match self.pid_of(name) {
                 Some(pid) => self.unmet(service, run, pid)?,
@@ -230,10 +236,75 @@ impl Sandbox {
             };
             let Some(unmet) = unmet else {
                 let _ = fs::remove_file(self.note(name, "stopped"));
-                return Ok(Ok(()));
+                break;
             };
             if Instant::now() >= deadline {
                 return Ok(Err(ServiceFailure::Late(unmet)));
+            }
+            self.pause(Duration::from_millis(3))?;
+        }
+        for text in run.started.iter().filter(|_| !runs) {
+            let output = self.beside(service, text)?;
+            let log = OpenOptions::new().append(true).open(self.log_of(name));
+            let _ = log.and_then(|mut log| {
+                log.write_all(&[output.stdout.as_slice(), &output.stderr].concat())
+            });
+            if output.exit != 0 {
+                return Ok(Err(ServiceFailure::Failed(text.clone())));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Runs a shell command beside `service`: in its node, folder and environment.
+    fn beside(&self, service: &Service, text: &str) -> Result<Output, Gone> {
+        let run = self.run_of(service);
+        let program = self.shell(&service.node.0, text).folder(&self.folder_of(&service.id));
+        let program =
+            run.environment.iter().fold(program, |program, (name, value)| program.env(name, value));
+        self.run(program.within(run.within))
+    }
+
+    /// Has `name` read its configuration again, and waits until it is ready; if it is not, why. Of
+    /// what it printed nothing is asked: it may say other things than at its start.
+    ///
+    /// # Errors
+    /// If the session or the sandbox ended.
+    pub fn reload_service(&self, name: &str) -> Result<Result<(), String>, Gone> {
+        let Some(service) = self.service(name) else { return Ok(Err("there is none".into())) };
+        let mut run = self.run_of(service).clone();
+        let Some(process) = self.pid_of(name).and_then(Process::of) else {
+            return Ok(Err("it does not run".into()));
+        };
+        match &run.reload {
+            Some(text) => {
+                let output = self.beside(service, text)?;
+                if output.exit != 0 {
+                    let said = [output.stdout.as_slice(), &output.stderr].concat();
+                    let said = String::from_utf8_lossy(&said).into_owned();
+                    return Ok(Err(format!(
+                        "`{text}` ended with exit status {}\n{said}",
+                        output.exit
+                    )));
+                }
+            }
+            None if !process.handles(Signal::HUP) => {
+                return Ok(Err(format!(
+                    "its first process, {}, does not handle SIGHUP: begin the service's command with `exec`, or say with `reload` what to run",
+                    process.name
+                )));
+            }
+            None => process.signal(Signal::HUP),
+        }
+        run.ready.retain(|condition| !matches!(condition, Condition::Log(_)));
+        let deadline = Instant::now() + run.within;
+        loop {
+            if let Some(status) = self.dead(name)? {
+                return Ok(Err(format!("it ended, with exit status {status}")));
+            }
+            let Some(unmet) = self.unmet(service, &run, process.pid)? else { return Ok(Ok(())) };
+            if Instant::now() >= deadline {
+                return Ok(Err(format!("it was not ready again, still waiting for: {unmet}")));
             }
             self.pause(Duration::from_millis(3))?;
         }

@@ -34,13 +34,15 @@ enum Action {
     Kill,
     Start,
     Restart,
+    Reload,
 }
 
-const ACTIONS: [(&str, Action); 4] = [
+const ACTIONS: [(&str, Action); 5] = [
     ("stop", Action::Stop),
     ("kill", Action::Kill),
     ("start", Action::Start),
     ("restart", Action::Restart),
+    ("reload", Action::Reload),
 ];
 
 /// What stands in the file.
@@ -51,11 +53,16 @@ pub struct ServiceFile {
     within: Option<Duration>,
 }
 
-const FIELDS: [Known; 5] = [
+const FIELDS: [Known; 6] = [
     ("stop", "the service that is ended (SIGTERM)", "http"),
     ("kill", "the service that is killed (SIGKILL)", "http"),
     ("start", "the service that is started, until it is ready", "http"),
     ("restart", "the service that is ended and started, until it is ready", "http"),
+    (
+        "reload",
+        "the service that reads its configuration again, by SIGHUP or its own `reload`, until it is ready",
+        "http",
+    ),
     ("within", "how long it may take to end before it is killed (5s)", "1s"),
 ];
 
@@ -87,6 +94,9 @@ impl Kind for ServiceStep {
     #[cfg(target_os = "linux")]
     fn run(&self, sandbox: &Sandbox, _: &Mark) -> Result<StepOutput, Gone> {
         let name = &self.service;
+        if self.action == Action::Reload {
+            return Ok(StepOutput::done(sandbox.reload_service(name)?));
+        }
         let signal = if self.action == Action::Kill { SignalName::Kill } else { SignalName::Term };
         if self.action != Action::Start && !sandbox.stop_service(name, signal, self.within)? {
             return Ok(StepOutput::done(Err("it goes on after SIGKILL".into())));

@@ -28,6 +28,7 @@ pub(crate) fn ambiguous(name: &str, several: &[String]) -> String {
 fn in_folder(mut run: Run, id: &str) -> Run {
     let fill = |text: &mut String| *text = text.replace("${dir}", &format!("{FOLDERS}/{id}"));
     fill(&mut run.command);
+    run.started.iter_mut().chain(&mut run.reload).for_each(fill);
     run.files.iter_mut().for_each(|(_, content)| fill(content));
     run.environment.iter_mut().for_each(|(_, value)| fill(value));
     for condition in &mut run.ready {
@@ -159,6 +160,9 @@ impl Check<'_> {
         if !known && run.command.trim().is_empty() {
             self.diagnostics.wrong(&run.command, "an empty command");
         }
+        for text in run.started.iter().chain(&run.reload).filter(|text| text.trim().is_empty()) {
+            self.diagnostics.wrong(text, "an empty command");
+        }
         for (path, _) in &run.files {
             let outside =
                 path.starts_with('/') && !path.starts_with("/etc/") && !path.starts_with("/run/");
@@ -211,6 +215,8 @@ impl Check<'_> {
                 .collect(),
             ready: run.ready.conditions.iter().map(|c| c.value.clone()).collect(),
             within,
+            started: run.started.iter().map(|text| text.value.clone()).collect(),
+            reload: run.reload.as_ref().map(|text| text.value.clone()),
         }
     }
 }

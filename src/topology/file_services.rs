@@ -32,6 +32,10 @@ pub struct RunFile {
     pub environment: Vec<(Spanned<String>, String)>,
     /// When it is ready.
     pub ready: ReadyFile,
+    /// Shell commands that are run when it is ready.
+    pub started: Vec<Spanned<String>>,
+    /// The shell command that has it read its configuration again.
+    pub reload: Option<Spanned<String>>,
 }
 
 /// `ready`: all of the conditions must hold.
@@ -42,7 +46,7 @@ pub struct ReadyFile {
     pub within: Option<Duration>,
 }
 
-const RUN_FIELDS: [Known; 4] = [
+const RUN_FIELDS: [Known; 6] = [
     (
         "command",
         "a shell command, run in the service's own folder. Begin it with `exec` if it is more than one word of shell: signals reach it either way, but its exit status is its own then",
@@ -55,6 +59,16 @@ const RUN_FIELDS: [Known; 4] = [
     ),
     ("environment", "variables", "{PORT: \"80\"}"),
     ("ready", "when it is ready; required", "{tcp: 80}"),
+    (
+        "started",
+        "one shell command or a list, run in the service's folder each time it has been started and is ready. Each must succeed, and may take as long as getting ready",
+        "./leasectl add 10.0.0.9",
+    ),
+    (
+        "reload",
+        "the shell command by which a `service` step has it read its configuration again; without one it gets SIGHUP",
+        "httpctl reload",
+    ),
 ];
 const SERVICE_FIELDS: [Known; 2] = [
     (
@@ -64,7 +78,7 @@ const SERVICE_FIELDS: [Known; 2] = [
     ),
     (
         "stand-in",
-        "how the packaged daemon runs that takes the subject's place: `command`, `files`, `environment`, `ready`",
+        "how the packaged daemon runs that takes the subject's place: `command`, `files`, `environment`, `ready`, `started`, `reload`",
         "{command: exec dhcrelay -d 10.0.0.2, ready: {udp: 67}}",
     ),
 ];
@@ -86,6 +100,8 @@ fn run(fields: &Fields) -> RunFile {
         files: fields.get("files", texts).unwrap_or_default(),
         environment: fields.get("environment", texts).unwrap_or_default(),
         ready: fields.need("ready", ready).unwrap_or_default(),
+        started: fields.get("started", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        reload: fields.get("reload", |r| r.at(r.text())),
     }
 }
 

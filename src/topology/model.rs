@@ -190,10 +190,10 @@ pub struct Service {
 }
 
 impl Service {
-    /// How long it may take to be ready, whatever runs.
+    /// How long its start may take, whatever runs.
     pub fn within(&self) -> Duration {
-        let stand_in = self.stand_in.as_ref().map_or(Duration::ZERO, |run| run.within);
-        self.run.within.max(stand_in)
+        let stand_in = self.stand_in.as_ref().map_or(Duration::ZERO, Run::start);
+        self.run.start().max(stand_in)
     }
 }
 
@@ -210,6 +210,17 @@ pub struct Run {
     pub ready: Vec<Condition>,
     /// How long that may take.
     pub within: Duration,
+    /// Shell commands that are run each time it is ready after a start.
+    pub started: Vec<String>,
+    /// The shell command that has it read its configuration again; without one it gets SIGHUP.
+    pub reload: Option<String>,
+}
+
+impl Run {
+    /// How long it may take until all is done that comes with a start.
+    fn start(&self) -> Duration {
+        self.within * (1 + self.started.len() as u32)
+    }
 }
 
 /// Something a service can be waited for by.

@@ -120,3 +120,75 @@ tests:
         }
     }
 }
+
+#[test]
+fn services_do_something_after_a_start_and_read_their_configuration_again() {
+    let body = r#"
+nodes:
+  a:
+    services:
+      daemon:
+        command: |
+          trap 'cp conf read; echo again' HUP; cp conf read; touch up; echo first
+          while :; do sleep 0.02; done
+        environment: {WHAT: a start}
+        files: {conf: "one\n"}
+        ready: {file: up, log: first}
+        started: ['test -e up && echo "after $WHAT in $LABRUN_NODE" >>notes', "cat notes"]
+        reload: 'kill -HUP $(cat ${dir}/../../log/daemon.pid) && until cmp -s conf read; do sleep 0.02; done'
+      later: {command: "cp ../daemon/notes .; exec sleep 1000", ready: {file: notes}, after: daemon}
+      handler: {command: "trap 'touch hup' HUP; touch up; while :; do sleep 0.02; done", ready: {file: up}}
+      deaf: {command: "exec sleep 1000", ready: {running: 1ms}}
+      refusing: {command: "exec sleep 1000", ready: {running: 1ms}, reload: "echo no; exit 3"}
+      weak: {command: "exec sleep 1000", ready: {running: 1ms}, started: "echo run >>runs; echo too weak; test $(wc -l <runs) = 1"}
+tests:
+  a-start:
+    steps:
+      - run: {service: later, command: cat notes, stdout: after a start in a}
+      - run: {service: daemon, command: cat notes, stdout: after a start in a}
+      - service: {restart: daemon}
+      - run: {service: daemon, command: cat notes, stdout: "after a start in a\nafter a start in a"}
+      - service: {start: daemon}
+      - run: {service: daemon, command: wc -l <notes, stdout: 2}
+  b-reload:
+    fresh: true
+    steps:
+      - run: {service: daemon, command: echo two >conf}
+      - service: {reload: daemon}
+      - run: {service: daemon, command: cat read, stdout: two}
+      - service: {reload: handler}
+      - wait: {node: a, command: "test -e /run/service/handler/hup"}
+  c-deaf: {steps: [service: {reload: deaf}]}
+  d-refusing: {steps: [service: {reload: refusing}]}
+  e-dead: {steps: [service: {stop: handler}, service: {reload: handler}]}
+  f-weak: {steps: [service: {restart: weak}]}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        for test in ["a-start", "b-reload"] {
+            assert_eq!(results[test]["outcome"], "pass", "{user:?} {test}: {}", done.all);
+        }
+        for (test, message) in [
+            ("c-deaf", "its first process, sleep, does not handle SIGHUP"),
+            ("d-refusing", "ended with exit status 3"),
+            ("e-dead", "it does not run"),
+            ("f-weak", "service weak (node a) was ready, but a command of its `started` failed"),
+            ("f-weak", "| too weak"),
+        ] {
+            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
+            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
+        }
+        // The same when it is set up.
+        let failing = body.replace("= 1\"}", "= 0\"}");
+        let lab = Lab::new(user, &failing);
+        let done = lab.run(&["test"]);
+        assert_eq!(done.exit, 4, "{}", done.all);
+        for part in [
+            "service weak (node a) was ready, but a command of its `started` failed: echo run",
+            "| too weak",
+        ] {
+            assert!(done.all.contains(part), "{}", done.all);
+        }
+    }
+}

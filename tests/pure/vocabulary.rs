@@ -145,3 +145,18 @@ fn what_is_saved_must_be_saved_before_it_is_used() {
         ("run: {service: htp, command: x}", "there is no service `htp`, did you mean `http`?"),
     ]);
 }
+
+#[test]
+fn commands_after_a_start_and_for_reloading_are_not_empty() {
+    let text = |fields: &str| {
+        steps("service: {reload: http}").replace("files: {c:", &format!("{fields}, files: {{c:"))
+    };
+    assert_eq!(mistakes(&text("started: [a, b], reload: c")), "");
+    let script = script_of(&text("started: ['add ${dir}/x', b]"));
+    assert!(script.contains("\n  started=('add /run/service/http/x' b)\n"), "{script}");
+    for fields in ["started: ''", "started: [a, ' ']", "reload: ''"] {
+        let said = mistakes(&text(fields));
+        assert!(said.lines().count() == 1 && said.contains("an empty command"), "{fields}: {said}");
+    }
+    one_mistake(&[("service: {reload: htp}", "there is no service `htp`, did you mean `http`?")]);
+}
