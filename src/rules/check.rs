@@ -36,13 +36,18 @@ impl Rules<'_> {
             }
         }
         if let Some(none) = rule.at_most.as_ref().filter(|most| most.value == 0)
-            && (rule.crosses.is_some() || rule.avoids.is_some() || !rule.fields.is_empty())
+            && (rule.crosses.is_some()
+                || rule.avoids.is_some()
+                || !rule.fields.is_empty()
+                || rule.at_least.is_some()
+                || rule.share.is_some())
         {
             self.check.wrong(
                 none,
                 "`at-most: 0` wants no such packet, so there is nothing else to ask of one",
             );
         }
+        self.numbers(rule);
         let written = |text: &Option<Spanned<String>>| {
             text.as_ref().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
         };
@@ -62,6 +67,12 @@ impl Rules<'_> {
             crosses: locations(&rule.crosses),
             avoids: locations(&rule.avoids),
             at_most: rule.at_most.as_ref().map(|most| most.value as u64),
+            count: (rule.count.as_ref().map(|count| (count.value.0, Some(count.value.1))))
+                .or(rule.at_least.as_ref().map(|least| (least.value as u64, None))),
+            share: (rule.share.iter().flat_map(|share| &share.value))
+                .filter_map(|(at, range)| Some((self.location(at)?, range.value)))
+                .collect(),
+            some: rule.some.as_ref().is_some_and(|some| some.value),
             fields: rule
                 .fields
                 .iter()
@@ -70,6 +81,49 @@ impl Rules<'_> {
                 })
                 .collect(),
             packet,
+        }
+    }
+
+    /// How many packets there must be.
+    fn numbers(&self, rule: &RuleFile) {
+        if let Some(count) = rule.count.as_ref().filter(|count| !self.check.are_at(count.position))
+        {
+            if rule.at_least.is_some() || rule.at_most.is_some() {
+                self.check.wrong(count, "`count` stands for both `at-least` and `at-most`");
+            } else if count.value.0 == 0 {
+                let message =
+                    "this holds without any such packet: say what is too many with `at-most`";
+                self.check.wrong(count, message);
+            }
+        }
+        if let (Some(least), Some(most)) = (&rule.at_least, &rule.at_most)
+            && most.value > 0
+            && least.value > most.value
+        {
+            self.check.wrong(least, format!("this can never hold: `at-most` is {}", most.value));
+        }
+        if let Some(some) = rule.some.as_ref().filter(|some| some.value)
+            && rule.fields.is_empty()
+        {
+            self.check.wrong(some, "`some` is about `fields`, and there are none");
+        }
+        let Some(share) = &rule.share else { return };
+        let wrong = |message: String| self.check.wrong(share, message);
+        if let Some(at) = &rule.at {
+            self.check.wrong(at, "`share` says itself where it looks");
+        }
+        if share.value.iter().any(|(_, range)| self.check.are_at(range.position)) {
+            return;
+        }
+        if share.value.len() < 2 {
+            return wrong("these are shares of what is seen at all of them: name several".into());
+        }
+        let sum = |end: fn(&(u64, u64)) -> u64| -> u64 {
+            share.value.iter().map(|(_, range)| end(&range.value)).sum()
+        };
+        let (least, most) = (sum(|range| range.0), sum(|range| range.1));
+        if least > 100 || most < 100 {
+            wrong(format!("this can never hold: together they are {least} to {most} per cent"));
         }
     }
 

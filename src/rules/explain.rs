@@ -130,6 +130,10 @@ pub(crate) fn not_crossed(
     lines
 }
 
+fn times(count: u64) -> String {
+    if count == 1 { "once".into() } else { format!("{count} times") }
+}
+
 /// A packet that came too often.
 pub(crate) fn too_often(
     observations: &Observations,
@@ -138,7 +142,6 @@ pub(crate) fn too_often(
     asked: u64,
     all: &[&Observation],
 ) -> Vec<String> {
-    let times = |count: u64| if count == 1 { "once".to_string() } else { format!("{count} times") };
     let asked =
         if asked > 1 { format!(" (the client asked {})", times(asked)) } else { String::new() };
     let place = interface_name(&all[0].packet.interface);
@@ -165,6 +168,63 @@ pub(crate) fn wrong_field(
     let mut lines =
         vec![format!("{}{}: {field} must be {wanted}, but {found}:", rule.name, at(rule))];
     lines.extend(packets(observations, wrong));
+    lines
+}
+
+/// Packets that came too often or too seldom in `place`, or in any place.
+pub(crate) fn miscounted(
+    observations: &Observations,
+    rule: &Rule,
+    place: Option<&Location>,
+    number: u64,
+    looked: &[&Observation],
+) -> Vec<String> {
+    let wanted = match rule.count {
+        Some((least, Some(most))) if least == most => times(least),
+        Some((least, Some(most))) => format!("{least} to {most} times"),
+        Some((least, None)) => format!("at least {}", times(least)),
+        None => String::new(),
+    };
+    let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
+    let mut lines = vec![format!(
+        "{} must be seen {wanted}{place} in one direction, but was {}:",
+        rule.name,
+        times(number)
+    )];
+    lines.extend(looked.iter().take(SHOWN).map(|observation| packet(observations, observation)));
+    lines
+}
+
+/// A place at which too many or too few of `all` the packets came.
+pub(crate) fn wrong_share(
+    rule: &Rule,
+    place: &Location,
+    (least, most): (u64, u64),
+    number: u64,
+    all: u64,
+) -> String {
+    let per_cent = (number * 100).checked_div(all).unwrap_or_default();
+    format!(
+        "{}: {least} to {most} per cent must be seen at {place}, but were {per_cent} per cent ({number} of {all})",
+        rule.name
+    )
+}
+
+/// Packets of which none holds all that one must hold.
+pub(crate) fn none_such(
+    observations: &Observations,
+    rule: &Rule,
+    looked: &[&Observation],
+) -> Vec<String> {
+    let wanted: Vec<String> =
+        rule.fields.iter().map(|check| format!("{} {}", check.field, check.wanted())).collect();
+    let mut lines = vec![format!(
+        "one {}{} must have {}, but none has:",
+        rule.name,
+        at(rule),
+        wanted.join(" and ")
+    )];
+    lines.extend(packets(observations, looked));
     lines
 }
 

@@ -24,9 +24,20 @@ pub struct RuleFile {
     pub avoids: Option<Spanned<Vec<Spanned<String>>>>,
     /// How often they may be seen in one place.
     pub at_most: Option<Spanned<i64>>,
+    /// How often they must be seen.
+    pub at_least: Option<Spanned<i64>>,
+    /// The same as both, from and to.
+    pub count: Option<Spanned<(u64, u64)>>,
+    /// How many per cent of them must be seen at each of these places.
+    pub share: Option<Spanned<Vec<Share>>>,
     /// What they must hold: by the field's name any of these values.
     pub fields: Vec<(Spanned<String>, Vec<Spanned<ValueFile>>)>,
+    /// Whether one must hold that, not every.
+    pub some: Option<Spanned<bool>>,
 }
+
+/// A place, and how many per cent.
+type Share = (Spanned<String>, Spanned<(u64, u64)>);
 
 /// A value of `fields`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +48,9 @@ pub enum ValueFile {
     Text(String),
 }
 
-const RULE: [Known; 7] = [
+/// No capture has as many packets.
+const MOST: i64 = 1_000_000;
+const RULE: [Known; 11] = [
     ("packet", "which packets the rule is about: a protocol, and the kind of the message", ""),
     (
         "filter",
@@ -60,6 +73,18 @@ const RULE: [Known; 7] = [
         "how often such packets may be seen in any one place in one direction; `0`: never. DHCP is counted for each exchange (transaction and client), DNS for each question. A client that asks again may be answered again, and its question may be sent on again: only where the client itself sends it, it may ask no more often",
         "1",
     ),
+    (
+        "at-least",
+        "how often such packets must be seen in one place in one direction, whatever they belong to; with `at` in each of its places",
+        "3",
+    ),
+    ("count", "the same from and to, in place of `at-least` and `at-most`", "90-110"),
+    (
+        "share",
+        "how many per cent must be seen at each of these places of what is seen at all of them, in the direction that most go. Not with `at`",
+        "{p-one: 40-60, p-two: 40-60}",
+    ),
+    ("some", "`true`: it is enough that one packet holds all of `fields`", "true"),
     ("fields", "what every such packet must hold", "{giaddr: 10.0.1.1, hops: 1-2}"),
 ];
 
@@ -102,12 +127,32 @@ pub fn rule(reader: Reader) -> RuleFile {
         at: fields.get("at", locations),
         crosses: fields.get("crosses", locations),
         avoids: fields.get("avoids", locations),
-        at_most: fields.get("at-most", |r| r.at(r.integer(0..=1_000_000))),
+        at_most: fields.get("at-most", |r| r.at(r.integer(0..=MOST))),
+        at_least: fields.get("at-least", |r| r.at(r.integer(1..=MOST))),
+        count: fields.get("count", |r| r.at(range(&r, MOST as u64))),
+        share: fields.get("share", |r| r.at(r.entries(|name, r| (name, r.at(range(&r, 100)))))),
+        some: fields.get("some", |r| r.at(r.boolean())),
         fields: fields
             .get("fields", |r| {
                 r.named_entries(&packet_fields(), false, |name, r| (name, r.one_or_more(value)))
             })
             .unwrap_or_default(),
+    }
+}
+
+/// A number, or the first and the last of a range.
+fn range(reader: &Reader, most: u64) -> (u64, u64) {
+    let text = reader.text_or_number();
+    let (first, last) = text.split_once('-').unwrap_or((&text, &text));
+    match (first.trim().parse(), last.trim().parse()) {
+        (Ok(first), Ok(last)) if first <= last && last <= most => (first, last),
+        _ if text.is_empty() => (0, 0),
+        _ => {
+            reader.wrong(format!(
+                "`{text}`: expected a number up to {most} or a range such as `10-20`"
+            ));
+            (0, 0)
+        }
     }
 }
 

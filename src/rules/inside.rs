@@ -26,8 +26,11 @@ pub fn inside(topology: &Topology, rules: &[Rule]) -> BTreeSet<String> {
         }
         Location::Bridge(_) | Location::Port(_) => None,
     };
-    let mut nodes: BTreeSet<&str> =
-        rules.iter().flat_map(|rule| &rule.at).filter_map(seen_inside).collect();
+    let mut nodes: BTreeSet<&str> = rules
+        .iter()
+        .flat_map(|rule| rule.at.iter().chain(rule.share.iter().map(|(place, _)| place)))
+        .filter_map(seen_inside)
+        .collect();
     if all.len() <= FEW
         || rules
             .iter()

@@ -153,6 +153,10 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         violations.extend(self.avoids(&looked));
         violations.extend(self.crosses(&looked));
         violations.extend(self.at_most(&looked));
+        if self.unseen == Unseen::Violates {
+            violations.extend(self.count(&looked));
+            violations.extend(self.share(&looked));
+        }
         violations.extend(self.fields(&looked));
         violations
     }
@@ -261,6 +265,48 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             .map(|(asked, all)| explain::too_often(self.observations, self.rule, most, *asked, all))
     }
 
+    /// How many are seen at `place`, at the interface and in the direction that most are.
+    fn number(&self, looked: &[&Observation], at: Option<&Location>) -> u64 {
+        let mut counted: BTreeMap<(&InterfaceId, Direction), u64> = BTreeMap::new();
+        for observation in looked {
+            if at.is_none_or(|at| self.observations.is_at(observation, std::slice::from_ref(at))) {
+                *counted.entry(place(observation)).or_default() += 1;
+            }
+        }
+        counted.into_values().max().unwrap_or_default()
+    }
+
+    fn count(&self, looked: &[&Observation]) -> Vec<Vec<String>> {
+        let Some((least, most)) = self.rule.count else { return Vec::new() };
+        let everywhere = self.rule.at.is_empty().then_some(None);
+        let places = everywhere.into_iter().chain(self.rule.at.iter().map(Some));
+        let counted = places.map(|place| (place, self.number(looked, place)));
+        counted
+            .filter(|(_, number)| *number < least || most.is_some_and(|most| *number > most))
+            .map(|(place, number)| {
+                explain::miscounted(self.observations, self.rule, place, number, looked)
+            })
+            .collect()
+    }
+
+    fn share(&self, looked: &[&Observation]) -> Vec<Vec<String>> {
+        let share = &self.rule.share;
+        let numbers: Vec<u64> =
+            share.iter().map(|(place, _)| self.number(looked, Some(place))).collect();
+        let all: u64 = numbers.iter().sum();
+        let wrong = |(_, (least, most)): &(Location, (u64, u64)), number: u64| {
+            all == 0 || number * 100 < least * all || number * 100 > most * all
+        };
+        share
+            .iter()
+            .zip(numbers)
+            .filter(|(wanted, number)| wrong(wanted, *number))
+            .map(|((place, range), number)| {
+                vec![explain::wrong_share(self.rule, place, *range, number, all)]
+            })
+            .collect()
+    }
+
     /// How often a client asked what `message` answers or sends on, counted where the question was
     /// seen first; 1 if it answers nothing that was seen, and where `here`, which is such a message,
     /// is what the client sent.
@@ -284,6 +330,17 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
 
     fn fields(&self, looked: &[&Observation]) -> Vec<Vec<String>> {
         let mut violations = Vec::new();
+        if self.rule.some {
+            let holds = |observation: &&Observation| {
+                self.rule.fields.iter().all(|check| {
+                    observation.frame.field(check.field).is_some_and(|found| check.holds(&found))
+                })
+            };
+            if self.unseen == Unseen::Violates && !looked.iter().any(holds) {
+                violations.push(explain::none_such(self.observations, self.rule, looked));
+            }
+            return violations;
+        }
         for check in &self.rule.fields {
             let found = |observation: &Observation| observation.frame.field(check.field);
             let wrong: Vec<&Observation> = looked

@@ -25,15 +25,23 @@ pub struct Rule {
     pub avoids: Vec<Location>,
     /// How often one is seen in any place in any direction.
     pub at_most: Option<u64>,
+    /// How often they are seen in each of [`Rule::at`], in the direction that most go; in some place if
+    /// that is empty. No fewer than the first, no more than the second.
+    pub count: Option<(u64, Option<u64>)>,
+    /// How many per cent of all that are seen at these places are seen at each of them.
+    pub share: Vec<(Location, (u64, u64))>,
     /// What they hold.
     pub fields: Vec<FieldCheck>,
+    /// Whether it is enough that one holds all of that.
+    pub some: bool,
 }
 
 impl Rule {
     /// Whether it only says which packets there must not be, so that none at all would keep it.
     pub fn only_forbids(&self) -> bool {
         let avoids = !self.avoids.is_empty() && self.crosses.is_empty();
-        self.at_most == Some(0) || avoids && self.fields.is_empty() && self.at_most.is_none()
+        let asks = self.at_most.is_some() || self.count.is_some() || !self.share.is_empty();
+        self.at_most == Some(0) || avoids && self.fields.is_empty() && !asks
     }
 }
 

@@ -192,3 +192,46 @@ tests:
         }
     }
 }
+
+#[test]
+fn packets_are_counted_and_shared_out() {
+    if !have("packets_are_counted", &["ping"]) {
+        return;
+    }
+    let body = r#"
+bridges: [br0]
+nodes:
+  a: {links: {eth0: {bridge: br0, port: pa, addresses: 10.0.0.1/24}}}
+  b: {links: {eth0: {bridge: br0, port: pb, addresses: 10.0.0.2/24}}}
+  c: {links: {eth0: {bridge: br0, port: pc, addresses: 10.0.0.3/24}}}
+x-steps: &steps
+  - ping: {node: a, to: 10.0.0.2, count: 2}
+  - ping: {node: a, to: 10.0.0.3, size: 100}
+tests:
+  good:
+    steps: *steps
+    path:
+      - {packet: icmp echo-request, at-least: 3, at-most: 3}
+      - {packet: icmp echo-request, at: pb, count: 2}
+      - {packet: icmp echo-request, share: {pb: 60-70, pc: 30-40}}
+      - {packet: icmp echo-request, fields: {destination: 10.0.0.3}, some: true}
+  few: {steps: *steps, path: [{packet: icmp echo-request, at: [pa, pb], at-least: 3}]}
+  many: {steps: *steps, path: [{packet: icmp echo-request, count: 1-2}]}
+  uneven: {steps: *steps, path: [{packet: icmp echo-request, share: {pb: 50, pc: 50}}]}
+  none: {steps: *steps, path: [{packet: icmp echo-request, fields: {destination: 10.0.0.4}, some: true}]}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
+        for (test, message) in [
+            ("few", "must be seen at least 3 times at pb in one direction, but was 2 times"),
+            ("many", "must be seen 1 to 2 times in one direction, but was 3 times"),
+            ("uneven", "50 to 50 per cent must be seen at pb, but were 66 per cent (2 of 3)"),
+            ("none", "one icmp echo-request must have destination 10.0.0.4, but none has"),
+        ] {
+            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
+            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
+        }
+    }
+}

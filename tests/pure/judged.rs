@@ -67,6 +67,30 @@ fn the_rules_of_the_built_in_labs_hold_in_real_runs() {
 }
 
 #[test]
+fn packets_are_counted_and_shared_out() {
+    let said = all_said(
+        "relay",
+        &captures::read("relay-v4"),
+        &[
+            "{packet: dhcp4 discover, at-least: 1}",
+            "{packet: dhcp4 discover, at-least: 2}",
+            "{packet: dhcp4, count: 1-2}",
+            "{packet: dhcp4, at: [ns-client, ns-server], count: 2}",
+            "{packet: dhcp4 offer, at: [ns-client, ns-server], at-least: 2}",
+            "{packet: dhcp4 ack, count: 1}",
+            "{packet: dhcp4, share: {ns-client: 50, ns-server: 50}}",
+            "{packet: dhcp4, share: {ns-client: 0-49, ns-server: 51-100}}",
+            "{packet: dhcp4, fields: {hops: 0}, some: true}",
+            "{packet: dhcp4, fields: {hops: 0, giaddr: 10.9.9.9}, some: true}",
+            "{packet: dhcp4 nak, at-least: 1}",
+            "{packet: dhcp4 nak, share: {ns-client: 50, ns-server: 50}}",
+            "{packet: dhcp4 nak, fields: {hops: 0}, some: true}",
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
 fn a_rule_that_does_not_hold_says_what_went_which_way_instead() {
     let said = all_said(
         "relay",

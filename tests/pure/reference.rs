@@ -46,7 +46,7 @@ fn the_path_rules_of_the_reference_are_right() {
     );
     let lab = labrun::lab::check::lab(&lab, "x")
         .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{lab}"));
-    assert_eq!(lab.tests[0].path.len(), 4);
+    assert_eq!(lab.tests[0].path.len(), 6);
 }
 
 /// `a`, `b`.

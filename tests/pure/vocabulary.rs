@@ -160,3 +160,41 @@ fn commands_after_a_start_and_for_reloading_are_not_empty() {
     }
     one_mistake(&[("service: {reload: htp}", "there is no service `htp`, did you mean `http`?")]);
 }
+
+/// A lab with a rule.
+fn rule(rule: &str) -> String {
+    format!("{}    path: [{{packet: icmp, {rule}}}]\n", steps("ping: {node: a, to: 10.0.0.2}"))
+        .replace("  t: {steps: [", "  t:\n    steps: [")
+        .replace("]}\n    path", "]\n    path")
+}
+
+#[test]
+fn numbers_of_packets_must_be_possible() {
+    for good in [
+        "at-least: 3, at-most: 3",
+        "count: 3",
+        "count: 90 - 110, at: [a, b]",
+        "share: {a: 40-60, b: 60}",
+        "fields: {ttl: 64}, some: true",
+    ] {
+        assert_eq!(mistakes(&rule(good)), "", "{good}");
+    }
+    for (text, message) in [
+        ("at-least: 0", "0 is out of range: 1 to 1000000"),
+        ("count: 0-3", "this holds without any such packet"),
+        ("count: x", "`x`: expected a number up to 1000000 or a range such as `10-20`"),
+        ("count: 3-2", "`3-2`: expected a number"),
+        ("count: 1, at-most: 3", "`count` stands for both `at-least` and `at-most`"),
+        ("at-least: 3, at-most: 2", "this can never hold: `at-most` is 2"),
+        ("at-least: 3, at-most: 0", "`at-most: 0` wants no such packet"),
+        ("share: {a: 100}", "these are shares of what is seen at all of them: name several"),
+        ("share: {a: 10-40, b: 50}", "this can never hold: together they are 60 to 90 per cent"),
+        ("share: {a: 40-101, b: 50}", "`40-101`: expected a number up to 100"),
+        ("share: {a: 50, c: 50}", "there is no node, bridge or port `c`"),
+        ("share: {a: 50, b: 50}, at: a", "`share` says itself where it looks"),
+        ("some: true", "`some` is about `fields`, and there are none"),
+    ] {
+        let said = mistakes(&rule(text));
+        assert!(said.lines().count() == 1 && said.contains(message), "{text}: {said}");
+    }
+}
