@@ -144,15 +144,14 @@ rules() {
 kernel_has() {
   local try
   case $1 in
-    vlan) try='ip link add p0 type veth peer name p1 && ip link add link p0 name p0.7 type vlan id 7' ;;
-    macvlan | ipvlan) try="ip link add p0 type veth peer name p1 && ip link add link p0 name m0 type $1" ;;
-    vxlan) try='ip link add x0 type vxlan id 7 dstport 4789' ;;
+    vlan | macvlan | ipvlan) try="ip link add p0 type veth peer name p1 && ip link add link p0 name m0 type ${1/#vlan/vlan id 7}" ;;
+    vlan-filtering) try='ip link add b0 type bridge vlan_filtering 1' ;;
     vrf) try='ip link add r0 type vrf table 7' ;;
     netem) try='ip link add p0 type veth peer name p1 && tc qdisc add dev p0 root netem delay 1ms' ;;
     tun) try='ip tuntap add t0 mode tun' ;;
     nftables) try='nft add table ip t' ;;
     nat) try='nft "add table ip t; add chain ip t c { type nat hook postrouting priority 100; }; add rule ip t c masquerade"' ;;
-    *) try="ip link add k0 type $1" ;;
+    *) try="ip link add k0 type ${1/#vxlan/vxlan id 7 dstport 4789}" ;;
   esac
   REPLY=$(unshare "${FLAGS[@]}" --net sh -c "$try" 2>&1 >/dev/null)
 }

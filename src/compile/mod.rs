@@ -1,5 +1,6 @@
 //! From a checked lab to the bash program that brings it up.
 
+mod devices;
 pub(crate) mod needs;
 pub mod plan;
 pub mod script;

@@ -6,6 +6,8 @@
 //! addresses, because until then each link that comes up would tell all the others of itself;
 //! everything before the services.
 
+use crate::compile::devices::{devices, options};
+use crate::topology::device::Kind;
 use crate::topology::index::Plugged;
 use crate::topology::model::*;
 
@@ -18,8 +20,8 @@ pub enum Action {
     Sysctls(NetnsName, Vec<(String, String)>),
     /// Run these `ip` commands in the lab's own namespace.
     Links(Vec<Vec<String>>),
-    /// Run these `ip` commands, which make VLANs, in this namespace.
-    Vlans(NetnsName, Vec<Vec<String>>),
+    /// Run these `ip` commands, which make the links inside of a node, in its namespace.
+    Devices(NetnsName, Vec<Vec<String>>),
     /// Bring the bridges up by these `ip` commands.
     Bridges(Vec<Vec<String>>),
     /// Run these `ip` commands, which give the namespace its addresses and routes. They are run
@@ -56,13 +58,13 @@ pub fn plan(lab: &Topology) -> Plan {
         .extend(hosts.iter().map(|node| Action::Sysctls(node.netns.clone(), baseline(Some(node)))));
     actions.push(Action::Links(links(lab)));
     let of_nodes =
-        lab.nodes.iter().map(|node| (node, vlans(node))).filter(|(_, lines)| !lines.is_empty());
-    actions.extend(of_nodes.map(|(node, lines)| Action::Vlans(node.netns.clone(), lines)));
+        lab.nodes.iter().map(|node| (node, devices(node))).filter(|(_, lines)| !lines.is_empty());
+    actions.extend(of_nodes.map(|(node, lines)| Action::Devices(node.netns.clone(), lines)));
     // Settings of single links can only be written once they exist.
     let of_links = lab
         .nodes
         .iter()
-        .map(|node| (node, settings(node, true)))
+        .map(|node| (node, [of_ports(node), settings(node, true)].concat()))
         .filter(|(_, settings)| !settings.is_empty());
     actions.extend(of_links.map(|(node, settings)| Action::Sysctls(node.netns.clone(), settings)));
 
@@ -117,16 +119,23 @@ fn settings(node: &Node, of_links: bool) -> Vec<(String, String)> {
     node.sysctls.iter().filter(|(path, _)| is_of_link(path) == of_links).cloned().collect()
 }
 
+/// The port of a bridge takes part in nothing itself, so it needs no addresses of its own there, and says nothing.
+fn of_ports(node: &Node) -> Vec<(String, String)> {
+    let bridges = node.devices.iter().filter(|device| matches!(device.kind, Kind::Bridge(_)));
+    let ports = bridges.flat_map(|device| &device.ports);
+    ports.map(|port| (format!("?net/ipv6/conf/{port}/disable_ipv6"), "1".into())).collect()
+}
+
 fn own_has_ipv6(lab: &Topology, declared: Option<&Node>) -> bool {
-    let links = declared.iter().flat_map(|n| n.links.iter()).flat_map(|l| l.addresses.iter());
+    let links = declared.iter().flat_map(|node| node.addresses()).map(|(_, address)| address);
     lab.bridges.iter().flat_map(|b| b.addresses.iter()).chain(links).any(|a| a.addr().is_ipv6())
 }
 
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(String::from).collect()
 }
 
-fn details(mtu: Option<i64>, mac: Option<&str>) -> String {
+pub(super) fn details(mtu: Option<i64>, mac: Option<&str>) -> String {
     let mac = mac.map(|m| format!(" address {m}")).unwrap_or_default();
     mtu.map(|m| format!(" mtu {m}")).unwrap_or_default() + &mac
 }
@@ -138,12 +147,9 @@ fn netns(handle: &NetnsName) -> String {
 fn links(lab: &Topology) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for bridge in &lab.bridges {
-        // Without a querier, snooping only loses multicast: this is a plain switch.
+        let (name, options) = (&bridge.name, options(&bridge.switch));
         let details = details(bridge.mtu, bridge.mac.as_deref());
-        lines.push(words(&format!(
-            "link add name {}{details} type bridge mcast_snooping 0",
-            bridge.name
-        )));
+        lines.push(words(&format!("link add name {name}{details} type bridge{options}")));
     }
     let wiring = lab.wiring();
     for (index, Plugged { node, link, net, port }) in wiring.links.iter().copied().enumerate() {
@@ -170,14 +176,6 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
     lines
 }
 
-fn vlans(node: &Node) -> Vec<Vec<String>> {
-    let all = node.links.iter().flat_map(|link| link.vlans.iter().map(move |vlan| (link, vlan)));
-    all.map(|(link, vlan)| {
-        words(&format!("link add link {} name {} type vlan id {}", link.name, vlan.name, vlan.id))
-    })
-    .collect()
-}
-
 fn own_addresses(lab: &Topology, declared: Option<&Node>) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for bridge in &lab.bridges {
@@ -194,12 +192,7 @@ fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     }
     lines.extend(node.loopback.iter().map(|a| address(a, LOOPBACK)));
     lines.extend(node.interfaces().map(up));
-    for link in &node.links {
-        lines.extend(link.addresses.iter().map(|a| address(a, &link.name)));
-        for vlan in &link.vlans {
-            lines.extend(vlan.addresses.iter().map(|a| address(a, &vlan.name)));
-        }
-    }
+    lines.extend(node.addresses().map(|(link, a)| address(a, link)));
     lines.extend(node.routes.iter().map(route));
     lines
 }

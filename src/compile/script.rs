@@ -223,7 +223,7 @@ fn network(actions: &[Action]) -> String {
                 settings.iter().map(|(key, value)| format!("sysctl {key} {value}")).collect(),
             ),
             Action::Links(commands) => ("links", GLOBAL, lines(commands)),
-            Action::Vlans(node, commands) => ("VLANs", node.0.as_str(), lines(commands)),
+            Action::Devices(node, commands) => ("links inside", node.0.as_str(), lines(commands)),
             Action::Addresses(node, commands) => ("addresses", node.0.as_str(), lines(commands)),
             Action::Bridges(commands) => ("bridges", GLOBAL, lines(commands)),
             Action::Rules(..) => continue,

@@ -68,6 +68,11 @@ fn table(host: &Host) -> String {
         lines.extend(link.addresses.iter().cloned());
         row(&format!(" port=\"l{nth}\""), &lines);
     }
+    for device in &host.devices {
+        let name = format!("<b>{}</b>", xml(&device.name));
+        let words = device.words.iter().map(|word| xml(word).to_string());
+        row("", &std::iter::once(name).chain(words).collect::<Vec<_>>());
+    }
     for service in &host.services {
         row("", &[format!("{} {}", xml(&service.name), service.listens).trim_end().to_string()]);
     }

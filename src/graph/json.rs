@@ -2,7 +2,8 @@
 
 use crate::graph::picture::{ports, runs_subject};
 use crate::lab::model::Lab;
-use crate::topology::model::{End, Link, Node, Service};
+use crate::topology::device::Device;
+use crate::topology::model::{End, Link, Node, Service, Vlan};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
@@ -29,17 +30,31 @@ fn node(lab: &Lab, node: &Node) -> Value {
         "nft": node.nft.is_some(),
         "subject": services.iter().any(|s| runs_subject(lab, s)),
         "links": node.links.iter().map(|l| link(lab, l)).collect::<Vec<_>>(),
+        "devices": node.devices.iter().map(device).collect::<Vec<_>>(),
         "services": services.iter().map(|s| service(lab, s)).collect::<Vec<_>>(),
     })
 }
 
+fn device(device: &Device) -> Value {
+    json!({
+        "name": device.name,
+        "kind": device.kind.name(),
+        "ports": device.ports,
+        "addresses": texts(&device.addresses),
+        "mtu": device.mtu,
+        "mac": device.mac,
+        "vlans": vlans(&device.vlans),
+    })
+}
+
+fn vlans(vlans: &[Vlan]) -> Value {
+    let vlan = |v: &Vlan| json!({"id": v.id, "name": v.name, "addresses": texts(&v.addresses)});
+    vlans.iter().map(vlan).collect()
+}
+
 fn link(lab: &Lab, link: &Link) -> Value {
-    let vlans = link
-        .vlans
-        .iter()
-        .map(|v| json!({"id": v.id, "name": v.name, "addresses": texts(&v.addresses)}));
     let mut value = json!({"name": link.name, "addresses": texts(&link.addresses), "mtu": link.mtu, "mac": link.mac});
-    value["vlans"] = vlans.collect();
+    value["vlans"] = vlans(&link.vlans);
     match &link.end {
         End::Port { bridge, port } => {
             value["bridge"] = json!(bridge);

@@ -63,6 +63,9 @@ fn label(host: &Host) -> String {
             .map(|l| format!("{} {}", safe(&l.name), l.addresses.join(" ")).trim_end().to_string()),
     );
     lines.extend(
+        host.devices.iter().map(|d| format!("{} {}", safe(&d.name), safe(&d.words.join(" ")))),
+    );
+    lines.extend(
         host.services
             .iter()
             .map(|s| format!("● {} {}", safe(&s.name), s.listens).trim_end().to_string()),

@@ -7,8 +7,10 @@
 
 use crate::lab::model::Lab;
 use crate::text::plain;
+use crate::topology::device::Device;
 use crate::topology::index::Plugged;
-use crate::topology::model::{Condition, GLOBAL, LOOPBACK, Service};
+use crate::topology::model::{Condition, GLOBAL, LOOPBACK, Service, Vlan};
+use ipnet::IpNet;
 
 /// A lab to draw. All texts are plain ones: a single line, nothing invisible.
 #[derive(Debug)]
@@ -33,8 +35,10 @@ pub struct Host {
     pub subject: Option<String>,
     /// What else it does and has: `forwards`, `nft`, `lo ADDRESS`.
     pub tags: Vec<String>,
-    /// Its interfaces.
+    /// Its interfaces that cables lead to.
     pub links: Vec<Socket>,
+    /// Its other interfaces.
+    pub devices: Vec<Inner>,
     pub services: Vec<Daemon>,
 }
 
@@ -48,6 +52,14 @@ pub struct Socket {
     pub port: Option<String>,
     /// Index of its network.
     pub net: usize,
+}
+
+/// An interface that no cable leads to.
+#[derive(Debug)]
+pub struct Inner {
+    pub name: String,
+    /// What it is, its addresses, and those of VLANs on it with their numbers.
+    pub words: Vec<String>,
 }
 
 /// A service.
@@ -100,6 +112,7 @@ impl Picture {
                     .map(|t| t.1.to_string())
                     .chain(node.loopback.iter().map(|address| format!("{LOOPBACK} {address}")))
                     .collect(),
+                devices: node.devices.iter().map(inner).collect(),
                 services: services.iter().map(|s| daemon(lab, s)).collect(),
                 ..Host::default()
             };
@@ -189,24 +202,33 @@ impl Picture {
     }
 }
 
+fn inner(device: &Device) -> Inner {
+    let about = plain(&device.about());
+    let words = std::iter::once(about).chain(addresses(&device.addresses, &device.vlans));
+    Inner { name: plain(&device.name), words: words.collect() }
+}
+
 fn socket(plugged: &Plugged) -> Socket {
     let link = plugged.link;
-    let own = link.addresses.iter().map(|a| a.to_string());
-    let tagged = link
-        .vlans
-        .iter()
-        .flat_map(|vlan| vlan.addresses.iter().map(move |a| format!("VLAN {} {a}", vlan.id)));
-    let bare = link
-        .vlans
-        .iter()
-        .filter(|vlan| vlan.addresses.is_empty())
-        .map(|vlan| format!("VLAN {}", vlan.id));
     Socket {
         name: plain(&link.name),
-        addresses: own.chain(tagged).chain(bare).collect(),
+        addresses: addresses(&link.addresses, &link.vlans),
         port: plugged.port.map(plain),
         net: plugged.net,
     }
+}
+
+/// The addresses of an interface, and those of VLANs on it with their numbers.
+fn addresses(own: &[IpNet], vlans: &[Vlan]) -> Vec<String> {
+    let own = own.iter().map(|a| a.to_string());
+    let tagged = vlans
+        .iter()
+        .flat_map(|vlan| vlan.addresses.iter().map(move |a| format!("VLAN {} {a}", vlan.id)));
+    let bare = vlans
+        .iter()
+        .filter(|vlan| vlan.addresses.is_empty())
+        .map(|vlan| format!("VLAN {}", vlan.id));
+    own.chain(tagged).chain(bare).collect()
 }
 
 fn daemon(lab: &Lab, service: &Service) -> Daemon {

@@ -113,7 +113,7 @@ impl Drawing<'_> {
     }
 
     fn host(&mut self, host: &Host) {
-        let rows = host.links.len() + host.services.len();
+        let rows = host.links.len() + host.devices.len() + host.services.len();
         let height = HEAD + rows * ROW + if rows > 0 { 6 } else { 0 };
         let (left, wide, top) = (self.left, self.wide, self.y);
         let frame = match host.subject {
@@ -139,6 +139,11 @@ impl Drawing<'_> {
         let mut y = top + HEAD + ROW / 2;
         for link in &host.links {
             self.link(link, y);
+            y += ROW;
+        }
+        for device in &host.devices {
+            self.words(left + 14, y, "m b", &xml(&device.name));
+            self.words(left + self.column, y, "m", &xml(&device.words.join("  ")));
             y += ROW;
         }
         for service in &host.services {

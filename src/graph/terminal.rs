@@ -14,7 +14,9 @@ const BOXES: usize = 12;
 /// Draws `picture` in lines of at most `columns`, or [`MIN_WIDTH`] if that is more.
 pub fn draw(picture: &Picture, columns: usize) -> String {
     let columns = columns.max(MIN_WIDTH);
-    let names = picture.hosts.iter().flat_map(|h| &h.links).map(|l| width(&l.name));
+    let names = picture.hosts.iter().flat_map(|h| {
+        h.links.iter().map(|l| &l.name).chain(h.devices.iter().map(|d| &d.name)).map(|n| width(n))
+    });
     let services = picture.hosts.iter().flat_map(|h| &h.services).map(|s| width(&s.name) + 2);
     let ports = picture
         .hosts
@@ -142,6 +144,11 @@ impl Drawing<'_> {
                 self.row(wire, nth == 0, frame, &mut name, &words);
             }
         }
+        for device in &host.devices {
+            for words in self.named(&device.name, &device.words) {
+                self.row(self.rail(), false, frame, &mut name, &words);
+            }
+        }
         for service in &host.services {
             self.row(self.rail(), false, frame, &mut name, &self.daemon(service));
         }
@@ -188,11 +195,16 @@ impl Drawing<'_> {
     /// The lines that say what a link is: its name, and its addresses, as many a line as there is
     /// room for.
     fn link(&self, link: &Socket) -> Vec<String> {
-        let name = fit(&link.name, self.names, ' ');
         let end = (self.lanes == 0).then(|| self.end(link));
+        self.named(&link.name, &end.into_iter().chain(link.addresses.clone()).collect::<Vec<_>>())
+    }
+
+    /// The lines that say `words` of what has this name.
+    fn named(&self, name: &str, words: &[String]) -> Vec<String> {
+        let name = fit(name, self.names, ' ');
         let indent = self.names + 2;
         let mut lines = vec![String::new()];
-        for word in end.iter().chain(&link.addresses) {
+        for word in words {
             let last = lines.last_mut().expect("there is one");
             if last.is_empty() {
                 *last = word.clone();

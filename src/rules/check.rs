@@ -175,17 +175,18 @@ impl Rules<'_> {
             );
             return None;
         };
-        let Some(found) = found.links.iter().find(|l| l.name == link) else {
-            self.check.unknown(
-                &format!("link of `{node}`"),
-                &at.with(link.to_string()),
-                found.links.iter().map(|l| l.name.as_str()),
-            );
-            return None;
-        };
-        Some(match &found.end {
-            End::Port { port, .. } => Location::Port(port.clone()),
-            End::Peer { .. } => Location::Link(node.into(), link.into()),
-        })
+        let inside = || Location::Link(node.into(), link.into());
+        if let Some(found) = found.links.iter().find(|l| l.name == link) {
+            return Some(match &found.end {
+                End::Port { port, .. } => Location::Port(port.clone()),
+                End::Peer { .. } => inside(),
+            });
+        }
+        if found.interfaces().any(|name| name == link) {
+            return Some(inside());
+        }
+        let what = format!("link of `{node}`");
+        self.check.unknown(&what, &at.with(link.to_string()), found.interfaces());
+        None
     }
 }

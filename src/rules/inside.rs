@@ -21,8 +21,9 @@ pub fn inside(topology: &Topology, rules: &[Rule]) -> BTreeSet<String> {
         .map(|node| node.name.as_str())
         .collect();
     let seen_inside = |location: &Location| match location {
-        Location::Node(node) | Location::Link(node, _) => {
-            all.get(node.as_str()).copied().filter(|node| *node != GLOBAL)
+        Location::Node(node) => all.get(node.as_str()).copied().filter(|node| *node != GLOBAL),
+        Location::Link(node, _) => {
+            topology.node(node).map(|node| node.name.as_str()).filter(|node| *node != GLOBAL)
         }
         Location::Bridge(_) | Location::Port(_) => None,
     };

@@ -62,6 +62,12 @@ impl Kind for LinkStep {
         let netns = checker.node(&at.with(name.to_string()));
         let node = checker.find_node(name)?;
         let Some(found) = node.links.iter().find(|l| l.name == link) else {
+            if node.interfaces().any(|name| name == link) {
+                let message =
+                    format!("no cable leads to `{link}` of `{name}`, so none can be pulled");
+                checker.wrong(at, message);
+                return None;
+            }
             checker.unknown(
                 &format!("link of `{name}`"),
                 &at.with(link.to_string()),

@@ -1,5 +1,6 @@
 //! Checking a topology: every reference resolved, every rule applied.
 
+use crate::topology::check_device::switch;
 use crate::topology::file::{BridgeFile, LinkFile, NodeFile, RouteFile, TopologyFile};
 use crate::topology::model::*;
 use crate::topology::vlan;
@@ -11,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
-pub const KERNEL_FEATURES: [&str; 14] = [
+pub const KERNEL_FEATURES: [&str; 15] = [
     "bridge",
     "dummy",
     "ifb",
@@ -23,6 +24,7 @@ pub const KERNEL_FEATURES: [&str; 14] = [
     "tun",
     "veth",
     "vlan",
+    "vlan-filtering",
     "vrf",
     "vxlan",
     "wireguard",
@@ -50,6 +52,7 @@ pub(crate) struct Check<'a> {
 impl Check<'_> {
     fn topology(&self) -> Topology {
         let nodes = self.nodes();
+        self.file.bridges.iter().for_each(|bridge| self.switch(&bridge.switch));
         self.interface_names();
         self.addresses();
         Topology {
@@ -84,8 +87,10 @@ impl Check<'_> {
         let mut kernel: Vec<String> = self.file.kernel.iter().map(|f| f.value.clone()).collect();
         let vlans =
             self.file.nodes.iter().flat_map(|n| &n.links).any(|link| !link.vlans.is_empty());
-        if vlans && !kernel.iter().any(|feature| feature == vlan::FEATURE) {
-            kernel.push(vlan::FEATURE.into());
+        for feature in vlans.then_some(vlan::FEATURE).into_iter().chain(self.device_features()) {
+            if !kernel.iter().any(|known| known == feature) {
+                kernel.push(feature.into());
+            }
         }
         kernel
     }
@@ -122,10 +127,12 @@ impl Check<'_> {
         {
             self.diagnostics.wrong(nft, "an empty ruleset");
         }
+        let cables = node.links.iter().filter(|link| link.device.is_none());
         Node {
             name: node.name.value.clone(),
             netns: netns_name(&node.name, index),
-            links: node.links.iter().map(|link| self.link(node, link)).collect(),
+            links: cables.map(|link| self.link(node, link)).collect(),
+            devices: self.devices(node),
             loopback: nets(&node.loopback),
             routes: node.routes.iter().map(|route| self.route(node, route)).collect(),
             sysctls: node.sysctls.iter().map(|(k, v)| (sysctl_path(k), v.clone())).collect(),
@@ -176,7 +183,7 @@ impl Check<'_> {
 
     /// The hardware address of `link`. One that nobody has chosen is the same in every run, so that
     /// leases and captures are, too.
-    fn mac(&self, node: &NodeFile, link: &LinkFile) -> String {
+    pub(crate) fn mac(&self, node: &NodeFile, link: &LinkFile) -> String {
         if let Some(mac) = &link.mac {
             return mac.value.clone();
         }
@@ -346,10 +353,11 @@ fn bridge(bridge: &BridgeFile) -> Bridge {
         addresses: nets(&bridge.addresses),
         mtu: bridge.mtu,
         mac: bridge.mac.as_ref().map(|m| m.value.clone()),
+        switch: switch(&bridge.switch),
     }
 }
 
-fn nets(addresses: &[Spanned<Option<IpNet>>]) -> Vec<IpNet> {
+pub(crate) fn nets(addresses: &[Spanned<Option<IpNet>>]) -> Vec<IpNet> {
     addresses.iter().filter_map(|a| a.value).collect()
 }
 

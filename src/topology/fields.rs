@@ -8,7 +8,7 @@ pub const FIELDS: [Known; 4] = [
     ("subject", "the program under test", "{program: dhcplb, build: make}"),
     (
         "bridges",
-        "switches: a list of names, or a mapping from names to `addresses`, `mtu`, `mac`",
+        "switches: a list of names, or a mapping from names to `addresses`, `mtu`, `mac` and what [links of the kind `bridge`](#links-inside-of-a-node) have but `ports`",
         "[br0]",
     ),
     ("nodes", "hosts, by name", "{client: {links: {eth0: {peer: server/eth0}}}}"),
@@ -92,12 +92,31 @@ pub const NODE: [Known; 6] = [
         "{http: {command: exec busybox httpd -f -p 80, ready: {tcp: 80}}}",
     ),
 ];
-pub const LINK: [Known; 5] = [
+pub const LINK: [Known; 6] = [
+    ("kind", "what it is, if no cable leads to it", "dummy"),
     ("bridge", "the bridge it is plugged into", "br0"),
     ("port", "the bridge's end of the cable", "p-client"),
     ("peer", "NODE/LINK at the other end of the cable, in place of `bridge`", "router/eth0"),
     ("duplicate", "`true`: others in the same network may have its addresses, too", "true"),
     ("vlans", "VLANs (IEEE 802.1Q) on it, by number", "{10: {addresses: 10.0.10.2/24}}"),
+];
+/// What links have that no cable leads to; which of these, is known by their kind.
+pub const DEVICE: [Known; 2] = [
+    (
+        "ports",
+        "one link of the node or a list: those that belong to this bridge or VRF",
+        "[eth1, eth2]",
+    ),
+    ("table", "the number of the routing table of a VRF", "10"),
+];
+/// What is said of a bridge, be it the lab's or inside of a node.
+pub const SWITCH: [Known; 6] = [
+    ("stp", "`true`: the spanning tree protocol", "true"),
+    ("priority", "in the election of the root bridge; the lowest is taken", "4096"),
+    ("forward-delay", "how long a port listens, and then learns, before it forwards", "2s"),
+    ("snooping", "`true`: multicast only goes where somebody wants it", "true"),
+    ("querier", "`true`: asks who wants multicast", "true"),
+    ("vlan-filtering", "`true`: ports keep VLANs apart", "true"),
 ];
 pub const ROUTE: [Known; 5] = [
     ("to", "a network, or `default`", "default"),

@@ -5,8 +5,10 @@
 
 use crate::topology::check::KERNEL_FEATURES;
 use crate::topology::fields::{
-    ADDRESSES, BUILD, INTERFACE, LINK, NEEDS, NODE, REPOSITORY, ROUTE, STAND_IN, SUBJECT,
+    ADDRESSES, BUILD, DEVICE, INTERFACE, LINK, NEEDS, NODE, REPOSITORY, ROUTE, STAND_IN, SUBJECT,
+    SWITCH,
 };
+use crate::topology::file_device::{DeviceFile, SwitchFile, device, switch};
 use crate::topology::file_services::{ServiceFile, service};
 use crate::topology::model::{Build, LOOPBACK};
 use crate::topology::vlan::{VlanFile, vlans};
@@ -60,6 +62,7 @@ pub struct BridgeFile {
     pub mtu: Option<i64>,
     /// Hardware address.
     pub mac: Option<Spanned<String>>,
+    pub switch: SwitchFile,
 }
 
 /// An entry of `nodes`.
@@ -83,11 +86,14 @@ pub struct NodeFile {
     pub services: Vec<ServiceFile>,
 }
 
-/// An entry of `links`: the end of a cable that is plugged into a bridge or another node.
+/// An entry of `links`: the end of a cable that is plugged into a bridge or another node, or a link that is made inside
+/// of the node.
 #[derive(Debug, Default)]
 pub struct LinkFile {
     /// Interface name.
     pub name: Spanned<String>,
+    /// What it is, if no cable leads to it.
+    pub device: Option<DeviceFile>,
     /// The bridge it is plugged into.
     pub bridge: Option<Spanned<String>>,
     /// The name of the bridge's end of the cable.
@@ -192,9 +198,9 @@ fn build(reader: Reader) -> Build {
 fn bridges(reader: Reader) -> Vec<BridgeFile> {
     let bare = |r: Reader| BridgeFile { name: r.at(r.text()), ..Default::default() };
     let detailed = |name, r: Reader| {
-        let fields = r.fields(&INTERFACE);
+        let fields = r.fields(&[&INTERFACE[..], &SWITCH].concat());
         let (addresses, mtu, mac) = interface(&fields);
-        BridgeFile { name, addresses, mtu, mac }
+        BridgeFile { name, addresses, mtu, mac, switch: switch(&fields) }
     };
     let is_list = |value: &Value| matches!(value, Value::List(_));
     reader.either(is_list, |r| r.list(bare), |r| r.entries(detailed))
@@ -243,8 +249,10 @@ fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
 }
 
 fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
-    let fields = reader.fields(&[&LINK[..], &INTERFACE].concat());
+    let fields = reader.fields(&[&LINK[..], &INTERFACE, &DEVICE, &SWITCH].concat());
+    let device = device(&fields);
     match fields.present(&["bridge", "peer"]).as_slice() {
+        _ if device.is_some() => {}
         [] => reader.wrong("a link needs a `bridge` or a `peer` at its other end"),
         [_] => {}
         _ => reader.wrong("a link has either a `bridge` or a `peer` at its other end, not both"),
@@ -253,6 +261,7 @@ fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
     LinkFile {
         vlans: fields.get("vlans", |r| vlans(&name, r)).unwrap_or_default(),
         name,
+        device,
         bridge: fields.get("bridge", |r| r.at(r.text())),
         port: fields.get("port", |r| r.at(r.text())),
         peer: fields.get("peer", |r| r.at(r.text())),

@@ -138,10 +138,13 @@ impl Topology {
         let link = self
             .node(&place.node)
             .and_then(|node| node.links.iter().find(|link| link.name == place.link));
+        let devices = || self.node(&place.node).into_iter().flat_map(|node| &node.devices);
         match link.map(|link| &link.end) {
+            None => devices()
+                .find(|device| device.name == place.link)
+                .map_or(String::new(), |device| device.about()),
             Some(End::Port { bridge, .. }) => format!("leads to {bridge}"),
             Some(End::Peer { node, link }) => format!("leads to {} {link}", self.nodes[*node].name),
-            None => String::new(),
         }
     }
 }

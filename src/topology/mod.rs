@@ -1,10 +1,13 @@
 //! What a lab is wired from: nodes, links, services, the program under test.
 
 pub(crate) mod check;
+mod check_device;
 mod check_names;
 pub(crate) mod check_services;
+pub mod device;
 pub(crate) mod fields;
 pub(crate) mod file;
+mod file_device;
 pub(crate) mod file_services;
 pub mod index;
 pub(crate) mod layout;

@@ -1,6 +1,7 @@
 //! A checked topology: everything resolved, nothing that could still be wrong in the file.
 
 pub use crate::packet::capture::GLOBAL;
+use crate::topology::device::{Device, Switch};
 use crate::yaml::diagnostic::Spanned;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,7 @@ pub struct Bridge {
     pub mtu: Option<i64>,
     /// Hardware address.
     pub mac: Option<String>,
+    pub switch: Switch,
 }
 
 /// The name by which ip-netns(8) knows a node; `global` is the lab's own namespace.
@@ -89,8 +91,10 @@ pub struct Node {
     pub name: String,
     /// Its namespace.
     pub netns: NetnsName,
-    /// Its interfaces, but for [`LOOPBACK`].
+    /// Its interfaces that are the ends of cables.
     pub links: Vec<Link>,
+    /// Its interfaces that no cable leads to, but for [`LOOPBACK`].
+    pub devices: Vec<Device>,
     /// The addresses of its loopback interface besides the kernel's own.
     pub loopback: Vec<IpNet>,
     /// Its static routes.
@@ -103,7 +107,7 @@ pub struct Node {
     pub nft: Option<String>,
 }
 
-/// A network interface of a node.
+/// A network interface of a node, the end of a cable.
 #[derive(Clone, Debug)]
 pub struct Link {
     /// Interface name.
@@ -132,12 +136,26 @@ pub struct Vlan {
 impl Node {
     /// The names of all its interfaces.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> + Clone {
-        self.links
-            .iter()
-            .flat_map(|link| {
-                [&link.name].into_iter().chain(link.vlans.iter().map(|vlan| &vlan.name))
-            })
-            .map(String::as_str)
+        self.all().flat_map(|(name, _, vlans)| {
+            [name].into_iter().chain(vlans.iter().map(|vlan| vlan.name.as_str()))
+        })
+    }
+
+    /// The addresses of all its interfaces.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, &IpNet)> {
+        self.all().flat_map(|(name, addresses, vlans)| {
+            let own = addresses.iter().map(move |address| (name, address));
+            let tagged = vlans.iter().flat_map(|vlan| {
+                vlan.addresses.iter().map(|address| (vlan.name.as_str(), address))
+            });
+            own.chain(tagged)
+        })
+    }
+
+    /// Ends of cables first, each with its addresses and VLANs.
+    fn all(&self) -> impl Iterator<Item = (&str, &[IpNet], &[Vlan])> + Clone {
+        let links = self.links.iter().map(|l| (&*l.name, &*l.addresses, &*l.vlans));
+        links.chain(self.devices.iter().map(|d| (&*d.name, &*d.addresses, &*d.vlans)))
     }
 }
 

@@ -105,7 +105,7 @@ tests: {v: {steps: [{dhcp: {node: a, link: t.20, family: 4}}]}}
         let made: Vec<String> = actions
             .iter()
             .filter_map(|a| {
-                if let Action::Vlans(_, lines) = a { Some(lines[0].join(" ")) } else { None }
+                if let Action::Devices(_, lines) = a { Some(lines[0].join(" ")) } else { None }
             })
             .collect();
         assert_eq!(made, ["link add link t name t.10 type vlan id 10"; 2]);

@@ -22,6 +22,7 @@ mod import;
 mod init;
 mod injection;
 mod isolation;
+mod links;
 mod man;
 mod negative;
 mod net;

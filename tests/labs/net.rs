@@ -63,9 +63,9 @@ fn the_kernel_has_the_same_of_every_built_in_lab() {
 #[test]
 fn the_kernel_has_the_same_of_any_lab() {
     let mut random = Random::new();
-    let vlans = kernel_has("vlan");
+    let (vlans, inside) = (kernel_has("vlan"), inside());
     for _ in 0..6 {
-        let text = any_lab(&mut random, vlans);
+        let text = any_lab(&mut random, vlans) + &inside;
         let lab = check::lab(&text, "any")
             .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
         for user in users() {
@@ -80,6 +80,8 @@ fn kernel_has(feature: &str) -> bool {
             "ip link add p0 type veth peer name p1 && ip link add link p0 name p0.7 type vlan id 7"
                 .into()
         }
+        "vlan-filtering" => "ip link add k0 type bridge vlan_filtering 1".into(),
+        "vrf" => "ip link add k0 type vrf table 7".into(),
         "nftables" | "nat" => "nft add table ip t".into(),
         _ => format!("ip link add k0 type {feature}"),
     };
@@ -178,6 +180,42 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
     text.push_str(
         "    routes: [{to: 10.66.0.0/16, via: 10.200.0.2}, {to: 10.67.0.0/16, dev: own}]\n",
     );
+    text
+}
+
+/// A node with a link of each kind that is made inside of one, as far as this kernel has them.
+fn inside() -> String {
+    let mut text = String::from("  inside:\n    links:\n");
+    for end in ["a", "b", "c", "d"] {
+        let _ = writeln!(text, "      {end}: {{peer: outside/{end}}}");
+    }
+    for (feature, link) in [
+        (
+            "bridge",
+            "s0: {kind: bridge, ports: [a, b], mtu: 1400, stp: true, priority: 4096, forward-delay: 2s}",
+        ),
+        (
+            "bridge",
+            "s1: {kind: bridge, snooping: true, querier: true, addresses: [10.80.0.1/24, \"fd80::1/64\"]}",
+        ),
+        ("vlan-filtering", "s2: {kind: bridge, vlan-filtering: true}"),
+        ("dummy", "d0: {kind: dummy, mac: \"02:00:00:00:dd:00\", addresses: 10.81.0.1/24}"),
+        ("vrf", "v0: {kind: vrf, table: 10, ports: [c, s1]}"),
+        ("vrf", "v1: {kind: vrf, table: 1000}"),
+    ] {
+        if kernel_has(feature) {
+            let _ = writeln!(text, "      {link}");
+        } else {
+            eprintln!("SKIP {link}: this kernel lacks {feature}");
+        }
+    }
+    text.push_str("  outside:\n    links:\n");
+    for end in ["a", "b", "c", "d"] {
+        let _ = writeln!(text, "      {end}: {{peer: inside/{end}, addresses: 10.90.0.{end}/24}}");
+    }
+    for (number, end) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        text = text.replace(&format!("10.90.0.{end}"), &format!("10.9{number}.0.1"));
+    }
     text
 }
 
@@ -324,6 +362,8 @@ impl Drop for Built {
 fn macs(lab: &Lab) -> Vec<String> {
     let of_nodes =
         lab.topology.nodes.iter().flat_map(|node| node.links.iter().map(|link| link.mac.clone()));
+    let devices = lab.topology.nodes.iter().flat_map(|node| &node.devices);
+    let of_nodes = of_nodes.chain(devices.filter_map(|device| device.mac.clone()));
     of_nodes.chain(lab.topology.bridges.iter().filter_map(|bridge| bridge.mac.clone())).collect()
 }
 
@@ -468,8 +508,8 @@ fn what_may_fail_is_told_and_what_is_not_understood_is_refused_before_anything_i
     }
     for (line, words) in [
         ("link add name x type wireguard", "links of type `wireguard` are not known here"),
-        ("link set dev lo down", "`down` stands where `up` should"),
-        ("link add name x type bridge stp_state 1", "`stp_state` is not understood"),
+        ("link set dev lo down", "`down` is not understood"),
+        ("link add name x type bridge hello_time 1", "`hello_time` is not understood"),
         ("tunnel add x", "`tunnel` is not understood"),
         ("addr add 10.0.0.1/33 dev lo", "`10.0.0.1/33`"),
         ("route add 10.0.0.0/8 via fd00::1", "a route has addresses of one IP version"),

@@ -27,6 +27,14 @@ fn every_mistake_of_a_topology_is_reported_in_one_go() {
 }
 
 #[test]
+fn every_mistake_of_links_inside_of_nodes_is_reported_in_one_go() {
+    let text = include_str!("../data/link-mistakes.yaml");
+    let found = mistakes(text);
+    assert!(found.lines().count() >= 25, "{found}");
+    insta::assert_snapshot!(found);
+}
+
+#[test]
 fn every_mistake_of_services_and_tests_is_reported_in_one_go() {
     let text = include_str!("../data/test-mistakes.yaml");
     let found = mistakes(text);

@@ -302,3 +302,17 @@ proptest! {
         prop_assert!(!graphviz(&dot).is_empty(), "{}", dot);
     }
 }
+
+#[test]
+fn links_inside_of_nodes_are_in_every_drawing() {
+    let text = "lab: x\nnodes:\n  a: {links: {e1: {peer: b/e1}, switch: {kind: bridge, ports: e1, addresses: 10.0.0.1/24, vlans: {7: {}}}}}\n  b: {links: {e1: {peer: a/e1}}}\n";
+    let lab = labrun::lab::check::lab(text, "x").unwrap();
+    let terminal = graph::terminal(&lab, 80);
+    for drawing in [graph::svg(&lab), graph::dot(&lab), graph::mermaid(&lab), terminal] {
+        for words in ["switch", "bridge of e1", "10.0.0.1", "VLAN 7"] {
+            assert!(drawing.contains(words), "{words}: {drawing}");
+        }
+    }
+    let described = graph::json(&lab);
+    assert_eq!(described["nodes"][0]["devices"][0]["ports"], serde_json::json!(["e1"]));
+}

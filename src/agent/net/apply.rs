@@ -49,7 +49,7 @@ impl Line<'_> {
         match self.command {
             Command::Namespace(_)
             | Command::Link(_)
-            | Command::Up(_)
+            | Command::Set(_)
             | Command::Address { .. }
             | Command::Route(_) => "ip ",
             _ => "",
@@ -110,7 +110,7 @@ impl Network {
                 sysctl(key, value, *if_there).map_err(|error| reason(&error))
             }
             Command::Link(new) => link::add(self.socket()?, new),
-            Command::Up(name) => link::up(self.socket()?, name),
+            Command::Set(set) => link::set(self.socket()?, set),
             Command::Address { address, broadcast, link } => {
                 link::add_address(self.socket()?, *address, *broadcast, link)
             }

@@ -31,8 +31,8 @@ pub enum Command<'a> {
     Sysctl { key: &'a str, value: &'a str, if_there: bool },
     /// `link add ...`
     Link(Link<'a>),
-    /// `link set dev NAME up`
-    Up(&'a str),
+    /// `link set dev NAME ...`
+    Set(Set<'a>),
     /// `addr add ADDRESS/LENGTH [brd +] dev LINK`
     Address { address: IpNet, broadcast: bool, link: &'a str },
     /// `route add TO [via ADDRESS] [dev LINK] [src ADDRESS] [metric NUMBER]`
@@ -70,9 +70,31 @@ pub struct Link<'a> {
 
 #[derive(Debug, PartialEq)]
 pub enum Kind<'a> {
-    Bridge { snooping: Option<bool> },
+    Bridge(Switch),
+    Dummy,
     Veth { peer: End<'a> },
     Vlan { id: u16 },
+    Vrf { table: u32 },
+}
+
+/// What is said of a bridge, as wide as the kernel takes it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Switch {
+    pub snooping: Option<u8>,
+    pub querier: Option<u8>,
+    pub stp: Option<u32>,
+    pub forward_delay: Option<u32>,
+    pub priority: Option<u16>,
+    pub vlan_filtering: Option<u8>,
+}
+
+/// What a link is to be that is there already.
+#[derive(Debug, PartialEq)]
+pub struct Set<'a> {
+    pub link: &'a str,
+    pub up: bool,
+    /// The link that it is to belong to.
+    pub master: Option<&'a str>,
 }
 
 #[derive(Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! Links, addresses and routes as requests, with the very fields that ip(8) fills in.
 
-use super::lines::{End, Kind, Link, Route};
+use super::lines::{End, Kind, Link, Route, Set, Switch};
 use super::message::{Message, family};
 use super::socket::Socket;
 use ipnet::IpNet;
@@ -9,8 +9,14 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 /// Numbers that the C library's headers, and so the crate, lack (linux/if_link.h, linux/veth.h).
+const IFLA_BR_FORWARD_DELAY: u16 = 1;
+const IFLA_BR_STP_STATE: u16 = 5;
+const IFLA_BR_PRIORITY: u16 = 6;
+const IFLA_BR_VLAN_FILTERING: u16 = 7;
 const IFLA_BR_MCAST_SNOOPING: u16 = 23;
+const IFLA_BR_MCAST_QUERIER: u16 = 25;
 const IFLA_VLAN_ID: u16 = 1;
+const IFLA_VRF_TABLE: u16 = 1;
 const VETH_INFO_PEER: u16 = 1;
 
 const NEW: i32 = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
@@ -28,33 +34,50 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
         message.number(libc::IFLA_LINK, socket.index(parent)?);
     }
     let mut made = Ok(());
-    message.nested(libc::IFLA_LINKINFO, |message| match &link.kind {
-        Kind::Bridge { snooping } => {
-            message.bytes(libc::IFLA_INFO_KIND, b"bridge");
-            if let Some(snooping) = snooping {
-                message.nested(libc::IFLA_INFO_DATA, |message| {
-                    message.bytes(IFLA_BR_MCAST_SNOOPING, &[u8::from(*snooping)])
-                });
-            }
-        }
-        Kind::Veth { peer } => {
-            message.bytes(libc::IFLA_INFO_KIND, b"veth");
-            message.nested(libc::IFLA_INFO_DATA, |message| {
-                message.nested(VETH_INFO_PEER, |message| {
+    message.nested(libc::IFLA_LINKINFO, |message| {
+        let (name, is_told) = match &link.kind {
+            Kind::Bridge(_) => ("bridge", true),
+            Kind::Dummy => ("dummy", false),
+            Kind::Veth { .. } => ("veth", true),
+            Kind::Vlan { .. } => ("vlan", true),
+            Kind::Vrf { .. } => ("vrf", true),
+        };
+        message.bytes(libc::IFLA_INFO_KIND, name.as_bytes());
+        if is_told {
+            message.nested(libc::IFLA_INFO_DATA, |message| match &link.kind {
+                Kind::Bridge(switch) => bridge(message, switch),
+                Kind::Dummy => {}
+                Kind::Veth { peer } => message.nested(VETH_INFO_PEER, |message| {
                     message.link(0, false);
                     made = end(message, peer, &mut peers);
-                });
-            });
-        }
-        Kind::Vlan { id } => {
-            message.bytes(libc::IFLA_INFO_KIND, b"vlan");
-            message.nested(libc::IFLA_INFO_DATA, |message| {
-                message.bytes(IFLA_VLAN_ID, &id.to_ne_bytes())
+                }),
+                Kind::Vlan { id } => message.bytes(IFLA_VLAN_ID, &id.to_ne_bytes()),
+                Kind::Vrf { table } => message.number(IFLA_VRF_TABLE, *table),
             });
         }
     });
     made?;
     socket.request(message)
+}
+
+fn bridge(message: &mut Message, switch: &Switch) {
+    let mut bytes = |kind, value: Option<u8>| {
+        if let Some(value) = value {
+            message.bytes(kind, &[value]);
+        }
+    };
+    bytes(IFLA_BR_MCAST_SNOOPING, switch.snooping);
+    bytes(IFLA_BR_MCAST_QUERIER, switch.querier);
+    bytes(IFLA_BR_VLAN_FILTERING, switch.vlan_filtering);
+    if let Some(priority) = switch.priority {
+        message.bytes(IFLA_BR_PRIORITY, &priority.to_ne_bytes());
+    }
+    let numbers = [(IFLA_BR_STP_STATE, switch.stp), (IFLA_BR_FORWARD_DELAY, switch.forward_delay)];
+    for (kind, value) in numbers {
+        if let Some(value) = value {
+            message.number(kind, value);
+        }
+    }
 }
 
 fn end(message: &mut Message, end: &End, namespace: &mut Option<File>) -> Result<(), String> {
@@ -74,9 +97,12 @@ fn end(message: &mut Message, end: &End, namespace: &mut Option<File>) -> Result
     Ok(())
 }
 
-pub fn up(socket: &mut Socket, name: &str) -> Result<(), String> {
+pub fn set(socket: &mut Socket, set: &Set) -> Result<(), String> {
     let mut message = Message::new(libc::RTM_NEWLINK, 0);
-    message.link(socket.index(name)?, true);
+    message.link(socket.index(set.link)?, set.up);
+    if let Some(master) = set.master {
+        message.number(libc::IFLA_MASTER, socket.index(master)?);
+    }
     socket.request(message)
 }
 

@@ -29,6 +29,7 @@ pub(super) mod message;
 #[cfg(target_os = "linux")]
 mod mounts;
 mod parse;
+mod parse_link;
 #[cfg(target_os = "linux")]
 pub(super) mod socket;
 

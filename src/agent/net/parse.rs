@@ -1,6 +1,7 @@
 //! From text to what it asks for.
 
-use super::lines::{Command, End, Kind, Line, Link, Mount, Route, Section};
+use super::lines::{Command, Line, Mount, Route, Section};
+use super::parse_link::{link, set};
 use crate::quote::unescaped;
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -45,7 +46,7 @@ fn command(text: &str) -> Result<Command<'_>, String> {
         ("netns", _) => words.expect("add").and_then(|()| Ok(Command::Namespace(words.next()?))),
         ("link", _) => match words.next()? {
             "add" => link(&mut words).map(Command::Link),
-            "set" => words.up().map(Command::Up),
+            "set" => set(&mut words).map(Command::Set),
             other => Err(unknown(other)),
         },
         ("addr", _) => words.expect("add").and_then(|()| address(&mut words)),
@@ -60,37 +61,34 @@ fn command(text: &str) -> Result<Command<'_>, String> {
     Ok(command)
 }
 
-fn unknown(word: &str) -> String {
+pub(super) fn unknown(word: &str) -> String {
     format!("`{word}` is not understood")
 }
 
-struct Words<'a>(SplitWhitespace<'a>);
+pub(super) struct Words<'a>(SplitWhitespace<'a>);
 
 impl<'a> Words<'a> {
-    fn next(&mut self) -> Result<&'a str, String> {
+    pub(super) fn next(&mut self) -> Result<&'a str, String> {
         self.0.next().ok_or_else(|| "something is missing at the end".into())
     }
 
-    fn expect(&mut self, word: &str) -> Result<(), String> {
+    /// The next word, if there is any.
+    pub(super) fn more(&mut self) -> Option<&'a str> {
+        self.0.next()
+    }
+
+    pub(super) fn expect(&mut self, word: &str) -> Result<(), String> {
         let found = self.next()?;
         if found == word { Ok(()) } else { Err(format!("`{found}` stands where `{word}` should")) }
     }
 
-    fn value<T: FromStr<Err: Display>>(&mut self) -> Result<T, String> {
+    pub(super) fn value<T: FromStr<Err: Display>>(&mut self) -> Result<T, String> {
         let word = self.next()?;
         word.parse().map_err(|why| format!("`{word}`: {why}"))
     }
 
-    fn end(&mut self) -> Result<(), String> {
+    pub(super) fn end(&mut self) -> Result<(), String> {
         self.0.next().map_or(Ok(()), |word| Err(unknown(word)))
-    }
-
-    /// `dev NAME up`
-    fn up(&mut self) -> Result<&'a str, String> {
-        self.expect("dev")?;
-        let name = self.next()?;
-        self.expect("up")?;
-        Ok(name)
     }
 }
 
@@ -105,71 +103,6 @@ fn sysctl(text: &str) -> Result<Command<'_>, String> {
         return Err(format!("`{key}` is not a path below /proc/sys"));
     }
     Ok(Command::Sysctl { key, value, if_there })
-}
-
-fn link<'a>(words: &mut Words<'a>) -> Result<Link<'a>, String> {
-    let mut end = End::default();
-    let (mut up, mut master, mut parent) = (false, None, None);
-    loop {
-        match words.next()? {
-            "up" => up = true,
-            "master" => master = Some(words.next()?),
-            "link" => parent = Some(words.next()?),
-            "type" => break,
-            word => of_end(&mut end, word, words)?,
-        }
-    }
-    let kind = match words.next()? {
-        "bridge" => bridge(words)?,
-        "veth" => Kind::Veth { peer: peer(words)? },
-        "vlan" => words.expect("id").and_then(|()| Ok(Kind::Vlan { id: words.value()? }))?,
-        other => return Err(format!("links of type `{other}` are not known here")),
-    };
-    named(&end)?;
-    Ok(Link { end, up, master, parent, kind })
-}
-
-/// What `word` says of `end`.
-fn of_end<'a>(end: &mut End<'a>, word: &str, words: &mut Words<'a>) -> Result<(), String> {
-    match word {
-        "name" => end.name = words.next()?,
-        "mtu" => end.mtu = Some(words.value()?),
-        "address" => end.mac = Some(mac(words.next()?)?),
-        "netns" => end.netns = Some(words.next()?),
-        other => return Err(unknown(other)),
-    }
-    Ok(())
-}
-
-fn named(end: &End) -> Result<(), String> {
-    if end.name.is_empty() { Err("a link needs a name".into()) } else { Ok(()) }
-}
-
-fn bridge<'a>(words: &mut Words<'a>) -> Result<Kind<'a>, String> {
-    let snooping = match words.0.next() {
-        None => None,
-        Some("mcast_snooping") => Some(words.value::<u8>()? != 0),
-        Some(other) => return Err(unknown(other)),
-    };
-    Ok(Kind::Bridge { snooping })
-}
-
-fn peer<'a>(words: &mut Words<'a>) -> Result<End<'a>, String> {
-    words.expect("peer")?;
-    let mut end = End::default();
-    while let Some(word) = words.0.next() {
-        of_end(&mut end, word, words)?;
-    }
-    named(&end)?;
-    Ok(end)
-}
-
-fn mac(text: &str) -> Result<[u8; 6], String> {
-    let bytes: Option<Vec<u8>> =
-        text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| format!("`{text}` is not a hardware address"))
 }
 
 fn address<'a>(words: &mut Words<'a>) -> Result<Command<'a>, String> {
@@ -192,7 +125,7 @@ fn route<'a>(words: &mut Words<'a>) -> Result<Route<'a>, String> {
         net => Some(net.parse().map_err(|why| format!("`{net}`: {why}"))?),
     };
     let mut route = Route { to, via: None, dev: None, src: None, metric: None };
-    while let Some(word) = words.0.next() {
+    while let Some(word) = words.more() {
         match word {
             "via" => route.via = Some(words.value()?),
             "dev" => route.dev = Some(words.next()?),
@@ -246,11 +179,11 @@ fn mount(text: &str) -> Result<Mount<'_>, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// What `line` asks for.
-    fn one(line: &str) -> Command<'_> {
+    pub(in super::super) fn one(line: &str) -> Command<'_> {
         super::command(line).unwrap_or_else(|why| panic!("{line}: {why}"))
     }
 
@@ -271,30 +204,6 @@ mod tests {
             sections[1].lines,
             [Line { text: "hostname lab", may_fail: true, command: Command::HostName("lab") }]
         );
-    }
-
-    #[test]
-    fn links_are_read_with_both_their_ends() {
-        let end = |name, mac, netns| End { name, mtu: None, mac, netns };
-        let mac = Some([2, 0, 0, 0, 0, 0x0c]);
-        let Command::Link(link) = one(
-            "link add name p mtu 1400 master br up type veth peer name e address 02:00:00:00:00:0c netns n",
-        ) else {
-            panic!("a link")
-        };
-        assert_eq!(
-            (&link.end, link.up, link.master),
-            (&End { mtu: Some(1400), ..end("p", None, None) }, true, Some("br"))
-        );
-        assert_eq!(link.kind, Kind::Veth { peer: end("e", mac, Some("n")) });
-        let Command::Link(link) = one("link add link e name e.7 type vlan id 7") else {
-            panic!("a link")
-        };
-        assert_eq!((link.parent, link.kind), (Some("e"), Kind::Vlan { id: 7 }));
-        let Command::Link(link) = one("link add name br type bridge mcast_snooping 0") else {
-            panic!("a link")
-        };
-        assert_eq!(link.kind, Kind::Bridge { snooping: Some(false) });
     }
 
     #[test]

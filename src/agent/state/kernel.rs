@@ -112,8 +112,8 @@ fn word(bytes: &[u8]) -> u32 {
 /// Hardware addresses, name, MTU, parent, bridge, length of the queue, alias, group, program,
 /// other names.
 const OF_LINK: [u16; 11] = [1, 2, 3, 4, 5, 10, 13, 20, 27, 43, 52];
-/// Of a bridge what is set, no timers: delays and ages, spanning tree, VLAN filtering, snooping.
-const OF_BRIDGE: [u16; 8] = [1, 2, 3, 4, 5, 6, 7, 23];
+/// Of a bridge what is set, no timers: delays and ages, spanning tree, VLAN filtering, snooping, querier.
+const OF_BRIDGE: [u16; 9] = [1, 2, 3, 4, 5, 6, 7, 23, 25];
 
 fn link(header: &[u8], rest: &[u8]) -> Vec<u8> {
     // Of the flags those that somebody sets: up, no ARP, promiscuous, all multicast, multicast.

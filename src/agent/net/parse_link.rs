@@ -1,0 +1,159 @@
+//! Links: from text to what it asks for.
+
+use super::lines::{End, Kind, Link, Set, Switch};
+use super::parse::{Words, unknown};
+
+/// `link add ...`
+pub(super) fn link<'a>(words: &mut Words<'a>) -> Result<Link<'a>, String> {
+    let mut end = End::default();
+    let (mut up, mut master, mut parent) = (false, None, None);
+    loop {
+        match words.next()? {
+            "up" => up = true,
+            "master" => master = Some(words.next()?),
+            "link" => parent = Some(words.next()?),
+            "type" => break,
+            word => of_end(&mut end, word, words)?,
+        }
+    }
+    let kind = match words.next()? {
+        "bridge" => bridge(words)?,
+        "veth" => Kind::Veth { peer: peer(words)? },
+        "vlan" => Kind::Vlan { id: only(words, "id")? },
+        "dummy" => Kind::Dummy,
+        "vrf" => Kind::Vrf { table: only(words, "table")? },
+        other => return Err(format!("links of type `{other}` are not known here")),
+    };
+    named(&end)?;
+    Ok(Link { end, up, master, parent, kind })
+}
+
+/// What `word` says of `end`.
+fn of_end<'a>(end: &mut End<'a>, word: &str, words: &mut Words<'a>) -> Result<(), String> {
+    match word {
+        "name" => end.name = words.next()?,
+        "mtu" => end.mtu = Some(words.value()?),
+        "address" => end.mac = Some(mac(words.next()?)?),
+        "netns" => end.netns = Some(words.next()?),
+        other => return Err(unknown(other)),
+    }
+    Ok(())
+}
+
+fn named(end: &End) -> Result<(), String> {
+    if end.name.is_empty() { Err("a link needs a name".into()) } else { Ok(()) }
+}
+
+/// `link set dev NAME ...`
+pub(super) fn set<'a>(words: &mut Words<'a>) -> Result<Set<'a>, String> {
+    words.expect("dev")?;
+    let mut set = Set { link: words.next()?, up: false, master: None };
+    let mut word = words.next()?;
+    loop {
+        match word {
+            "up" => set.up = true,
+            "master" => set.master = Some(words.next()?),
+            other => return Err(unknown(other)),
+        }
+        match words.more() {
+            Some(more) => word = more,
+            None => return Ok(set),
+        }
+    }
+}
+
+fn bridge<'a>(words: &mut Words<'a>) -> Result<Kind<'a>, String> {
+    let mut switch = Switch::default();
+    while let Some(word) = words.more() {
+        match word {
+            "mcast_snooping" => switch.snooping = Some(words.value()?),
+            "mcast_querier" => switch.querier = Some(words.value()?),
+            "stp_state" => switch.stp = Some(words.value()?),
+            "forward_delay" => switch.forward_delay = Some(words.value()?),
+            "priority" => switch.priority = Some(words.value()?),
+            "vlan_filtering" => switch.vlan_filtering = Some(words.value()?),
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(Kind::Bridge(switch))
+}
+
+/// A single option `name`.
+fn only<T: std::str::FromStr<Err: std::fmt::Display>>(
+    words: &mut Words,
+    name: &str,
+) -> Result<T, String> {
+    words.expect(name)?;
+    words.value()
+}
+
+fn peer<'a>(words: &mut Words<'a>) -> Result<End<'a>, String> {
+    words.expect("peer")?;
+    let mut end = End::default();
+    while let Some(word) = words.more() {
+        of_end(&mut end, word, words)?;
+    }
+    named(&end)?;
+    Ok(end)
+}
+
+fn mac(text: &str) -> Result<[u8; 6], String> {
+    let bytes: Option<Vec<u8>> =
+        text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| format!("`{text}` is not a hardware address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lines::Command;
+    use super::super::parse::tests::one;
+    use super::*;
+
+    #[test]
+    fn links_are_read_with_both_their_ends() {
+        let end = |name, mac, netns| End { name, mtu: None, mac, netns };
+        let mac = Some([2, 0, 0, 0, 0, 0x0c]);
+        let Command::Link(link) = one(
+            "link add name p mtu 1400 master br up type veth peer name e address 02:00:00:00:00:0c netns n",
+        ) else {
+            panic!("a link")
+        };
+        assert_eq!(
+            (&link.end, link.up, link.master),
+            (&End { mtu: Some(1400), ..end("p", None, None) }, true, Some("br"))
+        );
+        assert_eq!(link.kind, Kind::Veth { peer: end("e", mac, Some("n")) });
+        let Command::Link(link) = one("link add link e name e.7 type vlan id 7") else {
+            panic!("a link")
+        };
+        assert_eq!((link.parent, link.kind), (Some("e"), Kind::Vlan { id: 7 }));
+        let Command::Link(link) = one("link add name br type bridge mcast_snooping 0") else {
+            panic!("a link")
+        };
+        assert_eq!(link.kind, Kind::Bridge(Switch { snooping: Some(0), ..Switch::default() }));
+    }
+
+    #[test]
+    fn links_of_every_kind_are_read_with_their_options() {
+        let kind = |line| match one(line) {
+            Command::Link(link) => link.kind,
+            other => panic!("{other:?}"),
+        };
+        let switch = Switch {
+            snooping: Some(1),
+            querier: Some(1),
+            stp: Some(1),
+            forward_delay: Some(200),
+            priority: Some(4096),
+            vlan_filtering: Some(1),
+        };
+        let bridge = "link add name b type bridge mcast_snooping 1 mcast_querier 1 stp_state 1 forward_delay 200 priority 4096 vlan_filtering 1";
+        assert_eq!(kind(bridge), Kind::Bridge(switch));
+        assert_eq!(kind("link add name d type dummy"), Kind::Dummy);
+        assert_eq!(kind("link add name v type vrf table 10"), Kind::Vrf { table: 10 });
+        let set = Set { link: "p", up: false, master: Some("b") };
+        assert_eq!(one("link set dev p master b"), Command::Set(set));
+    }
+}

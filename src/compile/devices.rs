@@ -1,0 +1,94 @@
+//! The `ip` commands that make the links which no cable leads to.
+
+use crate::compile::plan::{details, words};
+use crate::topology::device::{Device, Kind, Switch};
+use crate::topology::model::{Node, Vlan};
+
+/// What makes the interfaces inside of `node`, and then what they consist of.
+pub fn devices(node: &Node) -> Vec<Vec<String>> {
+    let mut lines: Vec<Vec<String>> =
+        node.links.iter().flat_map(|link| vlans(&link.name, &link.vlans)).collect();
+    for device in &node.devices {
+        lines.push(made(device));
+        lines.extend(vlans(&device.name, &device.vlans));
+    }
+    for Device { name, ports, .. } in &node.devices {
+        let joins = |port: &String| words(&format!("link set dev {port} master {name}"));
+        lines.extend(ports.iter().map(joins));
+    }
+    lines
+}
+
+fn vlans(link: &str, vlans: &[Vlan]) -> impl Iterator<Item = Vec<String>> {
+    vlans.iter().map(move |Vlan { name, id, .. }| {
+        words(&format!("link add link {link} name {name} type vlan id {id}"))
+    })
+}
+
+fn made(device: &Device) -> Vec<String> {
+    let details = details(device.mtu, device.mac.as_deref());
+    let options = match &device.kind {
+        Kind::Bridge(switch) => options(switch),
+        Kind::Dummy => String::new(),
+        Kind::Vrf { table } => format!(" table {table}"),
+    };
+    let kind = device.kind.name();
+    words(&format!("link add name {}{details} type {kind}{options}", device.name))
+}
+
+/// How a bridge works. Without a querier, snooping only loses multicast, so without any of this it is a plain switch.
+pub fn options(switch: &Switch) -> String {
+    let mut options = format!(" mcast_snooping {}", u8::from(switch.snooping));
+    let mut set = |name: &str, value: Option<u32>| {
+        if let Some(value) = value {
+            options.push_str(&format!(" {name} {value}"));
+        }
+    };
+    set("mcast_querier", switch.querier.then_some(1));
+    set("stp_state", switch.stp.then_some(1));
+    set("forward_delay", switch.forward_delay);
+    set("priority", switch.priority.map(u32::from));
+    set("vlan_filtering", switch.vlan_filtering.then_some(1));
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::compile::plan::{Action, plan};
+    use crate::lab::check::lab;
+
+    /// What the links of a node with these `links` become, and the kernel features that they need.
+    fn made(links: &str) -> (Vec<String>, Vec<String>) {
+        let cables = "e1: {peer: b/e1}, e2: {peer: b/e2, vlans: {7: {}}}";
+        let text = format!(
+            "lab: x\nnodes:\n  b: {{links: {{e1: {{peer: a/e1}}, e2: {{peer: a/e2}}}}}}\n  a: {{links: {{{links}, {cables}}}}}\n"
+        );
+        let lab = lab(&text, "x").unwrap_or_else(|mistakes| panic!("{mistakes:#?}\n{text}"));
+        let lines = plan(&lab.topology).actions.into_iter().find_map(|action| match action {
+            Action::Devices(_, lines) => Some(lines.iter().map(|line| line.join(" ")).collect()),
+            _ => None,
+        });
+        (lines.unwrap(), lab.topology.kernel)
+    }
+
+    #[test]
+    fn links_are_made_before_others_join_them() {
+        let (lines, kernel) = made(
+            "br0: {kind: bridge, mac: \"02:00:00:00:00:01\", ports: [e1, d0], vlans: {9: {}}}, d0: {kind: dummy, mac: \"02:00:00:00:00:02\", mtu: 1400}, \
+             red: {kind: vrf, mac: \"02:00:00:00:00:03\", table: 10, ports: [e2.7, br0]}",
+        );
+        let expected = [
+            "link add link e2 name e2.7 type vlan id 7",
+            "link add name br0 address 02:00:00:00:00:01 type bridge mcast_snooping 0",
+            "link add link br0 name br0.9 type vlan id 9",
+            "link add name d0 mtu 1400 address 02:00:00:00:00:02 type dummy",
+            "link add name red address 02:00:00:00:00:03 type vrf table 10",
+            "link set dev e1 master br0",
+            "link set dev d0 master br0",
+            "link set dev e2.7 master red",
+            "link set dev br0 master red",
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!(kernel, ["vlan", "bridge", "dummy", "vrf"]);
+    }
+}

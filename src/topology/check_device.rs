@@ -1,0 +1,152 @@
+//! Checking links that no cable leads to: what they are made of, and on.
+
+use crate::topology::check::{Check, nets};
+use crate::topology::device::{Device, Kind, Switch};
+use crate::topology::file::{LinkFile, NodeFile};
+use crate::topology::file_device::{DeviceFile, KINDS, Known, SwitchFile, known};
+use crate::topology::vlan;
+use crate::yaml::diagnostic::Spanned;
+use std::collections::BTreeMap;
+
+/// Tables that the kernel uses for itself: `default`, `main` and `local`.
+const RESERVED: std::ops::RangeInclusive<i64> = 253..=255;
+
+impl NodeFile {
+    /// Its links that no cable leads to.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = (&LinkFile, &DeviceFile)> {
+        self.links.iter().filter_map(|link| Some((link, link.device.as_ref()?)))
+    }
+}
+
+impl Check<'_> {
+    /// The kernel features that bridges and the links of all nodes need.
+    pub(crate) fn device_features(&self) -> impl Iterator<Item = &'static str> {
+        let devices = || self.file.nodes.iter().flat_map(|node| node.devices());
+        let switches = self.file.bridges.iter().map(|bridge| &bridge.switch);
+        let mut switches = switches.chain(devices().map(|(_, device)| &device.switch));
+        let filtering = switches.any(|switch| switch.vlan_filtering).then_some("vlan-filtering");
+        devices().filter_map(|(_, device)| Some(known(&device.kind)?.feature)).chain(filtering)
+    }
+
+    pub(crate) fn devices(&self, node: &NodeFile) -> Vec<Device> {
+        self.ports_of_one(node);
+        let mut tables: BTreeMap<i64, &Spanned<String>> = BTreeMap::new();
+        for (link, device) in node.devices() {
+            self.device(node, link, device);
+            if let ("vrf", Some(table)) = (device.kind.as_str(), &device.table)
+                && let Some(first) = tables.insert(table.value, &link.name)
+            {
+                let message =
+                    format!("`{}` is the table of the VRF `{}` already", table.value, first.value);
+                self.diagnostics.wrong(table, message);
+            }
+        }
+        node.devices().filter_map(|(link, device)| self.made(node, link, device)).collect()
+    }
+
+    fn device(&self, node: &NodeFile, link: &LinkFile, device: &DeviceFile) {
+        let Some(kind) = known(&device.kind) else {
+            let names = KINDS.iter().map(|kind| kind.name);
+            return self.diagnostics.unknown("kind of link", &device.kind, names);
+        };
+        self.switch(&device.switch);
+        if let Some(table) = device.table.as_ref().filter(|table| RESERVED.contains(&table.value)) {
+            self.diagnostics
+                .wrong(table, format!("`{}` is a table of the kernel's own", table.value));
+        }
+        for port in &device.ports {
+            if port.value == link.name.value {
+                self.diagnostics.wrong(port, "a link cannot be its own port");
+            } else if !node.interfaces().any(|name| name == port.value) {
+                let what = format!("link of `{}`", node.name.value);
+                self.diagnostics.unknown(&what, port, node.interfaces());
+            } else {
+                self.port_of(node, kind, port);
+            }
+        }
+    }
+
+    /// Whether `port`, an interface of `node`, can belong to a link of this kind.
+    fn port_of(&self, node: &NodeFile, kind: &Known, port: &Spanned<String>) {
+        let link = node.links.iter().find(|link| link.name.value == port.value);
+        let of_port = link.and_then(|link| known(&link.device.as_ref()?.kind));
+        if kind.name == "vrf" {
+            if of_port.is_some_and(|kind| kind.name == "vrf") {
+                self.diagnostics.wrong(port, "a VRF cannot belong to another");
+            }
+            return;
+        }
+        if of_port.is_some_and(|of| !of.ethernet || of.name == kind.name) {
+            let of = of_port.expect("just asked").name;
+            let message =
+                format!("a link of the kind `{of}` cannot be the port of a {}", kind.name);
+            return self.diagnostics.wrong(port, message);
+        }
+        let vlans = node.links.iter().flat_map(|link| &link.vlans);
+        let vlan = vlans.into_iter().find(|vlan| vlan.name.value == port.value);
+        let addresses = link.map(|link| &link.addresses).or(vlan.map(|vlan| &vlan.addresses));
+        if addresses.is_some_and(|addresses| !addresses.is_empty()) {
+            let message = format!(
+                "`{}` has addresses, which the kernel does not use at the port of a {}: give them to that",
+                port.value, kind.name
+            );
+            self.diagnostics.wrong(port, message);
+        }
+    }
+
+    /// An interface belongs to one other at most.
+    fn ports_of_one(&self, node: &NodeFile) {
+        let mut of: BTreeMap<&str, &str> = BTreeMap::new();
+        for (link, device) in node.devices() {
+            for port in &device.ports {
+                if let Some(first) = of.insert(&port.value, &link.name.value) {
+                    let message = format!("`{}` belongs to `{first}` already", port.value);
+                    self.diagnostics.wrong(port, message);
+                }
+            }
+        }
+    }
+
+    /// What a bridge says of itself must have an effect.
+    pub(crate) fn switch(&self, switch: &SwitchFile) {
+        if let Some(querier) = switch.querier.as_ref().filter(|querier| querier.value)
+            && !switch.snooping
+        {
+            self.diagnostics
+                .wrong(querier, "a bridge only asks who wants multicast with `snooping: true`");
+        }
+    }
+
+    /// The checked device; `None` for one that was found to be wrong.
+    fn made(&self, node: &NodeFile, link: &LinkFile, device: &DeviceFile) -> Option<Device> {
+        let number =
+            |number: &Option<Spanned<i64>>| number.as_ref().map(|number| number.value as u32);
+        let kind = match device.kind.as_str() {
+            "bridge" => Kind::Bridge(switch(&device.switch)),
+            "dummy" => Kind::Dummy,
+            "vrf" => Kind::Vrf { table: number(&device.table)? },
+            _ => return None,
+        };
+        let has_mac = known(&device.kind).is_some_and(|kind| kind.fields.contains(&"mac"));
+        Some(Device {
+            name: link.name.value.clone(),
+            kind,
+            addresses: nets(&link.addresses),
+            mtu: link.mtu,
+            mac: has_mac.then(|| self.mac(node, link)),
+            vlans: vlan::model(link),
+            ports: device.ports.iter().map(|port| port.value.clone()).collect(),
+        })
+    }
+}
+
+pub(crate) fn switch(file: &SwitchFile) -> Switch {
+    Switch {
+        stp: file.stp,
+        priority: file.priority.map(|priority| priority as u16),
+        forward_delay: file.forward_delay.map(|delay| (delay.as_millis() / 10) as u32),
+        snooping: file.snooping,
+        querier: file.querier.as_ref().is_some_and(|querier| querier.value),
+        vlan_filtering: file.vlan_filtering,
+    }
+}
