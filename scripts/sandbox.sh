@@ -161,8 +161,10 @@ sandbox_init() {
 # rest is the host's, and can only be read. Folders of the host that are to be seen in private ones are mounted there
 # before.
 sandbox_mounts() {
-  local dir late='' private=$STATE/private mounts=()
-  while read -r _ _ _ _ dir _; do mounts+=("$dir"); done </proc/self/mountinfo
+  local dir late='' private=$STATE/private mounts
+  # The fifth word of each line, see proc_pid_mountinfo(5).
+  mapfile -t mounts </proc/self/mountinfo
+  mounts=("${mounts[@]#* * * * }") mounts=("${mounts[@]%% *}")
   # Without -p: if somebody has cleaned up, the folder must not come into being again.
   REPLY="[mounts of global]
 mkfifo $STATE/control
@@ -176,7 +178,7 @@ mount -t tmpfs -o mode=1777 tmpfs $private/tmp
 mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
 "
   for dir in "${mounts[@]}"; do
-    [[ $dir == @(@(/proc|/sys|/run|/tmp|/var/tmp)?(/*)|/dev/*) ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'
+    [[ $dir/ == @(@(/proc|/sys|/run|/tmp|/var/tmp)/|/dev/?)* ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'
   done
   ((EUID)) || sandbox_kernel
   sandbox_folder
@@ -216,15 +218,16 @@ sandbox_kernel() {
 # sandbox_over FOLDER [LOWER TARGET NAME]: TARGET is as LOWER, which is the host's FOLDER, but what is written there is
 # kept in $STATE/privateNAME.
 sandbox_over() {
-  local below lower=${2:-$1} target=${3:-$1} upper=$private${4:-$1}
-  [[ $lower != "$target" || " ${mounts[*]}" != *" $1/"* ]] ||
-    { lower=$upper/lower && REPLY+="mkdir -p $lower"$'\n'"mount --rbind $1 $lower"$'\n'; }
+  local below='' lower=${2:-$1} target=${3:-$1} upper=$private${4:-$1}
+  # In /etc these are files, which services replace.
+  [[ $1 == /etc || " ${mounts[*]}" != *" $1/"* ]] || below=1
+  [[ -z $below || -n ${2-} ]] || { lower=$upper/lower && REPLY+="mkdir -p $lower"$'\n'"mount --rbind $1 $lower"$'\n'; }
   REPLY+="mkdir -p $upper/upper $upper/work
 ? mount -t overlay -o lowerdir=$lower,upperdir=$upper/upper,workdir=$upper/work overlay $target
 "
-  # A layer hides what is mounted below the folder. In /etc these are files, which services replace.
-  for below in "${mounts[@]}"; do
-    [[ $below != "$1"/* || $1 == /etc ]] || REPLY+="? mount --rbind $lower${below#"$1"} $target${below#"$1"}"$'\n'
+  # A layer hides what is mounted below the folder.
+  [[ -z $below ]] || for below in "${mounts[@]}"; do
+    [[ $below != "$1"/* ]] || REPLY+="? mount --rbind $lower${below#"$1"} $target${below#"$1"}"$'\n'
   done
 }
 
