@@ -98,6 +98,8 @@ pub enum Event {
         /// Why nothing of what was to remain unanswered can have left the node.
         #[serde(default)]
         unsent: Option<String>,
+        /// When it began and ended by the clock of the capture, in nanoseconds.
+        span: (u64, u64),
     },
     /// A service is not up though it should be.
     Service(Service),
@@ -190,11 +192,14 @@ mod tests {
         let line = |nonce: &str| {
             serde_json::to_string(&Signed {
                 nonce: nonce.into(),
-                event: Event::Step { exit: 0, unsent: None },
+                event: Event::Step { exit: 0, unsent: None, span: (1, 2) },
             })
             .unwrap()
         };
-        assert_eq!(parse(&line("a1"), "a1"), Some(Event::Step { exit: 0, unsent: None }));
+        assert_eq!(
+            parse(&line("a1"), "a1"),
+            Some(Event::Step { exit: 0, unsent: None, span: (1, 2) })
+        );
         for (forged, nonce) in [
             (line("a2"), "a1"),
             (line(""), ""),

@@ -17,7 +17,7 @@ use std::io::{self, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long anything but a step may take.
 const WORK: Duration = Duration::from_secs(60);
@@ -77,6 +77,12 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
     // Nothing that this session started survives it, except the services.
     session.sandbox.end_session();
     Ok(())
+}
+
+/// The time by the clock that packets are stamped with, in nanoseconds since 1970.
+fn now() -> u64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn namespaces(layout: &Layout) -> Vec<(String, Option<String>)> {
@@ -179,7 +185,9 @@ impl Session {
         if let Some((node, command)) = step.command() {
             self.found.before_command(&self.sandbox, node, command);
         }
+        let began = now();
         let seen = step.run(&self.sandbox, &self.mark)?;
+        let span = (began, now());
         self.tell_troubles();
         let streams = [
             (Stream::Stdout, &seen.stdout),
@@ -190,7 +198,7 @@ impl Session {
         for (stream, text) in streams {
             self.speaker.output(stream, "", text.as_bytes());
         }
-        self.speaker.say(Event::Step { exit: seen.exit, unsent: seen.unsent });
+        self.speaker.say(Event::Step { exit: seen.exit, unsent: seen.unsent, span });
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! machine and by hand (`labrun script relay | sudo bash`).
 
 use crate::compile::plan::{self, Action, Plan, plan};
-use crate::lab::model::Lab;
+use crate::lab::model::{Lab, Test};
 use crate::quote::{command, ip_line, pattern, shell};
 use crate::steps::Client;
 use crate::topology::layout::Layout;
@@ -101,7 +101,7 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
     if lab.topology.nodes.iter().any(|n| n.nft.is_some()) {
         add("nft", "nftables");
     }
-    if lab.tests.iter().flat_map(|t| &t.path).any(|rule| rule.filter.is_some()) {
+    if lab.tests.iter().flat_map(Test::rules).any(|rule| rule.filter.is_some()) {
         add("tcpdump", "tcpdump");
     }
     for step in lab.tests.iter().flat_map(|t| &t.steps) {

@@ -8,6 +8,7 @@ use crate::lab::model::{Lab, Step, Test};
 use crate::lab::place;
 use crate::rules::check as rules;
 use crate::rules::inside::inside;
+use crate::rules::model::Rule;
 use crate::steps::check::Checker;
 use crate::topology::check as topology;
 use crate::topology::model::Topology;
@@ -67,6 +68,9 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
     }
     let checker = Checker { diagnostics, topology, saved: Default::default() };
     let path = rules::rules(diagnostics, topology, &file.path);
+    let of_steps: Vec<_> =
+        (file.steps.iter()).map(|step| rules::rules(diagnostics, topology, &step.path)).collect();
+    let all: Vec<&Rule> = path.iter().chain(of_steps.iter().flatten()).collect();
     let captured = !matches!(file.capture.as_slice(), [none]
         if none.value == NONE && topology.nodes.iter().all(|node| node.name != NONE));
     let mut capture = BTreeSet::new();
@@ -74,15 +78,15 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         for node in &file.capture {
             checker.node(node);
         }
-        capture.extend(inside(topology, &path));
+        capture.extend(inside(topology, &all));
         capture.extend(file.capture.iter().map(|node| node.value.clone()));
-    } else if !file.path.is_empty() {
+    } else if !all.is_empty() {
         diagnostics
             .wrong(&file.capture[0], "`path` is judged from the capture: leave out one of both");
     }
-    let steps = file.steps.iter().filter_map(|step| {
-        let kind = step.value.as_ref()?.check(&checker)?;
-        Some(Step { line: step.position.line, kind })
+    let steps = file.steps.iter().zip(of_steps).filter_map(|(step, path)| {
+        let kind = step.kind.value.as_ref()?.check(&checker)?;
+        Some(Step { line: step.kind.position.line, kind, path })
     });
     Test {
         name: format!("{lab}-{}", file.name.value),

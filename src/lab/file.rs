@@ -37,9 +37,18 @@ pub struct TestFile {
     pub fresh: bool,
     /// The nodes inside which it is captured, too; `none` if it is not captured at all.
     pub capture: Vec<Spanned<String>>,
-    /// What it does, in this order; `None` where nothing could be made of a step.
-    pub steps: Vec<Spanned<Option<StepFile>>>,
+    /// What it does, in this order.
+    pub steps: Vec<StepEntry>,
     /// Which way its packets must have gone.
+    pub path: Vec<RuleFile>,
+}
+
+/// An entry of `steps`.
+#[derive(Debug)]
+pub struct StepEntry {
+    /// What it does, and where that stands; `None` where nothing could be made of it.
+    pub kind: Spanned<Option<StepFile>>,
+    /// Which way the packets of its time must have gone.
     pub path: Vec<RuleFile>,
 }
 
@@ -64,6 +73,12 @@ const TEST: [Known; 7] = [
     ),
 ];
 
+const STEP_PATH: Known = (
+    "path",
+    "which way the packets must have gone that were sent between its begin and its end",
+    "[{packet: icmp, at: p-client}]",
+);
+
 /// Reads a whole lab file.
 pub fn lab(reader: Reader) -> LabFile {
     let fields = reader.fields(&[&HEAD[..], &FIELDS, &TESTS].concat());
@@ -72,6 +87,15 @@ pub fn lab(reader: Reader) -> LabFile {
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
         topology: topology::topology(&fields),
         tests: fields.get("tests", |r| r.entries(test)).unwrap_or_default(),
+    }
+}
+
+/// Reads an entry of `steps`.
+fn step(reader: Reader) -> StepEntry {
+    let fields = reader.fields(&[steps::KNOWN, &[STEP_PATH]].concat());
+    StepEntry {
+        kind: reader.at(steps::read(&reader, &fields)),
+        path: fields.get("path", |r| r.list(rule)).unwrap_or_default(),
     }
 }
 
@@ -85,7 +109,7 @@ fn test(name: Spanned<String>, reader: Reader) -> TestFile {
         timeout: fields.get("timeout", |r| r.duration(MAX_WAIT)),
         fresh: fields.get("fresh", |r| r.boolean()).unwrap_or_default(),
         capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
-        steps: fields.need("steps", |r| r.list(|r| r.at(steps::read(r)))).unwrap_or_default(),
+        steps: fields.need("steps", |r| r.list(step)).unwrap_or_default(),
         path: fields.get("path", |r| r.list(rule)).unwrap_or_default(),
     }
 }

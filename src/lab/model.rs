@@ -51,4 +51,13 @@ pub struct Step {
     pub line: u64,
     /// What it does.
     pub kind: StepKind,
+    /// Which way the packets must have gone that were sent while it ran.
+    pub path: Vec<Rule>,
+}
+
+impl Test {
+    /// Its rules and those of its steps.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.path.iter().chain(self.steps.iter().flat_map(|step| &step.path))
+    }
 }

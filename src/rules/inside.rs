@@ -12,7 +12,7 @@ const FEW: usize = 8;
 /// nodes are seen nowhere else: bridges and their ports are in the lab's own namespace. Where the
 /// way over a cable matters, that is all nodes that have one, or what went another way could not be
 /// told.
-pub fn inside(topology: &Topology, rules: &[Rule]) -> BTreeSet<String> {
+pub fn inside(topology: &Topology, rules: &[&Rule]) -> BTreeSet<String> {
     let cabled = |link: &Link| matches!(link.end, End::Peer { .. });
     let all: BTreeSet<&str> = topology
         .nodes

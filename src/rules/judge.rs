@@ -16,6 +16,7 @@ use crate::rules::trace::traces;
 use crate::topology::model::Topology;
 use crate::topology::places::Location;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 /// A rule that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,13 @@ pub struct Violation {
 /// The compiled filters of a test's rules, by their text.
 pub type Filters = HashMap<String, Vec<Instruction>>;
 
-/// What of the `rules` of a test does not hold in `capture`, in the file's order. Rules whose
+/// Of which times packets are looked at, in nanoseconds since 1970.
+pub type Span = RangeInclusive<u64>;
+
+/// All of a capture.
+pub const ALWAYS: Span = 0..=u64::MAX;
+
+/// What of the `rules` of a test does not hold in that `span` of `capture`, in the file's order. Rules whose
 /// filter is not among `filters` are not judged.
 ///
 /// A capture that lacks packets proves nothing that holds, so that is a violation, too. Where only
@@ -39,8 +46,9 @@ pub fn judge(
     rules: &[Rule],
     capture: &Capture,
     filters: &Filters,
+    span: &Span,
 ) -> Vec<Violation> {
-    let mut violations = judge_packets(topology, rules, capture, filters, Unseen::Violates);
+    let mut violations = judge_packets(topology, rules, capture, filters, span, Unseen::Violates);
     let lacks = |rule: &&Rule| {
         let bulk = rule.packet.as_ref().is_none_or(Kind::may_be_bulk);
         capture.lost + capture.left_out + if bulk { capture.bulk_left_out } else { 0 } > 0
@@ -63,7 +71,7 @@ pub fn blame(
     capture: &Capture,
     filters: &Filters,
 ) -> Vec<Violation> {
-    judge_packets(topology, rules, capture, filters, Unseen::SaysNothing)
+    judge_packets(topology, rules, capture, filters, &ALWAYS, Unseen::SaysNothing)
 }
 
 /// What a rule makes of packets that were not seen at all.
@@ -78,9 +86,11 @@ fn judge_packets(
     rules: &[Rule],
     capture: &Capture,
     filters: &Filters,
+    span: &Span,
     unseen: Unseen,
 ) -> Vec<Violation> {
-    let observations = Observations::of(topology, capture);
+    let mut observations = Observations::of(topology, capture);
+    observations.all.retain(|observation| span.contains(&observation.packet.time));
     let mut violations: Vec<Violation> = Vec::new();
     for rule in rules {
         let program = rule.filter.as_ref().map(|filter| filters.get(&filter.value));

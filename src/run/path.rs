@@ -1,29 +1,45 @@
 //! The path rules of a test at its end: what is not kept fails it.
 
-use crate::lab::model::{Lab, Test};
+use crate::lab::model::{Lab, Step, Test};
 use crate::packet::capture::Capture;
 use crate::packet::protocol::Purpose;
 use crate::packet::tcpdump;
 use crate::record::result::{Outcome, TestResult};
-use crate::rules::judge::{Filters, Violation, blame, judge};
+use crate::rules::judge::{ALWAYS, Filters, Span, Violation, blame, judge};
+use crate::rules::model::Rule;
 use crate::rules::observations::Observations;
 use crate::text::count;
 use crate::topology::model::GLOBAL;
 use crate::topology::places::Passage;
 use anyhow::Result;
+use std::collections::BTreeMap;
 
-/// Judges the rules of `test`, all of whose steps held, from the capture in `result`. What cannot
-/// be judged has not been proved, so that fails the test, too.
-pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
-    let Some(first) = test.path.first() else { return };
+/// Judges the rules of `test`, all of whose steps held, from the capture in `result`; those of a step
+/// from the time that `spans` has for it. What cannot be judged has not been proved, so that fails the
+/// test, too.
+pub fn path(lab: &Lab, test: &Test, spans: &BTreeMap<usize, Span>, result: &mut TestResult) {
+    let Some(first) = test.rules().next() else { return };
     let one = |lines: Vec<String>| vec![Violation { line: first.line, lines }];
     let violations = match (&result.evidence.capture, filters(test)) {
         (Some(capture), Ok(filters)) => {
-            let violations = judge(&lab.topology, &test.path, capture, &filters);
-            match violations.is_empty() {
-                true => idle(lab, test, capture).map_or(Vec::new(), one),
-                false => violations,
-            }
+            let steps = test.steps.iter().enumerate();
+            let of_steps = steps.map(|(index, step)| Part {
+                rules: &step.path,
+                span: spans.get(&index).cloned().unwrap_or(0..=0),
+                steps: std::slice::from_ref(step),
+            });
+            let whole = Part { rules: &test.path, span: ALWAYS, steps: &test.steps };
+            let parts = std::iter::once(whole).chain(of_steps);
+            let judged = |part: Part| {
+                let Some(first) = part.rules.first() else { return Vec::new() };
+                let violations = judge(&lab.topology, part.rules, capture, &filters, &part.span);
+                if !violations.is_empty() {
+                    return violations;
+                }
+                let idle = idle(lab, test, &part, capture);
+                idle.map(|lines| Violation { line: first.line, lines }).into_iter().collect()
+            };
+            parts.flat_map(judged).collect()
         }
         (None, _) => {
             let reason = result.evidence.no_capture.as_deref().unwrap_or("nobody says why");
@@ -49,13 +65,20 @@ pub fn path(lab: &Lab, test: &Test, result: &mut TestResult) {
     }
 }
 
-/// What is said of a test whose rules only forbid packets, and are kept because nothing was sent:
+/// What rules are about: the whole of a test, or one of its steps.
+struct Part<'a> {
+    rules: &'a [Rule],
+    span: Span,
+    steps: &'a [Step],
+}
+
+/// What is said of a part of a test whose rules only forbid packets, and are kept because nothing was sent:
 /// by the nodes that its steps do something in, or by anybody where it has no such steps.
-fn idle(lab: &Lab, test: &Test, capture: &Capture) -> Option<Vec<String>> {
-    if !test.path.iter().all(|rule| rule.only_forbids()) {
+fn idle(lab: &Lab, test: &Test, part: &Part, capture: &Capture) -> Option<Vec<String>> {
+    if !part.rules.iter().all(|rule| rule.only_forbids()) {
         return None;
     }
-    let steps = test.steps.iter().filter_map(|step| step.kind.node());
+    let steps = part.steps.iter().filter_map(|step| step.kind.node());
     let named = |netns: &str| lab.topology.nodes.iter().find(|node| node.netns.0 == netns);
     let mut nodes: Vec<&str> = steps
         .filter(|node| node.0 != GLOBAL)
@@ -76,14 +99,16 @@ fn idle(lab: &Lab, test: &Test, capture: &Capture) -> Option<Vec<String>> {
         let by = |passage: &Passage| {
             !passage.enters && (nodes.is_empty() || nodes.contains(&passage.node))
         };
-        one.passage.as_ref().is_some_and(by) && one.frame.purpose() != Purpose::Housekeeping
+        part.span.contains(&one.packet.time)
+            && one.passage.as_ref().is_some_and(by)
+            && one.frame.purpose() != Purpose::Housekeeping
     });
     let who = match nodes.as_slice() {
         [] => "nobody".to_string(),
         [one] => format!("{one} never"),
         many => format!("none of {}", many.join(", ")),
     };
-    let rules = if test.path.len() == 1 { "the rule forbids" } else { "the rules forbid" };
+    let rules = if part.rules.len() == 1 { "the rule forbids" } else { "the rules forbid" };
     (!sent).then(|| {
         vec![
             format!("{who} sent a packet, so that what {rules} was not seen proves nothing"),
@@ -109,8 +134,7 @@ pub fn suspects(lab: &Lab, test: &Test, result: &mut TestResult) {
 
 /// The filters of the rules, compiled.
 fn filters(test: &Test) -> Result<Filters> {
-    test.path
-        .iter()
+    test.rules()
         .filter_map(|rule| rule.filter.as_ref())
         .map(|text| Ok((text.value.clone(), tcpdump::compile(text)?)))
         .collect()

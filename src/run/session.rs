@@ -9,6 +9,7 @@ use crate::lab::model::{Lab, Test};
 use crate::record::artifacts::When;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, ResolvedSubject, TestResult};
+use crate::rules::judge::Span;
 use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
 use crate::run::options::Options;
@@ -16,6 +17,7 @@ use crate::run::subject::Given;
 use crate::steps::Saved;
 use crate::topology::model::{Service, Subject};
 use anyhow::Result;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -59,6 +61,8 @@ pub struct Session<'a> {
     pub(crate) gathered: Gathered,
     /// What steps of the test that runs have saved for later ones.
     pub(crate) saved: Saved,
+    /// When the steps of that test ran, by their index.
+    pub(crate) spans: BTreeMap<usize, Span>,
     /// The lab could not be put back as set-up left it: no further test can run in it.
     pub broken: bool,
     /// What the last test left other than it found it, in words: the next test needs another lab.
@@ -99,6 +103,7 @@ impl<'a> Session<'a> {
             gathered: Gathered::default(),
             no_capture: None,
             saved: Saved::new(),
+            spans: BTreeMap::new(),
             broken: false,
             changes: Vec::new(),
             used: false,

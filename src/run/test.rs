@@ -22,6 +22,7 @@ impl Session<'_> {
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
         self.saved.clear();
+        self.spans.clear();
         self.used = true;
         self.gathered = Gathered::default();
         self.begin(test);
@@ -59,7 +60,7 @@ impl Session<'_> {
         }
         match result.outcome {
             // Of a packet that went the wrong way the packets tell more than any daemon.
-            Outcome::Pass => path(self.lab, test, &mut result),
+            Outcome::Pass => path(self.lab, test, &self.spans, &mut result),
             Outcome::Fail if !self.options.verbose => self.witnesses(&mut result),
             _ => {}
         }
@@ -231,7 +232,10 @@ impl Session<'_> {
                     let output = outputs.entry(stream).or_default();
                     output.extend(&data[..data.len().min(MOST.saturating_sub(output.len()))]);
                 }
-                Some(Event::Step { exit, unsent }) => {
+                Some(Event::Step { exit, unsent, span: (began, ended) }) => {
+                    // Of several attempts from the first to the last.
+                    let began = self.spans.get(&index).map_or(began, |span| *span.start());
+                    self.spans.insert(index, began..=ended);
                     let mut text = |stream| {
                         String::from_utf8_lossy(&outputs.remove(&stream).unwrap_or_default())
                             .into_owned()

@@ -101,7 +101,8 @@ macro_rules! kinds {
         /// The fields that tell the kinds apart.
         pub const NAMES: &[&str] = &[$(<$file::$type>::NAME),*];
 
-        const KNOWN: &[Known] = &[$((
+        /// These fields, each with what it is.
+        pub(crate) const KNOWN: &[Known] = &[$((
             <$file::$type>::NAME,
             <$file::$type>::ABOUT.0,
             <$file::$type>::ABOUT.1,
@@ -227,13 +228,14 @@ impl StepKind {
     }
 }
 
-/// Reads an entry of `steps`.
-pub(crate) fn read(reader: Reader) -> Option<StepFile> {
-    let fields = reader.fields(KNOWN);
+/// Reads what an entry of `steps` does, one of its `fields`.
+pub(crate) fn read(reader: &Reader, fields: &Fields) -> Option<StepFile> {
     match fields.one_of(NAMES, StepFile::one) {
         Ok(step) => step,
         Err(none) if none.is_empty() => {
-            if !matches!(reader.value(), Value::Map(map) if !map.is_empty()) {
+            // What it does not know has been noted.
+            if !matches!(reader.value(), Value::Map(map) if map.len() > fields.present(&["path"]).len())
+            {
                 reader.wrong(format!("a step is one of {}", quoted(NAMES)));
             }
             None

@@ -3,7 +3,7 @@
 
 use crate::error::Failure;
 use crate::lab::find::{Selection, show_diagnostics};
-use crate::lab::model::Lab;
+use crate::lab::model::{Lab, Test};
 use crate::packet::tcpdump;
 use crate::yaml::diagnostic::{Diagnostic, Spanned};
 
@@ -12,8 +12,7 @@ pub fn diagnostics(lab: &Lab) -> Vec<Diagnostic> {
     if which::which("tcpdump").is_err() {
         return Vec::new();
     }
-    let filters =
-        lab.tests.iter().flat_map(|test| &test.path).filter_map(|rule| rule.filter.as_ref());
+    let filters = lab.tests.iter().flat_map(Test::rules).filter_map(|rule| rule.filter.as_ref());
     let problem = |at: &Spanned<String>| {
         let message = format!("{:#}", tcpdump::compile(at).err()?);
         Some(Diagnostic { position: at.position, path: at.path.clone(), message })

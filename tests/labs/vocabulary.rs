@@ -235,3 +235,59 @@ tests:
         }
     }
 }
+
+#[test]
+fn a_step_is_judged_by_what_was_sent_while_it_ran() {
+    if !have("a_step_is_judged", &["ping"]) {
+        return;
+    }
+    let body = r#"
+bridges: [br0]
+nodes:
+  a: {links: {eth0: {bridge: br0, port: pa, addresses: 10.0.0.1/24}}}
+  b: {links: {eth0: {bridge: br0, port: pb, addresses: 10.0.0.2/24}}}
+  c: {links: {eth0: {bridge: br0, port: pc, addresses: 10.0.0.3/24}}}
+tests:
+  good:
+    steps:
+      - {ping: {node: a, to: 10.0.0.2}, path: [{packet: icmp echo-request, crosses: [a, b]}, {packet: icmp, avoids: c}]}
+      - {ping: {node: a, to: 10.0.0.3}, path: [{packet: icmp echo-request, at: pc, count: 1}, {packet: icmp, avoids: b}]}
+      - {ping: {node: a, to: 10.0.0.2}, path: [{packet: icmp, avoids: c}]}
+      - run: {node: a, command: sleep 0.1}
+    path: [{packet: icmp echo-request, at: a, count: 3}]
+  before:
+    steps:
+      - ping: {node: a, to: 10.0.0.2}
+      - {run: {node: a, command: 'true'}, path: [{packet: icmp echo-request}]}
+      - ping: {node: a, to: 10.0.0.2}
+  idle:
+    steps:
+      - ping: {node: a, to: 10.0.0.2}
+      - {run: {node: a, command: 'true'}, path: [{packet: icmp echo-request, avoids: c}]}
+  wrong:
+    steps:
+      - ping: {node: a, to: 10.0.0.2}
+      - {ping: {node: a, to: 10.0.0.3}, path: [{packet: icmp echo-request, avoids: c}]}
+  retried:
+    steps:
+      - {run: {node: a, command: "ping -c 1 10.0.0.2; n=$(cat $TMPDIR/n || echo 0); echo $((n + 1)) >$TMPDIR/n; test $n = 2", within: 5s, every: 20ms}, path: [{packet: icmp echo-request, at: pa, count: 3}]}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        for test in ["good", "retried"] {
+            assert_eq!(results[test]["outcome"], "pass", "{user:?} {test}: {}", done.all);
+        }
+        for (test, message) in [
+            ("before", "no icmp echo-request was seen"),
+            (
+                "idle",
+                "a never sent a packet, so that what the rule forbids was not seen proves nothing",
+            ),
+            ("wrong", "icmp echo-request must avoid c, but was there"),
+        ] {
+            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
+            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
+        }
+    }
+}

@@ -8,7 +8,8 @@ use labrun::lab::find::{BUILT_IN, show_diagnostics};
 use labrun::lab::model::Lab;
 use labrun::packet::capture::Capture;
 use labrun::packet::tcpdump;
-use labrun::rules::judge::{Filters, judge};
+use labrun::rules::judge::{ALWAYS, Filters, judge};
+use std::collections::BTreeMap;
 
 fn lab(text: &str) -> Lab {
     check::lab(text, "lab.yaml")
@@ -36,7 +37,7 @@ fn said(lab: &Lab, index: usize, capture: &Capture) -> String {
         .filter_map(|rule| rule.filter.as_ref())
         .map(|f| (f.value.clone(), tcpdump::compile(f).unwrap()))
         .collect();
-    let violations = judge(&lab.topology, &test.path, capture, &filters);
+    let violations = judge(&lab.topology, &test.path, capture, &filters, &ALWAYS);
     violations
         .iter()
         .flat_map(|violation| &violation.lines)
@@ -502,7 +503,7 @@ fn without_a_capture_the_test_fails_and_says_why() {
     let lab = with_rules("server", "{packet: dhcp4 nak, avoids: ns-client}");
     let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
     result.evidence.no_capture = Some("the kernel has no AF_PACKET".into());
-    labrun::run::path::path(&lab, &lab.tests[0], &mut result);
+    labrun::run::path::path(&lab, &lab.tests[0], &BTreeMap::new(), &mut result);
     assert_eq!(
         (result.outcome, result.place),
         (Outcome::Fail, Some(("lab.yaml".into(), lab.tests[0].path[0].line)))
@@ -514,7 +515,7 @@ fn without_a_capture_the_test_fails_and_says_why() {
     // A test that asks nothing of its packets needs none.
     let mut result = TestResult::new(&lab, &lab.tests[0], Outcome::Pass);
     let test = labrun::lab::model::Test { path: Vec::new(), ..lab.tests[0].clone() };
-    labrun::run::path::path(&lab, &test, &mut result);
+    labrun::run::path::path(&lab, &test, &BTreeMap::new(), &mut result);
     assert_eq!(result.outcome, Outcome::Pass);
 }
 

@@ -198,3 +198,33 @@ fn numbers_of_packets_must_be_possible() {
         assert!(said.lines().count() == 1 && said.contains(message), "{text}: {said}");
     }
 }
+
+#[test]
+fn steps_have_paths_of_their_own() {
+    let ping = "ping: {node: a, to: 10.0.0.2}";
+    let with = |path: &str| steps(&format!("{{{ping}, path: {path}}}"));
+    assert_eq!(mistakes(&with("[{packet: icmp, crosses: [a, b]}]")), "");
+    for (text, message) in [
+        (with("[{packet: icpm}]"), "there is no kind of packet `icpm`"),
+        (with("[{packet: icmp, at: c}]"), "there is no node, bridge or port `c`"),
+        (steps("{path: [{packet: icmp}]}"), "a step is one of `dhcp`"),
+        (steps(&format!("{{{ping}, pahts: []}}")), "unknown field `pahts`, did you mean `path`?"),
+        (
+            with("[{packet: icmp}]").replace("t: {steps", "t: {capture: none, steps"),
+            "`path` is judged from the capture",
+        ),
+    ] {
+        let said = mistakes(&text);
+        assert!(said.lines().count() == 1 && said.contains(message), "{text}: {said}");
+    }
+    // What its rules look at is captured.
+    let nodes: String = (0..10)
+        .map(|n| format!("  x{n}: {{links: {{e: {{peer: y{n}/e}}}}}}\n  y{n}: {{links: {{e: {{peer: x{n}/e}}}}}}\n"))
+        .collect();
+    let many = |path: &str| {
+        let text = with(path).replace("nodes:\n", &format!("nodes:\n{nodes}"));
+        check::lab(&text, "f").unwrap().tests[0].capture.clone()
+    };
+    assert_eq!(many("[{packet: icmp, at: x3}]"), ["x3"]);
+    assert_eq!(many("[{packet: icmp}]"), Vec::<String>::new());
+}
