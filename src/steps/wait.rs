@@ -25,6 +25,8 @@ pub struct Wait {
     condition: Condition,
     /// In whose output, if for a line of it.
     service: Option<String>,
+    /// In how many lines of it.
+    count: usize,
     /// For how long.
     within: Duration,
     /// Variables of its command: what steps before it have saved.
@@ -37,14 +39,31 @@ pub struct WaitFile {
     node: Spanned<String>,
     condition: Spanned<Condition>,
     service: Option<Spanned<String>>,
+    count: Option<i64>,
     within: Option<Duration>,
 }
 
-const FIELDS: [Known; 3] = [
+const FIELDS: [Known; 4] = [
     ("node", "the node that `udp`, `tcp` and `command` are about", "server"),
     ("service", "the service whose output `log` is about", "http"),
+    ("count", "how many lines `log` must match at least (1)", "3"),
     ("within", "how long that may take (10s)", "5s"),
 ];
+
+#[cfg(target_os = "linux")]
+impl Wait {
+    /// Whether as many lines of `log` match as are wanted.
+    fn is_often(&self, log: &[u8]) -> bool {
+        self.count == 1 || self.lines(log) >= self.count
+    }
+
+    /// How many lines of `log` match.
+    fn lines(&self, log: &[u8]) -> usize {
+        let Condition::Log(pattern) = &self.condition else { return 0 };
+        let Ok(regex) = regex_lite::Regex::new(pattern) else { return 0 };
+        String::from_utf8_lossy(log).lines().filter(|line| regex.is_match(line)).count()
+    }
+}
 
 impl Kind for Wait {
     const NAME: &'static str = "wait";
@@ -57,6 +76,7 @@ impl Kind for Wait {
         let node = fields.get("node", |r| r.at(r.text()));
         let service = fields.get("service", |r| r.at(r.text()));
         let within = fields.get("within", |r| r.duration(MAX_WAIT));
+        let count = fields.get("count", |r| r.at(r.integer(1..=100_000)));
         let mut conditions = conditions(&fields);
         if conditions.len() != 1 {
             reader.wrong("expected exactly one of `udp`, `tcp`, `log`, `file` and `command`");
@@ -67,13 +87,19 @@ impl Kind for Wait {
         if matches!(condition.value, Condition::Log(_)) && service.is_none() {
             reader.wrong("the field `service` is missing: whose log?");
         }
+        if let Some(count) = &count
+            && !matches!(condition.value, Condition::Log(_))
+        {
+            fields.wrong_at(count, "`count` is about the lines that `log` matches");
+        }
+        let count = count.map(|count| count.value);
         let node = match node {
             Some(node) if in_node => node,
             // It says that it is missing.
             None if in_node => name(&fields, "node"),
             _ => reader.at(GLOBAL.to_string()),
         };
-        Some(WaitFile { node, condition, service, within })
+        Some(WaitFile { node, condition, service, count, within })
     }
 
     fn check(file: &WaitFile, checker: &Checker) -> Option<Wait> {
@@ -89,6 +115,7 @@ impl Kind for Wait {
             node: checker.node(&file.node),
             condition: file.condition.value.clone(),
             service,
+            count: file.count.unwrap_or(1) as usize,
             within: file.within.unwrap_or(WITHIN),
             environment: Vec::new(),
         })
@@ -112,9 +139,13 @@ impl Kind for Wait {
                 log: &log,
                 within: Duration::from_secs(5).min(self.within),
             };
-            holds(sandbox, &self.condition, &asker)
+            Ok(holds(sandbox, &self.condition, &asker)? && self.is_often(&log))
         })?;
-        Ok(StepOutput { exit: if in_time { 0 } else { 124 }, ..StepOutput::default() })
+        let stdout = match (&self.service, self.count) {
+            (Some(service), 2..) => self.lines(&sandbox.printed_lately(mark, service)).to_string(),
+            _ => String::new(),
+        };
+        Ok(StepOutput { exit: if in_time { 0 } else { 124 }, stdout, ..StepOutput::default() })
     }
 
     fn judge(&self, seen: &StepOutput) -> Verdict {
@@ -122,10 +153,16 @@ impl Kind for Wait {
             _ if seen.exit == 0 => return Ok(String::new()),
             Condition::Udp(port) => format!("UDP port {port}"),
             Condition::Tcp(port) => format!("TCP port {port}"),
-            Condition::Log(pattern) => format!(
-                "a line of {} that matches `{pattern}`",
-                text::service(self.service.as_deref().unwrap_or("the log"))
-            ),
+            Condition::Log(pattern) => {
+                let service = text::service(self.service.as_deref().unwrap_or("the log"));
+                match self.count {
+                    1 => format!("a line of {service} that matches `{pattern}`"),
+                    count => format!(
+                        "{count} lines of {service} that match `{pattern}`, there are {}",
+                        seen.stdout
+                    ),
+                }
+            }
             Condition::File(path) => format!("the file {path}"),
             Condition::Command(command) => format!("{} to succeed", short(command)),
             Condition::Running(_) | Condition::Exit(_) => "the service".into(),

@@ -291,3 +291,35 @@ tests:
         }
     }
 }
+
+#[test]
+fn so_many_lines_are_waited_for() {
+    let body = r#"
+nodes:
+  a:
+    services:
+      loud:
+        command: trap 'echo heard' HUP; echo heard; touch up; while :; do sleep 0.01; done
+        ready: {file: up}
+tests:
+  a-three:
+    steps:
+      - service: {reload: loud}
+      - wait: {service: loud, log: ^heard$, count: 1}
+      - service: {reload: loud}
+      - wait: {service: loud, log: ^heard$, count: 2}
+  b-too-few:
+    steps:
+      - service: {reload: loud}
+      - wait: {service: loud, log: ^heard$}
+      - wait: {service: loud, log: ^heard$, count: 2, within: 300ms}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        assert_eq!(results["a-three"]["outcome"], "pass", "{user:?}: {}", done.all);
+        assert_eq!(results["b-too-few"]["outcome"], "fail", "{user:?}: {}", done.all);
+        let said = lines(&results["b-too-few"]);
+        assert!(said.contains("2 lines of loud that match `^heard$`, there are 1"), "{}", done.all);
+    }
+}

@@ -228,3 +228,12 @@ fn steps_have_paths_of_their_own() {
     assert_eq!(many("[{packet: icmp, at: x3}]"), ["x3"]);
     assert_eq!(many("[{packet: icmp}]"), Vec::<String>::new());
 }
+
+#[test]
+fn only_lines_are_waited_for_by_number() {
+    assert_eq!(mistakes(&steps("wait: {service: http, log: x, count: 3}")), "");
+    one_mistake(&[
+        ("wait: {service: http, log: x, count: 0}", "0 is out of range: 1 to 100000"),
+        ("wait: {node: a, tcp: 80, count: 3}", "`count` is about the lines that `log` matches"),
+    ]);
+}
