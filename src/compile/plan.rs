@@ -14,6 +14,8 @@ use crate::topology::model::*;
 /// One action. The runtime has a function for each.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
+    /// Make these folders private and empty.
+    Private(Vec<String>),
     /// Create these network namespaces.
     Nodes(Vec<NetnsName>),
     /// Write settings below /proc/sys, from within a namespace. A leading `?` means: if it exists.
@@ -46,7 +48,11 @@ pub fn plan(lab: &Topology) -> Plan {
     let declared = lab.nodes.iter().find(|n| n.name == GLOBAL);
     let hosts: Vec<&Node> = lab.nodes.iter().filter(|n| n.name != GLOBAL).collect();
 
-    let mut actions = vec![Action::Nodes(hosts.iter().map(|n| n.netns.clone()).collect())];
+    let mut actions = Vec::new();
+    if !lab.private.is_empty() {
+        actions.push(Action::Private(lab.private.clone()));
+    }
+    actions.push(Action::Nodes(hosts.iter().map(|n| n.netns.clone()).collect()));
     let mut own = baseline(declared);
     if !own_has_ipv6(lab, declared) {
         // Bridges and ports would send router solicitations and MLD reports of their own into the

@@ -63,6 +63,7 @@ fn data(lab: &Lab, client: Client) -> String {
     needs(&mut setup, lab, client);
     handles(&mut setup, lab);
     topology(&mut setup, &plan);
+    lab_files(&mut setup, lab);
     services(&mut setup, lab);
     let hash: String = Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8]
         .iter()
@@ -172,6 +173,16 @@ fn topology(text: &mut String, plan: &Plan) {
     function(text, "lab_rules", &rules.collect::<Vec<_>>());
 }
 
+/// The files of the lab that belong to no service.
+fn lab_files(text: &mut String, lab: &Lab) {
+    let line = |(path, content): &(String, String)| {
+        let [complaint, path] = [shell(&format!("cannot write {path}")), shell(path)];
+        format!("try {complaint} service_file {path} {} || return", shell(content))
+    };
+    let lines: Vec<String> = lab.topology.files.iter().map(line).collect();
+    function(text, "lab_files", &lines);
+}
+
 /// What the agent must know of `lab`, whose steps run in `folder`.
 pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
     let plan = plan(&lab.topology);
@@ -180,7 +191,10 @@ pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
     Layout {
         lab: lab.name.clone(),
         services: topology.services.clone(),
-        files: topology.services.iter().flat_map(files).collect(),
+        files: (topology.files.iter().map(|(path, _)| (String::new(), path.clone())))
+            .chain(topology.services.iter().flat_map(files))
+            .collect(),
+        private: topology.private.clone(),
         addresses: plan.actions.iter().filter_map(addresses).collect(),
         ports: lines(&up).join("\n"),
         captured: captured_nodes(lab).iter().map(|node| node.netns.clone()).collect(),
@@ -222,6 +236,9 @@ fn network(actions: &[Action]) -> String {
                 node.0.as_str(),
                 settings.iter().map(|(key, value)| format!("sysctl {key} {value}")).collect(),
             ),
+            Action::Private(folders) => {
+                ("mounts", GLOBAL, folders.iter().flat_map(|folder| private(folder)).collect())
+            }
             Action::Links(commands) => ("links", GLOBAL, lines(commands)),
             Action::Devices(node, commands) => ("links inside", node.0.as_str(), lines(commands)),
             Action::Addresses(node, commands) => ("addresses", node.0.as_str(), lines(commands)),
@@ -239,6 +256,23 @@ fn network(actions: &[Action]) -> String {
         format!("[{what} of {}]\n{}", places.join(" "), lines.join("\n"))
     });
     sections.collect::<Vec<_>>().join("\n")
+}
+
+/// What is written in these is the lab's own (scripts/sandbox.sh), so a folder can be made there.
+const LAYERED: [&str; 8] =
+    ["/etc", "/home", "/opt", "/srv", "/var/cache", "/var/lib", "/var/log", "/var/spool"];
+
+/// What makes `folder` one that begins empty. On the machine none is made.
+fn private(folder: &str) -> Vec<String> {
+    let below = |folders: &[&str]| folders.iter().any(|other| Path::new(folder).starts_with(other));
+    let mut lines = Vec::new();
+    if below(&EMPTY) || below(&LAYERED) {
+        lines.push(format!("mkdir -p {folder}"));
+    }
+    if !below(&EMPTY) {
+        lines.push(format!("mount -t tmpfs -o mode=755 tmpfs {folder}"));
+    }
+    lines
 }
 
 /// The namespace and the text of an action that gives addresses.

@@ -59,6 +59,8 @@ impl Check<'_> {
             commands: self.commands(),
             kernel: self.kernel(),
             subject: self.subject(),
+            private: self.private(),
+            files: self.files(),
             bridges: self.file.bridges.iter().map(bridge).collect(),
             nodes,
             services: self.services(),

@@ -3,13 +3,23 @@
 use crate::yaml::outline::Known;
 
 /// The fields of a lab file that are its topology.
-pub const FIELDS: [Known; 4] = [
+pub const FIELDS: [Known; 6] = [
     ("needs", "what the machine must have", "{commands: {dnsmasq: dnsmasq-base}}"),
     ("subject", "the program under test", "{program: dhcplb, build: make}"),
     (
         "bridges",
         "switches: a list of names, or a mapping from names to `addresses`, `mtu`, `mac` and what [links of the kind `bridge`](#links-inside-of-a-node) have but `ports`",
         "[br0]",
+    ),
+    (
+        "private",
+        "folders that begin empty and are the lab's own, besides those that always are. Each must be there on the machine or be below one that is the lab's own",
+        "[/opt/daemon]",
+    ),
+    (
+        "files",
+        "files for all of the lab, written before its services start: by their paths below `/etc`, `/run`, `/tmp`, `/var/tmp` or one of `private`",
+        "{/run/lab/ca.conf: \"ca\"}",
     ),
     ("nodes", "hosts, by name", "{client: {links: {eth0: {peer: server/eth0}}}}"),
 ];

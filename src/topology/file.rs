@@ -28,6 +28,10 @@ pub struct TopologyFile {
     pub kernel: Vec<Spanned<String>>,
     /// The program under test.
     pub subject: Option<SubjectFile>,
+    /// Folders that are the lab's own and begin empty.
+    pub private: Vec<Spanned<String>>,
+    /// Files for all of it, by path.
+    pub files: Vec<(Spanned<String>, String)>,
     /// Bridges, in the lab's own namespace.
     pub bridges: Vec<BridgeFile>,
     /// Hosts.
@@ -128,6 +132,8 @@ pub struct RouteFile {
 pub fn topology(fields: &Fields) -> TopologyFile {
     let mut file = TopologyFile {
         subject: fields.get("subject", subject),
+        private: fields.get("private", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        files: fields.get("files", texts).unwrap_or_default(),
         bridges: fields.get("bridges", bridges).unwrap_or_default(),
         nodes: fields.need("nodes", |r| r.entries(node)).unwrap_or_default(),
         ..Default::default()

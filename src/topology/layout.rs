@@ -10,8 +10,11 @@ pub struct Layout {
     /// Its name.
     pub lab: String,
     pub services: Vec<Service>,
-    /// The files that set-up writes for them, by the service and as its description names them.
+    /// The files that set-up writes, by the service, if they are of one, and as its description names
+    /// them.
     pub files: Vec<(String, String)>,
+    /// Folders that are its own and begin empty, besides those that always are.
+    pub private: Vec<String>,
     /// For each network namespace the `ip -batch` text that gives it its addresses and routes.
     pub addresses: Vec<(NetnsName, String)>,
     /// The `ip -batch` text that puts all cables back.

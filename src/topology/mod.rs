@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 mod check_device;
+mod check_files;
 mod check_names;
 pub(crate) mod check_services;
 pub mod device;

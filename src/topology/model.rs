@@ -11,6 +11,9 @@ use std::time::Duration;
 /// The interface that every network namespace has; it leads nowhere else.
 pub const LOOPBACK: &str = "lo";
 
+/// Folders that are every lab's own and begin empty.
+pub const EMPTY: [&str; 3] = ["/run", "/tmp", "/var/tmp"];
+
 /// What a lab is wired from and what runs in it, but for its tests.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -20,6 +23,10 @@ pub struct Topology {
     pub kernel: Vec<String>,
     /// The program under test.
     pub subject: Option<Subject>,
+    /// Folders that are its own and begin empty, besides those that always are.
+    pub private: Vec<String>,
+    /// Files for all of it, by path.
+    pub files: Vec<(String, String)>,
     /// Bridges in its own namespace.
     pub bridges: Vec<Bridge>,
     /// Its hosts.

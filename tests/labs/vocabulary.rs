@@ -323,3 +323,38 @@ tests:
         assert!(said.contains("2 lines of loud that match `^heard$`, there are 1"), "{}", done.all);
     }
 }
+
+#[test]
+fn a_lab_has_files_and_folders_of_its_own() {
+    let body = r#"
+private: [/opt, /run/made/here, /var/cache]
+files: {/opt/deep/a: "of the lab\n", /run/lab/b: "b", /etc/labrun-lab-test: c}
+nodes:
+  a:
+    services:
+      reads: {command: "cat /opt/deep/a /run/lab/b /etc/labrun-lab-test >all; echo x >/var/cache/x; exec sleep 1000", ready: {file: all}}
+tests:
+  a-there:
+    steps:
+      - run: {service: reads, command: "cat all /var/cache/x; ls /opt /run/made", stdout: "of the lab\nbcx\n/opt:\ndeep\n\n/run/made:\nhere"}
+      - run: {node: a, command: "echo other >/opt/deep/a; echo new >/opt/new"}
+  b-as-it-was:
+    steps:
+      - run: {node: a, command: "cat /opt/deep/a; ls /opt", stdout: "of the lab\ndeep"}
+"#;
+    let host = || {
+        (std::path::Path::new("/opt/deep").exists(), std::path::Path::new("/var/cache/x").exists())
+    };
+    for user in users() {
+        assert_eq!(host(), (false, false));
+        Lab::new(user, body).passes(&[]);
+        assert_eq!(host(), (false, false), "the machine has what only the lab has");
+        let lab = Lab::new(
+            user,
+            &body.replace("/var/cache]", "/opt-of-nobody]").replace("/var/cache/x", "x"),
+        );
+        let done = lab.run(&["test"]);
+        assert!(done.exit == 4 && done.all.contains("/opt-of-nobody"), "{}", done.all);
+        assert!(!std::path::Path::new("/opt-of-nobody").exists());
+    }
+}

@@ -237,3 +237,37 @@ fn only_lines_are_waited_for_by_number() {
         ("wait: {node: a, tcp: 80, count: 3}", "`count` is about the lines that `log` matches"),
     ]);
 }
+
+#[test]
+fn files_and_folders_of_a_lab_are_its_own() {
+    let with = |fields: &str| {
+        steps("service: {kill: http}").replace("nodes:\n", &format!("{fields}\nnodes:\n"))
+    };
+    let text = with("private: [/opt, /run/x, /etc/y]\nfiles: {/opt/a: a, /run/lab/b: 'b c'}");
+    let script = script_of(&text);
+    let lines = "[mounts of global]\nmount -t tmpfs -o mode=755 tmpfs /opt\nmkdir -p /run/x\nmkdir -p /etc/y\nmount -t tmpfs -o mode=755 tmpfs /etc/y\n";
+    assert!(script.contains(lines), "{script}");
+    let file = "  try 'cannot write /run/lab/b' service_file /run/lab/b 'b c' || return\n";
+    assert!(script.contains(file), "{script}");
+    for (fields, message) in [
+        ("private: opt", "`opt`: expected the whole path of a folder"),
+        ("private: /opt/../etc", "expected the whole path"),
+        ("private: '/opt/a b'", "expected the whole path"),
+        ("private: /opt/", "expected the whole path"),
+        ("private: /", "this folder cannot begin empty"),
+        ("private: /usr", "this folder cannot begin empty"),
+        ("private: /proc/1", "this folder cannot begin empty"),
+        ("private: [/opt, /opt/a]", "this folder, or one around or in it, is there already"),
+        (
+            "files: {/opt/a: a}",
+            "`/opt/a`: expected a file in one of `/etc`, `/run`, `/tmp`, `/var/tmp`",
+        ),
+        ("files: {a: a}", "`a`: expected a file"),
+        ("files: {/run/../opt/a: a}", "expected a file"),
+        ("files: {/run/netns/a: a}", "expected a file"),
+        ("private: /opt\nfiles: {/opt: a}", "expected a file"),
+    ] {
+        let said = mistakes(&with(fields));
+        assert!(said.lines().count() == 1 && said.contains(message), "{fields}: {said}");
+    }
+}

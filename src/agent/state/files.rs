@@ -61,6 +61,9 @@ pub fn facts(sandbox: &Sandbox) -> Facts {
             add(path.display().to_string(), Vec::new());
         });
     }
+    for folder in &sandbox.layout.private {
+        each(Path::new(folder), &[], &mut |path| add(path.display().to_string(), Vec::new()));
+    }
     for folder in ["tmp", "service"] {
         each(&sandbox.state.join(folder), &[], &mut |path| {
             // Labrun's own.
