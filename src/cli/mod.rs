@@ -14,7 +14,7 @@ pub use capture::{CaptureArgs, CaptureVerb, ShowArgs};
 pub use import::ImportArgs;
 pub use init::InitArgs;
 pub use list::{ChoiceArgs, ListArgs};
-pub use run::{ArtifactArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
+pub use run::{ArtifactArgs, ParamArgs, ReportArgs, ReportVerb, RunArgs, SubjectArgs, TestArgs};
 pub use schema::Documented;
 pub use shell::Shell;
 pub use vm::{VmArgs, VmVerb};
@@ -150,6 +150,9 @@ pub enum Verb {
     Check {
         /// The files; nothing means all in the repository's labs/
         paths: Vec<PathBuf>,
+        /// Parameters of the labs.
+        #[command(flatten)]
+        params: ParamArgs,
     },
     /// Print a lab as one bash program, which runs without labrun
     Script {
@@ -159,6 +162,9 @@ pub enum Verb {
         /// The DHCP client of steps that name none
         #[arg(long, value_enum, default_value = "dhclient")]
         client: Client,
+        /// Parameters of the lab.
+        #[command(flatten)]
+        params: ParamArgs,
     },
     /// The virtual machine that labs run in where they cannot run here
     Vm {
@@ -174,6 +180,9 @@ pub enum Verb {
         /// As what: for a terminal, or for other programs
         #[arg(long, value_name = "FORMAT", value_parser = one_of(&["text", "mermaid", "dot", "svg", "json"]), default_value = "text")]
         format: Format,
+        /// Parameters of the lab.
+        #[command(flatten)]
+        params: ParamArgs,
     },
     /// Find out what this machine lacks for the labs
     Doctor {

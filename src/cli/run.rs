@@ -1,6 +1,7 @@
 //! How labs and tests are run, and what is told and kept of it.
 
 use crate::cli::ChoiceArgs;
+use crate::lab::params::Setting;
 use crate::record::artifacts::{FOLDER, When};
 use crate::record::shard::Shard;
 use crate::report::files::Target;
@@ -83,12 +84,24 @@ pub struct SubjectArgs {
     pub no_strict: bool,
 }
 
+/// Parameters of labs.
+#[derive(Args, Clone, Debug)]
+pub struct ParamArgs {
+    /// Another value for one of the `params` of a lab file; the items of a list with commas
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub settings: Vec<Setting>,
+}
+
 /// How labs are run.
 #[derive(Args, Debug)]
 pub struct RunArgs {
     /// What is tested.
     #[command(flatten)]
     pub tested: SubjectArgs,
+
+    /// Parameters of the labs.
+    #[command(flatten)]
+    pub params: ParamArgs,
 
     /// Another instance of the lab, beside the unnamed one
     #[arg(long, value_name = "NAME")]

@@ -5,6 +5,7 @@ use crate::lab::each;
 use crate::lab::file;
 use crate::lab::file::TestFile;
 use crate::lab::model::{Lab, Step, Test};
+use crate::lab::params::{self, Setting};
 use crate::lab::place;
 use crate::rules::check as rules;
 use crate::rules::inside::inside;
@@ -25,10 +26,19 @@ const NONE: &str = "none";
 /// # Errors
 /// All of its mistakes, in the order of the file.
 pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
+    lab_with(text, file, &[])
+}
+
+/// The same with these parameters, of which it need not have all.
+///
+/// # Errors
+/// As [`lab`].
+pub fn lab_with(text: &str, file: &str, settings: &[Setting]) -> Result<Lab, Vec<Diagnostic>> {
     let mut root = parse(text).map_err(|(position, message)| {
         vec![Diagnostic { position, path: String::new(), message }]
     })?;
     let diagnostics = Diagnostics::default();
+    let params = params::fill(&mut root, settings, &diagnostics);
     let written_out = each::expand(&mut root, &diagnostics);
     place::fill(&mut root);
     let read = file::lab(Reader::new(&root, "", &diagnostics));
@@ -50,6 +60,7 @@ pub fn lab(text: &str, file: &str) -> Result<Lab, Vec<Diagnostic>> {
             source: text.into(),
             topology,
             tests,
+            params,
         }),
         some => Err(some),
     }

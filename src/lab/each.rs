@@ -140,7 +140,7 @@ impl Expansion<'_> {
 fn words(value: &Node) -> Result<Vec<String>, &'static str> {
     const WANTED: &str = "expected how many there are, `FIRST-LAST`, or a list of numbers or words";
     let word = |item: &Node| match &item.value {
-        Value::Int(number) => Ok(number.to_string()),
+        Value::Int(number) | Value::Digits(number) => Ok(number.to_string()),
         Value::Text(text) if !text.is_empty() => Ok(text.clone()),
         _ => Err(WANTED),
     };
@@ -150,8 +150,8 @@ fn words(value: &Node) -> Result<Vec<String>, &'static str> {
         None => Err("there is none of these: the first is after the last"),
     };
     match &value.value {
-        Value::Int(count) if *count > 0 => range(1, count.unsigned_abs()),
-        Value::Int(_) => Err("there has to be at least one"),
+        Value::Int(count) | Value::Digits(count) if *count > 0 => range(1, count.unsigned_abs()),
+        Value::Int(_) | Value::Digits(_) => Err("there has to be at least one"),
         Value::Text(text) => {
             let ends = text.split_once('-').and_then(|(first, last)| {
                 Some((first.trim().parse().ok()?, last.trim().parse().ok()?))

@@ -1,5 +1,6 @@
 //! The lab file as it is written, put together from its parts.
 
+use crate::lab::params::PARAMS;
 use crate::rules::file::{RuleFile, rule};
 use crate::steps;
 use crate::steps::StepFile;
@@ -53,9 +54,14 @@ pub struct StepEntry {
 }
 
 /// The fields of a lab file that are not those of its topology.
-const HEAD: [Known; 2] = [
+const HEAD: [Known; 3] = [
     ("lab", "the name: letters, digits, `-`, `_`, `.`", "web"),
     ("about", "a sentence for `labrun list`", "a web server and a client on one switch"),
+    (
+        "params",
+        "what may differ from run to run (`--set NAME=VALUE`), by name: a number, text, or a list of these. `${NAME}` anywhere in the file stands for it",
+        "{backends: 2}",
+    ),
 ];
 const TESTS: [Known; 1] =
     [("tests", "tests, by name", "{fetch: {steps: [ping: {node: client, to: 10.0.0.2}]}}")];
@@ -82,6 +88,8 @@ const STEP_PATH: Known = (
 /// Reads a whole lab file.
 pub fn lab(reader: Reader) -> LabFile {
     let fields = reader.fields(&[&HEAD[..], &FIELDS, &TESTS].concat());
+    // What they are has been seen to where they were filled in.
+    fields.get(PARAMS, |r| r.entries(|_, r| r.json()));
     LabFile {
         lab: fields.need("lab", |r| r.at(r.text())).unwrap_or_default(),
         about: fields.get("about", |r| r.text()).unwrap_or_default(),

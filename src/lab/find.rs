@@ -3,6 +3,7 @@
 use crate::error::Failure;
 use crate::lab::check;
 use crate::lab::model::Lab;
+use crate::lab::params::Setting;
 use crate::lab::repository::{is_repository_of, is_root, repository};
 use crate::text::{quoted, suggest};
 use crate::yaml::diagnostic::Diagnostic;
@@ -74,39 +75,53 @@ impl Labs {
     /// # Errors
     /// If a file cannot be read. Mistakes in a file are kept in `broken`.
     pub fn load(files: &[PathBuf]) -> Result<Labs> {
+        Labs::load_with(files, &[])
+    }
+
+    /// The same with these parameters, of which none needs to have any ([`crate::lab::params::known`]).
+    ///
+    /// # Errors
+    /// As [`Labs::load`].
+    pub fn load_with(files: &[PathBuf], settings: &[Setting]) -> Result<Labs> {
         let here = std::env::current_dir().context("cannot tell the working directory")?;
         let repository = repository(&here);
         let mut labs = Labs { labs: Vec::new(), broken: Vec::new(), repository };
         if !files.is_empty() {
             for file in files {
-                labs.read(Origin::File, file, &file.display().to_string())?;
+                labs.read(Origin::File, file, &file.display().to_string(), settings)?;
             }
             return Ok(labs);
         }
         for path in lab_files(&labs.repository.join("labs")) {
             let shown = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
-            labs.read(Origin::Repository, &path, &shown)?;
+            labs.read(Origin::Repository, &path, &shown, settings)?;
         }
         for (name, text) in BUILT_IN {
             if !labs.labs.iter().any(|(_, lab)| lab.name == name) {
-                labs.add(Origin::BuiltIn, text, &format!("<built-in>/{name}.yaml"));
+                labs.add(Origin::BuiltIn, text, &format!("<built-in>/{name}.yaml"), settings);
             }
         }
         Ok(labs)
     }
 
-    fn read(&mut self, origin: Origin, path: &Path, shown: &str) -> Result<()> {
+    fn read(
+        &mut self,
+        origin: Origin,
+        path: &Path,
+        shown: &str,
+        settings: &[Setting],
+    ) -> Result<()> {
         let bytes = std::fs::read(path)
             .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
         match String::from_utf8(bytes) {
-            Ok(text) => self.add(origin, &text, shown),
+            Ok(text) => self.add(origin, &text, shown, settings),
             Err(_) => self.broken.push(format!("{shown}:1:1: the file is not UTF-8 text")),
         }
         Ok(())
     }
 
-    fn add(&mut self, origin: Origin, text: &str, shown: &str) {
-        match check::lab(text, shown) {
+    fn add(&mut self, origin: Origin, text: &str, shown: &str, settings: &[Setting]) {
+        match check::lab_with(text, shown, settings) {
             Ok(lab) => {
                 if let Some((_, other)) = self.labs.iter().find(|(_, l)| l.name == lab.name) {
                     self.broken.push(format!(

@@ -6,6 +6,7 @@ mod each;
 mod file;
 pub mod find;
 pub mod model;
+pub mod params;
 mod place;
 pub(crate) mod repository;
 pub mod schema;

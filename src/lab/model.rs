@@ -18,6 +18,8 @@ pub struct Lab {
     /// What it is wired from and what runs in it.
     pub topology: Topology,
     pub tests: Vec<Test>,
+    /// The names of its parameters.
+    pub params: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 /// address, `check` sees more.
 pub fn schema() -> Value {
     let mut schema = outline::schema(file::lab);
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    // What is needed does not differ from run to run.
+    let fields = fields.into_iter().flatten().filter(|(name, _)| *name != "needs");
+    fields.for_each(|(_, field)| open(field));
     for path in WHERE {
         at(&mut schema, path, &mut |entry| {
             let fields = entry.get_mut("properties").and_then(Value::as_object_mut);
             let Some(fields) = fields else { return };
-            if path.len() == 2 {
-                fields.values_mut().for_each(open_to_each);
-            }
             fields.insert(EACH.into(), each());
         });
     }
@@ -51,30 +52,31 @@ fn each() -> Value {
         "examples": [100, "10-19", ["red", "blue"]],
         "anyOf": [
             {"type": "integer", "minimum": 1},
+            {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$"},
             {"type": "string", "pattern": "^ *[0-9]+ *- *[0-9]+ *$"},
             {"type": "array", "minItems": 1, "items": {"type": ["string", "integer"]}},
         ],
     })
 }
 
-/// Where something else than any text is wanted, what [`each`] puts there is good as well.
-fn open_to_each(schema: &mut Value) {
+/// Where something else than any text is wanted, `${NAME}` is good as well: `each` or a parameter.
+fn open(schema: &mut Value) {
     let Some(parts) = schema.as_object_mut() else { return };
     for key in ["properties", "patternProperties"] {
         let fields = parts.get_mut(key).and_then(Value::as_object_mut);
-        fields.into_iter().flat_map(|fields| fields.values_mut()).for_each(open_to_each);
+        fields.into_iter().flat_map(|fields| fields.values_mut()).for_each(open);
     }
     for key in ["items", "additionalProperties"] {
-        parts.get_mut(key).into_iter().for_each(open_to_each);
+        parts.get_mut(key).into_iter().for_each(open);
     }
     if let Some(ways) = parts.get_mut("anyOf").and_then(Value::as_array_mut) {
-        ways.iter_mut().for_each(open_to_each);
+        ways.iter_mut().for_each(open);
     } else if parts.get("type") == Some(&json!("integer"))
         || ["enum", "pattern"].iter().any(|key| parts.contains_key(*key))
     {
         let own = ["description", "examples"].map(|key| (key, parts.remove(key)));
         let wanted = std::mem::take(parts);
-        let replaced = json!({"type": "string", "pattern": regex_lite::escape(PLACE)});
+        let replaced = json!({"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"});
         parts.insert("anyOf".into(), json!([wanted, replaced]));
         parts.extend(own.into_iter().filter_map(|(key, value)| Some((key.into(), value?))));
     }

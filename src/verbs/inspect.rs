@@ -7,6 +7,7 @@ use crate::graph;
 use crate::lab::check;
 use crate::lab::find::{Labs, lab_files, show_diagnostics};
 use crate::lab::model::Lab;
+use crate::lab::params::{self, Setting};
 use crate::lab::repository::repository;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_exactly};
@@ -23,7 +24,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// If there is none.
-pub fn check(paths: &[PathBuf]) -> anyhow::Result<u8> {
+pub fn check(paths: &[PathBuf], settings: &[Setting]) -> anyhow::Result<u8> {
     let own;
     let paths = match paths {
         [] => {
@@ -35,9 +36,10 @@ pub fn check(paths: &[PathBuf]) -> anyhow::Result<u8> {
     let mut exit = Exit::Passed;
     // Labs that are good, by name, and where they are.
     let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
+    let mut good: Vec<Lab> = Vec::new();
     for path in paths {
         let shown = path.display().to_string();
-        let lab = checked(path, &shown).and_then(|lab| match seen.get(&lab.name) {
+        let lab = checked(path, &shown, settings).and_then(|lab| match seen.get(&lab.name) {
             Some(other) if !is_same(other, path) => Err(format!(
                 "{shown}:1:1: the lab `{}` is already in {}",
                 lab.name,
@@ -63,13 +65,17 @@ pub fn check(paths: &[PathBuf]) -> anyhow::Result<u8> {
                     lab.topology.services.len(),
                     lab.tests.len()
                 );
-                seen.entry(lab.name).or_insert(path);
+                seen.entry(lab.name.clone()).or_insert(path);
+                good.push(lab);
             }
             Err(mistakes) => {
                 outln!("{mistakes}");
                 exit = Exit::Usage;
             }
         }
+    }
+    if matches!(exit, Exit::Passed) {
+        params::known(settings, &good.iter().collect::<Vec<_>>())?;
     }
     Ok(exit as u8)
 }
@@ -91,14 +97,15 @@ fn own_files() -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// The lab in a file, or all of its mistakes, ready to print.
-fn checked(path: &Path, shown: &str) -> Result<Lab, String> {
+fn checked(path: &Path, shown: &str, settings: &[Setting]) -> Result<Lab, String> {
     let text = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
     let text =
         String::from_utf8(text).map_err(|_| format!("{shown}:1:1: the file is not UTF-8 text"))?;
-    let lab = check::lab(&text, shown).and_then(|lab| match filters::diagnostics(&lab) {
-        none if none.is_empty() => Ok(lab),
-        some => Err(some),
-    });
+    let lab =
+        check::lab_with(&text, shown, settings).and_then(|lab| match filters::diagnostics(&lab) {
+            none if none.is_empty() => Ok(lab),
+            some => Err(some),
+        });
     lab.map_err(|diagnostics| show_diagnostics(shown, &diagnostics))
 }
 
@@ -110,9 +117,11 @@ fn is_same(one: &Path, other: &Path) -> bool {
 ///
 /// # Errors
 /// If there is no such lab.
-pub fn script(cli: &Cli, lab: &str, client: Client) -> anyhow::Result<u8> {
-    let labs = Labs::load(&cli.files)?;
-    for lab in labs.labs(&[lab.to_string()])? {
+pub fn script(cli: &Cli, lab: &str, client: Client, settings: &[Setting]) -> anyhow::Result<u8> {
+    let labs = Labs::load_with(&cli.files, settings)?;
+    let chosen = labs.labs(&[lab.to_string()])?;
+    params::known(settings, &chosen)?;
+    for lab in chosen {
         print_exactly(compiler::compile(lab, client).trim_end());
     }
     Ok(Exit::Passed as u8)
@@ -122,9 +131,11 @@ pub fn script(cli: &Cli, lab: &str, client: Client) -> anyhow::Result<u8> {
 ///
 /// # Errors
 /// If there is no such lab.
-pub fn graph(cli: &Cli, lab: &str, format: Format) -> anyhow::Result<u8> {
-    let labs = Labs::load(&cli.files)?;
-    for lab in labs.labs(&[lab.to_string()])? {
+pub fn graph(cli: &Cli, lab: &str, format: Format, settings: &[Setting]) -> anyhow::Result<u8> {
+    let labs = Labs::load_with(&cli.files, settings)?;
+    let chosen = labs.labs(&[lab.to_string()])?;
+    params::known(settings, &chosen)?;
+    for lab in chosen {
         let drawing = match format {
             Format::Text if colours() => graph::coloured(lab, columns()),
             Format::Text => graph::terminal(lab, columns()),

@@ -67,10 +67,12 @@ pub fn run(cli: &Cli) -> Result<u8> {
             Format::GithubMatrix => list::matrix(cli, args),
             _ => list::list(cli, args),
         },
-        Verb::Check { paths } => inspect::check(paths),
-        Verb::Script { lab, client } => inspect::script(cli, lab, *client),
+        Verb::Check { paths, params } => inspect::check(paths, &params.settings),
+        Verb::Script { lab, client, params } => {
+            inspect::script(cli, lab, *client, &params.settings)
+        }
         Verb::Vm { verb } => vm::vm(cli, verb),
-        Verb::Graph { lab, format } => inspect::graph(cli, lab, *format),
+        Verb::Graph { lab, format, params } => inspect::graph(cli, lab, *format, &params.settings),
         Verb::Doctor { labs, install, tested, client } => {
             doctor::doctor(cli, labs, *install, tested, *client)
         }

@@ -6,6 +6,7 @@ use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
+use crate::lab::params;
 use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::report::{Format, Reporter, commands};
@@ -20,8 +21,9 @@ use std::sync::Mutex;
 /// # Errors
 /// Wrong names, broken lab files, a build that fails, a machine that lacks something.
 pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
-    let labs = Labs::load(&cli.files)?;
+    let labs = Labs::load_with(&cli.files, &run.params.settings)?;
     let chosen = labs.labs(words)?;
+    params::known(&run.params.settings, &chosen)?;
     for (kind, group) in place::groups(cli, &chosen, run.client, |lab| lab)? {
         match setup_on(&kind, cli, run, &labs, &group)? {
             Exit::Passed => {}

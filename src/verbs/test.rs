@@ -5,6 +5,7 @@ use crate::error::Exit;
 use crate::host::HostKind;
 use crate::interrupt;
 use crate::lab::find::{Labs, Selection};
+use crate::lab::params;
 use crate::record::artifacts::{Artifacts, When};
 use crate::record::durations::Durations;
 use crate::record::event::RunEvent;
@@ -32,8 +33,10 @@ use std::time::Instant;
 /// can't run labs at all.
 pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let TestArgs { run, partition: part, reports, .. } = args;
-    let labs = Labs::load(&cli.files)?;
+    let settings = &run.params.settings;
+    let labs = Labs::load_with(&cli.files, settings)?;
     let mut chosen = list::chosen(&labs, &args.choice)?;
+    params::known(settings, &chosen.iter().map(|chosen| chosen.lab).collect::<Vec<_>>())?;
     let all = programs(&chosen);
     let nothing = match args.last_failed {
         true => Failures::read(&labs.repository)?.keep(&mut chosen),

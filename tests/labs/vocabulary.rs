@@ -358,3 +358,51 @@ tests:
         assert!(!std::path::Path::new("/opt-of-nobody").exists());
     }
 }
+
+#[test]
+fn parameters_differ_from_run_to_run() {
+    let body = r#"
+params: {many: 2, word: plain}
+bridges: [br0]
+nodes:
+  n-${each}: {each: "${many}", links: {eth0: {bridge: br0, port: "p${each}"}}}
+tests:
+  t: {steps: [{run: {node: global, command: "ls /run/netns | wc -l; echo ${word}", stdout: "2\nplain"}}]}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let run = |words: &[&str]| lab.run(words);
+        assert_eq!(run(&["test"]).exit, 0);
+        let done = run(&["test", "--set", "many=3", "--set", "word=other"]);
+        assert!(done.exit == 1 && done.all.contains("`3"), "{}", done.all);
+        // One that is up is made anew where they differ.
+        assert_eq!(run(&["setup", &lab.name, "--set", "many=3"]).exit, 0);
+        let nodes = || run(&["exec", &lab.name, "global", "ls", "/run/netns"]).stdout;
+        assert_eq!(nodes(), "n-1\nn-2\nn-3\n");
+        assert_eq!(run(&["test"]).exit, 0);
+        assert_eq!(nodes(), "n-1\nn-2\n");
+        let script = run(&["script", &lab.name, "--set", "many=4"]).stdout;
+        assert!(script.contains("netns add n-4\n") && !script.contains("netns add n-5\n"));
+        assert!(run(&["graph", &lab.name, "--set", "many=4"]).stdout.contains("n-4"));
+        let file = lab.file.to_str().unwrap();
+        assert!(run(&["check", file, "--set", "many=4"]).stdout.contains("4 nodes"));
+        for (words, message) in [
+            (
+                vec!["test", "--set", "mny=4"],
+                "--set mny: there is no parameter `mny`, did you mean `many`?",
+            ),
+            (
+                vec!["setup", &lab.name, "--set", "x=4"],
+                "there is no parameter `x`, there is `many`, `word`",
+            ),
+            (vec!["script", &lab.name, "--set", "x=4"], "there is no parameter `x`"),
+            (vec!["graph", &lab.name, "--set", "x=4"], "there is no parameter `x`"),
+            (vec!["check", file, "--set", "x=4"], "there is no parameter `x`"),
+            (vec!["test", "--set", "many=x"], "--set many: expected a number, found `x`"),
+            (vec!["test", "--set", "many"], "expected NAME=VALUE"),
+        ] {
+            let done = run(&words);
+            assert!(done.exit == 2 && done.all.contains(message), "{words:?}: {}", done.all);
+        }
+    }
+}

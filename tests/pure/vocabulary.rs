@@ -271,3 +271,77 @@ fn files_and_folders_of_a_lab_are_its_own() {
         assert!(said.lines().count() == 1 && said.contains(message), "{fields}: {said}");
     }
 }
+
+const PARAMS: &str = r#"
+lab: l
+params: {count: 2, net: 10.7.0, colours: [red, 7], port: 80, unset: ""}
+bridges: [br0]
+nodes:
+  n-${each}:
+    each: ${count}
+    links: {eth0: {bridge: br0, port: "p${each}", addresses: "${net}.${each}/24"}}
+    services: {"s-${count}": {command: "serve ${port}${unset} ${other}", ready: {tcp: "${port}"}}}
+  c-${each}: {each: "${colours}", links: {eth0: {bridge: br0, port: "${each}"}}}
+tests:
+  t: {tags: "${colours}", steps: [ping: {node: n-1, to: "${net}.2", count: "${count}"}]}
+"#;
+
+fn set(text: &str, settings: &[&str]) -> Result<labrun::lab::model::Lab, String> {
+    let settings: Vec<_> = settings.iter().map(|one| one.parse().unwrap()).collect();
+    check::lab_with(text, "f", &settings).map_err(|found| show_diagnostics("f", &found))
+}
+
+#[test]
+fn parameters_stand_for_their_values() {
+    let text = PARAMS.replace(", 7]", ", blue]").replace("tags: \"${colours}\", ", "");
+    let all = |settings: &[&str]| {
+        let lab = set(&text, settings).unwrap();
+        let nodes: Vec<String> = lab.topology.nodes.iter().map(|node| node.name.clone()).collect();
+        let service = &lab.topology.services[0];
+        let address = lab.topology.nodes[0].links[0].addresses[0];
+        (nodes.join(" "), format!("{} {} {address}", service.name, service.run.command))
+    };
+    assert_eq!(
+        all(&[]),
+        ("n-1 n-2 c-red c-blue".into(), "s-2 serve 80 ${other} 10.7.0.1/24".into())
+    );
+    assert_eq!(
+        all(&["count=3", "net=10.8.1", "colours=green", "unset=x=y", "port=81", "count=1"]),
+        ("n-1 c-green".into(), "s-1 serve 81x=y ${other} 10.8.1.1/24".into())
+    );
+}
+
+#[test]
+fn parameters_must_make_sense() {
+    let ok = PARAMS.replace("tags: \"${colours}\", ", "");
+    assert_eq!(mistakes(&ok), "");
+    for (text, settings, message) in [
+        (ok.clone(), vec!["count=x"], "params.count: --set count: expected a number, found `x`"),
+        (ok.clone(), vec!["port=70000"], "70000 is out of range: 1 to 65535"),
+        (ok.clone(), vec!["colours="], "--set colours: an empty list"),
+        (ok.replace("port: 80", "port: 80, more: 1"), vec![], "nothing in the file uses `${more}`"),
+        (
+            ok.replace("port: 80", "port: {a: 1}"),
+            vec![],
+            "expected a number, text, or a list of these",
+        ),
+        (
+            ok.replace("serve", "serve ${colours}"),
+            vec![],
+            "`${colours}` is a list, so nothing else can stand here",
+        ),
+        (
+            ok.replace("port: 80", "node: 80").replace("${port}", "${node}"),
+            vec![],
+            "`${node}` stands for something else already",
+        ),
+        (
+            ok.replace("net: 10.7.0", "n-et: 1, net: 10.7.0"),
+            vec![],
+            "`n-et` cannot name a parameter",
+        ),
+    ] {
+        let said = set(&text, &settings).unwrap_err();
+        assert!(said.contains(message), "{message}: {said}");
+    }
+}
