@@ -13,6 +13,7 @@ mod proc;
 mod program;
 mod restore;
 mod service;
+mod silence;
 mod tail;
 mod wire;
 
@@ -22,6 +23,7 @@ pub use proc::{Process, processes};
 pub use program::{OVERTIME, Output, Program, View, digest, end_of, part_of, which};
 pub use restore::Lessee;
 pub use service::{Mark, ServiceFailure, SignalName, Trouble, lines};
+pub use silence::Silent;
 
 use crate::topology::layout::Layout;
 use crate::topology::model::GLOBAL;

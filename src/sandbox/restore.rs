@@ -219,7 +219,8 @@ impl Sandbox {
         self.end_strays()?;
         self.forget_leases()?;
         self.restore_resolver();
-        self.restore_links()
+        self.restore_links()?;
+        self.restore_silent()
     }
 }
 

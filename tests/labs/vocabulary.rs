@@ -406,3 +406,60 @@ tests:
         }
     }
 }
+
+#[test]
+fn a_silent_link_stays_up_and_carries_nothing() {
+    if !have("a_silent_link", &["ping"]) {
+        return;
+    }
+    let body = r#"
+bridges: [br0]
+nodes:
+  a: {links: {eth0: {bridge: br0, port: pa, addresses: 10.0.0.1/24}, p2p: {peer: b/p2p, addresses: 10.1.0.1/24}}}
+  b: {links: {eth0: {bridge: br0, port: pb, addresses: 10.0.0.2/24}, p2p: {peer: a/p2p, addresses: 10.1.0.2/24}}}
+  c: {links: {eth0: {bridge: br0, port: pc, addresses: 10.0.0.3/24}}}
+x-silent: &silent {command: "ip -j link show up; ip route get 10.0.0.2; ip route get 10.1.0.2", match: LOWER_UP, not-match: NO-CARRIER}
+tests:
+  a-port:
+    steps:
+      - ping: {node: a, to: 10.0.0.2}
+      - link: {silence: a/eth0}
+      - run: {node: a, <<: *silent}
+      - ping: {node: a, to: 10.0.0.2, timeout: 400ms, fails: true}
+      - ping: {node: c, to: 10.0.0.1, timeout: 400ms, fails: true}
+      - ping: {node: c, to: 10.0.0.2}
+      - ping: {node: a, to: 10.1.0.2}
+      - link: {up: a/eth0}
+      - ping: {node: a, to: 10.0.0.2}
+  b-cable:
+    steps:
+      - ping: {node: a, to: 10.1.0.2}
+      - link: {silence: b/p2p}
+      - run: {node: a, <<: *silent}
+      - ping: {node: a, to: 10.1.0.2, timeout: 400ms, fails: true}
+      - ping: {node: b, to: 10.1.0.1, timeout: 400ms, fails: true}
+      - link: {up: a/p2p}
+      - ping: {node: a, to: 10.1.0.2, count: 2}
+  c-leaves-both:
+    steps:
+      - link: {silence: a/eth0}
+      - link: {silence: a/p2p}
+  d-finds-neither:
+    steps:
+      - run: {node: global, command: "test ! -e /run/was; touch /run/was"}
+      - ping: {node: a, to: 10.0.0.2}
+      - ping: {node: b, to: 10.1.0.1}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        lab.passes(&[]);
+        // Put back, not made anew.
+        let done = lab.run(&[
+            "test",
+            "-v",
+            &format!("{}-c-leaves-both", lab.name),
+            &format!("{}-d-finds-neither", lab.name),
+        ]);
+        assert!(done.exit == 0 && !done.all.contains("anew"), "{}", done.all);
+    }
+}

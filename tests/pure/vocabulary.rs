@@ -345,3 +345,19 @@ fn parameters_must_make_sense() {
         assert!(said.contains(message), "{message}: {said}");
     }
 }
+
+#[test]
+fn links_are_silent_by_their_ends() {
+    assert_eq!(mistakes(&steps("link: {silence: a/eth0}")), "");
+    let lab = check::lab(&steps("link: {silence: a/eth0}"), "f").unwrap();
+    assert!(
+        script::commands(&lab, Client::Dhclient, false).contains(&("tc".into(), "iproute2".into()))
+    );
+    one_mistake(&[
+        ("link: {silence: a/eth1}", "there is no link of `a` `eth1`, did you mean `eth0`?"),
+        (
+            "link: {silence: a/eth0, down: a/eth0}",
+            "expected exactly one of `up`, `down`, `silence`",
+        ),
+    ]);
+}
