@@ -19,6 +19,7 @@ pub static ICMP: Protocol = Protocol {
             types: &TYPES,
             echoes: [0, 8],
             data: icmp.slice(),
+            field: |_, _| None,
             purpose: |_| Purpose::Exchange,
         })),
         _ => None,
@@ -45,6 +46,8 @@ pub(crate) struct Icmp<'a> {
     pub echoes: [u8; 2],
     /// Type, code, checksum and the rest, at least eight bytes in all.
     pub data: &'a [u8],
+    /// What is in a field of a message.
+    pub field: fn(&[u8], &str) -> Option<Value>,
     /// What a message of a type is sent for.
     pub purpose: fn(u8) -> Purpose,
 }
@@ -73,8 +76,8 @@ impl Layer for Icmp<'_> {
         self.name() == kind
     }
 
-    fn field(&self, _: &str) -> Option<Value> {
-        None
+    fn field(&self, name: &str) -> Option<Value> {
+        (self.field)(self.data, name)
     }
 
     fn words(&self) -> (String, String) {

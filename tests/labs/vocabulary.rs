@@ -463,3 +463,46 @@ tests:
         assert!(done.exit == 0 && !done.all.contains("anew"), "{}", done.all);
     }
 }
+
+#[test]
+fn what_a_router_advertises_is_known() {
+    if !have("what_a_router_advertises", &["dnsmasq"]) {
+        return;
+    }
+    let body = r#"
+needs: {commands: {dnsmasq: dnsmasq-base}}
+bridges: [br0]
+nodes:
+  router:
+    links: {eth0: {bridge: br0, port: pr, addresses: "fd00:1::1/64"}}
+    services:
+      ra:
+        command: exec dnsmasq --keep-in-foreground --log-facility=- --port=0 --user= --group= --conf-file=/dev/null --interface=eth0 --enable-ra --dhcp-range=fd00:1::,ra-stateless --ra-param=eth0,60,1200 --dhcp-option=option6:dns-server,[fd00:1::53] --dhcp-leasefile=${dir}/leases
+        ready: {log: "router advertisement on fd00:1::"}
+  host: {links: {eth0: {bridge: br0, port: ph}}}
+tests:
+  good:
+    steps:
+      - run: {node: host, command: ip -6 address flush dev eth0 scope global}
+      - service: {restart: ra}
+      - wait: {node: host, command: "ip -6 address show dev eth0 | grep -q fd00:1:"}
+    path:
+      - packet: icmp6 router-advertisement
+        crosses: [router, host]
+        fields: {router-lifetime: 1200, managed: 0, other: 1, prefix: "fd00:1::/64", dns: "fd00:1::53"}
+  wrong:
+    steps:
+      - run: {node: host, command: ip -6 address flush dev eth0 scope global}
+      - service: {restart: ra}
+      - wait: {node: host, command: "ip -6 address show dev eth0 | grep -q fd00:1:"}
+    path: [{packet: icmp6 router-advertisement, fields: {managed: 1}}]
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
+        assert_eq!(results["wrong"]["outcome"], "fail", "{user:?}: {}", done.all);
+        let said = lines(&results["wrong"]);
+        assert!(said.contains("managed must be 1, but it is 0"), "{}", done.all);
+    }
+}

@@ -3,6 +3,7 @@
 use labrun::compile::script;
 use labrun::lab::check;
 use labrun::lab::find::show_diagnostics;
+use labrun::packet::frame::Frame;
 use labrun::steps::Client;
 
 fn mistakes(text: &str) -> String {
@@ -360,4 +361,45 @@ fn links_are_silent_by_their_ends() {
             "expected exactly one of `up`, `down`, `silence`",
         ),
     ]);
+}
+
+#[test]
+fn router_advertisements_have_fields() {
+    // Lifetime 1800, managed, the prefix fd00:1::, the servers fd00::53 and fd00::54.
+    let mut message = vec![134, 0, 0, 0, 64, 0x80, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    message.extend([1, 1, 2, 0, 0, 0, 0, 1, 3, 4, 64, 0xc0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]);
+    message.extend([0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    message.extend([25, 5, 0, 0, 0, 0, 0, 9]);
+    for last in [0x53, 0x54] {
+        message.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+    }
+    let frame_of = |message: &[u8]| {
+        let mut frame = vec![51, 51, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd, 0x60, 0, 0, 0];
+        frame.extend((message.len() as u16).to_be_bytes());
+        frame.extend([58, 255]);
+        frame.extend([0xfe; 32]);
+        frame.extend(message);
+        frame
+    };
+    let fields = ["router-lifetime", "managed", "other", "prefix", "dns"];
+    let told = |message: &[u8]| {
+        let data = frame_of(message);
+        let frame = Frame::of(&data);
+        let field = |name: &&str| frame.field(name).map_or("-".into(), |value| value.to_string());
+        fields.iter().map(field).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(told(&message), "1800 1 0 fd00:1:: fd00::53");
+    // Cut short or broken it has what is there.
+    assert_eq!(told(&message[..16]), "1800 1 0 - -");
+    assert_eq!(told(&message[..40]), "1800 1 0 - -");
+    assert_eq!(told(&[&message[..16], &[9, 0, 0, 0]].concat()), "1800 1 0 - -");
+    assert_eq!(told(&[&[133], &message[1..]].concat()), "- - - - -");
+    let packet = |packet: &str| {
+        rule("fields: {managed: 0-1}").replace("packet: icmp,", &format!("packet: {packet},"))
+    };
+    assert_eq!(mistakes(&packet("icmp6 router-advertisement")), "");
+    assert!(
+        mistakes(&packet("icmp6 echo-request"))
+            .contains("only router advertisements have `managed`")
+    );
 }
