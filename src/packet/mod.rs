@@ -33,9 +33,11 @@ pub mod summary;
 mod tcp;
 #[cfg(feature = "cli")]
 pub mod tcpdump;
+mod tftp;
 mod tunnel;
 mod udp;
 mod vrrp;
+mod vxlan;
 
 use protocol::Protocol;
 
@@ -45,6 +47,8 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dhcp6::DHCP6,
     &dns::DNS,
     &bfd::BFD,
+    &tftp::TFTP,
+    &vxlan::VXLAN,
     &icmp::ICMP,
     &icmp6::ICMP6,
     &igmp::IGMP,

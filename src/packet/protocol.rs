@@ -28,6 +28,8 @@ pub struct Protocol {
     pub reads: &'static [u16],
     /// Whether a frame that holds nothing else may be bulk data, of which captures keep only some.
     pub bulk: bool,
+    /// Those of `kinds` that may be bulk data, too.
+    pub bulk_kinds: &'static [&'static str],
     /// Whether conditions on ports may be named.
     pub ports: bool,
     /// The fields that lab files may ask for.
@@ -53,6 +55,7 @@ impl Protocol {
         carriers: &[],
         reads: &[],
         bulk: false,
+        bulk_kinds: &[],
         ports: false,
         fields: &[],
         answers: &[],

@@ -3,6 +3,7 @@
 
 use crate::packet::bytes::number;
 use crate::packet::headers::Headers;
+use crate::packet::vxlan;
 
 /// Tunnels in tunnels that are looked into; deeper ones are nonsense.
 pub(crate) const DEEPEST: usize = 4;
@@ -10,6 +11,8 @@ pub(crate) const DEEPEST: usize = 4;
 /// IPv4 and IPv6 in IP (RFC 2003, RFC 4213), by their protocol numbers (IANA).
 const IPIP: u8 = 4;
 const SIT: u8 = 41;
+/// What VXLAN is carried by.
+const UDP: u8 = 17;
 /// GRE (RFC 2784, RFC 2890).
 const GRE: u8 = 47;
 
@@ -19,6 +22,7 @@ pub(crate) fn inside<'a>(outer: &Headers<'a>) -> Option<Headers<'a>> {
     match ip.protocol {
         IPIP | SIT => Headers::of_ip(outer.payload),
         GRE => gre(outer.payload),
+        UDP => vxlan::inside(outer).map(|(_, frame)| Headers::of(frame)),
         _ => None,
     }
 }

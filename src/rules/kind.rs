@@ -70,9 +70,10 @@ impl Kind {
         }
     }
 
-    /// Whether some of them may be bulk data. A kind of segment opens or closes a connection.
+    /// Whether some of them may be bulk data. A kind of TCP segment, say, opens or closes a connection.
     pub fn may_be_bulk(&self) -> bool {
-        self.protocol.bulk && self.words.is_empty()
+        let bulk = |word| self.protocol.bulk_kinds.contains(word);
+        self.protocol.bulk && self.words.iter().all(bulk)
     }
 
     /// Whether `frame` is of this kind.

@@ -506,3 +506,83 @@ tests:
         assert!(said.contains("managed must be 1, but it is 0"), "{}", done.all);
     }
 }
+
+#[test]
+fn files_that_are_fetched_by_tftp_are_seen() {
+    if !have("files_that_are_fetched", &["dnsmasq", "busybox"]) {
+        return;
+    }
+    let body = r#"
+needs: {commands: {dnsmasq: dnsmasq-base, busybox: busybox}}
+bridges: [br0]
+nodes:
+  client: {links: {eth0: {bridge: br0, port: pc, addresses: 10.0.0.1/24}}}
+  server:
+    links: {eth0: {bridge: br0, port: ps, addresses: 10.0.0.2/24}}
+    services:
+      tftp:
+        command: exec dnsmasq --keep-in-foreground --log-facility=- --port=0 --user= --group= --conf-file=/dev/null --enable-tftp --tftp-root=${dir}/files
+        files: {files/boot: "some text\n"}
+        ready: {udp: 69}
+tests:
+  good:
+    steps:
+      - run: {node: client, command: "cd $TMPDIR && busybox tftp -g -r boot 10.0.0.2 && cat boot", stdout: some text}
+      - run: {node: client, command: "cd $TMPDIR && busybox tftp -g -r none 10.0.0.2", fails: true}
+    path:
+      - {packet: tftp read, crosses: [client, server], fields: {file: boot}, some: true}
+      - {packet: tftp data, crosses: [server, client], count: 1, fields: {block: 1}}
+      - {packet: tftp acknowledgement, crosses: [client, server]}
+      - {packet: tftp error, crosses: [server, client], fields: {code: 1}}
+  wrong:
+    steps:
+      - run: {node: client, command: "cd $TMPDIR && busybox tftp -g -r boot 10.0.0.2"}
+    path: [{packet: tftp read, fields: {file: other}}]
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
+        assert_eq!(results["wrong"]["outcome"], "fail", "{user:?}: {}", done.all);
+        let said = lines(&results["wrong"]);
+        assert!(said.contains("file must be `other`, but it is `boot`"), "{}", done.all);
+    }
+}
+
+#[test]
+fn what_goes_through_vxlan_is_seen() {
+    let can = std::process::Command::new("unshare")
+        .args(["-rn", "ip", "link", "add", "vx", "type", "vxlan", "id", "1", "dstport", "4789"])
+        .output();
+    if !have("what_goes_through_vxlan", &["ping"])
+        || !can.is_ok_and(|output| output.status.success())
+    {
+        return;
+    }
+    let body = r#"
+needs: {kernel: [vxlan]}
+bridges: [br0]
+x-tunnel: &tunnel
+  command: ip link add vx0 type vxlan id 42 dstport 4789 remote 10.0.0.$peer local 10.0.0.$own && ip addr add 10.9.0.$own/24 dev vx0 && ip link set vx0 up
+  ready: {exit: 0}
+nodes:
+  a: {links: {eth0: {bridge: br0, port: pa, addresses: 10.0.0.1/24}}, services: {tunnel: {<<: *tunnel, environment: {own: 1, peer: 2}}}}
+  b: {links: {eth0: {bridge: br0, port: pb, addresses: 10.0.0.2/24}}, services: {tunnel: {<<: *tunnel, environment: {own: 2, peer: 1}}}}
+tests:
+  good:
+    steps: [ping: {node: a, to: 10.9.0.2, within: 5s}]
+    path:
+      - {packet: vxlan, at: pa, fields: {vni: 42}}
+      - {packet: icmp echo-request, crosses: [a, b], fields: {destination: 10.9.0.2}}
+  wrong:
+    steps: [ping: {node: a, to: 10.9.0.2, within: 5s}]
+    path: [{packet: vxlan, fields: {vni: 43}}]
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
+        assert_eq!(results["wrong"]["outcome"], "fail", "{user:?}: {}", done.all);
+        assert!(lines(&results["wrong"]).contains("vni must be 43, but it is 42"), "{}", done.all);
+    }
+}

@@ -403,3 +403,81 @@ fn router_advertisements_have_fields() {
             .contains("only router advertisements have `managed`")
     );
 }
+
+/// A UDP datagram over IPv4.
+fn datagram(from: u16, to: u16, data: &[u8]) -> Vec<u8> {
+    let length = data.len() as u16 + 8;
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
+    frame.extend((length + 20).to_be_bytes());
+    frame.extend([0, 7, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    for number in [from, to, length, 0] {
+        frame.extend(number.to_be_bytes());
+    }
+    frame.extend(data);
+    frame
+}
+
+fn summary(frame: &[u8]) -> String {
+    let summary = Frame::of(frame).summary();
+    format!("{} {} {}", summary.protocol.name, summary.label, summary.detail)
+}
+
+#[test]
+fn tftp_is_known_by_its_port_and_what_it_looks_like() {
+    for (from, to, data, told) in [
+        (4000, 69, &b"\0\x01boot.img\0octet\0"[..], "tftp READ file `boot.img`"),
+        (4000, 69, b"\0\x02x\0octet\0blksize\x001428\0", "tftp WRITE file `x`"),
+        (5000, 4000, b"\0\x03\x01\x02data", "tftp DATA block 258"),
+        (69, 4000, b"\0\x03\0\x01", "tftp DATA block 1"),
+        (4000, 5000, b"\0\x04\0\0", "tftp ACKNOWLEDGEMENT block 0"),
+        (5000, 4000, b"\0\x05\0\x01no such file\0", "tftp ERROR code 1"),
+        (5000, 4000, b"\0\x06blksize\x001428\0", "tftp OPTIONS "),
+        // Requests elsewhere, and what only begins like it.
+        (4000, 5000, b"\0\x01boot.img\0octet\0", "udp DATAGRAM 17 bytes"),
+        (4000, 69, b"\0\x01boot.img", "udp DATAGRAM 10 bytes"),
+        (4000, 69, b"\0\x01\0\0", "udp DATAGRAM 4 bytes"),
+        (4000, 5000, b"\0\x04\0\0x", "udp DATAGRAM 5 bytes"),
+        (5000, 4000, b"\0\x05\0\x09x\0", "udp DATAGRAM 6 bytes"),
+        (5000, 4000, b"\0\x03\0", "udp DATAGRAM 3 bytes"),
+        (5000, 4000, b"\0\0\0\0", "udp DATAGRAM 4 bytes"),
+        (500, 4000, b"\0\x03\0\x01", "udp DATAGRAM 4 bytes"),
+    ] {
+        assert_eq!(summary(&datagram(from, to, data)), told);
+    }
+    for (packet, bulk) in [
+        ("tftp", true),
+        ("tftp data", true),
+        ("tftp read", false),
+        ("tcp syn", false),
+        ("udp", true),
+    ] {
+        assert_eq!(
+            labrun::rules::kind::Kind::read(packet).unwrap().may_be_bulk(),
+            bulk,
+            "{packet}"
+        );
+    }
+}
+
+#[test]
+fn what_vxlan_carries_is_a_packet_too() {
+    let inner = datagram(4000, 69, b"\0\x01boot.img\0octet\0");
+    let outer = datagram(40000, 4789, &[&[8, 0, 0, 0, 0x01, 0x02, 0x03, 0], &inner[..]].concat());
+    assert_eq!(summary(&outer), "tftp READ file `boot.img`");
+    let frame = Frame::of(&outer);
+    assert_eq!(frame.field("vni").unwrap().to_string(), "66051");
+    let is = |packet: &str| labrun::rules::kind::Kind::read(packet).unwrap().is(&frame);
+    assert!(is("vxlan") && is("udp to port 4789") && is("udp to port 69") && is("tftp read"));
+    assert!(!is("icmp"));
+    // Without a valid number it is none, cut short neither.
+    let none = datagram(40000, 4789, &[&[0; 8], &inner[..]].concat());
+    assert_eq!(summary(&none), format!("udp DATAGRAM {} bytes", inner.len() + 8));
+    assert_eq!(summary(&datagram(40000, 4789, &[8, 0, 0])), "udp DATAGRAM 3 bytes");
+    assert_eq!(summary(&datagram(40000, 8472, &[8, 0, 0, 0, 0, 0, 7, 0])), "vxlan FRAME vni 7");
+    // One in the other, without end.
+    let mut deep = inner;
+    for _ in 0..10 {
+        deep = datagram(40000, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0], &deep[..]].concat());
+    }
+    assert_eq!(summary(&deep), "vxlan FRAME vni 1");
+}
