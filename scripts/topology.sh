@@ -71,6 +71,7 @@ section() {
     case $what in
       mounts) commands ;;
       settings) sysctls "$place" ;;
+      IPv6*) batch "$place" -6 ;;
       *) batch "$place" ;;
     esac || return
   done
@@ -90,10 +91,10 @@ commands() {
   done <<<"${body%$'\n'}"
 }
 
-# batch NODE: one `ip -batch` run for $body; reports the line that failed.
+# batch NODE [OPTION]: one `ip -batch` run for $body; reports the line that failed.
 batch() {
   local errors line
-  errors=$(ip_in "$1" -batch - <<<"$body" 2>&1 >/dev/null) && return
+  errors=$(ip_in "$1" "${@:2}" -batch - <<<"$body" 2>&1 >/dev/null) && return
   line=${errors##*Command failed -:}
   line=$(sed -n "${line%%[!0-9]*}p" <<<"$body" 2>/dev/null)
   topology_failed "$what of $1: ${errors%%$'\n'*} (ip $line)"

@@ -3,4 +3,5 @@
 mod devices;
 pub(crate) mod needs;
 pub mod plan;
+mod routes;
 pub mod script;

@@ -7,6 +7,7 @@
 //! everything before the services.
 
 use crate::compile::devices::{devices, options};
+use crate::compile::routes::{route, rule};
 use crate::topology::device::Kind;
 use crate::topology::index::Plugged;
 use crate::topology::model::*;
@@ -29,6 +30,8 @@ pub enum Action {
     /// Run these `ip` commands, which give the namespace its addresses and routes. They are run
     /// once more after a link was down.
     Addresses(NetnsName, Vec<Vec<String>>),
+    /// Run these `ip` commands, which say what the routing tables of a namespace are for, of IPv6 if that is so.
+    Policy(NetnsName, bool, Vec<Vec<String>>),
     /// Load an nftables ruleset.
     Rules(NetnsName, String),
 }
@@ -84,6 +87,9 @@ pub fn plan(lab: &Topology) -> Plan {
     if !own.is_empty() {
         actions.push(Action::Addresses(global, own));
     }
+    actions.extend(
+        lab.nodes.iter().flat_map(|node| [policy(node, false), policy(node, true)]).flatten(),
+    );
     actions.extend(
         lab.nodes
             .iter()
@@ -203,6 +209,13 @@ fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     lines
 }
 
+/// The routing rules of one version of IP, as iproute2 takes them together.
+fn policy(node: &Node, ipv6: bool) -> Option<Action> {
+    let lines: Vec<Vec<String>> =
+        node.rules.iter().filter(|rule| rule.is_ipv6() == ipv6).map(rule).collect();
+    (!lines.is_empty()).then(|| Action::Policy(node.netns.clone(), ipv6, lines))
+}
+
 /// The `ip` command that brings `link` up.
 pub fn up(link: &str) -> Vec<String> {
     words(&format!("link set dev {link} up"))
@@ -212,22 +225,4 @@ fn address(address: &ipnet::IpNet, link: &str) -> Vec<String> {
     let broadcast =
         if address.addr().is_ipv4() && address.prefix_len() < 31 { " brd +" } else { "" };
     words(&format!("addr add {address}{broadcast} dev {link}"))
-}
-
-fn route(route: &Route) -> Vec<String> {
-    let ipv6 = route.via.is_some_and(|v| v.is_ipv6());
-    let to = route
-        .to
-        .map_or(if ipv6 { "::/0".to_string() } else { "default".into() }, |to| to.to_string());
-    let mut line = format!("route add {to}");
-    let mut add = |key: &str, value: Option<String>| {
-        if let Some(value) = value {
-            line.push_str(&format!(" {key} {value}"));
-        }
-    };
-    add("via", route.via.map(|v| v.to_string()));
-    add("dev", route.dev.clone());
-    add("src", route.src.map(|s| s.to_string()));
-    add("metric", route.metric.map(|m| m.to_string()));
-    words(&line)
 }

@@ -243,6 +243,10 @@ fn network(actions: &[Action]) -> String {
             Action::Devices(node, commands) => ("links inside", node.0.as_str(), lines(commands)),
             Action::Addresses(node, commands) => ("addresses", node.0.as_str(), lines(commands)),
             Action::Bridges(commands) => ("bridges", GLOBAL, lines(commands)),
+            Action::Policy(node, ipv6, commands) => {
+                let what = if *ipv6 { "IPv6 routing rules" } else { "routing rules" };
+                (what, node.0.as_str(), lines(commands))
+            }
             Action::Rules(..) => continue,
         };
         // Most nodes have the same settings, which a large lab should not repeat.

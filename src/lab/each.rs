@@ -13,11 +13,12 @@ pub const PLACE: &str = "${each}";
 const MOST: usize = 1_000_000;
 
 /// Where `each` may stand, as paths of fields; `*` is any name or item.
-pub const WHERE: [&[&str]; 7] = [
+pub const WHERE: [&[&str]; 8] = [
     &["bridges", "*"],
     &["nodes", "*"],
     &["nodes", "*", "links", "*"],
     &["nodes", "*", "routes", "*"],
+    &["nodes", "*", "rules", "*"],
     &["nodes", "*", "services", "*"],
     &["tests", "*"],
     &["tests", "*", "steps", "*"],

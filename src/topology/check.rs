@@ -1,15 +1,14 @@
 //! Checking a topology: every reference resolved, every rule applied.
 
 use crate::topology::check_device::switch;
-use crate::topology::file::{BridgeFile, LinkFile, NodeFile, RouteFile, TopologyFile};
+use crate::topology::file::{BridgeFile, LinkFile, NodeFile, TopologyFile};
 use crate::topology::model::*;
 use crate::topology::vlan;
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
-use crate::yaml::{tree, values};
+use crate::yaml::values;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 
 /// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
 pub const KERNEL_FEATURES: [&str; 15] = [
@@ -137,6 +136,7 @@ impl Check<'_> {
             devices: self.devices(node),
             loopback: nets(&node.loopback),
             routes: node.routes.iter().map(|route| self.route(node, route)).collect(),
+            rules: node.rules.iter().map(|rule| self.rule(node, rule)).collect(),
             sysctls: node.sysctls.iter().map(|(k, v)| (sysctl_path(k), v.clone())).collect(),
             forward: node.forward,
             nft: node.nft.as_ref().map(|n| n.value.clone()),
@@ -263,90 +263,6 @@ impl Check<'_> {
         }
         End::Peer { node: index, link: far.to_string() }
     }
-
-    fn route(&self, node: &NodeFile, route: &RouteFile) -> Route {
-        let destination = (route.to.position != tree::Position::default())
-            .then_some(&route.to.value)
-            .and_then(|to| to.as_ref());
-        let mut networks: Vec<(&str, &IpNet)> = Vec::new();
-        networks.extend(node.loopback.iter().filter_map(|a| Some((LOOPBACK, a.value.as_ref()?))));
-        for link in &node.links {
-            networks.extend(
-                link.addresses.iter().filter_map(|a| Some((link.name.as_str(), a.value.as_ref()?))),
-            );
-            for vlan in &link.vlans {
-                networks.extend(
-                    vlan.addresses
-                        .iter()
-                        .filter_map(|a| Some((vlan.name.as_str(), a.value.as_ref()?))),
-                );
-            }
-        }
-        if node.name.value == GLOBAL {
-            for bridge in &self.file.bridges {
-                networks.extend(
-                    bridge
-                        .addresses
-                        .iter()
-                        .filter_map(|a| Some((bridge.name.as_str(), a.value.as_ref()?))),
-                );
-            }
-        }
-        if let Some(dev) = &route.dev {
-            let links: Vec<&str> = node.interfaces().collect();
-            let bridges = self
-                .file
-                .bridges
-                .iter()
-                .map(|b| b.name.as_str())
-                .filter(|_| node.name.value == GLOBAL);
-            let known: Vec<&str> = links.into_iter().chain(bridges).chain([LOOPBACK]).collect();
-            if !known.contains(&dev.as_str()) {
-                self.diagnostics.unknown(
-                    &format!("link of `{}`", node.name.value),
-                    dev,
-                    known.iter().copied(),
-                );
-            }
-        }
-        if let Some(Spanned { value: Some(via), .. }) = &route.via {
-            let at = route.via.as_ref().expect("just matched");
-            if destination.is_some_and(|net| net.addr().is_ipv4() != via.is_ipv4()) {
-                self.diagnostics.wrong(
-                    at,
-                    format!("the next hop `{via}` is of another IP version than the destination"),
-                );
-            } else if is_link_local(via) && route.dev.is_none() {
-                self.diagnostics.wrong(
-                    at,
-                    format!("the next hop `{via}` is link-local: say on which link with `dev`"),
-                );
-            } else if node.links.iter().flat_map(LinkFile::all_addresses).any(|a| a.value.is_none())
-            {
-                // Which networks it is in can be told when its addresses are right.
-            } else if !is_link_local(via)
-                && !networks.iter().any(|(link, net)| *link != LOOPBACK && net.contains(via))
-                && route.dev.is_none()
-            {
-                self.diagnostics.wrong(
-                    at,
-                    format!(
-                        "the next hop `{via}` is in none of the networks of `{}`",
-                        node.name.value
-                    ),
-                );
-            } else if networks.iter().any(|(_, net)| net.addr() == *via) {
-                self.diagnostics.wrong(at, format!("the next hop `{via}` is the node itself"));
-            }
-        }
-        Route {
-            to: destination.copied(),
-            via: route.via.as_ref().and_then(|v| v.value),
-            dev: route.dev.as_ref().map(|d| d.value.clone()),
-            src: route.src.as_ref().and_then(|s| s.value),
-            metric: route.metric,
-        }
-    }
 }
 
 fn bridge(bridge: &BridgeFile) -> Bridge {
@@ -375,8 +291,4 @@ pub(crate) fn netns_name(name: &str, index: usize) -> NetnsName {
 /// `net.ipv4.conf.all.rp_filter` as a path; with a `/` in it, it is one already (sysctl(8)).
 fn sysctl_path(key: &str) -> String {
     if key.contains('/') { key.into() } else { key.replace('.', "/") }
-}
-
-fn is_link_local(address: &IpAddr) -> bool {
-    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }

@@ -74,7 +74,7 @@ pub const INTERFACE: [Known; 3] = [
     ("mtu", "the largest packet, in bytes", "1400"),
     ("mac", "the hardware address", "\"02:00:00:00:00:01\""),
 ];
-pub const NODE: [Known; 6] = [
+pub const NODE: [Known; 7] = [
     (
         "links",
         "network interfaces, by name (at most 15 bytes, as the kernel wants it)",
@@ -82,8 +82,13 @@ pub const NODE: [Known; 6] = [
     ),
     (
         "routes",
-        "static routes: `to` (a network or `default`), `via`, `dev`, `src`, `metric`",
+        "static routes: `to` (a network or `default`), `via`, `dev`, `src`, `metric`, `table`, `type`",
         "[{to: default, via: 10.0.0.254}]",
+    ),
+    (
+        "rules",
+        "which packets are for which routing table: `from`, `to`, `iif`, `fwmark`, `table`, `priority`",
+        "[{from: 10.0.5.0/24, table: 100}]",
     ),
     (
         "forward",
@@ -128,10 +133,30 @@ pub const SWITCH: [Known; 6] = [
     ("querier", "`true`: asks who wants multicast", "true"),
     ("vlan-filtering", "`true`: ports keep VLANs apart", "true"),
 ];
-pub const ROUTE: [Known; 5] = [
+pub const ROUTE: [Known; 7] = [
     ("to", "a network, or `default`", "default"),
-    ("via", "the address of the next hop", "10.0.0.254"),
+    (
+        "via",
+        "the address of the next hop, or a list of several, each with `via`, `dev`, `weight`",
+        "10.0.0.254",
+    ),
     ("dev", "the link that it leads out of", "eth0"),
     ("src", "the address that packets are sent from", "10.0.0.1"),
     ("metric", "of several routes to one network the one with the lowest is taken", "100"),
+    ("table", "the number of the routing table that it is in, if not the main one", "100"),
+    ("type", "what happens to the packets, in place of a next hop", "blackhole"),
+];
+/// One of several next hops.
+pub const HOP: [Known; 3] = [
+    ("via", "its address", "10.0.0.254"),
+    ("dev", "the link that leads there", "eth0"),
+    ("weight", "its share of the packets, 1 to 256", "2"),
+];
+pub const RULE: [Known; 6] = [
+    ("from", "packets from this network", "10.0.5.0/24"),
+    ("to", "packets to this network", "10.1.0.0/16"),
+    ("iif", "packets that come in by this link", "eth1"),
+    ("fwmark", "packets with this mark, or one of these with a mask", "0x10/0xff"),
+    ("table", "the number of the routing table that they are for", "100"),
+    ("priority", "of several rules the lowest is looked at first", "1000"),
 ];

@@ -5,10 +5,10 @@
 
 use crate::topology::check::KERNEL_FEATURES;
 use crate::topology::fields::{
-    ADDRESSES, BUILD, DEVICE, INTERFACE, LINK, NEEDS, NODE, REPOSITORY, ROUTE, STAND_IN, SUBJECT,
-    SWITCH,
+    ADDRESSES, BUILD, DEVICE, INTERFACE, LINK, NEEDS, NODE, REPOSITORY, STAND_IN, SUBJECT, SWITCH,
 };
 use crate::topology::file_device::{DeviceFile, SwitchFile, device, switch};
+use crate::topology::file_routes::{RouteFile, RuleFile, route, rule};
 use crate::topology::file_services::{ServiceFile, service};
 use crate::topology::model::{Build, LOOPBACK};
 use crate::topology::vlan::{VlanFile, vlans};
@@ -17,7 +17,6 @@ use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Value;
 use crate::yaml::values;
 use ipnet::IpNet;
-use std::net::IpAddr;
 
 /// All of a lab file but its name and its tests.
 #[derive(Debug, Default)]
@@ -80,6 +79,8 @@ pub struct NodeFile {
     pub loopback: Vec<Spanned<Option<IpNet>>>,
     /// Its static routes.
     pub routes: Vec<RouteFile>,
+    /// Which of its routing tables is for what.
+    pub rules: Vec<RuleFile>,
     /// Kernel settings as in sysctl.conf(5).
     pub sysctls: Vec<(Spanned<String>, String)>,
     /// Forward packets between links, IPv4 and IPv6.
@@ -112,20 +113,6 @@ pub struct LinkFile {
     /// Hardware address.
     pub mac: Option<Spanned<String>>,
     pub vlans: Vec<VlanFile>,
-}
-
-/// An entry of `routes`.
-#[derive(Debug, Default)]
-pub struct RouteFile {
-    /// Destination; `None` is the default route.
-    pub to: Spanned<Option<IpNet>>,
-    /// Next hop.
-    pub via: Option<Spanned<Option<IpAddr>>>,
-    /// Outgoing link.
-    pub dev: Option<Spanned<String>>,
-    /// Preferred source address.
-    pub src: Option<Spanned<Option<IpAddr>>>,
-    pub metric: Option<i64>,
 }
 
 /// Reads the topology from the `fields` of a lab file.
@@ -247,6 +234,7 @@ fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
         links: links.into_iter().flatten().collect(),
         loopback,
         routes: fields.get("routes", |r| r.list(route)).unwrap_or_default(),
+        rules: fields.get("rules", |r| r.list(rule)).unwrap_or_default(),
         sysctls: fields.get("sysctls", texts).unwrap_or_default(),
         forward: fields.get("forward", |r| r.boolean()).unwrap_or_default(),
         nft: fields.get("nft", |r| r.at(r.text())),
@@ -275,20 +263,5 @@ fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
         duplicate: fields.get("duplicate", |r| r.at(r.boolean())),
         mtu,
         mac,
-    }
-}
-
-fn route(reader: Reader) -> RouteFile {
-    let fields = reader.fields(&ROUTE);
-    if fields.present(&["via", "dev"]).is_empty() {
-        reader.wrong("a route needs a next hop (`via`), a link (`dev`) or both");
-    }
-    let address = |r: Reader| r.at(r.parsed(|t| values::address(t).map(Some)));
-    RouteFile {
-        to: fields.need("to", |r| r.at(r.parsed(values::destination))).unwrap_or_default(),
-        via: fields.get("via", address),
-        dev: fields.get("dev", |r| r.at(r.text())),
-        src: fields.get("src", address),
-        metric: fields.get("metric", |r| r.integer(0..=i64::from(u32::MAX))),
     }
 }

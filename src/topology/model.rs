@@ -106,6 +106,8 @@ pub struct Node {
     pub loopback: Vec<IpNet>,
     /// Its static routes.
     pub routes: Vec<Route>,
+    /// Which of its routing tables is for what.
+    pub rules: Vec<Rule>,
     /// Kernel settings, by path below /proc/sys.
     pub sysctls: Vec<(String, String)>,
     /// Whether it forwards packets.
@@ -188,13 +190,45 @@ pub enum End {
 pub struct Route {
     /// Destination; `None` is the default route.
     pub to: Option<IpNet>,
-    /// Next hop.
-    pub via: Option<IpAddr>,
-    /// Outgoing link.
-    pub dev: Option<String>,
+    /// Next hops, among which packets are shared.
+    pub hops: Vec<Hop>,
+    /// What happens to packets, if they go nowhere.
+    pub kind: Option<String>,
     /// Preferred source address.
     pub src: Option<IpAddr>,
     pub metric: Option<i64>,
+    /// Number of the routing table, if not the main one.
+    pub table: Option<u32>,
+}
+
+/// A next hop.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// Its address; without one, the destination is on the link itself.
+    pub via: Option<IpAddr>,
+    /// Outgoing link.
+    pub dev: Option<String>,
+    pub weight: Option<i64>,
+}
+
+/// Which packets are for which routing table.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub from: Option<IpNet>,
+    pub to: Option<IpNet>,
+    /// The link that they come in by.
+    pub iif: Option<String>,
+    /// A mark and its mask.
+    pub fwmark: Option<(u32, Option<u32>)>,
+    pub table: u32,
+    pub priority: Option<u32>,
+}
+
+impl Rule {
+    /// Whether it is one of IPv6; without an address it is of IPv4.
+    pub fn is_ipv6(&self) -> bool {
+        self.from.or(self.to).is_some_and(|net| net.addr().is_ipv6())
+    }
 }
 
 /// A daemon.

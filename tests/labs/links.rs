@@ -129,3 +129,95 @@ tests:
 fn customers_with_the_same_addresses_are_kept_apart_by_vrfs() {
     passes("customers", CUSTOMERS, "vrf");
 }
+
+/// Two ways from left to right, and a router that is told which packets take which.
+const WAYS: &str = r#"
+nodes:
+  left:
+    links:
+      up: {peer: upper/l, addresses: [10.1.0.1/24, "fd01::1/64"]}
+      low: {peer: lower/l, addresses: [10.2.0.1/24, "fd02::1/64"]}
+      lo: {addresses: [10.0.0.1/32, 10.0.0.2/32, "fd00::1/128", "fd00::2/128"]}
+    routes:
+      - {to: 10.9.0.0/24, via: [{via: 10.1.0.254, weight: 3}, {via: 10.2.0.254}]}
+      - {to: 10.9.1.0/24, via: 10.1.0.254}
+      - {to: 10.9.1.0/24, via: 10.2.0.254, table: 1000}
+      - {to: "fd09::/64", via: "fd01::fe"}
+      - {to: "fd09::/64", via: "fd02::fe", table: 20}
+      - {to: 10.9.2.0/24, type: blackhole}
+      - {to: 10.9.3.0/24, type: prohibit}
+      - {to: 10.9.4.0/24, type: unreachable}
+    rules:
+      - {from: 10.0.0.2/32, table: 1000}
+      - {from: "fd00::2/128", to: "fd09::/64", table: 20, priority: 500}
+      - {fwmark: 0x10/0xff, table: 1000, priority: 400}
+  upper:
+    forward: true
+    links:
+      l: {peer: left/up, addresses: [10.1.0.254/24, "fd01::fe/64"]}
+      r: {peer: right/up, addresses: [10.3.0.254/24, "fd03::fe/64"]}
+    routes:
+      - {to: 10.0.0.0/24, via: 10.1.0.1}
+      - {to: 10.9.0.0/16, via: 10.3.0.1}
+      - {to: "fd00::/64", via: "fd01::1"}
+      - {to: "fd09::/64", via: "fd03::1"}
+  lower:
+    forward: true
+    links:
+      l: {peer: left/low, addresses: [10.2.0.254/24, "fd02::fe/64"]}
+      r: {peer: right/low, addresses: [10.4.0.254/24, "fd04::fe/64"]}
+    routes:
+      - {to: 10.0.0.0/24, via: 10.2.0.1}
+      - {to: 10.9.0.0/16, via: 10.4.0.1}
+      - {to: "fd00::/64", via: "fd02::1"}
+      - {to: "fd09::/64", via: "fd04::1"}
+  right:
+    links:
+      up: {peer: upper/r, addresses: [10.3.0.1/24, "fd03::1/64"]}
+      low: {peer: lower/r, addresses: [10.4.0.1/24, "fd04::1/64"]}
+      lo: {addresses: [10.9.0.1/32, 10.9.1.1/32, "fd09::1/128"]}
+    routes:
+      - {to: 10.0.0.0/24, via: 10.3.0.254}
+      - {to: 10.1.0.0/24, via: 10.3.0.254}
+      - {to: 10.2.0.0/24, via: 10.4.0.254}
+      - {to: "fd00::/64", via: "fd03::fe"}
+tests:
+  by-source:
+    steps:
+      - ping: {node: left, to: 10.9.1.1, from: 10.0.0.2}
+      - ping: {node: left, to: "fd09::1", from: "fd00::2"}
+    path:
+      - {packet: icmp echo-request, crosses: [left, lower, right], avoids: upper}
+      - {packet: icmp6 echo-request, crosses: [left, lower, right], avoids: upper}
+  others:
+    steps:
+      - ping: {node: left, to: 10.9.1.1, from: 10.0.0.1}
+      - ping: {node: left, to: "fd09::1", from: "fd00::1"}
+    path:
+      - {packet: icmp echo-request, crosses: [left, upper, right], avoids: lower}
+      - {packet: icmp6 echo-request, crosses: [left, upper, right], avoids: lower}
+  by-mark:
+    steps:
+      - run: {node: left, command: ping -n -c 1 -W 2 -m 16 10.9.1.1}
+    path: [{packet: icmp echo-request, crosses: [left, lower, right], avoids: upper}]
+  both-ways:
+    steps:
+      - run: {node: left, command: ip -j route show 10.9.0.0/24, json: [{nexthops: [{gateway: 10.1.0.254, weight: 3}, {gateway: 10.2.0.254, weight: 1}]}]}
+      - ping: {node: left, to: 10.9.0.1}
+  nowhere:
+    steps:
+      - run: {node: left, command: "ip route get 10.9.2.1 2>&1; true", match: 'Invalid argument'}
+      - run: {node: left, command: "ip route get 10.9.3.1 2>&1; true", match: 'Permission denied'}
+      - run: {node: left, command: "ip route get 10.9.4.1 2>&1; true", match: 'No route to host'}
+  pulled:
+    steps:
+      - link: {down: left/low}
+      - link: {up: left/low}
+      - ping: {node: left, to: 10.9.1.1, from: 10.0.0.2, within: 5s}
+      - run: {node: left, command: "ip rule show | grep -c 1000; ip -6 rule show | grep -c '^500:'", stdout: "2\n1"}
+"#;
+
+#[test]
+fn packets_take_the_way_of_their_table() {
+    passes("packets_take_the_way", WAYS, "");
+}

@@ -24,11 +24,13 @@ use std::time::{Duration, Instant};
 const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
 
 /// What is looked at in each namespace: tables of JSON, then all settings.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 8] = [
     "ip -j -d link",
     "ip -j -d addr",
     "ip -j -4 route show table all",
     "ip -j -6 route show table all",
+    "ip -j -d -4 rule",
+    "ip -j -d -6 rule",
     "bridge -j -d link",
     "bridge -j vlan",
 ];
@@ -186,13 +188,18 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
 /// A node with a link of each kind that is made inside of one, as far as this kernel has them.
 fn inside() -> String {
     let mut text = String::from("  inside:\n    links:\n");
-    for end in ["a", "b", "c", "d"] {
-        let _ = writeln!(text, "      {end}: {{peer: outside/{end}}}");
+    for (number, end) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        // Those in the middle belong to others.
+        let addresses = match number {
+            0 | 3 => format!(", addresses: [10.9{number}.0.2/24, \"fd9{number}::2/64\"]"),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "      {end}: {{peer: outside/{end}{addresses}}}");
     }
     for (feature, link) in [
         (
             "bridge",
-            "s0: {kind: bridge, ports: [a, b], mtu: 1400, stp: true, priority: 4096, forward-delay: 2s}",
+            "s0: {kind: bridge, ports: b, mtu: 1400, stp: true, priority: 4096, forward-delay: 2s}",
         ),
         (
             "bridge",
@@ -209,12 +216,28 @@ fn inside() -> String {
             eprintln!("SKIP {link}: this kernel lacks {feature}");
         }
     }
+    text.push_str(
+        "    routes:
+      - {to: default, metric: 9, via: [{via: 10.90.0.1, weight: 3}, {via: 10.93.0.1, dev: d}]}
+      - {to: \"2001:db8:5::/48\", via: [{via: \"fd90::1\", weight: 2}, {via: \"fd93::1\"}]}
+      - {to: 10.85.0.0/16, via: 10.93.0.1, table: 300, src: 10.93.0.2}
+      - {to: \"2001:db8:6::/48\", via: \"fd93::1\", table: 77}
+      - {to: 10.86.0.0/16, type: blackhole, table: 77}
+      - {to: default, type: prohibit, metric: 1000}
+      - {to: \"2001:db8:7::/48\", type: unreachable}
+      - {to: \"::/0\", type: blackhole, metric: 70}
+    rules:
+      - {from: 10.80.0.0/16, table: 300}
+      - {from: 10.80.0.0/16, to: 10.90.0.0/24, iif: d, fwmark: 0x10/0xff, table: 77, priority: 1500}
+      - {fwmark: 7, table: 254}
+      - {from: \"::/0\", fwmark: 7, iif: a, table: 77, priority: 90}
+      - {to: \"fd00::/8\", table: 1000}
+",
+    );
     text.push_str("  outside:\n    links:\n");
-    for end in ["a", "b", "c", "d"] {
-        let _ = writeln!(text, "      {end}: {{peer: inside/{end}, addresses: 10.90.0.{end}/24}}");
-    }
     for (number, end) in ["a", "b", "c", "d"].into_iter().enumerate() {
-        text = text.replace(&format!("10.90.0.{end}"), &format!("10.9{number}.0.1"));
+        let _ =
+            writeln!(text, "      {end}: {{peer: inside/{end}, addresses: 10.9{number}.0.1/24}}");
     }
     text
 }

@@ -3,6 +3,7 @@
 use super::lines::{Command, Line, Section};
 use super::link;
 use super::mounts;
+use super::route;
 use super::socket::{Socket, reason};
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -51,7 +52,8 @@ impl Line<'_> {
             | Command::Link(_)
             | Command::Set(_)
             | Command::Address { .. }
-            | Command::Route(_) => "ip ",
+            | Command::Route(_)
+            | Command::Rule(_) => "ip ",
             _ => "",
         }
     }
@@ -114,7 +116,8 @@ impl Network {
             Command::Address { address, broadcast, link } => {
                 link::add_address(self.socket()?, *address, *broadcast, link)
             }
-            Command::Route(route) => link::add_route(self.socket()?, route),
+            Command::Route(new) => route::add(self.socket()?, new),
+            Command::Rule(new) => route::add_rule(self.socket()?, new),
             Command::Folders { parents, folders } => mounts::make(*parents, folders),
             Command::Fifo(path) => mounts::fifo(path),
             Command::Mount(mount) => mounts::mount(mount),

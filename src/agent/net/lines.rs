@@ -35,8 +35,10 @@ pub enum Command<'a> {
     Set(Set<'a>),
     /// `addr add ADDRESS/LENGTH [brd +] dev LINK`
     Address { address: IpNet, broadcast: bool, link: &'a str },
-    /// `route add TO [via ADDRESS] [dev LINK] [src ADDRESS] [metric NUMBER]`
+    /// `route add ...`
     Route(Route<'a>),
+    /// `rule add ...`
+    Rule(Rule<'a>),
     /// `mkdir [-p] FOLDER...`
     Folders { parents: bool, folders: Vec<Cow<'a, str>> },
     /// `mkfifo PATH`
@@ -101,10 +103,45 @@ pub struct Set<'a> {
 pub struct Route<'a> {
     /// Everywhere, if there is none.
     pub to: Option<IpNet>,
-    pub via: Option<IpAddr>,
-    pub dev: Option<&'a str>,
+    pub kind: RouteKind,
+    /// At least one, which may say nothing.
+    pub hops: Vec<Hop<'a>>,
     pub src: Option<IpAddr>,
     pub metric: Option<u32>,
+    pub table: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RouteKind {
+    Unicast,
+    Blackhole,
+    Unreachable,
+    Prohibit,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Hop<'a> {
+    pub via: Option<IpAddr>,
+    pub dev: Option<&'a str>,
+    /// From 1 on.
+    pub weight: u16,
+}
+
+impl Default for Hop<'_> {
+    fn default() -> Self {
+        Hop { via: None, dev: None, weight: 1 }
+    }
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Rule<'a> {
+    pub from: Option<IpNet>,
+    pub to: Option<IpNet>,
+    pub iif: Option<&'a str>,
+    pub mark: Option<u32>,
+    pub mask: Option<u32>,
+    pub table: u32,
+    pub priority: Option<u32>,
 }
 
 #[derive(Debug, PartialEq)]

@@ -1,7 +1,7 @@
-//! Links, addresses and routes as requests, with the very fields that ip(8) fills in.
+//! Links and addresses as requests, with the very fields that ip(8) fills in.
 
-use super::lines::{End, Kind, Link, Route, Set, Switch};
-use super::message::{Message, family};
+use super::lines::{End, Kind, Link, Set, Switch};
+use super::message::Message;
 use super::socket::Socket;
 use ipnet::IpNet;
 use std::fs::File;
@@ -121,32 +121,6 @@ pub fn add_address(
     message.ip(libc::IFA_ADDRESS, address);
     if broadcast {
         message.ip(libc::IFA_BROADCAST, net.broadcast());
-    }
-    socket.request(message)
-}
-
-pub fn add_route(socket: &mut Socket, route: &Route) -> Result<(), String> {
-    let of = [route.to.map(|to| to.addr()), route.via, route.src].into_iter().flatten().next();
-    let family = of.map_or(libc::AF_INET as u8, family);
-    // What has no next hop is on the link itself; IPv6 makes no such difference.
-    let direct = route.via.is_none() && i32::from(family) == libc::AF_INET;
-    let scope = if direct { libc::RT_SCOPE_LINK } else { libc::RT_SCOPE_UNIVERSE };
-    let mut message = Message::new(libc::RTM_NEWROUTE, NEW);
-    message.route(family, route.to.map_or(0, |to| to.prefix_len()), scope);
-    if let Some(to) = route.to {
-        message.ip(libc::RTA_DST, to.addr());
-    }
-    if let Some(via) = route.via {
-        message.ip(libc::RTA_GATEWAY, via);
-    }
-    if let Some(src) = route.src {
-        message.ip(libc::RTA_PREFSRC, src);
-    }
-    if let Some(metric) = route.metric {
-        message.number(libc::RTA_PRIORITY, metric);
-    }
-    if let Some(dev) = route.dev {
-        message.number(libc::RTA_OIF, socket.index(dev)?);
     }
     socket.request(message)
 }

@@ -39,20 +39,23 @@ impl Message {
         self.0.extend(index.to_ne_bytes());
     }
 
-    /// `struct rtmsg` of a unicast route in the main table, as ip(8) marks those that an
-    /// administrator adds.
-    pub fn route(&mut self, family: u8, length: u8, scope: u8) {
-        self.0.extend([
-            family,
-            length,
-            0,
-            0,
-            libc::RT_TABLE_MAIN,
-            libc::RTPROT_BOOT,
-            scope,
-            libc::RTN_UNICAST,
-        ]);
+    /// `struct rtmsg`, as ip(8) marks routes that an administrator adds.
+    pub fn route(&mut self, family: u8, length: u8, table: u8, scope: u8, kind: u8) {
+        self.0.extend([family, length, 0, 0, table, libc::RTPROT_BOOT, scope, kind]);
         self.0.extend(0u32.to_ne_bytes());
+    }
+
+    /// `struct rtnexthop` and its gateway, one of several in an attribute.
+    pub fn hop(&mut self, link: u32, weight: u16, via: Option<IpAddr>) {
+        let begin = self.0.len();
+        // What is kept is the weight less one.
+        self.0.extend([0, 0, 0, weight.saturating_sub(1).min(255) as u8]);
+        self.0.extend(link.to_ne_bytes());
+        if let Some(via) = via {
+            self.ip(libc::RTA_GATEWAY, via);
+        }
+        let length = (self.0.len() - begin) as u16;
+        self.0[begin..begin + 2].copy_from_slice(&length.to_ne_bytes());
     }
 
     /// What stands in front of the attributes.

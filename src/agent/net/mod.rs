@@ -30,6 +30,9 @@ pub(super) mod message;
 mod mounts;
 mod parse;
 mod parse_link;
+mod parse_route;
+#[cfg(target_os = "linux")]
+mod route;
 #[cfg(target_os = "linux")]
 pub(super) mod socket;
 

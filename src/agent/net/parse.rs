@@ -1,7 +1,8 @@
 //! From text to what it asks for.
 
-use super::lines::{Command, Line, Mount, Route, Section};
+use super::lines::{Command, Line, Mount, Section};
 use super::parse_link::{link, set};
+use super::parse_route::{route, rule};
 use crate::quote::unescaped;
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -50,6 +51,7 @@ fn command(text: &str) -> Result<Command<'_>, String> {
             other => Err(unknown(other)),
         },
         ("addr", _) => words.expect("add").and_then(|()| address(&mut words)),
+        ("rule", _) => words.expect("add").and_then(|()| rule(&mut words)).map(Command::Rule),
         ("route", _) => words.expect("add").and_then(|()| route(&mut words)).map(Command::Route),
         ("mkdir", _) => return folders(text),
         ("mount", _) => return mount(text).map(Command::Mount),
@@ -119,32 +121,6 @@ fn address<'a>(words: &mut Words<'a>) -> Result<Command<'a>, String> {
     Ok(Command::Address { address, broadcast, link: words.next()? })
 }
 
-fn route<'a>(words: &mut Words<'a>) -> Result<Route<'a>, String> {
-    let to = match words.next()? {
-        "default" => None,
-        net => Some(net.parse().map_err(|why| format!("`{net}`: {why}"))?),
-    };
-    let mut route = Route { to, via: None, dev: None, src: None, metric: None };
-    while let Some(word) = words.more() {
-        match word {
-            "via" => route.via = Some(words.value()?),
-            "dev" => route.dev = Some(words.next()?),
-            "src" => route.src = Some(words.value()?),
-            "metric" => route.metric = Some(words.value()?),
-            other => return Err(unknown(other)),
-        }
-    }
-    let mut families = [route.to.map(|to| to.addr()), route.via, route.src]
-        .into_iter()
-        .flatten()
-        .map(|address| address.is_ipv6());
-    let first = families.next();
-    if families.any(|family| Some(family) != first) {
-        return Err("a route has addresses of one IP version".into());
-    }
-    Ok(route)
-}
-
 fn folders(text: &str) -> Result<Command<'_>, String> {
     let mut folders: Vec<Cow<str>> = text.split(' ').skip(1).map(unescaped).collect();
     let parents = folders.first().is_some_and(|first| first == "-p");
@@ -203,27 +179,6 @@ pub(super) mod tests {
         assert_eq!(
             sections[1].lines,
             [Line { text: "hostname lab", may_fail: true, command: Command::HostName("lab") }]
-        );
-    }
-
-    #[test]
-    fn routes_and_addresses_are_read_with_all_their_fields() {
-        let Command::Route(route) =
-            one("route add 10.0.0.0/8 via 192.0.2.1 dev e src 192.0.2.2 metric 5")
-        else {
-            panic!("a route")
-        };
-        assert_eq!((route.to, route.via), ("10.0.0.0/8".parse().ok(), "192.0.2.1".parse().ok()));
-        assert_eq!(
-            (route.dev, route.src, route.metric),
-            (Some("e"), "192.0.2.2".parse().ok(), Some(5))
-        );
-        let Command::Route(route) = one("route add default dev e") else { panic!("a route") };
-        assert_eq!((route.to, route.dev), (None, Some("e")));
-        let address = "10.0.0.1/24".parse().unwrap();
-        assert_eq!(
-            one("addr add 10.0.0.1/24 brd + dev e"),
-            Command::Address { address, broadcast: true, link: "e" }
         );
     }
 
