@@ -147,6 +147,7 @@ kernel_has() {
   case $1 in
     vlan | macvlan | ipvlan) try="ip link add p0 type veth peer name p1 && ip link add link p0 name m0 type ${1/#vlan/vlan id 7}" ;;
     vlan-filtering) try='ip link add b0 type bridge vlan_filtering 1' ;;
+    gre) try='ip link add g0 type gre local 192.0.2.1 remote 192.0.2.2' ;;
     vrf) try='ip link add r0 type vrf table 7' ;;
     netem) try='ip link add p0 type veth peer name p1 && tc qdisc add dev p0 root netem delay 1ms' ;;
     tun) try='ip tuntap add t0 mode tun' ;;

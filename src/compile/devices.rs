@@ -8,7 +8,15 @@ use crate::topology::model::{Node, Vlan};
 pub fn devices(node: &Node) -> Vec<Vec<String>> {
     let mut lines: Vec<Vec<String>> =
         node.links.iter().flat_map(|link| vlans(&link.name, &link.vlans)).collect();
-    for device in &node.devices {
+    // What is on another comes after it.
+    let mut left: Vec<&Device> = node.devices.iter().collect();
+    while !left.is_empty() {
+        let is_left = |name: &str| {
+            let has = |device: &Device| device.vlans.iter().any(|vlan| vlan.name == name);
+            left.iter().any(|device| device.name == name || has(device))
+        };
+        let next = left.iter().position(|device| !device.on.as_deref().is_some_and(is_left));
+        let device = left.remove(next.expect("a checked link is not on itself"));
         lines.push(made(device));
         lines.extend(vlans(&device.name, &device.vlans));
     }
@@ -26,14 +34,39 @@ fn vlans(link: &str, vlans: &[Vlan]) -> impl Iterator<Item = Vec<String>> {
 }
 
 fn made(device: &Device) -> Vec<String> {
-    let details = details(device.mtu, device.mac.as_deref());
-    let options = match &device.kind {
-        Kind::Bridge(switch) => options(switch),
-        Kind::Dummy => String::new(),
-        Kind::Vrf { table } => format!(" table {table}"),
+    let mut options = String::new();
+    let mut add = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            options.push_str(&format!(" {key} {value}"));
+        }
     };
-    let kind = device.kind.name();
-    words(&format!("link add name {}{details} type {kind}{options}", device.name))
+    let mut parent = None;
+    match &device.kind {
+        Kind::Bridge(switch) => options = self::options(switch),
+        Kind::Dummy => {}
+        Kind::Gre { local, remote, key } => {
+            add("local", Some(local.to_string()));
+            add("remote", Some(remote.to_string()));
+            add("key", key.map(|key| key.to_string()));
+        }
+        Kind::Ipvlan { mode } | Kind::Macvlan { mode } => {
+            parent = device.on.as_ref();
+            add("mode", Some(mode.clone()));
+        }
+        Kind::Vrf { table } => add("table", Some(table.to_string())),
+        Kind::Vxlan { id, local, remote, dstport } => {
+            add("id", Some(id.to_string()));
+            add("local", local.map(|local| local.to_string()));
+            let group = remote.is_some_and(|remote| remote.is_multicast());
+            let word = if group { "group" } else { "remote" };
+            add(word, remote.map(|remote| remote.to_string()));
+            add("dev", device.on.clone());
+            add("dstport", Some(dstport.to_string()));
+        }
+    }
+    let parent = parent.map(|parent| format!("link {parent} ")).unwrap_or_default();
+    let (kind, details) = (device.kind.name(), details(device.mtu, device.mac.as_deref()));
+    words(&format!("link add {parent}name {}{details} type {kind}{options}", device.name))
 }
 
 /// How a bridge works. Without a querier, snooping only loses multicast, so without any of this it is a plain switch.

@@ -5,8 +5,9 @@ use crate::lab::model::Lab;
 use crate::steps::Client;
 
 /// Kernel features that may be a module of Linux, with its name.
-const MODULES: [(&str, &str); 9] = [
+const MODULES: [(&str, &str); 10] = [
     ("dummy", "dummy"),
+    ("gre", "ip_gre"),
     ("ifb", "ifb"),
     ("ipvlan", "ipvlan"),
     ("macvlan", "macvlan"),

@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
 /// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
-pub const KERNEL_FEATURES: [&str; 15] = [
+pub const KERNEL_FEATURES: [&str; 16] = [
     "bridge",
     "dummy",
+    "gre",
     "ifb",
     "ipvlan",
     "macvlan",

@@ -7,9 +7,13 @@ use crate::topology::file_device::{DeviceFile, KINDS, Known, SwitchFile, known};
 use crate::topology::vlan;
 use crate::yaml::diagnostic::Spanned;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Tables that the kernel uses for itself: `default`, `main` and `local`.
 const RESERVED: std::ops::RangeInclusive<i64> = 253..=255;
+
+/// The UDP port of VXLAN (RFC 7348).
+pub(crate) const VXLAN: i64 = 4789;
 
 impl NodeFile {
     /// Its links that no cable leads to.
@@ -30,6 +34,7 @@ impl Check<'_> {
 
     pub(crate) fn devices(&self, node: &NodeFile) -> Vec<Device> {
         self.ports_of_one(node);
+        self.tunnels_of_one(node);
         let mut tables: BTreeMap<i64, &Spanned<String>> = BTreeMap::new();
         for (link, device) in node.devices() {
             self.device(node, link, device);
@@ -54,6 +59,16 @@ impl Check<'_> {
             self.diagnostics
                 .wrong(table, format!("`{}` is a table of the kernel's own", table.value));
         }
+        if let Some(mode) = &device.mode
+            && !kind.modes.contains(&mode.as_str())
+        {
+            let what = format!("mode of a link of the kind `{}`", kind.name);
+            self.diagnostics.unknown(&what, mode, kind.modes.iter().copied());
+        }
+        if let Some(on) = &device.on {
+            self.made_on(node, link, kind, on);
+        }
+        self.tunnel(node, device);
         for port in &device.ports {
             if port.value == link.name.value {
                 self.diagnostics.wrong(port, "a link cannot be its own port");
@@ -94,6 +109,48 @@ impl Check<'_> {
         }
     }
 
+    /// Whether `link` can be made on the interface `on` of its node.
+    fn made_on(&self, node: &NodeFile, link: &LinkFile, kind: &Known, on: &Spanned<String>) {
+        if !node.interfaces().any(|name| name == on.value) {
+            let what = format!("link of `{}`", node.name.value);
+            return self.diagnostics.unknown(&what, on, node.interfaces());
+        }
+        // Each is on the one before; more steps than there are links lead round.
+        let mut below = on.value.as_str();
+        for _ in 0..node.links.len() {
+            if owner(node, below) == link.name.value {
+                return self.diagnostics.wrong(on, "a link cannot be made on itself");
+            }
+            let of = node.devices().find(|(one, _)| one.name.value == owner(node, below));
+            let Some(next) = of.and_then(|(_, device)| device.on.as_ref()) else { break };
+            below = &next.value;
+        }
+        if kind.modes.is_empty() {
+            return;
+        }
+        let bridge = node.devices().find(|(_, of)| {
+            of.kind.value != "vrf" && of.ports.iter().any(|port| port.value == on.value)
+        });
+        let other = node.devices().find(|(_, of)| {
+            let exclusive = known(&of.kind)
+                .is_some_and(|other| !other.modes.is_empty() && other.name != kind.name);
+            exclusive && of.on.as_ref().is_some_and(|other| other.value == on.value)
+        });
+        if let Some((bridge, _)) = bridge {
+            let message = format!(
+                "`{}` belongs to `{}`, which gets all that it receives",
+                on.value, bridge.name.value
+            );
+            self.diagnostics.wrong(on, message);
+        } else if let Some((other, of)) = other {
+            let message = format!(
+                "`{}`, of the kind `{}`, is on `{}`: the kernel takes one kind only on a link",
+                other.name.value, of.kind.value, on.value
+            );
+            self.diagnostics.wrong(on, message);
+        }
+    }
+
     /// An interface belongs to one other at most.
     fn ports_of_one(&self, node: &NodeFile) {
         let mut of: BTreeMap<&str, &str> = BTreeMap::new();
@@ -121,9 +178,26 @@ impl Check<'_> {
     fn made(&self, node: &NodeFile, link: &LinkFile, device: &DeviceFile) -> Option<Device> {
         let number =
             |number: &Option<Spanned<i64>>| number.as_ref().map(|number| number.value as u32);
+        let mode = || {
+            let named = device.mode.as_ref().map(|mode| mode.value.clone());
+            named.or(known(&device.kind)?.modes.first().map(|mode| mode.to_string()))
+        };
         let kind = match device.kind.as_str() {
             "bridge" => Kind::Bridge(switch(&device.switch)),
             "dummy" => Kind::Dummy,
+            "gre" => Kind::Gre {
+                local: ipv4(&device.local)?,
+                remote: ipv4(&device.remote)?,
+                key: device.key.map(|key| key as u32),
+            },
+            "ipvlan" => Kind::Ipvlan { mode: mode()? },
+            "macvlan" => Kind::Macvlan { mode: mode()? },
+            "vxlan" => Kind::Vxlan {
+                id: number(&device.id)?,
+                local: device.local.as_ref().and_then(|local| local.value),
+                remote: device.remote.as_ref().and_then(|remote| remote.value),
+                dstport: device.dstport.unwrap_or(VXLAN) as u16,
+            },
             "vrf" => Kind::Vrf { table: number(&device.table)? },
             _ => return None,
         };
@@ -136,7 +210,21 @@ impl Check<'_> {
             mac: has_mac.then(|| self.mac(node, link)),
             vlans: vlan::model(link),
             ports: device.ports.iter().map(|port| port.value.clone()).collect(),
+            on: device.on.as_ref().map(|on| on.value.clone()),
         })
+    }
+}
+
+/// The link that the interface `name` of `node` is, or that it is a VLAN on.
+fn owner<'n>(node: &'n NodeFile, name: &'n str) -> &'n str {
+    let has = |link: &&LinkFile| link.vlans.iter().any(|vlan| vlan.name.value == name);
+    node.links.iter().find(has).map_or(name, |link| &link.name.value)
+}
+
+fn ipv4(address: &Option<Spanned<Option<IpAddr>>>) -> Option<Ipv4Addr> {
+    match address.as_ref()?.value? {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Checking what must be unique: interface names in a namespace, addresses in a network.
 
 use crate::topology::check::Check;
+use crate::topology::file::{LinkFile, NodeFile};
+use crate::topology::file_device::{DeviceFile, known};
 use crate::topology::model::*;
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Position;
@@ -104,12 +106,7 @@ impl Check<'_> {
                 duplicate: None,
             });
             for link in &node.links {
-                let here = format!("{}/{}", node.name.value, link.name.value);
-                let domain = match (&link.bridge, &link.peer) {
-                    (Some(bridge), _) => bridge.value.clone(),
-                    (None, Some(peer)) => here.clone().min(peer.value.clone()),
-                    (None, None) => here,
-                };
+                let domain = domain(node, link);
                 let duplicate = link.duplicate.as_ref().filter(|duplicate| duplicate.value);
                 interfaces.extend(link.vlans.iter().map(|vlan| Interface {
                     domain: format!("{domain}.{}", vlan.id),
@@ -122,6 +119,21 @@ impl Check<'_> {
             }
         }
         interfaces
+    }
+}
+
+/// The broadcast domain of `link` of `node`: that of its bridge, its cable, or of the link that it is made on.
+fn domain(node: &NodeFile, link: &LinkFile) -> String {
+    let shares =
+        |device: &&DeviceFile| known(&device.kind).is_some_and(|kind| !kind.modes.is_empty());
+    let on = link.device.as_ref().filter(shares).and_then(|device| device.on.as_ref());
+    let below = on.and_then(|on| node.links.iter().find(|one| one.name.value == on.value));
+    let link = below.filter(|below| below.device.is_none()).unwrap_or(link);
+    let here = format!("{}/{}", node.name.value, link.name.value);
+    match (&link.bridge, &link.peer) {
+        (Some(bridge), _) => bridge.value.clone(),
+        (None, Some(peer)) => here.min(peer.value.clone()),
+        (None, None) => here,
     }
 }
 

@@ -112,7 +112,7 @@ impl Check<'_> {
     }
 
     /// The networks of `node`, each with its interface.
-    fn networks<'a>(&'a self, node: &'a NodeFile) -> Vec<(&'a str, &'a IpNet)> {
+    pub(crate) fn networks<'a>(&'a self, node: &'a NodeFile) -> Vec<(&'a str, &'a IpNet)> {
         let mut networks: Vec<(&str, &IpNet)> = Vec::new();
         let mut add = |link: &'a str, addresses: &'a [Spanned<Option<IpNet>>]| {
             networks.extend(addresses.iter().filter_map(|a| Some((link, a.value.as_ref()?))));

@@ -2,6 +2,7 @@
 
 use crate::topology::model::Vlan;
 use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// An interface that is made inside of its node.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Device {
     pub vlans: Vec<Vlan>,
     /// The interfaces of the node that belong to it.
     pub ports: Vec<String>,
+    /// The interface of the node that it is made on.
+    pub on: Option<String>,
 }
 
 /// What a device is, with what makes it so.
@@ -25,7 +28,27 @@ pub struct Device {
 pub enum Kind {
     Bridge(Switch),
     Dummy,
-    Vrf { table: u32 },
+    Gre {
+        local: Ipv4Addr,
+        remote: Ipv4Addr,
+        key: Option<u32>,
+    },
+    Ipvlan {
+        mode: String,
+    },
+    Macvlan {
+        mode: String,
+    },
+    Vrf {
+        table: u32,
+    },
+    Vxlan {
+        id: u32,
+        local: Option<IpAddr>,
+        /// Another end, or a group of them.
+        remote: Option<IpAddr>,
+        dstport: u16,
+    },
 }
 
 /// How a bridge works.
@@ -51,7 +74,11 @@ impl Kind {
         match self {
             Kind::Bridge(_) => "bridge",
             Kind::Dummy => "dummy",
+            Kind::Gre { .. } => "gre",
+            Kind::Ipvlan { .. } => "ipvlan",
+            Kind::Macvlan { .. } => "macvlan",
             Kind::Vrf { .. } => "vrf",
+            Kind::Vxlan { .. } => "vxlan",
         }
     }
 }
@@ -59,7 +86,27 @@ impl Kind {
 impl Device {
     /// What it is, in words for drawings: `vrf of eth1, eth2`.
     pub fn about(&self) -> String {
-        let of = if self.ports.is_empty() { "" } else { " of " };
-        format!("{}{of}{}", self.kind.name(), self.ports.join(", "))
+        let mut about = match &self.kind {
+            Kind::Vxlan { id, .. } => format!("vxlan {id}"),
+            kind => kind.name().into(),
+        };
+        let mut add = |word: &str, what: String| {
+            if !what.is_empty() {
+                about.push_str(&format!(" {word} {what}"));
+            }
+        };
+        add("of", self.ports.join(", "));
+        add("on", self.on.clone().unwrap_or_default());
+        add("to", self.remote().map_or(String::new(), |remote| remote.to_string()));
+        about
+    }
+
+    /// The other end of a tunnel.
+    pub fn remote(&self) -> Option<IpAddr> {
+        match self.kind {
+            Kind::Gre { remote, .. } => Some(remote.into()),
+            Kind::Vxlan { remote, .. } => remote,
+            _ => None,
+        }
     }
 }

@@ -116,13 +116,20 @@ pub const LINK: [Known; 6] = [
     ("vlans", "VLANs (IEEE 802.1Q) on it, by number", "{10: {addresses: 10.0.10.2/24}}"),
 ];
 /// What links have that no cable leads to; which of these, is known by their kind.
-pub const DEVICE: [Known; 2] = [
+pub const DEVICE: [Known; 9] = [
     (
         "ports",
         "one link of the node or a list: those that belong to this bridge or VRF",
         "[eth1, eth2]",
     ),
     ("table", "the number of the routing table of a VRF", "10"),
+    ("on", "the link of the node that it is made on", "eth0"),
+    ("mode", "how those on one link reach each other", "bridge"),
+    ("id", "the number of the virtual network (VNI)", "10"),
+    ("local", "the address of this end of a tunnel", "10.0.0.1"),
+    ("remote", "the address of the other end of a tunnel", "10.0.0.2"),
+    ("dstport", "the UDP port that frames are sent to (4789)", "4789"),
+    ("key", "what tells tunnels with the same ends apart", "7"),
 ];
 /// What is said of a bridge, be it the lab's or inside of a node.
 pub const SWITCH: [Known; 6] = [

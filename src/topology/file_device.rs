@@ -3,6 +3,8 @@
 use crate::topology::fields::{DEVICE, SWITCH};
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::values;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A kind of link that is made inside of a node.
@@ -14,6 +16,8 @@ pub struct Known {
     pub fields: &'static [&'static str],
     /// Which of those it must have.
     pub needed: &'static [&'static str],
+    /// In which modes it may be; the first is taken if none is named.
+    pub modes: &'static [&'static str],
     /// Whether it carries Ethernet frames, so that it can be the port of a bridge.
     pub ethernet: bool,
 }
@@ -31,23 +35,43 @@ const OF_BRIDGE: &[&str] = &[
 ];
 
 /// All of them.
-pub const KINDS: [Known; 3] = [
-    Known { name: "bridge", feature: "bridge", fields: OF_BRIDGE, needed: &[], ethernet: true },
+pub const KINDS: [Known; 7] = [
+    Known { feature: "bridge", fields: OF_BRIDGE, ..kind("bridge") },
+    Known { fields: &["mac", "vlans"], ..kind("dummy") },
     Known {
-        name: "dummy",
-        feature: "dummy",
-        fields: &["mac", "vlans"],
-        needed: &[],
-        ethernet: true,
+        fields: &["local", "remote", "key"],
+        needed: &["local", "remote"],
+        ethernet: false,
+        ..kind("gre")
     },
     Known {
-        name: "vrf",
-        feature: "vrf",
+        fields: &["on", "mode"],
+        needed: &["on"],
+        modes: &["l2", "l3", "l3s"],
+        ..kind("ipvlan")
+    },
+    Known {
+        fields: &["on", "mode", "mac", "vlans"],
+        needed: &["on"],
+        modes: &["bridge", "private", "vepa"],
+        ..kind("macvlan")
+    },
+    Known {
         fields: &["ports", "table", "mac"],
         needed: &["table"],
         ethernet: false,
+        ..kind("vrf")
+    },
+    Known {
+        fields: &["id", "local", "remote", "dstport", "on", "mac", "vlans"],
+        needed: &["id"],
+        ..kind("vxlan")
     },
 ];
+
+const fn kind(name: &'static str) -> Known {
+    Known { name, feature: name, fields: &[], needed: &[], modes: &[], ethernet: true }
+}
 
 /// The kind of this name.
 pub fn known(name: &str) -> Option<&'static Known> {
@@ -60,8 +84,20 @@ pub struct DeviceFile {
     pub kind: Spanned<String>,
     /// Interfaces of the node that belong to it.
     pub ports: Vec<Spanned<String>>,
+    /// The interface of the node that it is made on.
+    pub on: Option<Spanned<String>>,
     /// Number of a routing table.
     pub table: Option<Spanned<i64>>,
+    /// Number of the virtual network.
+    pub id: Option<Spanned<i64>>,
+    /// The ends of a tunnel.
+    pub local: Option<Spanned<Option<IpAddr>>>,
+    pub remote: Option<Spanned<Option<IpAddr>>>,
+    /// The UDP port that it is sent to.
+    pub dstport: Option<i64>,
+    /// Of two tunnels between the same ends.
+    pub key: Option<i64>,
+    pub mode: Option<Spanned<String>>,
     pub switch: SwitchFile,
 }
 
@@ -112,10 +148,19 @@ pub fn device(fields: &Fields) -> Option<DeviceFile> {
             ));
         }
     }
+    let modes = KINDS.map(|kind| kind.modes).concat();
+    let address = |r: Reader| r.at(r.parsed(|text| values::address(text).map(Some)));
     let table = |r: Reader| r.at(r.integer(1..=i64::from(u32::MAX)));
     let file = DeviceFile {
         ports: fields.get("ports", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        on: fields.get("on", |r| r.at(r.text())),
         table: fields.get("table", table),
+        id: fields.get("id", |r| r.at(r.integer(1..=0x00ff_ffff))),
+        local: fields.get("local", address),
+        remote: fields.get("remote", address),
+        dstport: fields.get("dstport", |r| r.integer(1..=65535)),
+        key: fields.get("key", |r| r.integer(0..=i64::from(u32::MAX))),
+        mode: fields.get("mode", |r| r.at(r.word(&modes))),
         switch: switch(fields),
         kind: kind.clone().unwrap_or_default(),
     };

@@ -6,6 +6,7 @@ mod check_files;
 mod check_names;
 mod check_routes;
 pub(crate) mod check_services;
+mod check_tunnel;
 pub mod device;
 pub(crate) mod fields;
 pub(crate) mod file;

@@ -221,3 +221,102 @@ tests:
 fn packets_take_the_way_of_their_table() {
     passes("packets_take_the_way", WAYS, "");
 }
+
+/// Two sites, each a switch with two hosts; what joins the switches is a VXLAN between the routers' addresses.
+const OVERLAY: &str = r#"
+nodes:
+  a: {links: {eth0: {peer: left/lan, mtu: 1450, addresses: [192.168.7.1/24, "fd07::1/64"]}}}
+  b: {links: {eth0: {peer: right/lan, mtu: 1450, addresses: [192.168.7.2/24, "fd07::2/64"]}}}
+  left:
+    links:
+      lan: {peer: a/eth0, mtu: 1450}
+      wan: {peer: core/l, addresses: 10.1.0.1/24}
+      vx7: {kind: vxlan, id: 7, local: 10.1.0.1, remote: 10.2.0.1, mtu: 1450}
+      br0: {kind: bridge, ports: [lan, vx7]}
+    routes: [{to: default, via: 10.1.0.254}]
+  core:
+    forward: true
+    links: {l: {peer: left/wan, addresses: 10.1.0.254/24}, r: {peer: right/wan, addresses: 10.2.0.254/24}}
+  right:
+    links:
+      lan: {peer: b/eth0, mtu: 1450}
+      wan: {peer: core/r, addresses: 10.2.0.1/24}
+      vx7: {kind: vxlan, id: 7, local: 10.2.0.1, remote: 10.1.0.1, mtu: 1450}
+      br0: {kind: bridge, ports: [vx7, lan]}
+    routes: [{to: default, via: 10.2.0.254}]
+tests:
+  overlay:
+    steps:
+      - ping: {node: a, to: 192.168.7.2, size: 1422, fragment: false}
+      - ping: {node: a, to: "fd07::2"}
+    path:
+      - {packet: udp to port 4789, at: [core/l, core/r]}
+      - {packet: icmp echo-request, at: left/vx7, fields: {source: 192.168.7.1}}
+      - {filter: host 192.168.7.1, avoids: [core/l, core/r]}
+"#;
+
+#[test]
+fn a_vxlan_joins_two_switches_over_a_router() {
+    passes("a_vxlan_joins", OVERLAY, "vxlan");
+}
+
+/// Two macvlans on one link, which reach each other and the far end.
+const MACVLAN: &str = r#"
+nodes:
+  far: {links: {eth0: {peer: near/eth0, addresses: 10.0.0.254/24}}}
+  near:
+    links:
+      eth0: {peer: far/eth0}
+      one: {kind: macvlan, on: eth0, addresses: 10.0.0.1/24}
+      two: {kind: macvlan, on: eth0, mode: private, mac: "02:00:00:00:00:02", addresses: 10.0.0.2/24}
+tests:
+  far:
+    steps:
+      - ping: {node: near, to: 10.0.0.254, from: one}
+      - ping: {node: far, to: 10.0.0.1}
+  own:
+    steps: [{ping: {node: near, to: 10.0.0.254, from: two}}]
+    path: [{packet: icmp echo-request, at: far/eth0, fields: {source: 10.0.0.2, source-mac: "02:00:00:00:00:02"}}]
+"#;
+
+#[test]
+fn macvlans_have_addresses_of_their_own_on_one_link() {
+    passes("macvlans", MACVLAN, "macvlan");
+}
+
+const GRE: &str = r#"
+nodes:
+  left:
+    links:
+      eth0: {peer: right/eth0, addresses: 10.0.0.1/24}
+      gre1: {kind: gre, local: 10.0.0.1, remote: 10.0.0.2, addresses: 172.16.0.1/30}
+  right:
+    links:
+      eth0: {peer: left/eth0, addresses: 10.0.0.2/24}
+      gre1: {kind: gre, local: 10.0.0.2, remote: 10.0.0.1, addresses: 172.16.0.2/30}
+tests:
+  tunnel:
+    steps: [{ping: {node: left, to: 172.16.0.2}}]
+    path: [{filter: ip proto 47, at: right/eth0}]
+"#;
+
+#[test]
+fn a_gre_tunnel_carries_packets_where_the_kernel_has_it() {
+    passes("a_gre_tunnel", GRE, "gre");
+}
+
+const IPVLAN: &str = r#"
+nodes:
+  far: {links: {eth0: {peer: near/eth0, addresses: 10.0.0.254/24}}}
+  near:
+    links:
+      eth0: {peer: far/eth0}
+      one: {kind: ipvlan, on: eth0, addresses: 10.0.0.1/24}
+tests:
+  far: {steps: [{ping: {node: far, to: 10.0.0.1}}]}
+"#;
+
+#[test]
+fn an_ipvlan_has_an_address_of_its_own_where_the_kernel_has_it() {
+    passes("an_ipvlan", IPVLAN, "ipvlan");
+}

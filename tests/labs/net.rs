@@ -82,6 +82,13 @@ fn kernel_has(feature: &str) -> bool {
             "ip link add p0 type veth peer name p1 && ip link add link p0 name p0.7 type vlan id 7"
                 .into()
         }
+        "macvlan" | "ipvlan" => {
+            format!(
+                "ip link add p0 type veth peer name p1 && ip link add link p0 name m0 type {feature}"
+            )
+        }
+        "vxlan" => "ip link add k0 type vxlan id 7 dstport 4789".into(),
+        "gre" => "ip link add k0 type gre local 192.0.2.1 remote 192.0.2.2".into(),
         "vlan-filtering" => "ip link add k0 type bridge vlan_filtering 1".into(),
         "vrf" => "ip link add k0 type vrf table 7".into(),
         "nftables" | "nat" => "nft add table ip t".into(),
@@ -209,6 +216,20 @@ fn inside() -> String {
         ("dummy", "d0: {kind: dummy, mac: \"02:00:00:00:dd:00\", addresses: 10.81.0.1/24}"),
         ("vrf", "v0: {kind: vrf, table: 10, ports: [c, s1]}"),
         ("vrf", "v1: {kind: vrf, table: 1000}"),
+        (
+            "vxlan",
+            "x0: {kind: vxlan, id: 7, local: 10.90.0.2, remote: 10.90.0.1, mtu: 1450, addresses: 10.82.0.1/24}",
+        ),
+        (
+            "vxlan",
+            "x1: {kind: vxlan, id: 8, local: \"fd90::2\", remote: \"ff05::100\", on: a, dstport: 8472}",
+        ),
+        ("vxlan", "x2: {kind: vxlan, id: 16777215}"),
+        ("gre", "g0: {kind: gre, local: 10.90.0.2, remote: 10.90.0.1, addresses: 10.83.0.1/30}"),
+        ("gre", "g1: {kind: gre, local: 10.90.0.2, remote: 10.90.0.1, key: 9}"),
+        ("macvlan", "m0: {kind: macvlan, on: m1, mode: private}"),
+        ("macvlan", "m1: {kind: macvlan, on: d, addresses: 10.93.0.9/24}"),
+        ("ipvlan", "i0: {kind: ipvlan, on: c, mode: l3, addresses: 10.84.0.1/24}"),
     ] {
         if kernel_has(feature) {
             let _ = writeln!(text, "      {link}");

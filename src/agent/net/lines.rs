@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Lines that are done in the same namespaces.
 #[derive(Debug, PartialEq)]
@@ -74,9 +74,41 @@ pub struct Link<'a> {
 pub enum Kind<'a> {
     Bridge(Switch),
     Dummy,
-    Veth { peer: End<'a> },
-    Vlan { id: u16 },
-    Vrf { table: u32 },
+    Gre(Gre),
+    /// As the kernel numbers the modes.
+    Ipvlan {
+        mode: u16,
+    },
+    Macvlan {
+        mode: u32,
+    },
+    Veth {
+        peer: End<'a>,
+    },
+    Vlan {
+        id: u16,
+    },
+    Vrf {
+        table: u32,
+    },
+    Vxlan(Vxlan<'a>),
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Gre {
+    pub local: Option<Ipv4Addr>,
+    pub remote: Option<Ipv4Addr>,
+    pub key: Option<u32>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Vxlan<'a> {
+    pub id: u32,
+    pub local: Option<IpAddr>,
+    /// Another end, or a group of them.
+    pub remote: Option<IpAddr>,
+    pub dev: Option<&'a str>,
+    pub port: u16,
 }
 
 /// What is said of a bridge, as wide as the kernel takes it.

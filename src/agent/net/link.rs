@@ -1,6 +1,6 @@
 //! Links and addresses as requests, with the very fields that ip(8) fills in.
 
-use super::lines::{End, Kind, Link, Set, Switch};
+use super::lines::{End, Gre, Kind, Link, Set, Switch, Vxlan};
 use super::message::Message;
 use super::socket::Socket;
 use ipnet::IpNet;
@@ -17,6 +17,23 @@ const IFLA_BR_MCAST_SNOOPING: u16 = 23;
 const IFLA_BR_MCAST_QUERIER: u16 = 25;
 const IFLA_VLAN_ID: u16 = 1;
 const IFLA_VRF_TABLE: u16 = 1;
+const IFLA_IPVLAN_MODE: u16 = 1;
+const IFLA_MACVLAN_MODE: u16 = 1;
+const IFLA_VXLAN_ID: u16 = 1;
+const IFLA_VXLAN_GROUP: u16 = 2;
+const IFLA_VXLAN_LINK: u16 = 3;
+const IFLA_VXLAN_LOCAL: u16 = 4;
+const IFLA_VXLAN_PORT: u16 = 15;
+const IFLA_VXLAN_GROUP6: u16 = 16;
+const IFLA_VXLAN_LOCAL6: u16 = 17;
+/// linux/if_tunnel.h
+const IFLA_GRE_IFLAGS: u16 = 2;
+const IFLA_GRE_OFLAGS: u16 = 3;
+const IFLA_GRE_IKEY: u16 = 4;
+const IFLA_GRE_OKEY: u16 = 5;
+const IFLA_GRE_LOCAL: u16 = 6;
+const IFLA_GRE_REMOTE: u16 = 7;
+const GRE_KEY: u16 = 0x2000;
 const VETH_INFO_PEER: u16 = 1;
 
 const NEW: i32 = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
@@ -33,11 +50,19 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
     if let Some(parent) = link.parent {
         message.number(libc::IFLA_LINK, socket.index(parent)?);
     }
+    let way = match &link.kind {
+        Kind::Vxlan(Vxlan { dev: Some(dev), .. }) => Some(socket.index(dev)?),
+        _ => None,
+    };
     let mut made = Ok(());
     message.nested(libc::IFLA_LINKINFO, |message| {
         let (name, is_told) = match &link.kind {
             Kind::Bridge(_) => ("bridge", true),
             Kind::Dummy => ("dummy", false),
+            Kind::Gre(_) => ("gre", true),
+            Kind::Ipvlan { .. } => ("ipvlan", true),
+            Kind::Macvlan { .. } => ("macvlan", true),
+            Kind::Vxlan(_) => ("vxlan", true),
             Kind::Veth { .. } => ("veth", true),
             Kind::Vlan { .. } => ("vlan", true),
             Kind::Vrf { .. } => ("vrf", true),
@@ -47,6 +72,10 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
             message.nested(libc::IFLA_INFO_DATA, |message| match &link.kind {
                 Kind::Bridge(switch) => bridge(message, switch),
                 Kind::Dummy => {}
+                Kind::Gre(gre) => self::gre(message, gre),
+                Kind::Ipvlan { mode } => message.bytes(IFLA_IPVLAN_MODE, &mode.to_ne_bytes()),
+                Kind::Macvlan { mode } => message.number(IFLA_MACVLAN_MODE, *mode),
+                Kind::Vxlan(vxlan) => self::vxlan(message, vxlan, way),
                 Kind::Veth { peer } => message.nested(VETH_INFO_PEER, |message| {
                     message.link(0, false);
                     made = end(message, peer, &mut peers);
@@ -77,6 +106,38 @@ fn bridge(message: &mut Message, switch: &Switch) {
         if let Some(value) = value {
             message.number(kind, value);
         }
+    }
+}
+
+fn gre(message: &mut Message, gre: &Gre) {
+    for (kind, address) in [(IFLA_GRE_LOCAL, gre.local), (IFLA_GRE_REMOTE, gre.remote)] {
+        if let Some(address) = address {
+            message.ip(kind, address.into());
+        }
+    }
+    if let Some(key) = gre.key {
+        for (flags, kind) in [(IFLA_GRE_IFLAGS, IFLA_GRE_IKEY), (IFLA_GRE_OFLAGS, IFLA_GRE_OKEY)] {
+            message.bytes(flags, &GRE_KEY.to_be_bytes());
+            message.bytes(kind, &key.to_be_bytes());
+        }
+    }
+}
+
+/// `way` is the link that it is sent by.
+fn vxlan(message: &mut Message, vxlan: &Vxlan, way: Option<u32>) {
+    message.number(IFLA_VXLAN_ID, vxlan.id);
+    message.bytes(IFLA_VXLAN_PORT, &vxlan.port.to_be_bytes());
+    let ends = [
+        (vxlan.local, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6),
+        (vxlan.remote, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6),
+    ];
+    for (address, v4, v6) in ends {
+        if let Some(address) = address {
+            message.ip(if address.is_ipv4() { v4 } else { v6 }, address);
+        }
+    }
+    if let Some(way) = way {
+        message.number(IFLA_VXLAN_LINK, way);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Links: from text to what it asks for.
 
-use super::lines::{End, Kind, Link, Set, Switch};
+use super::lines::{End, Gre, Kind, Link, Set, Switch, Vxlan};
 use super::parse::{Words, unknown};
 
 /// `link add ...`
@@ -21,6 +21,12 @@ pub(super) fn link<'a>(words: &mut Words<'a>) -> Result<Link<'a>, String> {
         "veth" => Kind::Veth { peer: peer(words)? },
         "vlan" => Kind::Vlan { id: only(words, "id")? },
         "dummy" => Kind::Dummy,
+        "gre" => gre(words)?,
+        "ipvlan" => Kind::Ipvlan { mode: mode(words, &[("l2", 0), ("l3", 1), ("l3s", 2)])? },
+        "macvlan" => {
+            Kind::Macvlan { mode: mode(words, &[("private", 1), ("vepa", 2), ("bridge", 4)])? }
+        }
+        "vxlan" => vxlan(words)?,
         "vrf" => Kind::Vrf { table: only(words, "table")? },
         other => return Err(format!("links of type `{other}` are not known here")),
     };
@@ -76,6 +82,45 @@ fn bridge<'a>(words: &mut Words<'a>) -> Result<Kind<'a>, String> {
         }
     }
     Ok(Kind::Bridge(switch))
+}
+
+fn gre<'a>(words: &mut Words<'a>) -> Result<Kind<'a>, String> {
+    let mut gre = Gre::default();
+    while let Some(word) = words.more() {
+        match word {
+            "local" => gre.local = Some(words.value()?),
+            "remote" => gre.remote = Some(words.value()?),
+            "key" => gre.key = Some(words.value()?),
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(Kind::Gre(gre))
+}
+
+fn vxlan<'a>(words: &mut Words<'a>) -> Result<Kind<'a>, String> {
+    let mut vxlan = Vxlan::default();
+    while let Some(word) = words.more() {
+        match word {
+            "id" => vxlan.id = words.value()?,
+            "local" => vxlan.local = Some(words.value()?),
+            "remote" | "group" => vxlan.remote = Some(words.value()?),
+            "dev" => vxlan.dev = Some(words.next()?),
+            "dstport" => vxlan.port = words.value()?,
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(Kind::Vxlan(vxlan))
+}
+
+/// The number of a mode that is named.
+fn mode<N: Copy>(words: &mut Words, modes: &[(&str, N)]) -> Result<N, String> {
+    words.expect("mode")?;
+    let name = words.next()?;
+    modes
+        .iter()
+        .find(|(mode, _)| *mode == name)
+        .map(|(_, number)| *number)
+        .ok_or_else(|| unknown(name))
 }
 
 /// A single option `name`.
@@ -153,6 +198,18 @@ mod tests {
         assert_eq!(kind(bridge), Kind::Bridge(switch));
         assert_eq!(kind("link add name d type dummy"), Kind::Dummy);
         assert_eq!(kind("link add name v type vrf table 10"), Kind::Vrf { table: 10 });
+        let (local, remote) = ("10.0.0.1".parse().ok(), "10.0.0.2".parse().ok());
+        let gre = Gre { local, remote, key: Some(7) };
+        let line = "link add name g type gre local 10.0.0.1 remote 10.0.0.2 key 7";
+        assert_eq!(kind(line), Kind::Gre(gre));
+        let line = "link add link e name m type macvlan mode bridge";
+        assert_eq!(kind(line), Kind::Macvlan { mode: 4 });
+        assert_eq!(kind("link add link e name i type ipvlan mode l3"), Kind::Ipvlan { mode: 1 });
+        let (local, remote) = ("fd00::1".parse().ok(), "ff05::100".parse().ok());
+        let vxlan = Vxlan { id: 10, local, remote, dev: Some("e"), port: 4789 };
+        let line =
+            "link add name v type vxlan id 10 local fd00::1 group ff05::100 dev e dstport 4789";
+        assert_eq!(kind(line), Kind::Vxlan(vxlan));
         let set = Set { link: "p", up: false, master: Some("b") };
         assert_eq!(one("link set dev p master b"), Command::Set(set));
     }
