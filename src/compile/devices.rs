@@ -17,7 +17,7 @@ pub fn devices(node: &Node) -> Vec<Vec<String>> {
         };
         let next = left.iter().position(|device| !device.on.as_deref().is_some_and(is_left));
         let device = left.remove(next.expect("a checked link is not on itself"));
-        lines.push(made(device));
+        lines.extend(made(device));
         lines.extend(vlans(&device.name, &device.vlans));
     }
     for Device { name, ports, .. } in &node.devices {
@@ -33,7 +33,8 @@ fn vlans(link: &str, vlans: &[Vlan]) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
-fn made(device: &Device) -> Vec<String> {
+fn made(device: &Device) -> Vec<Vec<String>> {
+    let details = details(device.mtu, device.mac.as_deref());
     let mut options = String::new();
     let mut add = |key: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -43,7 +44,17 @@ fn made(device: &Device) -> Vec<String> {
     let mut parent = None;
     match &device.kind {
         Kind::Bridge(switch) => options = self::options(switch),
+        // How often it looks at the links, which it would otherwise never do.
+        Kind::Bond { mode } => add("mode", Some(format!("{mode} miimon 100"))),
         Kind::Dummy => {}
+        Kind::Tap => {
+            let name = &device.name;
+            let lines = [
+                format!("tuntap add dev {name} mode tap"),
+                format!("link set dev {name}{details}"),
+            ];
+            return lines.iter().map(|line| words(line)).collect();
+        }
         Kind::Gre { local, remote, key } => {
             add("local", Some(local.to_string()));
             add("remote", Some(remote.to_string()));
@@ -65,8 +76,8 @@ fn made(device: &Device) -> Vec<String> {
         }
     }
     let parent = parent.map(|parent| format!("link {parent} ")).unwrap_or_default();
-    let (kind, details) = (device.kind.name(), details(device.mtu, device.mac.as_deref()));
-    words(&format!("link add {parent}name {}{details} type {kind}{options}", device.name))
+    let (kind, name) = (device.kind.name(), &device.name);
+    vec![words(&format!("link add {parent}name {name}{details} type {kind}{options}"))]
 }
 
 /// How a bridge works. Without a querier, snooping only loses multicast, so without any of this it is a plain switch.

@@ -5,7 +5,8 @@ use crate::lab::model::Lab;
 use crate::steps::Client;
 
 /// Kernel features that may be a module of Linux, with its name.
-const MODULES: [(&str, &str); 10] = [
+const MODULES: [(&str, &str); 11] = [
+    ("bond", "bonding"),
     ("dummy", "dummy"),
     ("gre", "ip_gre"),
     ("ifb", "ifb"),

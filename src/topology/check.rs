@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
 /// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
-pub const KERNEL_FEATURES: [&str; 16] = [
+pub const KERNEL_FEATURES: [&str; 17] = [
+    "bond",
     "bridge",
     "dummy",
     "gre",

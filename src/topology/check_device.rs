@@ -183,6 +183,8 @@ impl Check<'_> {
             named.or(known(&device.kind)?.modes.first().map(|mode| mode.to_string()))
         };
         let kind = match device.kind.as_str() {
+            "bond" => Kind::Bond { mode: mode()? },
+            "tap" => Kind::Tap,
             "bridge" => Kind::Bridge(switch(&device.switch)),
             "dummy" => Kind::Dummy,
             "gre" => Kind::Gre {

@@ -26,6 +26,9 @@ pub struct Device {
 /// What a device is, with what makes it so.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
+    Bond {
+        mode: String,
+    },
     Bridge(Switch),
     Dummy,
     Gre {
@@ -39,6 +42,7 @@ pub enum Kind {
     Macvlan {
         mode: String,
     },
+    Tap,
     Vrf {
         table: u32,
     },
@@ -72,11 +76,13 @@ impl Kind {
     /// What the file, the kernel and ip-link(8) call it.
     pub fn name(&self) -> &'static str {
         match self {
+            Kind::Bond { .. } => "bond",
             Kind::Bridge(_) => "bridge",
             Kind::Dummy => "dummy",
             Kind::Gre { .. } => "gre",
             Kind::Ipvlan { .. } => "ipvlan",
             Kind::Macvlan { .. } => "macvlan",
+            Kind::Tap => "tap",
             Kind::Vrf { .. } => "vrf",
             Kind::Vxlan { .. } => "vxlan",
         }

@@ -119,12 +119,12 @@ pub const LINK: [Known; 6] = [
 pub const DEVICE: [Known; 9] = [
     (
         "ports",
-        "one link of the node or a list: those that belong to this bridge or VRF",
+        "one link of the node or a list: those that belong to this bridge, bond or VRF",
         "[eth1, eth2]",
     ),
     ("table", "the number of the routing table of a VRF", "10"),
     ("on", "the link of the node that it is made on", "eth0"),
-    ("mode", "how those on one link reach each other", "bridge"),
+    ("mode", "how those on one link reach each other, or how a bond uses its ports", "bridge"),
     ("id", "the number of the virtual network (VNI)", "10"),
     ("local", "the address of this end of a tunnel", "10.0.0.1"),
     ("remote", "the address of the other end of a tunnel", "10.0.0.2"),

@@ -35,8 +35,22 @@ const OF_BRIDGE: &[&str] = &[
 ];
 
 /// All of them.
-pub const KINDS: [Known; 7] = [
-    Known { feature: "bridge", fields: OF_BRIDGE, ..kind("bridge") },
+pub const KINDS: [Known; 9] = [
+    Known {
+        fields: &["ports", "mode", "mac", "vlans"],
+        needed: &["mode"],
+        modes: &[
+            "balance-rr",
+            "active-backup",
+            "balance-xor",
+            "broadcast",
+            "802.3ad",
+            "balance-tlb",
+            "balance-alb",
+        ],
+        ..kind("bond")
+    },
+    Known { fields: OF_BRIDGE, ..kind("bridge") },
     Known { fields: &["mac", "vlans"], ..kind("dummy") },
     Known {
         fields: &["local", "remote", "key"],
@@ -56,6 +70,7 @@ pub const KINDS: [Known; 7] = [
         modes: &["bridge", "private", "vepa"],
         ..kind("macvlan")
     },
+    Known { feature: "tun", fields: &["mac", "vlans"], ..kind("tap") },
     Known {
         fields: &["ports", "table", "mac"],
         needed: &["table"],

@@ -320,3 +320,58 @@ tests:
 fn an_ipvlan_has_an_address_of_its_own_where_the_kernel_has_it() {
     passes("an_ipvlan", IPVLAN, "ipvlan");
 }
+
+/// A tap on a switch, which a program has open as a virtual machine would: what is sent to all comes out of it.
+const TAP: &str = r#"
+needs: {commands: {socat: socat}}
+nodes:
+  host:
+    links:
+      eth0: {peer: other/eth0}
+      tap0: {kind: tap}
+      br0: {kind: bridge, ports: [eth0, tap0], addresses: 10.0.0.254/24}
+    services:
+      machine:
+        command: exec socat -u TUN,tun-name=tap0,tun-type=tap,iff-no-pi OPEN:/dev/null
+        ready: {command: ip link show tap0 | grep -q LOWER_UP}
+  other: {links: {eth0: {peer: host/eth0, addresses: 10.0.0.1/24}}}
+tests:
+  frames:
+    steps:
+      - run: {node: host, command: ip -d link show tap0, match: 'master br0(.|\n)*tun type tap'}
+      - ping: {node: other, to: 10.0.0.254}
+      - ping: {node: other, to: 10.0.0.9, timeout: 1s, fails: true}
+    path: [{packet: arp request, at: host/tap0, fields: {source: 10.0.0.1}}]
+"#;
+
+#[test]
+fn a_tap_is_the_port_of_a_switch() {
+    if have("a_tap", &["socat"]) {
+        passes("a_tap", TAP, "tun");
+    }
+}
+
+const BOND: &str = r#"
+nodes:
+  left:
+    links:
+      a: {peer: right/a}
+      b: {peer: right/b}
+      bond0: {kind: bond, mode: active-backup, ports: [a, b], addresses: 10.0.0.1/24}
+  right:
+    links:
+      a: {peer: left/a}
+      b: {peer: left/b}
+      bond0: {kind: bond, mode: active-backup, ports: [a, b], addresses: 10.0.0.2/24}
+tests:
+  one-cable-is-enough:
+    steps:
+      - ping: {node: left, to: 10.0.0.2, within: 5s}
+      - link: {down: left/a}
+      - ping: {node: left, to: 10.0.0.2, within: 5s}
+"#;
+
+#[test]
+fn a_bond_lives_with_one_cable_where_the_kernel_has_it() {
+    passes("a_bond", BOND, "bond");
+}

@@ -52,7 +52,7 @@ fn the_kernel_has_the_same_of_every_built_in_lab() {
         lab.topology.services.clear();
         lab.tests.clear();
         (lab.topology.subject, lab.topology.commands) = (None, Vec::new());
-        if !lab.topology.kernel.iter().all(|feature| kernel_has(feature)) {
+        if !lab.topology.kernel.iter().all(|feature| kernel_has(User::Own, feature)) {
             eprintln!("SKIP {name}: this kernel lacks one of {:?}", lab.topology.kernel);
             continue;
         }
@@ -65,18 +65,19 @@ fn the_kernel_has_the_same_of_every_built_in_lab() {
 #[test]
 fn the_kernel_has_the_same_of_any_lab() {
     let mut random = Random::new();
-    let (vlans, inside) = (kernel_has("vlan"), inside());
+    let vlans = kernel_has(User::Own, "vlan");
     for _ in 0..6 {
-        let text = any_lab(&mut random, vlans) + &inside;
-        let lab = check::lab(&text, "any")
-            .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
+        let text = any_lab(&mut random, vlans);
         for user in users() {
+            let text = text.clone() + &inside(user);
+            let lab = check::lab(&text, "any")
+                .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
             assert_same(user, &lab);
         }
     }
 }
 
-fn kernel_has(feature: &str) -> bool {
+fn kernel_has(user: User, feature: &str) -> bool {
     let link = match feature {
         "vlan" => {
             "ip link add p0 type veth peer name p1 && ip link add link p0 name p0.7 type vlan id 7"
@@ -88,13 +89,14 @@ fn kernel_has(feature: &str) -> bool {
             )
         }
         "vxlan" => "ip link add k0 type vxlan id 7 dstport 4789".into(),
+        "tun" => "ip tuntap add t0 mode tun".into(),
         "gre" => "ip link add k0 type gre local 192.0.2.1 remote 192.0.2.2".into(),
         "vlan-filtering" => "ip link add k0 type bridge vlan_filtering 1".into(),
         "vrf" => "ip link add k0 type vrf table 7".into(),
         "nftables" | "nat" => "nft add table ip t".into(),
         _ => format!("ip link add k0 type {feature}"),
     };
-    let mut unshare = Command::new("unshare");
+    let mut unshare = command(user, "unshare");
     unshare
         .args(["--user", "--map-root-user", "--net", "sh", "-c", &link])
         .stdout(Stdio::null())
@@ -192,8 +194,8 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
     text
 }
 
-/// A node with a link of each kind that is made inside of one, as far as this kernel has them.
-fn inside() -> String {
+/// A node with a link of each kind that is made inside of one, as far as this kernel has them for `user`.
+fn inside(user: User) -> String {
     let mut text = String::from("  inside:\n    links:\n");
     for (number, end) in ["a", "b", "c", "d"].into_iter().enumerate() {
         // Those in the middle belong to others.
@@ -214,6 +216,9 @@ fn inside() -> String {
         ),
         ("vlan-filtering", "s2: {kind: bridge, vlan-filtering: true}"),
         ("dummy", "d0: {kind: dummy, mac: \"02:00:00:00:dd:00\", addresses: 10.81.0.1/24}"),
+        ("tun", "t0: {kind: tap, mtu: 1400, addresses: 10.88.0.1/24}"),
+        ("tun", "longest-of-all0: {kind: tap, mac: \"02:00:00:00:00:77\"}"),
+        ("bond", "o0: {kind: bond, mode: active-backup, ports: d, addresses: 10.89.0.1/24}"),
         ("vrf", "v0: {kind: vrf, table: 10, ports: [c, s1]}"),
         ("vrf", "v1: {kind: vrf, table: 1000}"),
         (
@@ -231,10 +236,10 @@ fn inside() -> String {
         ("macvlan", "m1: {kind: macvlan, on: d, addresses: 10.93.0.9/24}"),
         ("ipvlan", "i0: {kind: ipvlan, on: c, mode: l3, addresses: 10.84.0.1/24}"),
     ] {
-        if kernel_has(feature) {
+        if kernel_has(user, feature) {
             let _ = writeln!(text, "      {link}");
         } else {
-            eprintln!("SKIP {link}: this kernel lacks {feature}");
+            eprintln!("SKIP {link}: this kernel has no {feature} for {user:?}");
         }
     }
     text.push_str(

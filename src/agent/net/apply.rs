@@ -51,6 +51,7 @@ impl Line<'_> {
             Command::Namespace(_)
             | Command::Link(_)
             | Command::Set(_)
+            | Command::Tap(_)
             | Command::Address { .. }
             | Command::Route(_)
             | Command::Rule(_) => "ip ",
@@ -112,6 +113,7 @@ impl Network {
                 sysctl(key, value, *if_there).map_err(|error| reason(&error))
             }
             Command::Link(new) => link::add(self.socket()?, new),
+            Command::Tap(name) => link::tap(name).map_err(|error| reason(&error)),
             Command::Set(set) => link::set(self.socket()?, set),
             Command::Address { address, broadcast, link } => {
                 link::add_address(self.socket()?, *address, *broadcast, link)

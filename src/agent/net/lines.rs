@@ -31,6 +31,8 @@ pub enum Command<'a> {
     Sysctl { key: &'a str, value: &'a str, if_there: bool },
     /// `link add ...`
     Link(Link<'a>),
+    /// `tuntap add dev NAME mode tap`
+    Tap(&'a str),
     /// `link set dev NAME ...`
     Set(Set<'a>),
     /// `addr add ADDRESS/LENGTH [brd +] dev LINK`
@@ -72,6 +74,11 @@ pub struct Link<'a> {
 
 #[derive(Debug, PartialEq)]
 pub enum Kind<'a> {
+    /// The mode as the kernel numbers it, and how often it looks at the links, in milliseconds.
+    Bond {
+        mode: u8,
+        miimon: u32,
+    },
     Bridge(Switch),
     Dummy,
     Gre(Gre),
@@ -127,6 +134,8 @@ pub struct Switch {
 pub struct Set<'a> {
     pub link: &'a str,
     pub up: bool,
+    pub mtu: Option<u32>,
+    pub mac: Option<[u8; 6]>,
     /// The link that it is to belong to.
     pub master: Option<&'a str>,
 }

@@ -5,10 +5,13 @@ use super::message::Message;
 use super::socket::Socket;
 use ipnet::IpNet;
 use std::fs::File;
+use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 /// Numbers that the C library's headers, and so the crate, lack (linux/if_link.h, linux/veth.h).
+const IFLA_BOND_MODE: u16 = 1;
+const IFLA_BOND_MIIMON: u16 = 3;
 const IFLA_BR_FORWARD_DELAY: u16 = 1;
 const IFLA_BR_STP_STATE: u16 = 5;
 const IFLA_BR_PRIORITY: u16 = 6;
@@ -57,6 +60,7 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
     let mut made = Ok(());
     message.nested(libc::IFLA_LINKINFO, |message| {
         let (name, is_told) = match &link.kind {
+            Kind::Bond { .. } => ("bond", true),
             Kind::Bridge(_) => ("bridge", true),
             Kind::Dummy => ("dummy", false),
             Kind::Gre(_) => ("gre", true),
@@ -70,6 +74,10 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
         message.bytes(libc::IFLA_INFO_KIND, name.as_bytes());
         if is_told {
             message.nested(libc::IFLA_INFO_DATA, |message| match &link.kind {
+                Kind::Bond { mode, miimon } => {
+                    message.bytes(IFLA_BOND_MODE, &[*mode]);
+                    message.number(IFLA_BOND_MIIMON, *miimon);
+                }
                 Kind::Bridge(switch) => bridge(message, switch),
                 Kind::Dummy => {}
                 Kind::Gre(gre) => self::gre(message, gre),
@@ -161,10 +169,40 @@ fn end(message: &mut Message, end: &End, namespace: &mut Option<File>) -> Result
 pub fn set(socket: &mut Socket, set: &Set) -> Result<(), String> {
     let mut message = Message::new(libc::RTM_NEWLINK, 0);
     message.link(socket.index(set.link)?, set.up);
+    if let Some(mtu) = set.mtu {
+        message.number(libc::IFLA_MTU, mtu);
+    }
+    if let Some(mac) = set.mac {
+        message.bytes(libc::IFLA_ADDRESS, &mac);
+    }
     if let Some(master) = set.master {
         message.number(libc::IFLA_MASTER, socket.index(master)?);
     }
     socket.request(message)
+}
+
+/// Makes a tap in the namespace of this thread that stays when nobody has it open.
+#[allow(unsafe_code)]
+pub fn tap(name: &str) -> io::Result<()> {
+    let device = File::options().read(true).write(true).open("/dev/net/tun")?;
+    // SAFETY: all of it is numbers, for which zeros will do.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // A zero is left at the end, for a name that is as long as it may be.
+    let room = request.ifr_name.len() - 1;
+    for (to, from) in request.ifr_name[..room].iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    // Frames without a header of the device's own.
+    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI) as libc::c_short;
+    // SAFETY: the kernel reads and writes a struct ifreq, which lives through the call.
+    let made = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF as _, &raw mut request) };
+    if made != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let stays: libc::c_ulong = 1;
+    // SAFETY: a number is handed over.
+    let kept = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETPERSIST as _, stays) };
+    if kept == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 pub fn add_address(

@@ -1,7 +1,7 @@
 //! From text to what it asks for.
 
 use super::lines::{Command, Line, Mount, Section};
-use super::parse_link::{link, set};
+use super::parse_link::{link, set, tap};
 use super::parse_route::{route, rule};
 use crate::quote::unescaped;
 use std::borrow::Cow;
@@ -51,6 +51,7 @@ fn command(text: &str) -> Result<Command<'_>, String> {
             other => Err(unknown(other)),
         },
         ("addr", _) => words.expect("add").and_then(|()| address(&mut words)),
+        ("tuntap", _) => words.expect("add").and_then(|()| tap(&mut words)).map(Command::Tap),
         ("rule", _) => words.expect("add").and_then(|()| rule(&mut words)).map(Command::Rule),
         ("route", _) => words.expect("add").and_then(|()| route(&mut words)).map(Command::Route),
         ("mkdir", _) => return folders(text),

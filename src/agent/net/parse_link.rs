@@ -17,6 +17,7 @@ pub(super) fn link<'a>(words: &mut Words<'a>) -> Result<Link<'a>, String> {
         }
     }
     let kind = match words.next()? {
+        "bond" => bond(words)?,
         "bridge" => bridge(words)?,
         "veth" => Kind::Veth { peer: peer(words)? },
         "vlan" => Kind::Vlan { id: only(words, "id")? },
@@ -53,11 +54,13 @@ fn named(end: &End) -> Result<(), String> {
 /// `link set dev NAME ...`
 pub(super) fn set<'a>(words: &mut Words<'a>) -> Result<Set<'a>, String> {
     words.expect("dev")?;
-    let mut set = Set { link: words.next()?, up: false, master: None };
+    let mut set = Set { link: words.next()?, up: false, mtu: None, mac: None, master: None };
     let mut word = words.next()?;
     loop {
         match word {
             "up" => set.up = true,
+            "mtu" => set.mtu = Some(words.value()?),
+            "address" => set.mac = Some(mac(words.next()?)?),
             "master" => set.master = Some(words.next()?),
             other => return Err(unknown(other)),
         }
@@ -66,6 +69,29 @@ pub(super) fn set<'a>(words: &mut Words<'a>) -> Result<Set<'a>, String> {
             None => return Ok(set),
         }
     }
+}
+
+/// `tuntap add dev NAME mode tap`
+pub(super) fn tap<'a>(words: &mut Words<'a>) -> Result<&'a str, String> {
+    words.expect("dev")?;
+    let name = words.next()?;
+    words.expect("mode")?;
+    words.expect("tap")?;
+    Ok(name)
+}
+
+fn bond<'a>(words: &mut Words<'a>) -> Result<Kind<'a>, String> {
+    let modes = [
+        ("balance-rr", 0),
+        ("active-backup", 1),
+        ("balance-xor", 2),
+        ("broadcast", 3),
+        ("802.3ad", 4),
+        ("balance-tlb", 5),
+        ("balance-alb", 6),
+    ];
+    let mode = mode(words, &modes)?;
+    Ok(Kind::Bond { mode, miimon: only(words, "miimon")? })
 }
 
 fn bridge<'a>(words: &mut Words<'a>) -> Result<Kind<'a>, String> {
@@ -210,7 +236,10 @@ mod tests {
         let line =
             "link add name v type vxlan id 10 local fd00::1 group ff05::100 dev e dstport 4789";
         assert_eq!(kind(line), Kind::Vxlan(vxlan));
-        let set = Set { link: "p", up: false, master: Some("b") };
+        let line = "link add name b type bond mode 802.3ad miimon 100";
+        assert_eq!(kind(line), Kind::Bond { mode: 4, miimon: 100 });
+        assert_eq!(one("tuntap add dev t mode tap"), Command::Tap("t"));
+        let set = Set { link: "p", up: false, mtu: None, mac: None, master: Some("b") };
         assert_eq!(one("link set dev p master b"), Command::Set(set));
     }
 }

@@ -144,13 +144,22 @@ fn link(header: &[u8], rest: &[u8]) -> Vec<u8> {
 /// What a link is, and what makes it so.
 fn kind_of_link(info: &[u8]) -> Vec<u8> {
     let named = |kind| attributes(info).find(|(one, _)| *one == kind).map(|(_, value)| value);
-    let is_bridge = |name: Option<&[u8]>| name.is_some_and(|name| name.starts_with(b"bridge"));
+    let is = |name: Option<&[u8]>, of: &[u8]| name.is_some_and(|name| name.starts_with(of));
     // IFLA_INFO_KIND, _DATA, _SLAVE_KIND, _SLAVE_DATA
     let mut detail = named(1).unwrap_or_default().to_vec();
     let (data, port) = (named(2).unwrap_or_default(), named(5).unwrap_or_default());
-    detail = kept(detail, data, |kind| !is_bridge(named(1)) || OF_BRIDGE.contains(&kind));
-    // Of a bridge's port: priority and cost, and what it may do.
-    kept(detail, port, |kind| !is_bridge(named(4)) || matches!(kind, 2..=12 | 27..=33))
+    // Of a bond not which port is active, and what the other end says.
+    detail = kept(detail, data, |kind| match named(1) {
+        name if is(name, b"bridge") => OF_BRIDGE.contains(&kind),
+        name if is(name, b"bond") => !matches!(kind, 2 | 23),
+        _ => true,
+    });
+    // Of a bridge's port: priority and cost, and what it may do; of a bond's its queue.
+    kept(detail, port, |kind| match named(4) {
+        name if is(name, b"bridge") => matches!(kind, 2..=12 | 27..=33),
+        name if is(name, b"bond") => kind == 5,
+        _ => true,
+    })
 }
 
 fn address(header: &[u8], rest: &[u8]) -> (Vec<u8>, bool) {
