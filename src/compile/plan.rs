@@ -112,6 +112,11 @@ fn baseline(node: Option<&Node>) -> Vec<(String, String)> {
         // The kernel uses the greater of `all` and the link's own, which is made from `default`.
         set(&format!("?net/ipv6/conf/{scope}/accept_dad"), "0");
     }
+    if node.is_some_and(|node| !node.ipv6) {
+        for scope in ["all", "default", LOOPBACK] {
+            set(&format!("?net/ipv6/conf/{scope}/disable_ipv6"), "1");
+        }
+    }
     // Bridged packets are none of the firewall's business unless the lab says so.
     set("?net/bridge/bridge-nf-call-iptables", "0");
     set("?net/bridge/bridge-nf-call-ip6tables", "0");

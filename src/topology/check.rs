@@ -122,6 +122,9 @@ impl Check<'_> {
         if let Err(message) = values::node_name(&node.name) {
             self.diagnostics.wrong(&node.name, message);
         }
+        if node.ipv6.as_ref().is_some_and(|ipv6| !ipv6.value) {
+            self.only_ipv4(node);
+        }
         for (key, value) in &node.sysctls {
             self.sysctl(key, value);
         }
@@ -141,6 +144,7 @@ impl Check<'_> {
             rules: node.rules.iter().map(|rule| self.rule(node, rule)).collect(),
             sysctls: node.sysctls.iter().map(|(k, v)| (sysctl_path(k), v.clone())).collect(),
             forward: node.forward,
+            ipv6: node.ipv6.as_ref().is_none_or(|ipv6| ipv6.value),
             nft: node.nft.as_ref().map(|n| n.value.clone()),
         }
     }

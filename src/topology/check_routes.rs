@@ -100,6 +100,28 @@ impl Check<'_> {
         }
     }
 
+    /// Nothing of IPv6 is said of a node that has none.
+    pub(crate) fn only_ipv4(&self, node: &NodeFile) {
+        let wrong = |position, path: &str| {
+            self.diagnostics.add(position, path, "a node with `ipv6: false` has no IPv6");
+        };
+        let bridges = self.file.bridges.iter().filter(|_| node.name.value == GLOBAL);
+        let addresses = node.links.iter().flat_map(LinkFile::all_addresses).chain(&node.loopback);
+        let addresses = addresses.chain(bridges.flat_map(|bridge| &bridge.addresses));
+        let rules = node.rules.iter().flat_map(|rule| rule.from.iter().chain(&rule.to));
+        let nets = addresses.chain(node.routes.iter().map(|route| &route.to)).chain(rules);
+        for net in nets.filter(|net| net.value.is_some_and(|net| net.addr().is_ipv6())) {
+            wrong(net.position, &net.path);
+        }
+        let hops = node.routes.iter().flat_map(|route| &route.hops);
+        let tunnels =
+            node.devices().flat_map(|(_, device)| device.local.iter().chain(&device.remote));
+        let ends = hops.filter_map(|hop| hop.via.as_ref()).chain(tunnels);
+        for end in ends.filter(|end| end.value.is_some_and(|end| end.is_ipv6())) {
+            wrong(end.position, &end.path);
+        }
+    }
+
     /// `link` must be an interface of `node`.
     fn link_of(&self, node: &NodeFile, link: &Spanned<String>) {
         let bridges = self.file.bridges.iter().map(|bridge| bridge.name.as_str());

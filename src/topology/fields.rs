@@ -74,7 +74,7 @@ pub const INTERFACE: [Known; 3] = [
     ("mtu", "the largest packet, in bytes", "1400"),
     ("mac", "the hardware address", "\"02:00:00:00:00:01\""),
 ];
-pub const NODE: [Known; 7] = [
+pub const NODE: [Known; 8] = [
     (
         "links",
         "network interfaces, by name (at most 15 bytes, as the kernel wants it)",
@@ -95,6 +95,7 @@ pub const NODE: [Known; 7] = [
         "`true`: forwards packets, IPv4 and IPv6; otherwise it does not, whatever the host does",
         "true",
     ),
+    ("ipv6", "`false`: a node without IPv6", "false"),
     (
         "sysctls",
         "kernel settings below `net`, as in sysctl.conf(5)",

@@ -85,6 +85,8 @@ pub struct NodeFile {
     pub sysctls: Vec<(Spanned<String>, String)>,
     /// Forward packets between links, IPv4 and IPv6.
     pub forward: bool,
+    /// Where it says whether it has IPv6.
+    pub ipv6: Option<Spanned<bool>>,
     /// An nftables ruleset as in nft(8).
     pub nft: Option<Spanned<String>>,
     /// Its daemons.
@@ -237,6 +239,7 @@ fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
         rules: fields.get("rules", |r| r.list(rule)).unwrap_or_default(),
         sysctls: fields.get("sysctls", texts).unwrap_or_default(),
         forward: fields.get("forward", |r| r.boolean()).unwrap_or_default(),
+        ipv6: fields.get("ipv6", |r| r.at(r.boolean())),
         nft: fields.get("nft", |r| r.at(r.text())),
         services: fields.get("services", |r| r.entries(service)).unwrap_or_default(),
     }

@@ -112,6 +112,8 @@ pub struct Node {
     pub sysctls: Vec<(String, String)>,
     /// Whether it forwards packets.
     pub forward: bool,
+    /// Whether it has IPv6.
+    pub ipv6: bool,
     /// Its nftables ruleset.
     pub nft: Option<String>,
 }

@@ -375,3 +375,21 @@ tests:
 fn a_bond_lives_with_one_cable_where_the_kernel_has_it() {
     passes("a_bond", BOND, "bond");
 }
+
+const ONLY_IPV4: &str = r#"
+nodes:
+  old: {ipv6: false, links: {eth0: {peer: new/eth0, addresses: 10.0.0.1/24}}}
+  new: {ipv6: true, links: {eth0: {peer: old/eth0, addresses: [10.0.0.2/24, "fd00::2/64"]}}}
+tests:
+  none:
+    steps:
+      - ping: {node: old, to: 10.0.0.2}
+      - run: {node: old, command: ip -6 addr, stdout: ""}
+      - run: {node: old, command: cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6 /proc/sys/net/ipv6/conf/lo/disable_ipv6, stdout: "1\n1"}
+      - run: {node: new, command: ip -6 addr show eth0, match: fe80}
+"#;
+
+#[test]
+fn a_node_can_be_without_ipv6() {
+    passes("a_node_can_be_without_ipv6", ONLY_IPV4, "");
+}
