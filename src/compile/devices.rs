@@ -1,7 +1,7 @@
 //! The `ip` commands that make the links which no cable leads to.
 
 use crate::compile::plan::{details, words};
-use crate::topology::device::{Device, Kind, Switch};
+use crate::topology::device::{Device, Kind, PortOptions, Switch};
 use crate::topology::model::{Node, Vlan};
 
 /// What makes the interfaces inside of `node`, and then what they consist of.
@@ -20,9 +20,10 @@ pub fn devices(node: &Node) -> Vec<Vec<String>> {
         lines.extend(made(device));
         lines.extend(vlans(&device.name, &device.vlans));
     }
-    for Device { name, ports, .. } in &node.devices {
+    for Device { name, ports, port_options, .. } in &node.devices {
         let joins = |port: &String| words(&format!("link set dev {port} master {name}"));
         lines.extend(ports.iter().map(joins));
+        lines.extend(port_options.iter().filter_map(|(port, options)| of_port(port, options)));
     }
     lines
 }
@@ -78,6 +79,22 @@ fn made(device: &Device) -> Vec<Vec<String>> {
     let parent = parent.map(|parent| format!("link {parent} ")).unwrap_or_default();
     let (kind, name) = (device.kind.name(), &device.name);
     vec![words(&format!("link add {parent}name {name}{details} type {kind}{options}"))]
+}
+
+/// How the port of a bridge works, if it is not as it is anyway.
+pub fn of_port(port: &str, options: &PortOptions) -> Option<Vec<String>> {
+    let set = |name: &str, value: Option<bool>| {
+        value
+            .map(|value| format!(" {name} {}", if value { "on" } else { "off" }))
+            .unwrap_or_default()
+    };
+    let options = [
+        set("isolated", options.isolated.then_some(true)),
+        set("locked", options.locked.then_some(true)),
+        set("learning", options.learning),
+    ];
+    let options = options.concat();
+    (!options.is_empty()).then(|| words(&format!("link set dev {port} type bridge_slave{options}")))
 }
 
 /// How a bridge works. Without a querier, snooping only loses multicast, so without any of this it is a plain switch.

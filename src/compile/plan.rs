@@ -6,7 +6,7 @@
 //! addresses, because until then each link that comes up would tell all the others of itself;
 //! everything before the services.
 
-use crate::compile::devices::{devices, options};
+use crate::compile::devices::{devices, of_port, options};
 use crate::compile::routes::{route, rule};
 use crate::topology::device::Kind;
 use crate::topology::index::Plugged;
@@ -177,6 +177,7 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
             lines.push(words(&format!(
                 "link add name {port}{far} master {bridge} up type veth peer name {name}{near}{own}"
             )));
+            lines.extend(of_port(port, &link.port_options));
             continue;
         }
         // The end that comes first in the file makes both.

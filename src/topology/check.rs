@@ -182,6 +182,7 @@ impl Check<'_> {
         Link {
             name: link.name.value.clone(),
             end,
+            port_options: link.port_options.clone(),
             addresses: nets(&link.addresses),
             mtu: link.mtu,
             mac: self.mac(node, link),

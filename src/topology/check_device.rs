@@ -69,7 +69,11 @@ impl Check<'_> {
             self.made_on(node, link, kind, on);
         }
         self.tunnel(node, device);
-        for port in &device.ports {
+        for (port, options) in &device.ports {
+            if let Some(options) = options.as_ref().filter(|_| kind.name != "bridge") {
+                self.diagnostics
+                    .wrong(options, "only of the port of a bridge is said how it works");
+            }
             if port.value == link.name.value {
                 self.diagnostics.wrong(port, "a link cannot be its own port");
             } else if !node.interfaces().any(|name| name == port.value) {
@@ -129,7 +133,7 @@ impl Check<'_> {
             return;
         }
         let bridge = node.devices().find(|(_, of)| {
-            of.kind.value != "vrf" && of.ports.iter().any(|port| port.value == on.value)
+            of.kind.value != "vrf" && of.ports.iter().any(|(port, _)| port.value == on.value)
         });
         let other = node.devices().find(|(_, of)| {
             let exclusive = known(&of.kind)
@@ -155,7 +159,7 @@ impl Check<'_> {
     fn ports_of_one(&self, node: &NodeFile) {
         let mut of: BTreeMap<&str, &str> = BTreeMap::new();
         for (link, device) in node.devices() {
-            for port in &device.ports {
+            for (port, _) in &device.ports {
                 if let Some(first) = of.insert(&port.value, &link.name.value) {
                     let message = format!("`{}` belongs to `{first}` already", port.value);
                     self.diagnostics.wrong(port, message);
@@ -211,7 +215,12 @@ impl Check<'_> {
             mtu: link.mtu,
             mac: has_mac.then(|| self.mac(node, link)),
             vlans: vlan::model(link),
-            ports: device.ports.iter().map(|port| port.value.clone()).collect(),
+            ports: device.ports.iter().map(|(port, _)| port.value.clone()).collect(),
+            port_options: device
+                .ports
+                .iter()
+                .filter_map(|(port, options)| Some((port.value.clone(), options.clone()?.value)))
+                .collect(),
             on: device.on.as_ref().map(|on| on.value.clone()),
         })
     }

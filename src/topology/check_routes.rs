@@ -169,7 +169,7 @@ fn differing(first: &Hop, hops: &[Hop]) -> Option<usize> {
 fn vrf<'n>(node: &'n NodeFile, link: &'n str) -> Option<(&'n str, &'n str, i64)> {
     node.devices().find_map(|(vrf, device)| {
         let table = device.table.as_ref().filter(|_| device.kind.value == "vrf")?.value;
-        device.ports.iter().any(|port| port.value == link).then_some((
+        device.ports.iter().any(|(port, _)| port.value == link).then_some((
             link,
             vrf.name.as_str(),
             table,

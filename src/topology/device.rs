@@ -19,6 +19,8 @@ pub struct Device {
     pub vlans: Vec<Vlan>,
     /// The interfaces of the node that belong to it.
     pub ports: Vec<String>,
+    /// How its ports work, of which that is said.
+    pub port_options: Vec<(String, PortOptions)>,
     /// The interface of the node that it is made on.
     pub on: Option<String>,
 }
@@ -70,6 +72,17 @@ pub struct Switch {
     pub querier: bool,
     /// Ports keep VLANs apart.
     pub vlan_filtering: bool,
+}
+
+/// How the port of a bridge works.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PortOptions {
+    /// Nothing goes from here to others that are so.
+    pub isolated: bool,
+    /// Only who is in the forwarding table may send.
+    pub locked: bool,
+    /// Whether senders are put into the forwarding table.
+    pub learning: Option<bool>,
 }
 
 impl Kind {

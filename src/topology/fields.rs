@@ -111,7 +111,11 @@ pub const NODE: [Known; 8] = [
 pub const LINK: [Known; 6] = [
     ("kind", "what it is, if no cable leads to it", "dummy"),
     ("bridge", "the bridge it is plugged into", "br0"),
-    ("port", "the bridge's end of the cable", "p-client"),
+    (
+        "port",
+        "the bridge's end of the cable: its name, or a mapping with `name` and how it works",
+        "p-client",
+    ),
     ("peer", "NODE/LINK at the other end of the cable, in place of `bridge`", "router/eth0"),
     ("duplicate", "`true`: others in the same network may have its addresses, too", "true"),
     ("vlans", "VLANs (IEEE 802.1Q) on it, by number", "{10: {addresses: 10.0.10.2/24}}"),
@@ -120,7 +124,7 @@ pub const LINK: [Known; 6] = [
 pub const DEVICE: [Known; 9] = [
     (
         "ports",
-        "one link of the node or a list: those that belong to this bridge, bond or VRF",
+        "one link of the node or a list: those that belong to this bridge, bond or VRF; each is a name or, of a bridge, a mapping with `name` and how it works",
         "[eth1, eth2]",
     ),
     ("table", "the number of the routing table of a VRF", "10"),
@@ -131,6 +135,13 @@ pub const DEVICE: [Known; 9] = [
     ("remote", "the address of the other end of a tunnel", "10.0.0.2"),
     ("dstport", "the UDP port that frames are sent to (4789)", "4789"),
     ("key", "what tells tunnels with the same ends apart", "7"),
+];
+/// What may be said of the port of a bridge, besides its name.
+pub const PORT: [Known; 4] = [
+    ("name", "what it is called", "p-client"),
+    ("isolated", "`true`: nothing goes from here to other ports that are isolated", "true"),
+    ("locked", "`true`: only who is in the forwarding table may send", "true"),
+    ("learning", "`false`: senders are not put into the forwarding table", "false"),
 ];
 /// What is said of a bridge, be it the lab's or inside of a node.
 pub const SWITCH: [Known; 6] = [

@@ -4,10 +4,11 @@
 //! [`crate::topology::check`] resolves it.
 
 use crate::topology::check::KERNEL_FEATURES;
+use crate::topology::device::PortOptions;
 use crate::topology::fields::{
     ADDRESSES, BUILD, DEVICE, INTERFACE, LINK, NEEDS, NODE, REPOSITORY, STAND_IN, SUBJECT, SWITCH,
 };
-use crate::topology::file_device::{DeviceFile, SwitchFile, device, switch};
+use crate::topology::file_device::{DeviceFile, SwitchFile, device, port, switch};
 use crate::topology::file_routes::{RouteFile, RuleFile, route, rule};
 use crate::topology::file_services::{ServiceFile, service};
 use crate::topology::model::{Build, LOOPBACK};
@@ -105,6 +106,8 @@ pub struct LinkFile {
     pub bridge: Option<Spanned<String>>,
     /// The name of the bridge's end of the cable.
     pub port: Option<Spanned<String>>,
+    /// How that works.
+    pub port_options: PortOptions,
     /// `NODE/LINK` at the other end.
     pub peer: Option<Spanned<String>>,
     pub addresses: Vec<Spanned<Option<IpNet>>>,
@@ -255,12 +258,14 @@ fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
         _ => reader.wrong("a link has either a `bridge` or a `peer` at its other end, not both"),
     }
     let (addresses, mtu, mac) = interface(&fields);
+    let (port, options) = fields.get("port", port).unzip();
     LinkFile {
         vlans: fields.get("vlans", |r| vlans(&name, r)).unwrap_or_default(),
         name,
         device,
         bridge: fields.get("bridge", |r| r.at(r.text())),
-        port: fields.get("port", |r| r.at(r.text())),
+        port,
+        port_options: options.flatten().map(|options| options.value).unwrap_or_default(),
         peer: fields.get("peer", |r| r.at(r.text())),
         addresses,
         duplicate: fields.get("duplicate", |r| r.at(r.boolean())),

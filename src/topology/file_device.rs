@@ -1,8 +1,10 @@
 //! Links that no cable leads to, as they are written.
 
-use crate::topology::fields::{DEVICE, SWITCH};
+use crate::topology::device::PortOptions;
+use crate::topology::fields::{DEVICE, PORT, SWITCH};
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::tree::Value;
 use crate::yaml::values;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -98,7 +100,7 @@ pub fn known(name: &str) -> Option<&'static Known> {
 pub struct DeviceFile {
     pub kind: Spanned<String>,
     /// Interfaces of the node that belong to it.
-    pub ports: Vec<Spanned<String>>,
+    pub ports: Vec<PortFile>,
     /// The interface of the node that it is made on.
     pub on: Option<Spanned<String>>,
     /// Number of a routing table.
@@ -115,6 +117,9 @@ pub struct DeviceFile {
     pub mode: Option<Spanned<String>>,
     pub switch: SwitchFile,
 }
+
+/// A port: its name, and how it works if that is said.
+pub type PortFile = (Spanned<String>, Option<Spanned<PortOptions>>);
 
 /// What a bridge says of how it works.
 #[derive(Debug, Default)]
@@ -167,7 +172,7 @@ pub fn device(fields: &Fields) -> Option<DeviceFile> {
     let address = |r: Reader| r.at(r.parsed(|text| values::address(text).map(Some)));
     let table = |r: Reader| r.at(r.integer(1..=i64::from(u32::MAX)));
     let file = DeviceFile {
-        ports: fields.get("ports", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        ports: fields.get("ports", |r| r.one_or_more(port)).unwrap_or_default(),
         on: fields.get("on", |r| r.at(r.text())),
         table: fields.get("table", table),
         id: fields.get("id", |r| r.at(r.integer(1..=0x00ff_ffff))),
@@ -180,6 +185,22 @@ pub fn device(fields: &Fields) -> Option<DeviceFile> {
         kind: kind.clone().unwrap_or_default(),
     };
     kind.map(|_| file)
+}
+
+/// Reads the name of a port, or a mapping with that and how it works.
+pub fn port(reader: Reader) -> PortFile {
+    let is_map = |value: &Value| matches!(value, Value::Map(_));
+    let mapping = |r: Reader| {
+        let fields = r.fields(&PORT);
+        let flag = |name| fields.get(name, |r| r.boolean());
+        let options = PortOptions {
+            isolated: flag("isolated").unwrap_or_default(),
+            locked: flag("locked").unwrap_or_default(),
+            learning: flag("learning"),
+        };
+        (fields.need("name", |r| r.at(r.text())).unwrap_or_default(), Some(r.at(options)))
+    };
+    reader.either(is_map, mapping, |r| (r.at(r.text()), None))
 }
 
 /// Reads how a bridge works.

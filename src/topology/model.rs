@@ -1,7 +1,7 @@
 //! A checked topology: everything resolved, nothing that could still be wrong in the file.
 
 pub use crate::packet::capture::GLOBAL;
-use crate::topology::device::{Device, Switch};
+use crate::topology::device::{Device, PortOptions, Switch};
 use crate::yaml::diagnostic::Spanned;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,8 @@ pub struct Link {
     pub name: String,
     /// What the cable leads to.
     pub end: End,
+    /// How the bridge's end of the cable works.
+    pub port_options: PortOptions,
     pub addresses: Vec<IpNet>,
     /// In bytes.
     pub mtu: Option<i64>,

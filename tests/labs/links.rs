@@ -393,3 +393,60 @@ tests:
 fn a_node_can_be_without_ipv6() {
     passes("a_node_can_be_without_ipv6", ONLY_IPV4, "");
 }
+
+/// Ports of the lab's own bridge and of one inside of a node that keep their hosts apart, or strangers out.
+const PORTS: &str = r#"
+bridges: [br9]
+nodes:
+  a: {links: {eth0: {bridge: br9, port: {name: pa, isolated: true}, addresses: 10.0.0.1/24}, eth1: {peer: sw/a, addresses: 10.1.0.1/24}}}
+  b: {links: {eth0: {bridge: br9, port: {name: pb, isolated: true}, addresses: 10.0.0.2/24}, eth1: {peer: sw/b, addresses: 10.1.0.2/24}}}
+  c: {links: {eth0: {bridge: br9, port: pc, addresses: 10.0.0.3/24}, eth1: {peer: sw/c, addresses: 10.1.0.3/24}}}
+  sw:
+    links:
+      a: {peer: a/eth1}
+      b: {peer: b/eth1}
+      c: {peer: c/eth1}
+      br0: {kind: bridge, ports: [{name: a, isolated: true, learning: false}, {name: b, isolated: true}, c]}
+tests:
+  isolated:
+    steps:
+      - ping: {node: a, to: 10.0.0.3}
+      - ping: {node: b, to: 10.0.0.3}
+      - ping: {node: a, to: 10.0.0.2, timeout: 500ms, fails: true}
+      - ping: {node: a, to: 10.1.0.3}
+      - ping: {node: a, to: 10.1.0.2, timeout: 500ms, fails: true}
+  learning:
+    steps:
+      - ping: {node: a, to: 10.1.0.3}
+      - ping: {node: b, to: 10.1.0.3}
+      - run: {node: sw, command: "bridge fdb show br br0 dynamic | grep -o 'dev [abc]' | sort -u", stdout: "dev b\ndev c"}
+"#;
+
+#[test]
+fn ports_of_bridges_keep_hosts_apart() {
+    passes("ports_of_bridges", PORTS, "");
+}
+
+/// A port that lets nobody in who is not known.
+const LOCKED: &str = r#"
+nodes:
+  in: {links: {eth0: {peer: sw/in, mac: "02:00:00:00:00:01", addresses: 10.0.0.1/24}}}
+  out: {links: {eth0: {peer: sw/out, addresses: 10.0.0.2/24}}}
+  sw:
+    links:
+      in: {peer: in/eth0}
+      out: {peer: out/eth0}
+      br0: {kind: bridge, ports: [{name: in, locked: true, learning: false}, out]}
+tests:
+  stranger:
+    steps: [{ping: {node: in, to: 10.0.0.2, timeout: 500ms, fails: true}}]
+  known:
+    steps:
+      - run: {node: sw, command: "bridge fdb replace 02:00:00:00:00:01 dev in master static"}
+      - ping: {node: in, to: 10.0.0.2}
+"#;
+
+#[test]
+fn a_locked_port_lets_in_only_who_is_known() {
+    passes("a_locked_port", LOCKED, "");
+}

@@ -152,7 +152,8 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
             };
             let _ = writeln!(
                 text,
-                "      e{bridge}: {{bridge: b{bridge}, port: p{node}-{bridge}, {mtu}{mac}{tagged}addresses: [10.1{bridge}.0.{}/24, \"fd1{bridge}::{}/64\"{more}]}}",
+                "      e{bridge}: {{bridge: b{bridge}, port: {{name: p{node}-{bridge}, isolated: {}}}, {mtu}{mac}{tagged}addresses: [10.1{bridge}.0.{}/24, \"fd1{bridge}::{}/64\"{more}]}}",
+                coin(2),
                 node + 1,
                 node + 1
             );
@@ -208,7 +209,7 @@ fn inside(user: User) -> String {
     for (feature, link) in [
         (
             "bridge",
-            "s0: {kind: bridge, ports: b, mtu: 1400, stp: true, priority: 4096, forward-delay: 2s}",
+            "s0: {kind: bridge, ports: {name: b, isolated: true, locked: true, learning: false}, mtu: 1400, stp: true, priority: 4096, forward-delay: 2s}",
         ),
         (
             "bridge",

@@ -138,6 +138,15 @@ pub struct Set<'a> {
     pub mac: Option<[u8; 6]>,
     /// The link that it is to belong to.
     pub master: Option<&'a str>,
+    /// How it is to work as the port of a bridge.
+    pub port: Option<Port>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Port {
+    pub isolated: Option<bool>,
+    pub locked: Option<bool>,
+    pub learning: Option<bool>,
 }
 
 #[derive(Debug, PartialEq)]

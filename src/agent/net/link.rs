@@ -18,6 +18,11 @@ const IFLA_BR_PRIORITY: u16 = 6;
 const IFLA_BR_VLAN_FILTERING: u16 = 7;
 const IFLA_BR_MCAST_SNOOPING: u16 = 23;
 const IFLA_BR_MCAST_QUERIER: u16 = 25;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+const IFLA_BRPORT_LEARNING: u16 = 8;
+const IFLA_BRPORT_ISOLATED: u16 = 33;
+const IFLA_BRPORT_LOCKED: u16 = 39;
 const IFLA_VLAN_ID: u16 = 1;
 const IFLA_VRF_TABLE: u16 = 1;
 const IFLA_IPVLAN_MODE: u16 = 1;
@@ -177,6 +182,22 @@ pub fn set(socket: &mut Socket, set: &Set) -> Result<(), String> {
     }
     if let Some(master) = set.master {
         message.number(libc::IFLA_MASTER, socket.index(master)?);
+    }
+    if let Some(port) = &set.port {
+        message.nested(libc::IFLA_LINKINFO, |message| {
+            message.bytes(IFLA_INFO_SLAVE_KIND, b"bridge");
+            message.nested(IFLA_INFO_SLAVE_DATA, |message| {
+                for (kind, value) in [
+                    (IFLA_BRPORT_LEARNING, port.learning),
+                    (IFLA_BRPORT_ISOLATED, port.isolated),
+                    (IFLA_BRPORT_LOCKED, port.locked),
+                ] {
+                    if let Some(value) = value {
+                        message.bytes(kind, &[u8::from(value)]);
+                    }
+                }
+            });
+        });
     }
     socket.request(message)
 }

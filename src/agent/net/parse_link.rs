@@ -1,6 +1,6 @@
 //! Links: from text to what it asks for.
 
-use super::lines::{End, Gre, Kind, Link, Set, Switch, Vxlan};
+use super::lines::{End, Gre, Kind, Link, Port, Set, Switch, Vxlan};
 use super::parse::{Words, unknown};
 
 /// `link add ...`
@@ -54,11 +54,16 @@ fn named(end: &End) -> Result<(), String> {
 /// `link set dev NAME ...`
 pub(super) fn set<'a>(words: &mut Words<'a>) -> Result<Set<'a>, String> {
     words.expect("dev")?;
-    let mut set = Set { link: words.next()?, up: false, mtu: None, mac: None, master: None };
+    let mut set =
+        Set { link: words.next()?, up: false, mtu: None, mac: None, master: None, port: None };
     let mut word = words.next()?;
     loop {
         match word {
             "up" => set.up = true,
+            "type" => {
+                words.expect("bridge_slave")?;
+                set.port = Some(port(words)?);
+            }
             "mtu" => set.mtu = Some(words.value()?),
             "address" => set.mac = Some(mac(words.next()?)?),
             "master" => set.master = Some(words.next()?),
@@ -69,6 +74,24 @@ pub(super) fn set<'a>(words: &mut Words<'a>) -> Result<Set<'a>, String> {
             None => return Ok(set),
         }
     }
+}
+
+fn port(words: &mut Words) -> Result<Port, String> {
+    let mut port = Port::default();
+    while let Some(word) = words.more() {
+        let option = match word {
+            "isolated" => &mut port.isolated,
+            "locked" => &mut port.locked,
+            "learning" => &mut port.learning,
+            other => return Err(unknown(other)),
+        };
+        *option = Some(match words.next()? {
+            "on" => true,
+            "off" => false,
+            other => return Err(unknown(other)),
+        });
+    }
+    Ok(port)
 }
 
 /// `tuntap add dev NAME mode tap`
@@ -239,7 +262,13 @@ mod tests {
         let line = "link add name b type bond mode 802.3ad miimon 100";
         assert_eq!(kind(line), Kind::Bond { mode: 4, miimon: 100 });
         assert_eq!(one("tuntap add dev t mode tap"), Command::Tap("t"));
-        let set = Set { link: "p", up: false, mtu: None, mac: None, master: Some("b") };
+        let set = Set { link: "p", up: false, mtu: None, mac: None, master: Some("b"), port: None };
         assert_eq!(one("link set dev p master b"), Command::Set(set));
+        let Command::Set(set) = one("link set dev p type bridge_slave isolated on learning off")
+        else {
+            panic!("a link")
+        };
+        let port = Port { isolated: Some(true), locked: None, learning: Some(false) };
+        assert_eq!(set.port, Some(port));
     }
 }

@@ -156,7 +156,7 @@ fn kind_of_link(info: &[u8]) -> Vec<u8> {
     });
     // Of a bridge's port: priority and cost, and what it may do; of a bond's its queue.
     kept(detail, port, |kind| match named(4) {
-        name if is(name, b"bridge") => matches!(kind, 2..=12 | 27..=33),
+        name if is(name, b"bridge") => matches!(kind, 2..=12 | 27..=33 | 39),
         name if is(name, b"bond") => kind == 5,
         _ => true,
     })
