@@ -101,6 +101,16 @@ pub(crate) fn wiring(found: &Found) -> Wiring {
     wiring
 }
 
+/// One of several next hops; empty where it has no address.
+fn hop(namespace: &Namespace, hop: &Value) -> String {
+    let (gateway, weight) = (text(hop, "gateway"), hop["weight"].as_u64().unwrap_or(1));
+    if gateway.is_empty() {
+        return String::new();
+    }
+    let dev = yaml(&renamed(namespace, text(hop, "dev")));
+    format!("{{via: {}, dev: {dev}, weight: {weight}}}", yaml(gateway))
+}
+
 fn is_up(link: &Value) -> bool {
     link["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "UP"))
 }
@@ -229,8 +239,15 @@ impl Wiring {
             {
                 continue;
             }
-            let plain = ["type", "nexthops", "via"].iter().all(|key| route[key].is_null());
-            if !plain {
+            let kind = text(route, "type");
+            let hops: Vec<String> = route["nexthops"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|h| hop(namespace, h))
+                .collect();
+            let known = kind.is_empty() || ["blackhole", "unreachable", "prohibit"].contains(&kind);
+            if !known || !route["via"].is_null() || hops.iter().any(String::is_empty) {
                 self.lost.push(format!("the route to {to} of {place}"));
                 continue;
             }
@@ -244,7 +261,11 @@ impl Wiring {
             if !gateway.is_empty() {
                 fields.push(format!("via: {}", yaml(gateway)));
             }
-            if gateway.is_empty() || gateway.starts_with("fe80:") {
+            if !kind.is_empty() {
+                fields.push(format!("type: {kind}"));
+            } else if !hops.is_empty() {
+                fields.push(format!("via: [{}]", hops.join(", ")));
+            } else if gateway.is_empty() || gateway.starts_with("fe80:") {
                 fields.push(format!("dev: {}", yaml(&renamed(namespace, text(route, "dev")))));
             }
             if let Some(source) = route["prefsrc"].as_str() {

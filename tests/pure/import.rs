@@ -46,7 +46,7 @@ fn vlans_become_those_of_their_links_and_what_is_lost_is_said() {
         "ids\ta\t[{\"nsid\":0,\"name\":\"b\"}]".into(),
         format!("links\ta\t[{}]", a.join(",")),
         format!("addresses\ta\t[{},{}]", address("eth0", "fe80::1", 64), address("blue", "10.0.7.1", 24)),
-        r#"routes	a	[{"dst":"10.9.0.0/16","gateway":"10.0.7.2","dev":"blue","metric":5},{"dst":"10.8.0.1","dev":"blue"},{"dst":"10.7.0.0/16","type":"unreachable"}]"#.into(),
+        r#"routes	a	[{"dst":"10.9.0.0/16","gateway":"10.0.7.2","dev":"blue","metric":5},{"dst":"10.8.0.1","dev":"blue"},{"dst":"10.7.0.0/16","type":"unreachable"},{"dst":"10.6.0.0/16","type":"throw"},{"dst":"10.5.0.0/16","flags":[],"nexthops":[{"gateway":"10.0.7.2","dev":"blue","weight":3,"flags":[]},{"gateway":"10.0.7.3","dev":"blue","weight":1,"flags":[]}]},{"dst":"10.4.0.0/16","nexthops":[{"dev":"blue","weight":1}]}]"#.into(),
         r#"rules	a	[{"table":"main"},{"priority":5,"src":"10.0.0.1","table":"100"}]"#.into(),
         format!("settings\ta\t{}", encoded("net/ipv4/tcp_sack:0\nnet/ipv4/ip_forward:1\n")),
         format!("nft\ta\t{}", encoded("table ip nat {\n\tchain x {\n\t\txt target \"MASQUERADE\"\n\t}\n}\n")),

@@ -49,6 +49,25 @@ fn the_path_rules_of_the_reference_are_right() {
     assert_eq!(lab.tests[0].path.len(), 6);
 }
 
+#[test]
+fn the_links_and_routes_of_the_reference_are_right() {
+    let links = block("nodes:\n  pe:\n");
+    let ends = ["red: {links: {eth0: {peer: pe/eth1}}}", "left: {links: {eth0: {peer: pe/eth2}}}"];
+    let more = "  right: {links: {eth0: {peer: pe/eth3}}}\n";
+    let text = format!("lab: x\n{links}  {}\n  {}\n{more}", ends[0], ends[1]);
+    let lab = labrun::lab::check::lab(&text, "x")
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
+    assert_eq!(lab.topology.nodes[0].devices.len(), 3);
+    let routes = block("nodes:\n  router:\n    routes:\n");
+    let links = "    links:\n      eth0: {peer: far/eth0, addresses: 10.0.0.2/24}\n      eth1: {peer: far/eth1, addresses: 10.0.1.2/24}\n";
+    let text = format!(
+        "lab: x\n{routes}{links}  far: {{links: {{eth0: {{peer: router/eth0}}, eth1: {{peer: router/eth1}}}}}}\n"
+    );
+    let lab = labrun::lab::check::lab(&text, "x")
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
+    assert_eq!((lab.topology.nodes[0].routes.len(), lab.topology.nodes[0].rules.len()), (4, 2));
+}
+
 /// `a`, `b`.
 fn quoted<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
