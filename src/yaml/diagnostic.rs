@@ -40,14 +40,15 @@ impl Diagnostics {
         self.add(at.position, &at.path, message);
     }
 
-    /// Notes that `name` refers to nothing, unless it is already known to be missing.
+    /// Notes that `name` refers to nothing, unless it is already known to be missing or no name.
     pub fn unknown<'n>(
         &self,
         what: &str,
         name: &Spanned<String>,
         known: impl Iterator<Item = &'n str> + Clone,
     ) {
-        if name.value.is_empty() {
+        let missing = name.position == Position::default() || self.are_at(name.position);
+        if name.value.is_empty() && missing {
             return;
         }
         let mut message = format!("there is no {what} `{}`", name.value);

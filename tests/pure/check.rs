@@ -51,6 +51,22 @@ fn every_mistake_of_path_rules_is_reported_in_one_go() {
 }
 
 #[test]
+fn a_name_that_is_empty_refers_to_nothing() {
+    let link = |link: &str| {
+        mistakes(&format!("lab: x\nbridges: [b]\nnodes: {{a: {{links: {{l: {{{link}}}}}}}}}\n"))
+    };
+    for (written, words) in [
+        ("bridge: \"\", port: p", "there is no bridge ``"),
+        ("kind: \"\"", "there is no kind of link ``"),
+        ("kind: bridge, ports: \"\"", "there is no link of `a` ``"),
+        ("kind: macvlan, on: \"\"", "there is no link of `a` ``"),
+    ] {
+        assert!(link(written).contains(words), "{written}: {}", link(written));
+    }
+    assert_eq!(link("bridge: b, port: p"), "");
+}
+
+#[test]
 fn packets_have_the_names_that_the_reference_gives_them() {
     for packet in [
         "dhcp4",
