@@ -265,6 +265,8 @@ const MACVLAN: &str = r#"
 nodes:
   far: {links: {eth0: {peer: near/eth0, addresses: 10.0.0.254/24}}}
   near:
+    # Or each would answer for the other.
+    sysctls: {net.ipv4.conf.all.arp_ignore: 1}
     links:
       eth0: {peer: far/eth0}
       one: {kind: macvlan, on: eth0, addresses: 10.0.0.1/24}
@@ -415,6 +417,9 @@ tests:
       - ping: {node: a, to: 10.0.0.2, timeout: 500ms, fails: true}
       - ping: {node: a, to: 10.1.0.3}
       - ping: {node: a, to: 10.1.0.2, timeout: 500ms, fails: true}
+  through:
+    steps: [{ping: {node: a, to: 10.1.0.3}}]
+    path: [{packet: icmp echo-request, crosses: [a, sw, c], avoids: [sw/b, br9]}]
   learning:
     steps:
       - ping: {node: a, to: 10.1.0.3}
