@@ -53,9 +53,8 @@ emit() {
 
 # uptime_ms: milliseconds since boot in $REPLY. Deadlines use it because the wall clock may jump.
 uptime_ms() {
-  local seconds
-  read -r seconds _ </proc/uptime
-  REPLY=$((10#${seconds/./} * 10))
+  read -r REPLY _ </proc/uptime
+  REPLY=$((10#${REPLY/./} * 10))
 }
 
 # pause SECONDS: wait without starting a process, by reading from a pipe that nobody writes to.

@@ -28,9 +28,13 @@ service_files() {
 }
 
 # service_file PATH TEXT: what is there already goes first: below /etc it may be a link to nowhere, as resolv.conf is
-# where the host runs systemd-resolved, or belong to a user who is unknown in the sandbox.
+# where the host runs systemd-resolved, or belong to a user who is unknown in the sandbox. Of a folder that does, the
+# lab gets a copy.
 service_file() {
-  mkdir -p -- "${1%/*}" && rm -f -- "$1" && printf %s "$2" >"$1"
+  local folder=${1%/*} own=$STATE/private/own${1%/*}
+  mkdir -p -- "$folder" "$own" || return
+  [[ -w $folder ]] || { cp -rT -- "$folder" "$own" 2>/dev/null; mount --bind "$own" "$folder"; } || return
+  rm -f -- "$1" && printf %s "$2" >"$1"
 }
 
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.

@@ -246,7 +246,7 @@ fn files_and_folders_of_a_lab_are_its_own() {
     };
     let text = with("private: [/opt, /run/x, /etc/y]\nfiles: {/opt/a: a, /run/lab/b: 'b c'}");
     let script = script_of(&text);
-    let lines = "[mounts of global]\nmount -t tmpfs -o mode=755 tmpfs /opt\nmkdir -p /run/x\nmkdir -p /etc/y\nmount -t tmpfs -o mode=755 tmpfs /etc/y\n";
+    let lines = "[mounts of global]\nmkdir -p /opt\nmount -t tmpfs -o mode=755 tmpfs /opt\nmkdir -p /run/x\nmkdir -p /etc/y\nmount -t tmpfs -o mode=755 tmpfs /etc/y\n";
     assert!(script.contains(lines), "{script}");
     let file = "  try 'cannot write /run/lab/b' service_file /run/lab/b 'b c' || return\n";
     assert!(script.contains(file), "{script}");

@@ -34,15 +34,16 @@ pub fn facts(sandbox: &Sandbox) -> Facts {
     let private = sandbox.state.join("private");
     let resolver = Path::new("/etc/resolv.conf");
     add("/etc/resolv.conf".into(), content(resolver));
-    // What differs from the machine's.
-    let changed = private.join("etc/upper");
-    each(&changed, &[], &mut |path| {
-        let shown = Path::new("/etc").join(path.strip_prefix(&changed).unwrap_or(path));
-        // Looked at above; DHCP clients write such files.
-        if !shown.as_os_str().as_bytes().starts_with(resolver.as_os_str().as_bytes()) {
-            add(shown.display().to_string(), content(path));
-        }
-    });
+    // What differs from the machine's, and folders of it that had to be copied.
+    for changed in ["etc/upper", "own/etc"].map(|folder| private.join(folder)) {
+        each(&changed, &[], &mut |path| {
+            let shown = Path::new("/etc").join(path.strip_prefix(&changed).unwrap_or(path));
+            // Looked at above; DHCP clients write such files.
+            if !shown.as_os_str().as_bytes().starts_with(resolver.as_os_str().as_bytes()) {
+                add(shown.display().to_string(), content(path));
+            }
+        });
+    }
     let below = |folder: &str| private.join(folder.trim_start_matches('/'));
     let seen = |path: &Path| private.join(path.strip_prefix("/").unwrap_or(path));
     // The namespaces are looked at elsewhere; what is the state's own and the user's is not there.
