@@ -80,11 +80,8 @@ missing() {
   command -v ip >/dev/null && command -v unshare >/dev/null || return "$status"
   user_flags || { emit refused what=userns; return 5; }
   while read -r feature; do
-    case $feature in
-      netem) command -v tc ;;
-      nftables | nat) command -v nft ;;
-      *) : ;;
-    esac >/dev/null || continue
+    [[ $feature != netem ]] || command -v tc >/dev/null || continue
+    [[ $feature != @(nftables|nat) ]] || command -v nft >/dev/null || continue
     kernel_has "$feature" || { emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"; status=3; }
   done < <(lab_kernel)
   return "$status"

@@ -149,6 +149,8 @@ kernel_has() {
     vlan-filtering) try='ip link add b0 type bridge vlan_filtering 1' ;;
     gre) try='ip link add g0 type gre local 192.0.2.1 remote 192.0.2.2' ;;
     vrf) try='ip link add r0 type vrf table 7' ;;
+    # More than one user of the machine has an id in the sandbox, see user_namespaces(7).
+    ids) try="grep -q '[0-9]\{5\}$' /proc/self/uid_map /proc/self/gid_map" ;;
     netem) try='ip link add p0 type veth peer name p1 && tc qdisc add dev p0 root netem delay 1ms' ;;
     tun) try='ip tuntap add t0 mode tun' ;;
     nftables) try='nft add table ip t' ;;

@@ -156,7 +156,8 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
 fn handles(text: &mut String, lab: &Lab) {
     let mut lines = vec!["case $1 in".to_string(), format!("  {GLOBAL}) REPLY={GLOBAL} ;;")];
     for node in lab.topology.nodes.iter().filter(|n| n.name != GLOBAL) {
-        lines.push(format!("  {}) REPLY={} ;;", pattern(&node.name), shell(&node.netns.0)));
+        // In quotes, or shellcheck takes it for a command whose output is wanted.
+        lines.push(format!("  {}) REPLY={} ;;", pattern(&node.name), pattern(&node.netns.0)));
     }
     lines.extend(["  *) return 1 ;;".to_string(), "esac".into()]);
     function(text, "lab_handle", &lines);

@@ -12,13 +12,14 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 6] = [
+pub const BUILT_IN: [(&str, &str); 7] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("bridge", include_str!("../../labs/bridge.yaml")),
     ("vpn", include_str!("../../labs/vpn.yaml")),
     ("balance", include_str!("../../labs/balance.yaml")),
     ("trunk", include_str!("../../labs/trunk.yaml")),
+    ("mgmt", include_str!("../../labs/mgmt.yaml")),
 ];
 
 /// Where a lab comes from.

@@ -23,6 +23,7 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
         "kernel" if why.contains("Permission denied") => {
             format!("{name} may not be used by this user ({why}): run labrun as root, or change that")
         }
+        "kernel" if name == "ids" => "this user has a single id in a user namespace, and the lab needs more: a range in /etc/subuid and /etc/subgid, with newuidmap(1) of the package uidmap, or root".into(),
         "kernel" => format!("this kernel has no {name}: `modprobe`, another kernel, or a VM (`labrun vm up`)"),
         _ if stand_in.is_empty() => format!("there is no {name}: name it with --subject PATH"),
         _ => format!("there is no {name}, and --strict refuses its stand-in {stand_in}: name it with --subject PATH"),

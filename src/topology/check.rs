@@ -90,7 +90,10 @@ impl Check<'_> {
         let mut kernel: Vec<String> = self.file.kernel.iter().map(|f| f.value.clone()).collect();
         let vlans =
             self.file.nodes.iter().flat_map(|n| &n.links).any(|link| !link.vlans.is_empty());
-        for feature in vlans.then_some(vlan::FEATURE).into_iter().chain(self.device_features()) {
+        let ids = self.file.ids.then_some("ids");
+        for feature in
+            vlans.then_some(vlan::FEATURE).into_iter().chain(ids).chain(self.device_features())
+        {
             if !kernel.iter().any(|known| known == feature) {
                 kernel.push(feature.into());
             }

@@ -23,7 +23,7 @@ pub const FIELDS: [Known; 6] = [
     ),
     ("nodes", "hosts, by name", "{client: {links: {eth0: {peer: server/eth0}}}}"),
 ];
-pub const NEEDS: [Known; 2] = [
+pub const NEEDS: [Known; 3] = [
     (
         "commands",
         "commands that services and steps run, each with the Debian package that has it",
@@ -33,6 +33,11 @@ pub const NEEDS: [Known; 2] = [
         "kernel",
         "kernel features. Where one is missing the lab's tests are skipped by name",
         "[tun]",
+    ),
+    (
+        "ids",
+        "`range`: users and groups besides root, as a daemon wants that changes to a user of its own. Where an ordinary user has none the lab's tests are skipped by name",
+        "range",
     ),
 ];
 pub const SUBJECT: [Known; 4] = [

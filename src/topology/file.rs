@@ -26,6 +26,8 @@ pub struct TopologyFile {
     pub commands: Vec<(Spanned<String>, String)>,
     /// Kernel features.
     pub kernel: Vec<Spanned<String>>,
+    /// A range of ids is needed.
+    pub ids: bool,
     /// The program under test.
     pub subject: Option<SubjectFile>,
     /// Folders that are the lab's own and begin empty.
@@ -137,6 +139,7 @@ pub fn topology(fields: &Fields) -> TopologyFile {
             .unwrap_or_default();
         file.kernel =
             needs.get("kernel", |r| r.list(|r| r.at(r.word(&KERNEL_FEATURES)))).unwrap_or_default();
+        file.ids = needs.get("ids", |r| r.word(&["range"])).is_some();
     });
     file
 }

@@ -90,6 +90,13 @@ pub fn command(user: User, program: &str) -> Command {
     command
 }
 
+/// Whether sandboxes of `user` have more ids than that of one user, as a lab may need (`needs.ids`).
+pub fn has_range(user: User) -> bool {
+    let mut map = command(user, "unshare");
+    map.args(["--user", "--map-root-user", "--map-auto", "true"]);
+    (user == User::Own && is_root()) || map.output().unwrap().status.success()
+}
+
 fn group(user: &str) -> String {
     let output = Command::new("id").args(["-g", user]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().into()

@@ -7,6 +7,7 @@ mod action;
 mod artifacts;
 mod bounds;
 mod bpf;
+mod broken;
 mod causes;
 mod choosing;
 mod cli;

@@ -1,0 +1,144 @@
+//! Each test of labrun's own labs fails where what it is about is broken, and the others of its lab don't.
+//!
+//! Those of `relay` and `server` have a program under test, whose faults are in faults.rs.
+
+use crate::common::labs::Lab;
+use crate::common::users;
+use std::collections::BTreeSet;
+
+struct Case {
+    lab: &'static str,
+    /// What stands in the lab's file, and what stands there instead.
+    change: (&'static str, &'static str),
+    /// The tests that fail, and what their failure says.
+    fails: &'static [(&'static str, &'static str)],
+}
+
+const CASES: &[Case] = &[
+    Case {
+        lab: "bridge",
+        // The middle answers for all, too.
+        change: ("addresses: 10.0.2.1/24", "addresses: [10.0.2.1/24, 10.0.0.2/32]"),
+        fails: &[("ping", "10.0.0.2")],
+    },
+    Case {
+        lab: "bridge",
+        change: ("TCP:10.0.0.1:80", "TCP:10.0.0.1:81"),
+        fails: &[("fetch", "http://10.0.2.1:8080/")],
+    },
+    Case {
+        lab: "bridge",
+        change: ("{down: right/right_inner}", "{down: middle/middle_inner}"),
+        fails: &[("cable", "10.0.0.1")],
+    },
+    Case {
+        lab: "vpn",
+        change: (
+            "{to: 192.168.10.0/24, via: 1.1.1.9, dev: veth20}",
+            "{to: 10.0.0.0/8, via: 1.1.1.9}",
+        ),
+        fails: &[
+            ("routed", "192.168.20.1 answered 0 of 2"),
+            ("forwarding", "1.1.1.10 answered 0 of 1"),
+            ("cut", "192.168.20.1"),
+        ],
+    },
+    Case {
+        lab: "vpn",
+        change: ("addresses: 192.168.20.1/24", "addresses: [192.168.20.1/24, 192.168.20.99/32]"),
+        fails: &[("unrouted", "192.168.20.99")],
+    },
+    Case {
+        lab: "balance",
+        change: ("1 : 192.168.1.12", "1 : 192.168.1.11"),
+        fails: &[("spread", "4 server1"), ("one-left", "4 of 4")],
+    },
+    Case {
+        lab: "balance",
+        change: ("oifname wan0 masquerade", "oifname wan0 accept"),
+        fails: &[("masquerade", "10.0.9.2")],
+    },
+    Case {
+        lab: "mgmt",
+        change: (
+            "AuthorizedKeysFile /run/keys/admin.pub",
+            "AuthorizedKeysFile /run/keys/stranger.pub",
+        ),
+        fails: &[
+            ("login", "Permission denied (publickey)"),
+            ("stranger", "exit status 0, not 255"),
+            ("onward", "Permission denied (publickey)"),
+        ],
+    },
+    Case {
+        lab: "mgmt",
+        // Something listens there, and it is no matter what.
+        change: ("command: exec busybox httpd", "command: busybox httpd -p 22; exec busybox httpd"),
+        fails: &[("elsewhere", "Connection refused")],
+    },
+    Case {
+        lab: "mgmt",
+        change: ("addresses: 192.0.2.2/24", "addresses: 192.0.2.7/24"),
+        fails: &[("onward", "192.0.2.7/24")],
+    },
+    Case {
+        lab: "mgmt",
+        change: (
+            "  MGMT:\n",
+            "  MGMT:\n    nft: table ip t { chain c { type filter hook output priority 0; oif lo ip protocol icmp drop; }; }\n",
+        ),
+        fails: &[("lo", "127.0.0.1")],
+    },
+];
+
+/// Runs all cases of the lab `name`.
+fn tried(name: &str) {
+    let user = users()[0];
+    let mut seen = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    for Case { change: (old, new), fails, .. } in CASES.iter().filter(|case| case.lab == name) {
+        let shown = format!("{name} with `{new}`");
+        let lab = Lab::built_in(user, name, |text| {
+            assert!(text.contains(old), "{shown}: `{old}` is not in it");
+            text.replacen(old, new, 1)
+        });
+        let (done, results) = lab.results(&[&lab.name]);
+        if done.exit == 0 && results.values().all(|result| result["outcome"] == "skip") {
+            eprintln!("SKIP {shown}: {}", done.all);
+            return;
+        }
+        for (test, result) in results {
+            let wanted = fails.iter().find(|(failing, _)| *failing == test);
+            let outcome = if wanted.is_some() { "fail" } else { "pass" };
+            assert_eq!(result["outcome"], outcome, "{shown}, {test}: {}", done.all);
+            if let Some((_, words)) = wanted {
+                let said = result["lines"].to_string();
+                assert!(said.contains(words), "{shown}, {test}: {said}");
+                seen.insert(test.clone());
+            }
+            all.insert(test);
+        }
+    }
+    let untried: Vec<_> = all.difference(&seen).collect();
+    assert!(!all.is_empty() && untried.is_empty(), "no case makes these fail: {untried:?}");
+}
+
+#[test]
+fn what_is_broken_in_bridge_is_found_out() {
+    tried("bridge");
+}
+
+#[test]
+fn what_is_broken_in_vpn_is_found_out() {
+    tried("vpn");
+}
+
+#[test]
+fn what_is_broken_in_balance_is_found_out() {
+    tried("balance");
+}
+
+#[test]
+fn what_is_broken_in_mgmt_is_found_out() {
+    tried("mgmt");
+}
