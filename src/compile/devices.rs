@@ -47,7 +47,7 @@ fn made(device: &Device) -> Vec<Vec<String>> {
         Kind::Bridge(switch) => options = self::options(switch),
         // How often it looks at the links, which it would otherwise never do.
         Kind::Bond { mode } => add("mode", Some(format!("{mode} miimon 100"))),
-        Kind::Dummy => {}
+        Kind::Dummy | Kind::Wireguard => {}
         Kind::Tap => {
             let name = &device.name;
             let lines = [

@@ -189,6 +189,7 @@ impl Check<'_> {
         let kind = match device.kind.as_str() {
             "bond" => Kind::Bond { mode: mode()? },
             "tap" => Kind::Tap,
+            "wireguard" => Kind::Wireguard,
             "bridge" => Kind::Bridge(switch(&device.switch)),
             "dummy" => Kind::Dummy,
             "gre" => Kind::Gre {

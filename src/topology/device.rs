@@ -55,6 +55,7 @@ pub enum Kind {
         remote: Option<IpAddr>,
         dstport: u16,
     },
+    Wireguard,
 }
 
 /// How a bridge works.
@@ -98,6 +99,7 @@ impl Kind {
             Kind::Tap => "tap",
             Kind::Vrf { .. } => "vrf",
             Kind::Vxlan { .. } => "vxlan",
+            Kind::Wireguard => "wireguard",
         }
     }
 }

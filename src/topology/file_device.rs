@@ -37,7 +37,7 @@ const OF_BRIDGE: &[&str] = &[
 ];
 
 /// All of them.
-pub const KINDS: [Known; 9] = [
+pub const KINDS: [Known; 10] = [
     Known {
         fields: &["ports", "mode", "mac", "vlans"],
         needed: &["mode"],
@@ -84,6 +84,7 @@ pub const KINDS: [Known; 9] = [
         needed: &["id"],
         ..kind("vxlan")
     },
+    Known { ethernet: false, ..kind("wireguard") },
 ];
 
 const fn kind(name: &'static str) -> Known {
@@ -221,5 +222,27 @@ pub fn switch(fields: &Fields) -> SwitchFile {
         snooping: flag("snooping"),
         querier: fields.get("querier", |r| r.at(r.boolean())),
         vlan_filtering: flag("vlan-filtering"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::quoted;
+
+    #[test]
+    fn the_reference_has_each_kind_with_its_fields() {
+        let text = include_str!("../../docs/lab-files.md");
+        let (_, table) = text.split_once("| `kind` | what it is |").unwrap();
+        let rows: Vec<&str> =
+            table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(rows.len(), KINDS.len());
+        for (row, kind) in rows.iter().zip(&KINDS) {
+            assert!(row.starts_with(&format!("| `{}` |", kind.name)), "{row}");
+            let fields = row.trim_end_matches('|').rsplit('|').next().unwrap().trim();
+            assert_eq!(fields, quoted(kind.fields), "{}", kind.name);
+            assert!(kind.needed.iter().all(|needed| kind.fields.contains(needed)), "{row}");
+            assert!(kind.modes.iter().all(|mode| row.contains(&format!("`{mode}`"))), "{row}");
+        }
     }
 }

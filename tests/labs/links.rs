@@ -455,3 +455,20 @@ tests:
 fn a_locked_port_lets_in_only_who_is_known() {
     passes("a_locked_port", LOCKED, "");
 }
+
+const WIREGUARD: &str = r#"
+nodes:
+  a:
+    links: {wg0: {kind: wireguard, addresses: 10.0.0.1/24}}
+    routes: [{to: 10.1.0.0/16, dev: wg0}]
+tests:
+  there:
+    steps:
+      - run: {node: a, command: ip -j -d link show wg0, json: [{mtu: 1420, linkinfo: {info_kind: wireguard}}]}
+      - run: {node: a, command: ip -j route show 10.1.0.0/16, json: [{dev: wg0}]}
+"#;
+
+#[test]
+fn a_wireguard_link_waits_for_its_keys_where_the_kernel_has_it() {
+    passes("a_wireguard_link", WIREGUARD, "wireguard");
+}

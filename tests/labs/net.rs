@@ -231,6 +231,10 @@ fn inside(user: User) -> String {
             "x1: {kind: vxlan, id: 8, local: \"fd90::2\", remote: \"ff05::100\", on: a, dstport: 8472}",
         ),
         ("vxlan", "x2: {kind: vxlan, id: 16777215}"),
+        (
+            "wireguard",
+            "w0: {kind: wireguard, mtu: 1420, addresses: [10.87.0.1/24, \"fd87::1/64\"]}",
+        ),
         ("gre", "g0: {kind: gre, local: 10.90.0.2, remote: 10.90.0.1, addresses: 10.83.0.1/30}"),
         ("gre", "g1: {kind: gre, local: 10.90.0.2, remote: 10.90.0.1, key: 9}"),
         ("macvlan", "m0: {kind: macvlan, on: m1, mode: private}"),
@@ -557,7 +561,7 @@ fn what_may_fail_is_told_and_what_is_not_understood_is_refused_before_anything_i
         );
     }
     for (line, words) in [
-        ("link add name x type wireguard", "links of type `wireguard` are not known here"),
+        ("link add name x type team", "links of type `team` are not known here"),
         ("link set dev lo down", "`down` is not understood"),
         ("link add name x type bridge hello_time 1", "`hello_time` is not understood"),
         ("tunnel add x", "`tunnel` is not understood"),

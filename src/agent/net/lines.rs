@@ -99,6 +99,7 @@ pub enum Kind<'a> {
         table: u32,
     },
     Vxlan(Vxlan<'a>),
+    Wireguard,
 }
 
 #[derive(Debug, Default, PartialEq)]

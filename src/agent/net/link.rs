@@ -72,6 +72,7 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
             Kind::Ipvlan { .. } => ("ipvlan", true),
             Kind::Macvlan { .. } => ("macvlan", true),
             Kind::Vxlan(_) => ("vxlan", true),
+            Kind::Wireguard => ("wireguard", false),
             Kind::Veth { .. } => ("veth", true),
             Kind::Vlan { .. } => ("vlan", true),
             Kind::Vrf { .. } => ("vrf", true),
@@ -84,7 +85,7 @@ pub fn add(socket: &mut Socket, link: &Link) -> Result<(), String> {
                     message.number(IFLA_BOND_MIIMON, *miimon);
                 }
                 Kind::Bridge(switch) => bridge(message, switch),
-                Kind::Dummy => {}
+                Kind::Dummy | Kind::Wireguard => {}
                 Kind::Gre(gre) => self::gre(message, gre),
                 Kind::Ipvlan { mode } => message.bytes(IFLA_IPVLAN_MODE, &mode.to_ne_bytes()),
                 Kind::Macvlan { mode } => message.number(IFLA_MACVLAN_MODE, *mode),

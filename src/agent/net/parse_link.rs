@@ -28,6 +28,7 @@ pub(super) fn link<'a>(words: &mut Words<'a>) -> Result<Link<'a>, String> {
             Kind::Macvlan { mode: mode(words, &[("private", 1), ("vepa", 2), ("bridge", 4)])? }
         }
         "vxlan" => vxlan(words)?,
+        "wireguard" => Kind::Wireguard,
         "vrf" => Kind::Vrf { table: only(words, "table")? },
         other => return Err(format!("links of type `{other}` are not known here")),
     };
@@ -246,6 +247,7 @@ mod tests {
         let bridge = "link add name b type bridge mcast_snooping 1 mcast_querier 1 stp_state 1 forward_delay 200 priority 4096 vlan_filtering 1";
         assert_eq!(kind(bridge), Kind::Bridge(switch));
         assert_eq!(kind("link add name d type dummy"), Kind::Dummy);
+        assert_eq!(kind("link add name w type wireguard"), Kind::Wireguard);
         assert_eq!(kind("link add name v type vrf table 10"), Kind::Vrf { table: 10 });
         let (local, remote) = ("10.0.0.1".parse().ok(), "10.0.0.2".parse().ok());
         let gre = Gre { local, remote, key: Some(7) };
