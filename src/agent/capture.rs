@@ -102,6 +102,23 @@ impl Capturer {
         })
     }
 
+    /// What they have seen by now but for the first packets, in the order in which it was read, and how
+    /// much it is with those.
+    ///
+    /// # Errors
+    /// Why nothing can be captured.
+    pub fn seen(&self, from: usize) -> Result<(Vec<u8>, usize)> {
+        self.with(|_, recording| {
+            let all = &recording.capture.packets;
+            let packets = all.get(from..).unwrap_or_default().to_vec();
+            let mut file = Vec::new();
+            pcapng::write(&mut file, &Capture { packets, ..Capture::default() }, &|_| {
+                String::new()
+            })?;
+            Ok((file, all.len()))
+        })
+    }
+
     fn with<T>(
         &self,
         act: impl FnOnce(&mut Vec<Source>, &mut Recording) -> Result<T>,

@@ -36,6 +36,11 @@ pub enum Request {
     },
     /// The capture ends: [`Event::Output`] and [`Event::Captured`], or [`Event::NoCapture`].
     Captured,
+    /// The packets of the capture from this one on: [`Event::Output`] and [`Event::Seen`].
+    Seen {
+        /// How many are known already.
+        from: usize,
+    },
     /// Runs a step: [`Event::Output`] and [`Event::Step`].
     Step {
         /// Which.
@@ -90,6 +95,13 @@ pub enum Event {
         /// The bytes.
         #[serde(with = "base64_bytes")]
         data: Vec<u8>,
+    },
+    /// The packets that were seen so far.
+    Seen {
+        /// How many.
+        packets: usize,
+        /// The time by the clock of the capture, in nanoseconds.
+        now: u64,
     },
     /// A step ended.
     Step {

@@ -147,6 +147,18 @@ impl Session {
                 }
                 Err(error) => say(Event::NoCapture { reason: format!("{error:#}") }),
             },
+            Request::Seen { from } => match self
+                .capturer
+                .as_ref()
+                .context("the lab was not set up")
+                .and_then(|capturer| capturer.seen(from))
+            {
+                Ok((file, packets)) => {
+                    self.speaker.output(Stream::Capture, "", &file);
+                    say(Event::Seen { packets, now: now() });
+                }
+                Err(error) => say(Event::NoCapture { reason: format!("{error:#}") }),
+            },
             Request::Step { step } => self.step(&step)?,
             Request::Tell => {
                 logs::tell(&self.sandbox, &self.mark, &self.speaker)?;

@@ -8,13 +8,15 @@ use crate::lab::model::{Lab, Step, Test};
 use crate::lab::params::{self, Setting};
 use crate::lab::place;
 use crate::rules::check as rules;
+use crate::rules::file::{RuleFile, ValueFile};
 use crate::rules::inside::inside;
 use crate::rules::model::Rule;
+use crate::steps::PacketFile;
 use crate::steps::check::Checker;
 use crate::topology::check as topology;
 use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;
-use crate::yaml::diagnostic::{Diagnostic, Diagnostics};
+use crate::yaml::diagnostic::{Diagnostic, Diagnostics, Spanned};
 use crate::yaml::parse::parse;
 use std::collections::{BTreeSet, HashSet};
 
@@ -66,6 +68,19 @@ pub fn lab_with(text: &str, file: &str, settings: &[Setting]) -> Result<Lab, Vec
     }
 }
 
+/// The rule that holds once there is such a packet.
+fn awaited(file: &PacketFile) -> RuleFile {
+    let value = |value: &Spanned<(String, bool)>| {
+        let (text, number) = &value.value;
+        let number = text.parse().ok().filter(|_| *number);
+        value.with(number.map_or(ValueFile::Text(text.clone()), ValueFile::Number))
+    };
+    let fields = file.fields.iter();
+    let fields = fields.map(|(name, values)| (name.clone(), values.iter().map(value).collect()));
+    let (packet, at) = (file.packet.clone(), file.at.clone());
+    RuleFile::there_is(file.position, packet, at, fields.collect())
+}
+
 fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnostics) -> Test {
     diagnostics.name("test", &file.name);
     if file.steps.is_empty() {
@@ -81,7 +96,12 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
     let path = rules::rules(diagnostics, topology, &file.path);
     let of_steps: Vec<_> =
         (file.steps.iter()).map(|step| rules::rules(diagnostics, topology, &step.path)).collect();
-    let all: Vec<&Rule> = path.iter().chain(of_steps.iter().flatten()).collect();
+    let awaited: Vec<Option<Rule>> = (file.steps.iter())
+        .map(|step| step.kind.value.as_ref()?.packet().map(awaited))
+        .map(|rule| rules::rules(diagnostics, topology, &[rule?]).pop())
+        .collect();
+    let all = path.iter().chain(of_steps.iter().flatten()).chain(awaited.iter().flatten());
+    let all: Vec<&Rule> = all.collect();
     let captured = !matches!(file.capture.as_slice(), [none]
         if none.value == NONE && topology.nodes.iter().all(|node| node.name != NONE));
     let mut capture = BTreeSet::new();
@@ -93,12 +113,13 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         capture.extend(file.capture.iter().map(|node| node.value.clone()));
     } else if !all.is_empty() {
         diagnostics
-            .wrong(&file.capture[0], "`path` is judged from the capture: leave out one of both");
+            .wrong(&file.capture[0], "`path` is judged from the capture, and `wait` finds a packet there: leave out one of both");
     }
-    let steps = file.steps.iter().zip(of_steps).filter_map(|(step, path)| {
-        let kind = step.kind.value.as_ref()?.check(&checker)?;
-        Some(Step { line: step.kind.position.line, kind, path })
-    });
+    let steps =
+        file.steps.iter().zip(of_steps).zip(awaited).filter_map(|((step, path), awaited)| {
+            let kind = step.kind.value.as_ref()?.check(&checker)?;
+            Some(Step { line: step.kind.position.line, kind, path, awaited })
+        });
     Test {
         name: format!("{lab}-{}", file.name.value),
         short: file.name.value.clone(),

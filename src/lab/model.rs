@@ -55,6 +55,8 @@ pub struct Step {
     pub kind: StepKind,
     /// Which way the packets must have gone that were sent while it ran.
     pub path: Vec<Rule>,
+    /// The packet that it waits for: the rule holds once there is such a one.
+    pub awaited: Option<Rule>,
 }
 
 impl Test {

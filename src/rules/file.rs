@@ -39,6 +39,32 @@ pub struct RuleFile {
 /// A place, and how many per cent.
 type Share = (Spanned<String>, Spanned<(u64, u64)>);
 
+impl RuleFile {
+    /// That there is such a packet.
+    pub fn there_is(
+        position: Position,
+        packet: Spanned<String>,
+        at: Option<Spanned<Vec<Spanned<String>>>>,
+        fields: Vec<(Spanned<String>, Vec<Spanned<ValueFile>>)>,
+    ) -> RuleFile {
+        let some = (!fields.is_empty()).then(|| packet.with(true));
+        RuleFile {
+            position,
+            packet: Some(packet),
+            filter: None,
+            at,
+            crosses: None,
+            avoids: None,
+            at_most: None,
+            at_least: None,
+            count: None,
+            share: None,
+            fields,
+            some,
+        }
+    }
+}
+
 /// A value of `fields`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueFile {

@@ -3,6 +3,7 @@
 use crate::agent::message::{Event, Request, Stream};
 use crate::analysis::ladder::Ladder;
 use crate::lab::model::Test;
+use crate::packet::capture::Capture;
 use crate::packet::pcapng;
 use crate::record::result::TestResult;
 use crate::run::session::Session;
@@ -33,6 +34,36 @@ impl Session<'_> {
         ) {}
     }
 
+    /// Inside, nodes are known by their namespaces.
+    fn name_nodes(&self, capture: &mut Capture) {
+        for packet in &mut capture.packets {
+            let nodes = &self.lab.topology.nodes;
+            if let Some(node) = nodes.iter().find(|node| node.netns.0 == packet.interface.node) {
+                packet.interface.node.clone_from(&node.name);
+            }
+        }
+    }
+
+    /// Adds to `capture` what has been seen since there were `from` packets; how many there are now and
+    /// at what time by its clock. `None`: nothing is captured, or the lab is gone.
+    pub(crate) fn seen(&mut self, from: usize, capture: &mut Capture) -> Option<(usize, u64)> {
+        let mut file = Vec::new();
+        self.process.ask(&Request::Seen { from });
+        loop {
+            match self.agent()? {
+                Event::Output { stream: Stream::Capture, data, .. } => file.extend(data),
+                Event::Seen { packets, now } => {
+                    let mut news = pcapng::read(&file).ok()?;
+                    self.name_nodes(&mut news);
+                    capture.packets.append(&mut news.packets);
+                    return Some((packets, now));
+                }
+                Event::NoCapture { .. } | Event::Lost => return None,
+                _ => {}
+            }
+        }
+    }
+
     /// Ends the capture of `test`, into `result`.
     pub(crate) fn captured(&mut self, test: &Test, result: &mut TestResult) {
         if !test.captured {
@@ -47,17 +78,7 @@ impl Session<'_> {
                 }
                 Some(Event::Captured { .. }) => match pcapng::read(&file) {
                     Ok(mut capture) => {
-                        for packet in &mut capture.packets {
-                            if let Some(node) = self
-                                .lab
-                                .topology
-                                .nodes
-                                .iter()
-                                .find(|node| node.netns.0 == packet.interface.node)
-                            {
-                                packet.interface.node.clone_from(&node.name);
-                            }
-                        }
+                        self.name_nodes(&mut capture);
                         result.evidence.ladder = Some(Ladder::of(&self.lab.topology, &capture));
                         result.evidence.capture = Some(capture);
                         return;

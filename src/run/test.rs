@@ -4,8 +4,11 @@ use crate::agent::message::{Event, Request, Stream};
 use crate::interrupt;
 use crate::lab::model::Step;
 use crate::lab::model::Test;
+use crate::packet::capture::Capture;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
+use crate::rules::judge::{ALWAYS, Filters, judge};
+use crate::rules::model::Rule;
 use crate::run::gather::Gathered;
 use crate::run::path::{path, suspects};
 use crate::run::session::Session;
@@ -221,7 +224,42 @@ impl Session<'_> {
         }
     }
 
+    /// Waits until the capture has a packet by which `rule` holds.
+    fn awaited(&mut self, index: usize, rule: &Rule, within: Duration) -> Result<StepOutput, Gone> {
+        let deadline = Instant::now() + within;
+        let rules = std::slice::from_ref(rule);
+        let mut capture = Capture::default();
+        let mut known = 0;
+        loop {
+            let Some((packets, now)) = self.seen(known, &mut capture) else {
+                let Some(why) = &self.no_capture else { return Err(Gone) };
+                let stderr = format!("there is no capture to find it in: {why}");
+                return Ok(StepOutput { exit: 1, stderr, ..StepOutput::default() });
+            };
+            let began = self.spans.get(&index).map_or(now, |span| *span.start());
+            self.spans.insert(index, began..=now);
+            let late = Instant::now() >= deadline || interrupt::interrupted();
+            if packets > known || late {
+                let violations =
+                    judge(&self.lab.topology, rules, &capture, &Filters::new(), &ALWAYS);
+                if violations.is_empty() {
+                    return Ok(StepOutput::default());
+                } else if late {
+                    let lines: Vec<String> =
+                        violations.into_iter().flat_map(|one| one.lines).collect();
+                    let stderr = lines.join("\n");
+                    return Ok(StepOutput { exit: 124, stderr, ..StepOutput::default() });
+                }
+            }
+            known = packets;
+            interrupt::sleep(LOOK);
+        }
+    }
+
     fn attempt(&mut self, test: &Test, index: usize, step: &StepKind) -> Result<StepOutput, Gone> {
+        if let (StepKind::Wait(wait), Some(rule)) = (step, &test.steps[index].awaited) {
+            return self.awaited(index, rule, wait.within());
+        }
         self.process.ask(&Request::Step { step: Box::new(step.clone()) });
         // The agent bounds a step; one that goes on for much longer is not what it bounds.
         let deadline = Instant::now() + step.limit() + GRACE;
@@ -269,6 +307,8 @@ impl Session<'_> {
     }
 }
 
+/// How often the capture is looked through for a packet that is waited for.
+const LOOK: Duration = Duration::from_millis(50);
 /// How many bytes of an output are kept; the agent sends fewer.
 const MOST: usize = 1 << 20;
 /// How long after the end of a test a step of it goes on at most: enough to tell the one that was

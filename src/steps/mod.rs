@@ -21,6 +21,7 @@ pub use dhcp::{Dhcp, Expect};
 pub use output::{StepOutput, Verdict};
 pub use patience::Patience;
 pub use saved::Saved;
+pub use wait::PacketFile;
 
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Sandbox};
@@ -203,6 +204,16 @@ kinds! {
     Service: service::ServiceStep,
     Link: link::LinkStep,
     Http: http::Http,
+}
+
+impl StepFile {
+    /// The packet that it waits for, if it does for one.
+    pub fn packet(&self) -> Option<&PacketFile> {
+        match self {
+            StepFile::Wait(wait) => wait.packet(),
+            _ => None,
+        }
+    }
 }
 
 impl StepKind {

@@ -586,3 +586,44 @@ tests:
         assert!(lines(&results["wrong"]).contains("vni must be 43, but it is 42"), "{}", done.all);
     }
 }
+
+#[test]
+fn a_packet_is_waited_for_until_it_is_seen() {
+    if !have("a_packet_is_waited_for", &["ping"]) {
+        return;
+    }
+    let body = r#"
+bridges: [br0]
+nodes:
+  a: {links: {eth0: {bridge: br0, port: pa, addresses: 10.0.0.1/24}, p2p: {peer: b/p2p, addresses: 10.1.0.1/24}}}
+  b: {links: {eth0: {bridge: br0, port: pb, addresses: 10.0.0.2/24}, p2p: {peer: a/p2p, addresses: 10.1.0.2/24}}}
+tests:
+  good:
+    steps:
+      - run: {node: a, command: "(sleep 0.5; ping -c 1 -s 77 10.0.0.2; sleep 0.5; ping -c 1 10.1.0.2) >/dev/null 2>&1 &"}
+      - {wait: {packet: icmp echo-request, at: pb, fields: {source: 10.0.0.1, ttl: 64}}, path: [{packet: icmp, fields: {source: 10.0.0.0/24}, some: true}]}
+      - wait: {packet: icmp echo-reply, fields: {source: [10.1.0.2, 10.3.0.2]}}
+      - wait: {packet: icmp echo-request, at: b/p2p, within: 1s}
+  never:
+    steps:
+      - ping: {node: a, to: 10.0.0.2}
+      - wait: {packet: icmp echo-request, at: pb, fields: {source: 10.0.0.2}, within: 300ms}
+  elsewhere:
+    steps:
+      - ping: {node: a, to: 10.0.0.2}
+      - wait: {packet: icmp, at: b/p2p, within: 300ms}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
+        for (test, message) in [
+            ("never", "waited 300ms for icmp echo-request"),
+            ("never", "one icmp echo-request at pb must have source 10.0.0.2, but none has"),
+            ("elsewhere", "no icmp was seen at b/p2p"),
+        ] {
+            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
+            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
+        }
+    }
+}

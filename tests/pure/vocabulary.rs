@@ -481,3 +481,26 @@ fn what_vxlan_carries_is_a_packet_too() {
     }
     assert_eq!(summary(&deep), "vxlan FRAME vni 1");
 }
+
+#[test]
+fn packets_that_are_waited_for_are_checked_like_those_of_rules() {
+    for good in [
+        "wait: {packet: icmp echo-request}",
+        "wait: {packet: tcp to port 80, at: [a, b/eth0], fields: {ttl: 64, source: 10.0.0.0/24}, within: 2s}",
+    ] {
+        assert_eq!(mistakes(&steps(good)), "", "{good}");
+    }
+    let nodes = |step: &str| check::lab(&steps(step), "f").unwrap().tests[0].capture.join(" ");
+    assert_eq!(nodes("wait: {packet: icmp, at: a}"), "a b");
+    one_mistake(&[
+        ("wait: {packet: icpm}", "there is no kind of packet `icpm`, did you mean `icmp`?"),
+        ("wait: {packet: icmp, at: c}", "there is no node, bridge or port `c`"),
+        ("wait: {packet: icmp, fields: {tll: 64}}", "`tll`"),
+        ("wait: {packet: icmp, fields: {ttl: x}}", "`x`"),
+        ("wait: {packet: icmp, node: a}", "where a `packet` is seen is said by `at`"),
+        ("wait: {packet: icmp, tcp: 80}", "expected exactly one of"),
+        ("wait: {node: a, tcp: 80, at: a}", "`at` and `fields` are about a `packet`"),
+    ]);
+    let none = steps("wait: {packet: icmp}").replace("t: {steps", "t: {capture: none, steps");
+    assert!(mistakes(&none).contains("`wait` finds a packet there"), "{}", mistakes(&none));
+}
