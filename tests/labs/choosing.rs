@@ -3,46 +3,47 @@
 use crate::common;
 use crate::common::labs;
 
-use common::{User, folder, is_root, users, wait_for};
+use common::{User, folder, users, wait_for};
 use labs::{Done, Lab, json_lines, lines, run};
+use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-/// A pipe that labs of every user read a line of at each attempt: what one consumes the next does
-/// not see, though nothing that happens in a lab outlives it.
+/// A terminal that labs of every user read a line of at each attempt: what one consumes the next does not see, though
+/// nothing that happens in a lab outlives it. Of the machine's files labs share nothing else.
 struct Gate {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
+    controller: File,
     /// Open as long as the lines are to stay.
-    open: File,
+    _terminal: File,
+    path: PathBuf,
 }
 
 impl Gate {
     fn new() -> Gate {
-        // Labs have a /tmp of their own, and another user than built this may not write there.
-        let seen = match is_root() {
-            true => env!("CARGO_TARGET_TMPDIR").into(),
-            false => std::env::var("HOME").unwrap(),
-        };
-        let folder = tempfile::tempdir_in(seen).unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let path = folder.path().join("gate");
-        assert!(Command::new("mkfifo").arg("-m644").arg(&path).status().unwrap().success());
-        let open = File::options().read(true).write(true).open(&path).unwrap();
-        Gate { _folder: folder, path, open }
+        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&controller).unwrap();
+        unlockpt(&controller).unwrap();
+        let path = PathBuf::from(ptsname(&controller, Vec::new()).unwrap().to_str().unwrap());
+        let flags = OFlags::NOCTTY.bits() as i32;
+        let terminal =
+            File::options().read(true).write(true).custom_flags(flags).open(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        Gate { controller: controller.into(), _terminal: terminal, path }
     }
 
-    /// What a shell says that goes on when it reads `good`.
+    /// What a shell says that goes on when it reads `good`. The first process of a session must not open the terminal,
+    /// which would become its own.
     fn passage(&self) -> String {
-        format!("read -r word <{}; [ \"$word\" = good ]", self.path.display())
+        format!("(read -r word <{}; [ \"$word\" = good ])", self.path.display())
     }
 
     fn give(&mut self, words: &str) {
-        words.split(' ').for_each(|word| writeln!(self.open, "{word}").unwrap());
+        words.split(' ').for_each(|word| writeln!(self.controller, "{word}").unwrap());
     }
 }
 
