@@ -197,7 +197,7 @@ fn links(lab: &Topology) -> Vec<Vec<String>> {
 fn own_addresses(lab: &Topology, declared: Option<&Node>) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for bridge in &lab.bridges {
-        lines.extend(bridge.addresses.iter().map(|a| address(a, &bridge.name)));
+        lines.extend(bridge.addresses.iter().map(|a| address(a, &bridge.name, declared)));
     }
     lines.extend(declared.iter().flat_map(|node| host_addresses(node)));
     lines
@@ -208,9 +208,9 @@ fn host_addresses(node: &Node) -> Vec<Vec<String>> {
     if node.netns.0 != GLOBAL {
         lines.push(up(LOOPBACK));
     }
-    lines.extend(node.loopback.iter().map(|a| address(a, LOOPBACK)));
+    lines.extend(node.loopback.iter().map(|a| address(a, LOOPBACK, Some(node))));
     lines.extend(node.interfaces().map(up));
-    lines.extend(node.addresses().map(|(link, a)| address(a, link)));
+    lines.extend(node.addresses().map(|(link, a)| address(a, link, Some(node))));
     lines.extend(node.routes.iter().map(route));
     lines
 }
@@ -227,8 +227,19 @@ pub fn up(link: &str) -> Vec<String> {
     words(&format!("link set dev {link} up"))
 }
 
-fn address(address: &ipnet::IpNet, link: &str) -> Vec<String> {
-    let broadcast =
-        if address.addr().is_ipv4() && address.prefix_len() < 31 { " brd +" } else { "" };
-    words(&format!("addr add {address}{broadcast} dev {link}"))
+fn address(address: &ipnet::IpNet, link: &str, node: Option<&Node>) -> Vec<String> {
+    let more = match address.addr().is_ipv4() {
+        true if address.prefix_len() < 31 => " brd +",
+        // Without that the kernel finds out a little later that it need not look for duplicates, and until then no
+        // program can be bound to the address.
+        false if !node.is_some_and(looks_for_duplicates) => " nodad",
+        _ => "",
+    };
+    words(&format!("addr add {address}{more} dev {link}"))
+}
+
+/// Whether the lab file has a say in duplicate address detection (RFC 4862, section 5.4).
+fn looks_for_duplicates(node: &Node) -> bool {
+    let settings = ["/accept_dad", "/dad_transmits", "/enhanced_dad", "/optimistic_dad"];
+    node.sysctls.iter().any(|(key, _)| settings.iter().any(|setting| key.ends_with(setting)))
 }

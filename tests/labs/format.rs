@@ -434,6 +434,34 @@ tests:
     lab.passes(&[]);
 }
 
+/// Programs can be bound to the addresses at once. Where the lab file has a say in duplicate address detection that is
+/// left to the kernel.
+#[test]
+fn ipv6_addresses_are_certain_unless_the_lab_says_otherwise() {
+    let flags = |nodad: bool| {
+        let nodad = if nodad { "nodad: true, " } else { "" };
+        format!("json: [{{addr_info: [{{{nodad}local: \"fd00::1\"}}]}}]")
+    };
+    let step = |node: &str, more: &str| {
+        format!(
+            "      - run: {{node: {node}, command: 'ip -j -6 addr show dev eth0 scope global', {more}}}\n"
+        )
+    };
+    let body = format!(
+        "nodes:\n  a: {{links: {{eth0: {{peer: b/eth0, addresses: \"fd00::1/64\"}}}}}}\n  b: {{links: {{eth0: {{peer: a/eth0, addresses: \"fd00::2/64\"}}}}, sysctls: {{net.ipv6.conf.default.dad_transmits: 0}}}}\ntests:\n  t:\n    steps:\n{}{}{}",
+        step("a", &flags(true)),
+        step("b", "not-match: nodad, match: 'fd00::2'"),
+        // Put back as it was.
+        format_args!(
+            "      - link: {{down: a/eth0}}\n      - link: {{up: a/eth0}}\n{}",
+            step("a", &flags(false))
+        ),
+    );
+    for user in users() {
+        Lab::new(user, &body).passes(&[]);
+    }
+}
+
 /// As a lab for duplicate address detection needs it.
 #[test]
 fn two_hosts_may_have_one_address_if_the_lab_says_so() {

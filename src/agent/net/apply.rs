@@ -115,8 +115,8 @@ impl Network {
             Command::Link(new) => link::add(self.socket()?, new),
             Command::Tap(name) => link::tap(name).map_err(|error| reason(&error)),
             Command::Set(set) => link::set(self.socket()?, set),
-            Command::Address { address, broadcast, link } => {
-                link::add_address(self.socket()?, *address, *broadcast, link)
+            Command::Address { address, broadcast, certain, link } => {
+                link::add_address(self.socket()?, *address, *broadcast, *certain, link)
             }
             Command::Route(new) => route::add(self.socket()?, new),
             Command::Rule(new) => route::add_rule(self.socket()?, new),

@@ -35,8 +35,14 @@ pub enum Command<'a> {
     Tap(&'a str),
     /// `link set dev NAME ...`
     Set(Set<'a>),
-    /// `addr add ADDRESS/LENGTH [brd +] dev LINK`
-    Address { address: IpNet, broadcast: bool, link: &'a str },
+    /// `addr add ADDRESS/LENGTH [brd +] [nodad] dev LINK`
+    Address {
+        address: IpNet,
+        broadcast: bool,
+        /// Nobody else has it, so that need not be found out.
+        certain: bool,
+        link: &'a str,
+    },
     /// `route add ...`
     Route(Route<'a>),
     /// `rule add ...`

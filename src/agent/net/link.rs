@@ -231,13 +231,15 @@ pub fn add_address(
     socket: &mut Socket,
     net: IpNet,
     broadcast: bool,
+    certain: bool,
     link: &str,
 ) -> Result<(), String> {
     let address = net.addr();
+    let flags = if certain { libc::IFA_F_NODAD as u8 } else { 0 };
     let local = matches!(address, IpAddr::V4(address) if address.is_loopback());
     let scope = if local { libc::RT_SCOPE_HOST } else { libc::RT_SCOPE_UNIVERSE };
     let mut message = Message::new(libc::RTM_NEWADDR, NEW);
-    message.address(address, net.prefix_len(), scope, socket.index(link)?);
+    message.address(address, net.prefix_len(), flags, scope, socket.index(link)?);
     message.ip(libc::IFA_LOCAL, address);
     message.ip(libc::IFA_ADDRESS, address);
     if broadcast {

@@ -34,8 +34,8 @@ impl Message {
     }
 
     /// `struct ifaddrmsg`
-    pub fn address(&mut self, of: IpAddr, length: u8, scope: u8, index: u32) {
-        self.0.extend([family(of), length, 0, scope]);
+    pub fn address(&mut self, of: IpAddr, length: u8, flags: u8, scope: u8, index: u32) {
+        self.0.extend([family(of), length, flags, scope]);
         self.0.extend(index.to_ne_bytes());
     }
 

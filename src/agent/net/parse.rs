@@ -116,10 +116,14 @@ fn address<'a>(words: &mut Words<'a>) -> Result<Command<'a>, String> {
         words.expect("+")?;
         word = words.next()?;
     }
+    let certain = word == "nodad";
+    if certain {
+        word = words.next()?;
+    }
     if word != "dev" {
         return Err(unknown(word));
     }
-    Ok(Command::Address { address, broadcast, link: words.next()? })
+    Ok(Command::Address { address, broadcast, certain, link: words.next()? })
 }
 
 fn folders(text: &str) -> Result<Command<'_>, String> {

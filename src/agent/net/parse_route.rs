@@ -103,7 +103,7 @@ mod tests {
         let address = "10.0.0.1/24".parse().unwrap();
         assert_eq!(
             one("addr add 10.0.0.1/24 brd + dev e"),
-            Command::Address { address, broadcast: true, link: "e" }
+            Command::Address { address, broadcast: true, certain: false, link: "e" }
         );
     }
 
