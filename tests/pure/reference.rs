@@ -296,3 +296,22 @@ fn the_reference_lists_all_variables_of_the_environment_and_no_other() {
     read.extend(shell);
     assert_eq!(listed, read, "docs/environment.md lists what is not read, or lacks what is");
 }
+
+/// Each has a page with its drawing and its tests, and the README says where.
+#[test]
+fn every_built_in_lab_has_its_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    for (name, text) in labrun::lab::find::BUILT_IN {
+        let page = fs::read_to_string(root.join(format!("docs/labs/{name}.md"))).unwrap();
+        let lab = labrun::lab::check::lab(text, name).unwrap();
+        let drawing = labrun::graph::terminal(&lab, 80);
+        assert!(page.contains(drawing.trim_end()), "{name}: its drawing is\n{drawing}");
+        for test in &lab.tests {
+            let row = format!("| `{}` | {} |\n", test.name, test.about);
+            assert!(page.contains(&row), "{name}: {row}");
+        }
+        let row = format!("| [`{name}`](docs/labs/{name}.md) | ");
+        assert!(readme.contains(&row), "{row}");
+    }
+}
