@@ -222,6 +222,31 @@ trunk() {
   labrun exec trunk router -- ip -brief link && expect 0 '^eth0.20@eth0' || return
   labrun clean trunk && expect 0 'cleaned trunk'
 }
+# Of links that this kernel lacks, too, and with the same result whether the agent makes them or ip(8).
+kinds() {
+  local FOLDER=$WORK/project node
+  labrun test kinds --host lima --strict && expect 0 '5 passed, 0 failed' || return
+  as_tester labrun script kinds </dev/null | as_maker tee "$WORK/kinds.sh" >/dev/null
+  # shellcheck disable=SC2016 # expanded there
+  as_tester labrun vm shell sudo bash -c 'cat >/root/kinds.sh && bash /root/kinds.sh </dev/null' <"$WORK/kinds.sh" || return
+  for node in a b; do links bash /root/kinds.sh exec kinds "$node" >"$WORK/links-$node"; done
+  as_tester labrun vm shell sudo bash /root/kinds.sh clean </dev/null || return
+  labrun setup kinds --host lima && expect 0 || return
+  as_tester labrun vm shell sudo cp /run/labrun/kinds/lab.sh /root/kinds.sh </dev/null || return
+  for node in a b; do
+    grep -q bond0 "$WORK/links-$node" || return
+    diff "$WORK/links-$node" <(links bash /root/kinds.sh exec kinds "$node") || return
+  done
+  labrun clean --host lima kinds && expect 0 'cleaned kinds'
+}
+# links COMMAND...: how the kernel has the links, addresses and routes of a node that COMMAND enters, without numbers of no meaning.
+links() {
+  local what
+  for what in '-d address' '-4 route show table all' '-6 route show table all' rule; do
+    # shellcheck disable=SC2086 # words
+    as_tester labrun vm shell sudo "$@" ip $what </dev/null
+  done | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/link-netnsid [0-9]+//; s/(valid|preferred)_lft [^ ]+//g; s/expires [0-9]+sec//' | sort
+}
 ended() {
   labrun vm stop && expect 0 || return
   labrun vm status && expect 0 stopped || return
