@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests. labrun itself annotates the lab files and writes the summary.
 #
-# From the environment: TEST, SUBJECT, ARGS and ARTIFACTS, the inputs of the action.
+# From the environment: TEST, SUBJECT, ARGS and ARTIFACTS, the inputs of the action; LABRUN_JOB_INDEX and
+# LABRUN_JOB_TOTAL, for labrun.
 # Outputs: `exit-code`, and `artifacts`, the folder of what was kept if anything was.
 set -euo pipefail
 # shellcheck source=.github/action/common.sh

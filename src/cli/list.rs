@@ -2,7 +2,7 @@
 
 use crate::cli::{names, one_of};
 use crate::lab::tags::Tags;
-use crate::record::shard::Shard;
+use crate::record::engine::Partition;
 use crate::report::Format;
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
@@ -38,9 +38,9 @@ pub struct ListArgs {
     /// Which.
     #[command(flatten)]
     pub choice: ChoiceArgs,
-    /// List only part K of N, as `test` divides them
-    #[arg(long, value_name = "K/N")]
-    pub partition: Option<Shard>,
+    /// List only part K of N, as `test` divides them; `auto` and `auto/N` as there
+    #[arg(long, value_name = "K/N|auto")]
+    pub partition: Option<Partition>,
     /// With --format github-matrix: a job a part, of N, instead of a job a test
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "partition")]
     pub partitions: Option<u16>,

@@ -3,7 +3,7 @@
 use crate::cli::ChoiceArgs;
 use crate::lab::params::Setting;
 use crate::record::artifacts::{FOLDER, When};
-use crate::record::shard::Shard;
+use crate::record::engine::Partition;
 use crate::report::files::Target;
 use crate::steps::Client;
 use clap::builder::FalseyValueParser;
@@ -43,9 +43,10 @@ pub struct TestArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, conflicts_with = "keep", value_parser = clap::value_parser!(u8).range(..=100))]
     pub retries: u8,
     /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
-    /// every machine
-    #[arg(long, value_name = "K/N")]
-    pub partition: Option<Shard>,
+    /// every machine. `auto` takes the part from the engine that runs this job (GitLab, CircleCI,
+    /// Buildkite, Kubernetes, Slurm, labrun's action), `auto/N` where it does not tell how many
+    #[arg(long, value_name = "K/N|auto")]
+    pub partition: Option<Partition>,
     /// What is told of the run.
     #[command(flatten)]
     pub reports: ReportArgs,

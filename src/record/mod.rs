@@ -2,6 +2,7 @@
 
 pub(crate) mod artifacts;
 pub mod durations;
+pub(crate) mod engine;
 pub mod event;
 pub mod failures;
 pub(crate) mod recorder;

@@ -4,8 +4,8 @@ use crate::cli::{ChoiceArgs, Cli, ListArgs};
 use crate::error::{Exit, Failure};
 use crate::lab::find::{Labs, Origin, Selection};
 use crate::record::durations::Durations;
-use crate::record::shard;
 use crate::record::shard::Shard;
+use crate::record::{engine, shard};
 use crate::report::Format;
 use crate::report::errln;
 use crate::report::{outln, print_json};
@@ -93,6 +93,7 @@ pub fn matrix(cli: &Cli, args: &ListArgs) -> Result<u8> {
 fn choose<'a>(labs: &'a Labs, args: &ListArgs) -> Result<Vec<Selection<'a>>> {
     let mut chosen = chosen(labs, &args.choice)?;
     if let Some(part) = args.partition {
+        let part = part.part(engine::environment)?;
         let (durations, warning) = Durations::known(args.durations.as_deref());
         warning.iter().for_each(|text| errln!("labrun: {text}"));
         shard::keep(&mut chosen, part, &durations);

@@ -13,7 +13,7 @@ use crate::record::failures::Failures;
 use crate::record::recorder::{NotRun, Recorder};
 use crate::record::result::Outcome;
 use crate::record::run::{Parted, TestRun};
-use crate::record::{shard, shuffle};
+use crate::record::{engine, shard, shuffle};
 use crate::report::files;
 use crate::report::files::Target;
 use crate::report::{Reporter, deliver, github};
@@ -32,7 +32,8 @@ use std::time::Instant;
 /// Wrong names, broken lab files, reports that can't be written, a build that fails, a machine that
 /// can't run labs at all.
 pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
-    let TestArgs { run, partition: part, reports, .. } = args;
+    let TestArgs { run, reports, .. } = args;
+    let part = args.partition.map(|asked| asked.part(engine::environment)).transpose()?;
     let settings = &run.params.settings;
     let labs = Labs::load_with(&cli.files, settings)?;
     let mut chosen = list::chosen(&labs, &args.choice)?;

@@ -141,6 +141,8 @@ struct Runner {
     root: tempfile::TempDir,
     inputs: BTreeMap<String, String>,
     github: BTreeMap<&'static str, String>,
+    /// Which job of the matrix it runs, from 0, and how many there are.
+    job: (usize, usize),
 }
 
 /// The labrun of this build as a release has it, and its checksum; made once, because it is large.
@@ -194,7 +196,7 @@ impl Runner {
         write(root.path(), "action/src/main.rs", SMALL);
         let github = [("action_repository", "someone/labrun"), ("action_ref", reference)]
             .map(|(k, v)| (k, v.to_string()));
-        Runner { root, inputs: BTreeMap::new(), github: github.into() }
+        Runner { root, inputs: BTreeMap::new(), github: github.into(), job: (0, 1) }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -243,6 +245,8 @@ impl Runner {
                         action["inputs"][name]["default"].as_str().unwrap().into()
                     }),
                     Some(("github", name)) => self.github[name].clone(),
+                    Some(("strategy", "job-index")) => self.job.0.to_string(),
+                    Some(("strategy", "job-total")) => self.job.1.to_string(),
                     _ => panic!("this test does not know ${{{{{expression}}}}}"),
                 };
             result.push_str(before);
@@ -392,6 +396,29 @@ fn a_failure_hands_its_exit_code_and_its_artifacts_on() {
             kept
         );
     }
+}
+
+#[test]
+fn jobs_of_a_matrix_find_their_parts_by_themselves() {
+    if !have("jobs_of_a_matrix_find_their_parts", &TOOLS) {
+        return;
+    }
+    let mut runner = Runner::new("v1.2.3")
+        .input("args", "--file 'my lab.yaml' --partition auto")
+        .input("artifacts", "");
+    runner.release("v1.2.3");
+    runner.lab();
+    let mut exits = Vec::new();
+    for index in 0..3 {
+        runner.job = (index, 3);
+        let ended = runner.run();
+        exits.push(ended.exit);
+        let part = format!("there is no test in part {}/3", index + 1);
+        assert_eq!(ended.text.contains(&part), ended.text.contains("0 passed, 0 failed"));
+    }
+    // One has the test that passes, one that which fails, and one has none.
+    exits.sort();
+    assert_eq!(exits, [0, 0, 1]);
 }
 
 #[test]

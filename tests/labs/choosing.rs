@@ -203,6 +203,57 @@ fn who_wants_to_look_at_a_lab_that_failed_does_not_want_another_one() {
 }
 
 #[test]
+fn the_part_is_that_which_the_engine_says() {
+    let step = "{steps: [run: {node: n, command: 'true'}]}";
+    let lab = Lab::new(
+        User::Own,
+        &format!(
+            "nodes: {{n: {{}}}}\ntests: {{a: {step}, b: {step}, c: {step}, d: {step}, e: {step}}}\n"
+        ),
+    );
+    let run = |words: &[&str], variables: &[(&str, &str)]| {
+        let mut command = lab.command(words);
+        command.envs(variables.iter().copied());
+        labs::run(command)
+    };
+    let listed = |verb: &[&str], part: &str, variables: &[(&str, &str)]| {
+        let done = run(&[verb, &["--partition", part]].concat(), variables);
+        assert_eq!(done.exit, 0, "{}", done.all);
+        let rows = done.stdout.lines().skip(1).map(|row| row.trim().to_string());
+        rows.filter(|row| row.starts_with(&lab.name)).collect::<Vec<_>>()
+    };
+    let mut all = Vec::new();
+    for number in 1..=3 {
+        let (first, second) = (number.to_string(), (number - 1).to_string());
+        let wanted = listed(&["list"], &format!("{number}/3"), &[]);
+        let slurm = [
+            ("SLURM_ARRAY_TASK_ID", first.as_str()),
+            ("SLURM_ARRAY_TASK_MIN", "1"),
+            ("SLURM_ARRAY_TASK_MAX", "3"),
+            ("SLURM_ARRAY_TASK_STEP", "1"),
+            ("SLURM_ARRAY_TASK_COUNT", "3"),
+        ];
+        for (part, variables) in [
+            ("auto", &[("CI_NODE_INDEX", first.as_str()), ("CI_NODE_TOTAL", "3")][..]),
+            ("auto/3", &[("JOB_COMPLETION_INDEX", &second)]),
+            ("auto", &slurm),
+        ] {
+            assert_eq!(listed(&["list"], part, variables), wanted, "{variables:?}");
+            assert_eq!(listed(&["test", "--list"], part, variables), wanted, "{variables:?}");
+        }
+        all.extend(wanted);
+    }
+    all.sort();
+    let names: Vec<String> = "abcde".chars().map(|short| format!("{}-{short}", lab.name)).collect();
+    assert_eq!(all, names);
+
+    let done =
+        run(&["test", "--partition=auto"], &[("CI_NODE_INDEX", "4"), ("CI_NODE_TOTAL", "3")]);
+    assert!(done.exit == 2 && done.all.contains("CI_NODE_INDEX is 4"), "{}", done.all);
+    assert!(!done.all.contains("passed"), "{}", done.all);
+}
+
+#[test]
 fn tests_are_chosen_by_their_tags() {
     for user in users() {
         let step = "steps: [run: {node: n, command: 'true'}]";
