@@ -47,6 +47,10 @@ pub struct TestArgs {
     /// Buildkite, Kubernetes, Slurm, labrun's action), `auto/N` where it does not tell how many
     #[arg(long, value_name = "K/N|auto")]
     pub partition: Option<Partition>,
+    /// Say where the time went: for each lab its set-up, each service, each step, judging, putting
+    /// back and cleaning
+    #[arg(long)]
+    pub timings: bool,
     /// What is told of the run.
     #[command(flatten)]
     pub reports: ReportArgs,

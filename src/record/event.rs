@@ -3,6 +3,7 @@
 use crate::host::transfer::link::Copied;
 use crate::record::milliseconds;
 use crate::record::result::{ResolvedSubject, TestResult};
+use crate::record::timing::Timing;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use std::time::Duration;
@@ -122,6 +123,8 @@ pub enum RunEvent {
         /// A sentence.
         text: String,
     },
+    /// How long something took (`--timings`).
+    Timing(Timing),
     /// The run is over.
     Summary {
         /// Tests that passed at the first attempt.

@@ -10,6 +10,7 @@ pub mod result;
 pub mod run;
 pub(crate) mod shard;
 pub(crate) mod shuffle;
+pub mod timing;
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use crate::lab::model::{Lab, Test};
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, ResolvedSubject, TestResult};
 use crate::record::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
+use crate::record::timing::Timing;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,14 +41,16 @@ pub struct Recorder<'a> {
     setups: BTreeMap<String, Setup>,
     subjects: BTreeMap<String, ResolvedSubject>,
     results: BTreeMap<String, TestRun>,
+    timings: Vec<Timing>,
 }
 
 impl<'a> Recorder<'a> {
     /// For a run of `chosen`, which may be a part of the labs that `order` names; with drawings if
     /// it `draws`.
     pub fn new(chosen: &'a [Selection<'a>], order: Vec<String>, draws: bool) -> Recorder<'a> {
-        let (setups, subjects, results) = Default::default();
-        Recorder { chosen, draws, order, started: SystemTime::now(), setups, subjects, results }
+        let (setups, subjects, results, timings) = Default::default();
+        let started = SystemTime::now();
+        Recorder { chosen, draws, order, started, setups, subjects, results, timings }
     }
 
     /// Takes in what happened.
@@ -69,6 +72,7 @@ impl<'a> Recorder<'a> {
                 self.setups
                     .insert(lab_of(instance), setup(SetupState::Failed, Duration::ZERO, lines));
             }
+            RunEvent::Timing(timing) => self.timings.push(timing.clone()),
             RunEvent::Result(result) => {
                 let found = self.chosen.iter().find(|c| c.lab.name == result.lab);
                 let test = found.and_then(|c| {
@@ -130,6 +134,7 @@ impl<'a> Recorder<'a> {
             nothing_ran: false,
             labs,
             tests,
+            timings: std::mem::take(&mut self.timings),
         };
         run.sort();
         run.count();

@@ -7,6 +7,7 @@ use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
 use crate::record::result::{Attempt, Outcome, ResolvedSubject};
 use crate::record::shard::Shard;
+use crate::record::timing::Timing;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ pub struct Run {
     pub nothing_ran: bool,
     pub labs: Vec<LabRun>,
     pub tests: Vec<TestRun>,
+    /// Where the time went, if that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timings: Vec<Timing>,
 }
 
 /// A part of a divided run.
@@ -202,6 +206,8 @@ impl Run {
         self.tests.sort_by(|a, b| {
             (place(&a.lab), a.order, &a.test).cmp(&(place(&b.lab), b.order, &b.test))
         });
+        // Those of a lab stay in their order.
+        self.timings.sort_by_key(|timing| timing.lab.as_deref().map(place));
     }
 
     /// The exit code that this result stands for.

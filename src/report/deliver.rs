@@ -6,7 +6,7 @@ use crate::record::run::Run;
 use crate::report::errln;
 use crate::report::files;
 use crate::report::files::{Kind, Target};
-use crate::report::{Reporter, closing, github, summary};
+use crate::report::{Reporter, closing, github, summary, timings};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::Write;
@@ -38,6 +38,7 @@ pub fn write(
 /// of the run, or that of a machine that could not keep the reports.
 pub fn deliver(run: &Run, targets: &[Target], notes: &[String], reporter: &mut Reporter) -> Exit {
     let (written, all) = write(run, targets, reporter);
+    reporter.table(&timings::table(run));
     reporter.closing(&closing::lines(run, &written));
     for text in notes {
         reporter.tell(&RunEvent::Note { text: text.clone() });

@@ -58,6 +58,7 @@ pub fn join(runs: Vec<(String, Run)>) -> Result<Run> {
         joined.ms = joined.ms.max(run.ms);
         joined.strict |= run.strict;
         joined.interrupted |= run.interrupted;
+        joined.timings.extend(run.timings);
         for lab in run.labs {
             match joined.labs.iter_mut().find(|l| l.name == lab.name) {
                 Some(known) => {

@@ -13,6 +13,7 @@ mod plain;
 mod reporter;
 pub mod summary;
 mod terminal;
+pub(crate) mod timings;
 mod wrap;
 
 pub use reporter::{Format, Reporter};

@@ -75,7 +75,7 @@ pub fn text(message: &RunEvent) -> Option<String> {
         RunEvent::Log { lab, source, line } => format!("{lab} {source} | {line}"),
         RunEvent::Note { text } => text.clone(),
         RunEvent::Summary { .. } => summary_line(message),
-        RunEvent::Test { .. } | RunEvent::Report { .. } => return None,
+        RunEvent::Test { .. } | RunEvent::Report { .. } | RunEvent::Timing(_) => return None,
     })
 }
 

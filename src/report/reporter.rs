@@ -54,6 +54,7 @@ fn matters(message: &RunEvent) -> bool {
         RunEvent::Subject { subject, .. } => subject.how == "stand-in",
         RunEvent::Building { .. } | RunEvent::Built { .. } | RunEvent::Setup { .. } => false,
         RunEvent::Ready { .. } | RunEvent::Test { .. } | RunEvent::Cleaned { .. } => false,
+        RunEvent::Timing(_) => true,
         RunEvent::SetupFailed { .. } | RunEvent::Retry { .. } | RunEvent::Kept { .. } => true,
         RunEvent::Log { .. } | RunEvent::Report { .. } | RunEvent::Note { .. } => true,
         RunEvent::Summary { .. } => true,
@@ -117,6 +118,17 @@ impl Reporter {
         for line in lines {
             match self.style {
                 Style::Json => errln!("{line}"),
+                _ => print_line(line),
+            }
+        }
+    }
+
+    /// Prints a table for people; programs know all that is in it.
+    pub fn table(&self, lines: &[String]) {
+        for line in lines {
+            match self.style {
+                Style::Json => {}
+                Style::GitHub(_) => print_line(&crate::report::github::safe(line)),
                 _ => print_line(line),
             }
         }

@@ -101,7 +101,7 @@ impl Terminal {
             }
             RunEvent::Note { text } => self.line(text),
             // Named again at the end, where reports can be found.
-            RunEvent::Report { .. } => {}
+            RunEvent::Report { .. } | RunEvent::Timing(_) => {}
             RunEvent::Summary { passed, flaky, failed, errors, skipped, .. } => {
                 let colour = match (failed + errors, passed, skipped) {
                     (1.., ..) => "1;31",

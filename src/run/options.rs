@@ -27,6 +27,8 @@ pub struct Options {
     pub copy_large: bool,
     /// Show the daemons' and clients' output.
     pub verbose: bool,
+    /// Tell where the time goes.
+    pub timings: bool,
     /// What is kept of tests, and where.
     pub artifacts: Artifacts,
     /// The agent's program on the host.

@@ -9,6 +9,7 @@ use crate::lab::model::{Lab, Test};
 use crate::record::artifacts::When;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, ResolvedSubject, TestResult};
+use crate::record::timing::{Phase, Timing};
 use crate::rules::judge::Span;
 use crate::run::describe::{describe_missing, describe_service};
 use crate::run::gather::Gathered;
@@ -69,6 +70,10 @@ pub struct Session<'a> {
     pub changes: Vec<String>,
     /// A test may have run in it.
     pub used: bool,
+    /// When what goes on began, for `--timings`.
+    pub(crate) lap: Instant,
+    /// When the services began to start that are not ready yet.
+    starting: BTreeMap<String, Instant>,
 }
 
 impl<'a> Session<'a> {
@@ -84,13 +89,15 @@ impl<'a> Session<'a> {
         verb: &str,
         tell: &'a dyn Fn(RunEvent),
     ) -> Result<Session<'a>> {
+        let began = Instant::now();
         let script = script::compile(lab, options.client);
+        let planned = Instant::now();
         let mut process =
             options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
         // One service after the other may take all of its time.
         process.bear(SETUP + lab.topology.services.iter().map(Service::within).sum());
         let instance = options.instance_of(lab);
-        Ok(Session {
+        let session = Session {
             lab,
             options,
             process,
@@ -107,7 +114,11 @@ impl<'a> Session<'a> {
             broken: false,
             changes: Vec::new(),
             used: false,
-        })
+            lap: planned,
+            starting: BTreeMap::new(),
+        };
+        session.took(None, Phase::Plan, "", planned - began);
+        Ok(session)
     }
 
     /// Waits until the lab is up.
@@ -119,15 +130,22 @@ impl<'a> Session<'a> {
         let mut missing = Vec::new();
         let mut refused = false;
         let mut again = false;
+        let mut phase = Phase::Start;
         loop {
             match self.script() {
                 Some(Event::Outdated { .. }) => again = true,
                 Some(Event::Setup { instance, .. }) => {
                     self.instance = instance.clone();
                     self.begun = true;
+                    self.next(&mut phase, Phase::Sandbox);
                     (self.tell)(RunEvent::Setup { instance, again });
                 }
+                Some(Event::Supervisor) => self.next(&mut phase, Phase::Topology),
+                Some(Event::Service(_)) if phase == Phase::Topology => {
+                    self.next(&mut phase, Phase::Services)
+                }
                 Some(Event::Ready { instance }) => {
+                    self.lap(None, phase, "");
                     let services = self.lab.topology.services.len();
                     (self.tell)(RunEvent::Ready {
                         instance,
@@ -142,6 +160,7 @@ impl<'a> Session<'a> {
                 }
                 Some(Event::Reused { instance }) => {
                     self.used = true;
+                    self.lap(None, phase, "");
                     self.instance = instance.clone();
                     (self.tell)(RunEvent::Ready {
                         instance,
@@ -165,6 +184,7 @@ impl<'a> Session<'a> {
                 Some(_) => {}
             }
         }
+        self.lap(None, phase, "");
         if interrupt::interrupted() {
             return Err(SetupError::Interrupted);
         }
@@ -253,7 +273,17 @@ impl<'a> Session<'a> {
                 });
                 self.subject = Some(subject);
             }
-            Event::Service(service) => self.trouble.extend(describe_service(service)),
+            Event::Service(service) => {
+                match service.state.as_str() {
+                    "starting" => _ = self.starting.insert(service.name.clone(), Instant::now()),
+                    _ => {
+                        if let Some(began) = self.starting.remove(&service.name) {
+                            self.took(None, Phase::Service, &service.name, began.elapsed());
+                        }
+                    }
+                }
+                self.trouble.extend(describe_service(service))
+            }
             Event::Log { service, line } => self.line(service, line),
             Event::Error { message } => self.trouble.extend(message.lines().map(String::from)),
             Event::Cleaned { instance } => {
@@ -310,6 +340,30 @@ impl<'a> Session<'a> {
         TestResult { subject: self.subject.clone(), ..TestResult::new(self.lab, test, outcome) }
     }
 
+    /// Tells how long it is since the last lap, which was `phase`, and begins another one.
+    pub(crate) fn lap(&mut self, test: Option<&Test>, phase: Phase, name: &str) {
+        let now = Instant::now();
+        self.took(test, phase, name, now - self.lap);
+        self.lap = now;
+    }
+
+    fn next(&mut self, phase: &mut Phase, next: Phase) {
+        self.lap(None, *phase, "");
+        *phase = next;
+    }
+
+    fn took(&self, test: Option<&Test>, phase: Phase, name: &str, time: Duration) {
+        if self.options.timings {
+            (self.tell)(RunEvent::Timing(Timing {
+                lab: Some(self.lab.name.clone()),
+                test: test.map(|test| test.name.clone()),
+                phase,
+                name: name.into(),
+                us: time.as_micros() as u64,
+            }));
+        }
+    }
+
     /// Asks for the services' output as it comes.
     pub fn follow(&mut self) {
         self.process.ask(&Request::Follow);
@@ -342,12 +396,14 @@ impl<'a> Session<'a> {
 
     /// Ends the session and waits for the clean-up; the runtime's exit status.
     pub fn end(mut self) -> i32 {
+        self.lap = Instant::now();
         self.process.requests.close();
         self.process.bear(SETUP);
         while self.said().is_some() {}
         if interrupt::insisted() && self.begun {
             self.clean();
         }
+        self.lap(None, Phase::Clean, "");
         self.process.finish()
     }
 

@@ -7,6 +7,7 @@ use crate::lab::model::Test;
 use crate::packet::capture::Capture;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
+use crate::record::timing::Phase;
 use crate::rules::judge::{ALWAYS, Filters, judge};
 use crate::rules::model::Rule;
 use crate::run::gather::Gathered;
@@ -22,6 +23,7 @@ impl Session<'_> {
     pub fn test(&mut self, test: &Test) -> TestResult {
         (self.tell)(RunEvent::Test { test: test.name.clone() });
         let began = Instant::now();
+        self.lap = began;
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
         self.saved.clear();
@@ -29,9 +31,13 @@ impl Session<'_> {
         self.used = true;
         self.gathered = Gathered::default();
         self.begin(test);
+        self.lap(Some(test), Phase::Begin, "");
         let deadline = test.timeout.map(|timeout| Instant::now() + timeout);
         for (index, step) in test.steps.iter().enumerate() {
-            match self.in_time(test, index, step, deadline) {
+            let tried = self.in_time(test, index, step, deadline);
+            let name = format!("step {}, {}", index + 1, step.kind.name());
+            self.lap(Some(test), Phase::Step, &name);
+            match tried {
                 Ok(Ok(detail)) if step.kind.is_telling() => result.detail = detail,
                 Ok(Ok(_)) => {}
                 Ok(Err(mut lines)) => {
@@ -54,6 +60,7 @@ impl Session<'_> {
         }
         result.time = began.elapsed();
         self.captured(test, &mut result);
+        self.lap(Some(test), Phase::Capture, "");
         if result.detail.is_empty() {
             result.detail = count(test.steps.len(), "step");
         }
@@ -67,11 +74,15 @@ impl Session<'_> {
             Outcome::Fail if !self.options.verbose => self.witnesses(&mut result),
             _ => {}
         }
+        self.lap(Some(test), Phase::Judging, "");
         if result.outcome != Outcome::Error {
             self.gather(&result);
+            self.lap(Some(test), Phase::State, "");
             self.restore(&mut result, steps_held);
+            self.lap(Some(test), Phase::Restoring, "");
             // What has just failed to come back.
             self.gather(&result);
+            self.lap(Some(test), Phase::State, "");
         }
         result.evidence.files = self.gathered.take(self.lab);
         result.lines.append(&mut self.trouble);

@@ -99,6 +99,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
         );
     }
     Ok(Options {
+        timings: false,
         host,
         at: running::at(kind),
         folder: labs.repository.clone(),

@@ -13,6 +13,7 @@ use crate::record::failures::Failures;
 use crate::record::recorder::{NotRun, Recorder};
 use crate::record::result::Outcome;
 use crate::record::run::{Parted, TestRun};
+use crate::record::timing::{Phase, Timing};
 use crate::record::{engine, shard, shuffle};
 use crate::report::files;
 use crate::report::files::Target;
@@ -35,7 +36,9 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let TestArgs { run, reports, .. } = args;
     let part = args.partition.map(|asked| asked.part(engine::environment)).transpose()?;
     let settings = &run.params.settings;
+    let begun = Instant::now();
     let labs = Labs::load_with(&cli.files, settings)?;
+    let parsed = begun.elapsed();
     let mut chosen = list::chosen(&labs, &args.choice)?;
     params::known(settings, &chosen.iter().map(|chosen| chosen.lab).collect::<Vec<_>>())?;
     let all = programs(&chosen);
@@ -81,6 +84,12 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
 
     let began = Instant::now();
     let mut recorder = Recorder::new(&chosen, order, !targets.is_empty());
+    if args.timings {
+        let (lab, test, name) = Default::default();
+        let parsed = Timing { lab, test, phase: Phase::Parse, name, us: parsed.as_micros() as u64 };
+        reporter.tell(&RunEvent::Timing(parsed.clone()));
+        recorder.hear(&RunEvent::Timing(parsed));
+    }
     let tries = Tries { retries: args.retries.into(), halt: Halt::new(args.fail_fast) };
     let common = Common { labs: &labs, args, subjects: &subjects, tries: &tries };
     let ended = place::groups(cli, &chosen, run.client, |chosen| chosen.lab).and_then(|groups| {
@@ -168,7 +177,8 @@ fn run_group(
         return Ok(());
     }
     let artifacts = Artifacts { when: args.artifacts.when, folder: args.artifacts.folder.clone() };
-    let mut options = Options { artifacts, ..options(kind, &args.run, labs)? };
+    let mut options =
+        Options { artifacts, timings: args.timings, ..options(kind, &args.run, labs)? };
     let (subjects, files) = {
         let reporter = Mutex::new((&mut *reporter, &mut *recorder));
         let tell = |message| {

@@ -4,12 +4,15 @@ use crate::lab::find::Selection;
 use crate::lab::model::Test;
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, TestResult};
+use crate::record::timing::{Phase, Timing};
 use crate::run::options::Options;
 use crate::run::session::SetupError;
 use crate::run::subject::Subjects;
 use crate::verbs::sessions::{Down, NOT_UP, Sessions};
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// What is tried again, and until when anything is begun.
 pub struct Tries {
@@ -52,8 +55,14 @@ pub fn run_lab(
     tries: &Tries,
     tell: &dyn Fn(RunEvent),
 ) {
+    let (began, spent) = (Instant::now(), Cell::new(0));
     let tell = |message: RunEvent| {
         tries.halt.hear(&message);
+        if let RunEvent::Timing(one) = &message
+            && one.phase != Phase::Service
+        {
+            spent.set(spent.get() + one.us);
+        }
         tell(message);
     };
     let lab = chosen.lab;
@@ -93,6 +102,11 @@ pub fn run_lab(
         Err((done, Down { why: SetupError::Failed(_), artifacts })) => {
             unrun(&runnable[done..], Outcome::Error, NOT_UP, artifacts)
         }
+    }
+    if options.timings {
+        let us = (began.elapsed().as_micros() as u64).saturating_sub(spent.get());
+        let (lab, test, name) = (Some(lab.name.clone()), None, String::new());
+        tell(RunEvent::Timing(Timing { lab, test, phase: Phase::Other, name, us }));
     }
 }
 

@@ -6,6 +6,7 @@ use crate::common::labs;
 
 use common::{STATE, User, users, wait_for};
 use labrun::record::run::{Run, SetupState};
+use labrun::record::timing::{Phase, Timing};
 use labrun::report::merge;
 use labs::{Done, Lab, run};
 use std::fs;
@@ -557,5 +558,91 @@ fn a_run_in_which_nothing_ran_says_so_and_names_the_field_that_is_missing() {
             assert!(text.contains(words), "{file}: {text}");
         }
         assert_eq!(lab.run(&["test", "--strict"]).exit, 3);
+    }
+}
+
+#[test]
+fn the_time_of_a_run_is_told_to_its_end() {
+    for user in users() {
+        let lab = Lab::new(
+            user,
+            r#"
+nodes:
+  n:
+    services:
+      slow: {command: "sleep 0.3; exec busybox httpd -f -p 80", ready: {tcp: 80}}
+      quick: {command: "exec busybox httpd -f -p 81", ready: {tcp: 81}}
+tests:
+  sleeps:
+    steps:
+    - run: {node: n, command: "sleep 0.4"}
+    - run: {node: n, command: "false"}
+"#,
+        );
+        let json = out(&lab).join("run.json");
+        let report = format!("--report=json={}", json.display());
+        let done = lab.run(&["--format=json", "test", "--timings", &report]);
+        assert_eq!(done.exit, 1, "{}", done.all);
+        let run = read(&json);
+        let name =
+            |phase: Phase| serde_json::to_value(phase).unwrap().as_str().unwrap().to_string();
+        let told: Vec<String> = run
+            .timings
+            .iter()
+            .map(|one| format!("{} {}", name(one.phase), one.name).trim().to_string())
+            .filter(|what| !what.starts_with("service "))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "parse",
+                "plan",
+                "start",
+                "sandbox",
+                "topology",
+                "services",
+                "begin",
+                "step step 1, run",
+                "step step 2, run",
+                "capture",
+                "judging",
+                "state",
+                "restoring",
+                "state",
+                "clean",
+                "other",
+            ],
+            "{}",
+            done.all
+        );
+        let took = |phase: Phase, name: &str| {
+            let mut found = run.timings.iter().filter(|t| t.phase == phase && t.name == name);
+            found.next().unwrap_or_else(|| panic!("{phase:?} {name}: {}", done.all)).us
+        };
+        let services = took(Phase::Services, "");
+        let (slow, quick) = (took(Phase::Service, "slow"), took(Phase::Service, "quick"));
+        assert!(300_000 <= slow && slow <= services && quick <= services, "{}", done.all);
+        assert!(took(Phase::Step, "step 1, run") >= 400_000, "{}", done.all);
+        assert!(took(Phase::Step, "step 2, run") < took(Phase::Step, "step 1, run"));
+        // No time is told twice.
+        let of_lab = run.timings.iter().filter(|t| t.lab.is_some() && t.phase != Phase::Service);
+        let sum: u64 = of_lab.map(|t| t.us).sum();
+        assert!(sum <= (run.ms + 1) * 1000, "{sum}: {}", done.all);
+
+        let events = labs::json_lines(&done.stdout).into_iter();
+        let events = events.filter(|event| event["event"] == "timing");
+        let events = events.map(|event| serde_json::from_value::<Timing>(event).unwrap());
+        assert_eq!(events.collect::<Vec<_>>(), run.timings);
+
+        let done = lab.run(&["test", "--timings", "-q"]);
+        let row = |name: &str| {
+            done.stdout.lines().any(|l| l.trim().starts_with(name) && l.ends_with(" ms"))
+        };
+        for name in [&lab.name, "lab files", "services", "slow", "step 1, run", "clean"] {
+            assert!(row(name), "{name}: {}", done.all);
+        }
+        let done = lab.run(&["test", &report]);
+        assert!(!done.stdout.contains(" ms"), "{}", done.all);
+        assert!(!fs::read_to_string(&json).unwrap().contains("timings"));
     }
 }

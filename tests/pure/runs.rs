@@ -134,6 +134,7 @@ pub fn run(labs: Vec<LabRun>, tests: Vec<TestRun>) -> Run {
         totals: Totals::default(),
         labs,
         tests,
+        timings: vec![],
     };
     run.count();
     run

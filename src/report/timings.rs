@@ -1,0 +1,111 @@
+//! The table of `--timings`.
+
+use crate::record::run::Run;
+use crate::record::timing::{Phase, Timing};
+
+/// The table for `run`, line by line.
+pub fn table(run: &Run) -> Vec<String> {
+    lines(&run.timings)
+}
+
+fn lines(timings: &[Timing]) -> Vec<String> {
+    let mut rows: Vec<(usize, String, u64)> = Vec::new();
+    for lab in timings.chunk_by(|a, b| a.lab == b.lab) {
+        let depth = usize::from(lab[0].lab.is_some());
+        rows.extend(lab[0].lab.iter().map(|name| (0, name.clone(), sum(lab))));
+        for part in lab.chunk_by(|a, b| a.test == b.test) {
+            rows.extend(part[0].test.iter().map(|test| (depth, test.clone(), sum(part))));
+            let depth = depth + usize::from(part[0].test.is_some());
+            // The services are told of before the phase that they are part of is over.
+            let (mut services, rest): (Vec<_>, Vec<_>) =
+                part.iter().partition(|one| one.phase == Phase::Service);
+            for one in rest {
+                // What would be 0.0 ms is nothing to look at.
+                if one.us >= 50 {
+                    rows.push((depth, words(one), one.us));
+                }
+                if one.phase == Phase::Services {
+                    let below = services.drain(..);
+                    rows.extend(below.map(|one| (depth + 1, words(one), one.us)));
+                }
+            }
+        }
+    }
+    let label = |depth: &usize, name: &str| format!("{}{name}", "  ".repeat(*depth));
+    let width = rows.iter().map(|(depth, name, _)| label(depth, name).chars().count()).max();
+    let width = width.unwrap_or_default();
+    let line = |(depth, name, us): &(usize, String, u64)| {
+        format!("{:<width$}  {:>9.1} ms", label(depth, name), *us as f64 / 1000.0)
+    };
+    rows.iter().map(line).collect()
+}
+
+/// What they took, one after the other.
+fn sum(timings: &[Timing]) -> u64 {
+    timings.iter().filter(|one| one.phase != Phase::Service).map(|one| one.us).sum()
+}
+
+/// How a row is called.
+fn words(timing: &Timing) -> String {
+    let phase = match timing.phase {
+        Phase::Parse => "lab files",
+        Phase::Plan => "plan",
+        Phase::Start => "start",
+        Phase::Sandbox => "sandbox",
+        Phase::Topology => "topology",
+        Phase::Services => "services",
+        Phase::Begin => "begin",
+        Phase::Capture => "capture",
+        Phase::Judging => "judging",
+        Phase::State => "state",
+        Phase::Restoring => "restoring",
+        Phase::Clean => "clean",
+        Phase::Other => "other",
+        Phase::Service | Phase::Step => return timing.name.clone(),
+    };
+    phase.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(line: &str) -> (&str, &str) {
+        let (name, time) = line.trim_end_matches(" ms").rsplit_once(' ').unwrap();
+        (name.trim_end(), time)
+    }
+
+    #[test]
+    fn services_are_below_their_phase_and_counted_once() {
+        let timing = |test: Option<&str>, phase, name: &str, us| Timing {
+            lab: Some("web".into()),
+            test: test.map(String::from),
+            phase,
+            name: name.into(),
+            us,
+        };
+        let timings = [
+            timing(None, Phase::Service, "web/httpd", 300),
+            timing(None, Phase::Service, "web/dns", 900),
+            timing(None, Phase::Services, "", 1000),
+            timing(Some("web-fetch"), Phase::Step, "step 1, run", 2500),
+            timing(Some("web-fetch"), Phase::Restoring, "", 500),
+            timing(None, Phase::Other, "", 1000),
+        ];
+        let lines = lines(&timings);
+        let rows: Vec<_> = lines.iter().map(|line| row(line)).collect();
+        assert_eq!(
+            rows,
+            [
+                ("web", "5.0"),
+                ("  services", "1.0"),
+                ("    web/httpd", "0.3"),
+                ("    web/dns", "0.9"),
+                ("  web-fetch", "3.0"),
+                ("    step 1, run", "2.5"),
+                ("    restoring", "0.5"),
+                ("  other", "1.0"),
+            ]
+        );
+    }
+}
