@@ -33,8 +33,7 @@ pub fn check(file: &[(Spanned<String>, Spanned<String>)], checker: &Checker) -> 
             let message = format!("`{}` is set for every command already", name.value);
             checker.wrong(name, message);
         }
-        let keys = path.strip_prefix('.').unwrap_or_default();
-        if path.value != "." && keys.split('.').any(str::is_empty) {
+        if path.value != "." && pointer(path).is_none() {
             let message = format!(
                 "`{}`: expected the way to it in a JSON document, such as `.items.0.id`, or `.` for the whole text",
                 path.value
@@ -66,9 +65,7 @@ impl Save {
                 let document: Value = serde_json::from_str(text).map_err(|error| {
                     self.nothing(format!("{} is not JSON: {error}", short(text)))
                 })?;
-                // As RFC 6901 writes it.
-                let pointer = path.replace('~', "~0").replace('/', "~1").replace('.', "/");
-                match document.pointer(&pointer) {
+                match pointer(path).and_then(|pointer| document.pointer(&pointer)) {
                     None | Some(Value::Null) => {
                         let why = format!("there is no `{path}` in {}", short(text));
                         return Err(self.nothing(why));
@@ -90,6 +87,22 @@ impl Save {
     fn nothing(&self, why: String) -> String {
         format!("nothing to save as `{}`: {why}", self.name)
     }
+}
+
+/// `path` as RFC 6901 writes it, if it is one: `.items[0].id`, as in jq(1), is the same as `.items.0.id`.
+fn pointer(path: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('[') {
+        let (number, after) = after.split_once(']')?;
+        number.parse::<usize>().ok()?;
+        plain += before.strip_suffix('.').unwrap_or(before);
+        plain += &format!(".{number}");
+        rest = after;
+    }
+    plain += rest;
+    let good = plain.strip_prefix('.')?.split('.').all(|key| !key.is_empty());
+    good.then(|| plain.replace('~', "~0").replace('/', "~1").replace('.', "/"))
 }
 
 /// `text` with what was saved in the places of its `${NAME}`.
@@ -120,6 +133,31 @@ pub fn known(text: &Spanned<String>, checker: &Checker) {
         if !saved.contains(name) {
             let name = text.with(name.to_string());
             checker.unknown("saved value", &name, saved.iter().map(String::as_str));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pointer;
+
+    #[test]
+    fn the_way_to_a_value_is_written_as_jq_does_or_with_points_only() {
+        for (path, wanted) in [
+            (".a.0.b", Some("/a/0/b")),
+            (".a[0].b[12]", Some("/a/0/b/12")),
+            (".[0].a", Some("/0/a")),
+            (".[3]", Some("/3")),
+            (".a/b~c", Some("/a~1b~0c")),
+            ("a", None),
+            ("a[0]", None),
+            (".a..b", None),
+            (".a[0", None),
+            (".a[x]", None),
+            (".a[]", None),
+            (".", None),
+        ] {
+            assert_eq!(pointer(path).as_deref(), wanted, "{path}");
         }
     }
 }
