@@ -6,9 +6,11 @@ use crate::record::artifacts::{FOLDER, When};
 use crate::record::engine::Partition;
 use crate::report::files::Target;
 use crate::steps::Client;
+use crate::yaml::decode::parse_duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which tests are run, and how.
 #[derive(Args, Debug)]
@@ -42,6 +44,13 @@ pub struct TestArgs {
     /// then is reported as flaky, and does not fail the run
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, conflicts_with = "keep", value_parser = clap::value_parser!(u8).range(..=100))]
     pub retries: u8,
+    /// Run every test N times, each time in a lab as set-up made it, and say how many of how many runs
+    /// failed; one is enough to fail the test. --fail-fast stops at the first
+    #[arg(long, value_name = "N", conflicts_with_all = ["retries", "keep"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub stress: Option<u32>,
+    /// The same for so long in each lab, as in `10m`; the round that has begun is brought to its end
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["stress", "retries", "keep"], value_parser = time)]
+    pub stress_for: Option<Duration>,
     /// Run only part K of N of the tests, divided by how long they take; the parts are the same on
     /// every machine. `auto` takes the part from the engine that runs this job (GitLab, CircleCI,
     /// Buildkite, Kubernetes, Slurm, labrun's action), `auto/N` where it does not tell how many
@@ -146,6 +155,12 @@ pub struct ArtifactArgs {
     /// Where: each test and attempt has a folder in it
     #[arg(long = "artifacts-dir", value_name = "DIR", default_value = FOLDER, env = "LABRUN_ARTIFACTS_DIR")]
     pub folder: PathBuf,
+}
+
+/// A time, as lab files have it.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text).filter(|time| !time.is_zero());
+    time.ok_or_else(|| "a time is wanted, as in `30s`, `10m` or `2h`".into())
 }
 
 impl SubjectArgs {

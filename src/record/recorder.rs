@@ -178,6 +178,7 @@ fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
         artifacts: artifacts.map(|folder| folder.display().to_string()),
         files: artifacts.map(files_in).unwrap_or_default(),
         attempts: result.attempts.clone(),
+        runs: result.runs,
         ladder: None,
         logs: logs(&result.evidence.files),
     }

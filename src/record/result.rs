@@ -75,9 +75,21 @@ pub struct TestResult {
     pub artifacts: Option<PathBuf>,
     /// The attempts before this one, which all failed.
     pub attempts: Vec<Attempt>,
+    /// Of a test that was run many times (`--stress`), how many failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Runs>,
     /// What it left.
     #[serde(skip)]
     pub evidence: Evidence,
+}
+
+/// Of the runs of a test, how many failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Runs {
+    /// How many there were.
+    pub of: usize,
+    /// How many of them failed, or could not be brought to their end.
+    pub failed: usize,
 }
 
 /// An attempt at a test that failed, so that the test was tried again.
@@ -142,6 +154,7 @@ impl TestResult {
             place: None,
             artifacts: None,
             attempts: Vec::new(),
+            runs: None,
             evidence: Evidence::default(),
         }
     }

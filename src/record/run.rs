@@ -5,7 +5,7 @@
 
 use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
-use crate::record::result::{Attempt, Outcome, ResolvedSubject};
+use crate::record::result::{Attempt, Outcome, ResolvedSubject, Runs};
 use crate::record::shard::Shard;
 use crate::record::timing::Timing;
 use serde::{Deserialize, Serialize};
@@ -144,6 +144,9 @@ pub struct TestRun {
     /// The attempts before the one that all this is told of, which failed.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// Of a test that was run many times, how many runs failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Runs>,
     /// The exchange of packets.
     pub ladder: Option<Ladder>,
     /// What daemons and clients printed.

@@ -18,6 +18,7 @@ mod schema;
 mod sessions;
 mod setup;
 mod show;
+mod stress;
 mod test;
 mod tries;
 mod vm;

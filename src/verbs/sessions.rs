@@ -27,10 +27,10 @@ pub struct Down {
 
 /// The sessions with a lab, one after the other.
 pub struct Sessions<'a> {
-    lab: &'a Lab,
+    pub(crate) lab: &'a Lab,
     options: &'a Options,
     given: Option<&'a Given>,
-    tell: &'a dyn Fn(RunEvent),
+    pub(crate) tell: &'a dyn Fn(RunEvent),
     /// Says nothing of labs that come and go.
     quiet: &'a dyn Fn(RunEvent),
     /// The one that goes on.
@@ -72,10 +72,15 @@ impl<'a> Sessions<'a> {
                 return Err((done + 1, down));
             }
         }
+        self.end();
+        Ok(())
+    }
+
+    /// Ends the session that goes on, if one does.
+    pub(crate) fn end(&mut self) {
         if let Some(session) = self.session.take() {
             session.end();
         }
-        Ok(())
     }
 
     /// Tries `test` until it does not fail, or has been tried again `retries` times, and tells of
@@ -118,7 +123,7 @@ impl<'a> Sessions<'a> {
     }
 
     /// An attempt at `test` after `earlier` ones. With `mends`, a lab that was lost is made anew.
-    fn attempt(
+    pub(crate) fn attempt(
         &mut self,
         test: &Test,
         earlier: &[Attempt],

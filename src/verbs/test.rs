@@ -20,6 +20,7 @@ use crate::report::files::Target;
 use crate::report::{Reporter, deliver, github};
 use crate::run::options::Options;
 use crate::run::subject::Subjects;
+use crate::verbs::stress::Stress;
 use crate::verbs::tries::{Halt, Tries, run_lab};
 use crate::verbs::{artifacts, filters, list, options, place, prepare};
 use anyhow::Result;
@@ -90,7 +91,9 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
         reporter.tell(&RunEvent::Timing(parsed.clone()));
         recorder.hear(&RunEvent::Timing(parsed));
     }
-    let tries = Tries { retries: args.retries.into(), halt: Halt::new(args.fail_fast) };
+    let stress = args.stress.map(|runs| Stress::Runs(runs as usize));
+    let stress = stress.or(args.stress_for.map(Stress::For));
+    let tries = Tries { retries: args.retries.into(), stress, halt: Halt::new(args.fail_fast) };
     let common = Common { labs: &labs, args, subjects: &subjects, tries: &tries };
     let ended = place::groups(cli, &chosen, run.client, |chosen| chosen.lab).and_then(|groups| {
         let mut groups = groups.iter();

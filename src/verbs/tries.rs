@@ -9,6 +9,7 @@ use crate::run::options::Options;
 use crate::run::session::SetupError;
 use crate::run::subject::Subjects;
 use crate::verbs::sessions::{Down, NOT_UP, Sessions};
+use crate::verbs::stress::Stress;
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,8 @@ use std::time::Instant;
 pub struct Tries {
     /// How many attempts may follow the first one of a test.
     pub retries: usize,
+    /// How often each is run, if not once.
+    pub stress: Option<Stress>,
     pub halt: Halt,
 }
 
@@ -94,7 +97,12 @@ pub fn run_lab(
         event => tell(event),
     };
     let mut sessions = Sessions::new(lab, options, given, &tell, &quiet);
-    match sessions.run(&runnable, tries.retries, &|| tries.halt.is_on()) {
+    let is_over = || tries.halt.is_on();
+    let ended = match tries.stress {
+        Some(stress) => sessions.stress(&runnable, stress, tries.halt.wanted, &is_over),
+        None => sessions.run(&runnable, tries.retries, &is_over),
+    };
+    match ended {
         Ok(()) | Err((_, Down { why: SetupError::Interrupted, .. })) => {}
         Err((done, Down { why: SetupError::Skip(reason), .. })) => {
             unrun(&runnable[done..], Outcome::Skip, &reason, None)

@@ -120,6 +120,85 @@ fn what_passes_only_when_tried_again_is_flaky_in_every_report_and_its_failures_a
 }
 
 #[test]
+fn a_test_under_stress_has_failed_if_one_run_has() {
+    for user in users() {
+        let mut gate = Gate::new();
+        let body = format!(
+            "nodes: {{n: {{}}}}\ntests:\n  shaky: {{steps: [run: {{node: n, command: '{}'}}]}}\n  sound: {{steps: [run: {{node: n, command: '! ls /tmp/left && echo x >/tmp/left'}}]}}\n",
+            gate.passage()
+        );
+        let lab = Lab::new(user, &body);
+        let name = format!("{}-shaky", lab.name);
+        // What was printed, the exit code, the results, and how many failures were kept.
+        let ran = |words: &[&str]| {
+            let out = folder();
+            fs::set_permissions(out.path(), fs::Permissions::from_mode(0o777)).unwrap();
+            let at = |name: &str| out.path().join(name).display().to_string();
+            let report = format!("--report=json={}", at("run.json"));
+            let mut command = lab.command(&["test", "--artifacts=on-failure", &report]);
+            command.args(["--artifacts-dir", &at("kept")]).args(words);
+            let done = labs::run(command);
+            let run: Value =
+                serde_json::from_str(&fs::read_to_string(at("run.json")).unwrap()).unwrap();
+            let kept = fs::read_dir(out.path().join("kept").join(&name));
+            let kept = kept.map_or(0, |folders| folders.count());
+            (done, run["tests"].clone(), kept)
+        };
+        let runs = |of: u32, failed: u32| serde_json::json!({"of": of, "failed": failed});
+
+        gate.give("good bad good bad");
+        let (done, tests, kept) = ran(&["--stress=4"]);
+        assert_eq!((done.exit, kept), (1, 2), "{}", done.all);
+        assert_eq!((&tests[0]["outcome"], &tests[0]["runs"]), (&"fail".into(), &runs(4, 2)));
+        assert_eq!((&tests[1]["outcome"], &tests[1]["runs"]), (&"pass".into(), &runs(4, 0)));
+        let why = lines(&tests[0]);
+        assert!(why.starts_with("2 of 4 runs failed, the first: step 1, run in n: "), "{why}");
+        for words in ["failed in run 2: ", "failed in run 4: ", "(4 of 4 runs)"] {
+            assert_eq!(done.stdout.matches(words).count(), 1, "{words}: {}", done.all);
+        }
+
+        gate.give("good good good");
+        let (done, tests, kept) = ran(&["--stress=3"]);
+        assert_eq!((done.exit, kept, &tests[0]["runs"]), (0, 0, &runs(3, 0)), "{}", done.all);
+
+        // There is no word for a third run, which would wait for one.
+        gate.give("good bad");
+        let (done, tests, _) = ran(&["--stress=9", "--fail-fast"]);
+        assert_eq!((done.exit, &tests[0]["runs"]), (1, &runs(2, 1)), "{}", done.all);
+        assert_eq!(tests[1]["runs"], runs(1, 0), "{}", done.all);
+
+        gate.give("good");
+        let (done, tests, _) = ran(&["--stress-for=1ms"]);
+        assert_eq!((done.exit, &tests[0]["runs"]), (0, &runs(1, 0)), "{}", done.all);
+        assert_eq!(tests[1]["runs"], runs(1, 0), "{}", done.all);
+    }
+}
+
+#[test]
+fn stress_is_of_labs_that_come_up_and_of_nothing_that_hides_a_failure() {
+    let dead = "{command: 'exit 7', ready: {udp: 9}}";
+    let step = "{steps: [run: {node: n, command: 'true'}]}";
+    let lab = Lab::new(
+        User::Own,
+        &format!("nodes: {{n: {{services: {{dead: {dead}}}}}}}\ntests: {{a: {step}, b: {step}}}\n"),
+    );
+    let (done, results) = lab.results(&["--stress=3"]);
+    assert_eq!((done.exit, results.len()), (4, 2), "{}", done.all);
+    assert!(results.values().all(|result| result["outcome"] == "error"), "{}", done.all);
+    for (words, why) in [
+        (&["--stress=2", "--retries=1"][..], "cannot be used with"),
+        (&["--stress=2", "--keep"], "cannot be used with"),
+        (&["--stress=2", "--stress-for=1s"], "cannot be used with"),
+        (&["--stress=0"], "0 is not in"),
+        (&["--stress-for=0s"], "a time is wanted"),
+        (&["--stress-for=10"], "a time is wanted"),
+    ] {
+        let done = lab.run(&[&["test"], words].concat());
+        assert!(done.exit == 2 && done.all.contains(why), "{words:?}: {}", done.all);
+    }
+}
+
+#[test]
 fn a_lab_that_comes_up_only_when_tried_again_makes_its_test_flaky() {
     let mut gate = Gate::new();
     let body = format!(

@@ -173,6 +173,7 @@ pub fn test(lab: &str, order: usize, name: &str, outcome: Outcome) -> TestRun {
         artifacts: None,
         files: vec![],
         attempts: vec![],
+        runs: None,
         ladder: None,
         logs: vec![],
     }
