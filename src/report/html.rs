@@ -5,6 +5,8 @@
 
 use crate::record::result::{Attempt, Outcome, tries};
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
+use crate::record::timing::Timing;
+use crate::report::timings;
 use crate::text::count;
 use base64::Engine;
 use std::path::{Component, Path};
@@ -106,6 +108,31 @@ fn started(text: &str) -> String {
     }
 }
 
+/// Where the time of a lab went, as a waterfall.
+fn waterfall(run: &Run, lab: &str) -> String {
+    let own: Vec<Timing> =
+        run.timings.iter().filter(|one| one.lab.as_deref() == Some(lab)).cloned().collect();
+    let rows = timings::rows(&own);
+    let Some(whole) = rows.first().map(|row| row.us.max(1) as f64) else { return String::new() };
+    let percent = |us: u64| (us as f64 * 100.0 / whole).clamp(0.0, 100.0);
+    let row = |row: &timings::Row| {
+        format!(
+            "<tr><th scope=\"row\" style=\"padding-left:{}em\">{}</th><td>{}</td>\
+             <td class=\"span\"><span style=\"margin-left:{:.2}%;width:{:.2}%\"></span></td></tr>\n",
+            row.depth,
+            escape(&row.name),
+            timings::milliseconds(row.us),
+            percent(row.at),
+            percent(row.us),
+        )
+    };
+    format!(
+        "<details class=\"card timings\"><summary><h3>Where the time went</h3></summary>\n\
+         <div class=\"body\"><table>\n{}</table></div></details>\n",
+        rows.iter().map(row).collect::<String>()
+    )
+}
+
 fn section(run: &Run, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
     let name = escape(&lab.name);
     let mut meta = vec![format!("<code>{}</code>", escape(&lab.file))];
@@ -150,6 +177,7 @@ fn section(run: &Run, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
             "<details class=\"card drawing\"><summary><h3>Topology</h3></summary>\n<div class=\"body\"><figure tabindex=\"0\"><img alt=\"Topology of {name}\" src=\"data:image/svg+xml;base64,{drawing}\"></figure></div></details>\n"
         ));
     }
+    text.push_str(&waterfall(run, &lab.name));
     text.extend(run.tests_of(&lab.name).map(|test| card(test, lab, link)));
     text + "</section>\n"
 }

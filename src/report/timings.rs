@@ -3,18 +3,31 @@
 use crate::record::run::Run;
 use crate::record::timing::{Phase, Timing};
 
+/// A row of it.
+pub struct Row {
+    pub depth: usize,
+    pub name: String,
+    /// When it began, in microseconds of its lab. Services that start together count as begun with
+    /// the first.
+    pub at: u64,
+    pub us: u64,
+}
+
 /// The table for `run`, line by line.
 pub fn table(run: &Run) -> Vec<String> {
     lines(&run.timings)
 }
 
-fn lines(timings: &[Timing]) -> Vec<String> {
-    let mut rows: Vec<(usize, String, u64)> = Vec::new();
+/// The rows for `timings`, which are in the order of their labs.
+pub fn rows(timings: &[Timing]) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
     for lab in timings.chunk_by(|a, b| a.lab == b.lab) {
         let depth = usize::from(lab[0].lab.is_some());
-        rows.extend(lab[0].lab.iter().map(|name| (0, name.clone(), sum(lab))));
+        let row = |depth, name: &str, at, us| Row { depth, name: name.into(), at, us };
+        rows.extend(lab[0].lab.iter().map(|name| row(0, name, 0, sum(lab))));
+        let mut at = 0u64;
         for part in lab.chunk_by(|a, b| a.test == b.test) {
-            rows.extend(part[0].test.iter().map(|test| (depth, test.clone(), sum(part))));
+            rows.extend(part[0].test.iter().map(|test| row(depth, test, at, sum(part))));
             let depth = depth + usize::from(part[0].test.is_some());
             // The services are told of before the phase that they are part of is over.
             let (mut services, rest): (Vec<_>, Vec<_>) =
@@ -22,22 +35,30 @@ fn lines(timings: &[Timing]) -> Vec<String> {
             for one in rest {
                 // What would be 0.0 ms is nothing to look at.
                 if one.us >= 50 {
-                    rows.push((depth, words(one), one.us));
+                    rows.push(row(depth, &words(one), at, one.us));
                 }
                 if one.phase == Phase::Services {
                     let below = services.drain(..);
-                    rows.extend(below.map(|one| (depth + 1, words(one), one.us)));
+                    rows.extend(below.map(|one| row(depth + 1, &words(one), at, one.us)));
                 }
+                at = at.saturating_add(one.us);
             }
         }
     }
-    let label = |depth: &usize, name: &str| format!("{}{name}", "  ".repeat(*depth));
-    let width = rows.iter().map(|(depth, name, _)| label(depth, name).chars().count()).max();
-    let width = width.unwrap_or_default();
-    let line = |(depth, name, us): &(usize, String, u64)| {
-        format!("{:<width$}  {:>9.1} ms", label(depth, name), *us as f64 / 1000.0)
-    };
+    rows
+}
+
+fn lines(timings: &[Timing]) -> Vec<String> {
+    let rows = rows(timings);
+    let label = |row: &Row| format!("{}{}", "  ".repeat(row.depth), row.name);
+    let width = rows.iter().map(|row| label(row).chars().count()).max().unwrap_or_default();
+    let line = |row: &Row| format!("{:<width$}  {:>12}", label(row), milliseconds(row.us));
     rows.iter().map(line).collect()
+}
+
+/// `12.3 ms`.
+pub fn milliseconds(us: u64) -> String {
+    format!("{:.1} ms", us as f64 / 1000.0)
 }
 
 /// What they took, one after the other. A report to merge may say anything.
@@ -95,6 +116,8 @@ mod tests {
         ];
         let endless = [timing(None, Phase::Plan, "", u64::MAX), timings[5].clone()];
         assert_eq!(lines(&endless).len(), 3);
+        let begun: Vec<u64> = super::rows(&timings).iter().map(|row| row.at).collect();
+        assert_eq!(begun, [0, 0, 0, 0, 1000, 1000, 3500, 4000]);
         let lines = lines(&timings);
         let rows: Vec<_> = lines.iter().map(|line| row(line)).collect();
         assert_eq!(

@@ -6,6 +6,7 @@ use labrun::record::durations::Durations;
 use labrun::record::failures::Failures;
 use labrun::record::result::Outcome;
 use labrun::record::run::{Parted, Run, Setup, SetupState, TestRun};
+use labrun::record::timing::{Phase, Timing};
 use labrun::report::files::Target;
 use labrun::report::{github, html, junit, merge, summary};
 use runs::{flaky, good, hostile, lab, mixed, run, test};
@@ -465,5 +466,33 @@ fn what_is_no_report_is_refused_with_a_way_out() {
     ] {
         let error = text.parse::<Target>().unwrap_err().to_string();
         assert!(error.contains(words), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_page_shows_where_the_time_of_a_lab_went() {
+    let mut run = mixed();
+    assert!(!page(&run).contains("Where the time went"));
+    let timing = |phase, name: &str, us| Timing {
+        lab: Some("relay".into()),
+        test: None,
+        phase,
+        name: name.into(),
+        us,
+    };
+    run.timings = vec![
+        timing(Phase::Plan, "", 1000),
+        timing(Phase::Service, "<script>", 2000),
+        timing(Phase::Services, "", 3000),
+        timing(Phase::Clean, "", 4000),
+    ];
+    let html = page(&run);
+    assert_eq!(html.matches("Where the time went").count(), 1);
+    assert!(!html.contains("<script"));
+    for words in [
+        ">&lt;script&gt;</th><td>2.0 ms</td><td class=\"span\"><span style=\"margin-left:12.50%;width:25.00%\">",
+        ">clean</th><td>4.0 ms</td><td class=\"span\"><span style=\"margin-left:50.00%;width:50.00%\">",
+    ] {
+        assert!(html.contains(words), "{words} is not in {html}");
     }
 }
