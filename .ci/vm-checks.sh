@@ -226,26 +226,25 @@ trunk() {
 kinds() {
   local FOLDER=$WORK/project node
   labrun test kinds --host lima --strict && expect 0 '5 passed, 0 failed' || return
-  as_tester labrun script kinds </dev/null | as_maker tee "$WORK/kinds.sh" >/dev/null
-  # shellcheck disable=SC2016 # expanded there
-  as_tester labrun vm shell sudo bash -c 'cat >/root/kinds.sh && bash /root/kinds.sh </dev/null' <"$WORK/kinds.sh" || return
-  for node in a b; do links bash /root/kinds.sh exec kinds "$node" >"$WORK/links-$node"; done
-  as_tester labrun vm shell sudo bash /root/kinds.sh clean </dev/null || return
+  as_tester labrun script kinds </dev/null >"$WORK/kinds.sh"
+  as_tester labrun vm shell bash -c 'cat >/tmp/kinds.sh && bash /tmp/kinds.sh </dev/null' <"$WORK/kinds.sh" || return
+  for node in a b; do links labrun vm shell bash /tmp/kinds.sh exec kinds "$node" >"$WORK/links-$node"; done
+  as_tester labrun vm shell bash /tmp/kinds.sh clean </dev/null || return
   labrun setup kinds --host lima && expect 0 || return
-  as_tester labrun vm shell sudo cp /run/labrun/kinds/lab.sh /root/kinds.sh </dev/null || return
   for node in a b; do
     grep -q bond0 "$WORK/links-$node" || return
-    diff "$WORK/links-$node" <(links bash /root/kinds.sh exec kinds "$node") || return
+    diff "$WORK/links-$node" <(links labrun exec --host lima kinds "$node" --) || return
   done
-  labrun clean --host lima kinds && expect 0 'cleaned kinds'
+  labrun clean kinds --host lima && expect 0 'cleaned kinds'
 }
-# links COMMAND...: how the kernel has the links, addresses and routes of a node that COMMAND enters, without numbers of no meaning.
+# links COMMAND...: how the kernel has the links, addresses and routes of the node that COMMAND enters, without numbers
+# of no meaning.
 links() {
   local what
   for what in '-d address' '-4 route show table all' '-6 route show table all' rule; do
     # shellcheck disable=SC2086 # words
-    as_tester labrun vm shell sudo "$@" ip $what </dev/null
-  done | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/link-netnsid [0-9]+//; s/(valid|preferred)_lft [^ ]+//g; s/expires [0-9]+sec//' | sort
+    as_tester "$@" ip $what </dev/null
+  done | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/link-netnsid [0-9]+//; s/(valid|preferred)_lft [^ ]+//g; s/expires [0-9]+sec//; s/[a-z]+_timer +[0-9.]+//g' | sort
 }
 ended() {
   labrun vm stop && expect 0 || return
