@@ -4,9 +4,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
+use std::io::{self, Read};
 use std::iter::successors;
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A process as the sandbox numbers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,22 @@ pub struct Process {
     flags: u32,
     /// When it started, in clock ticks since boot.
     pub start: u64,
+    /// Where in its memory its environment begins and ends; nowhere while it takes on a program.
+    environment: (u64, u64),
+}
+
+/// The content of a file of a process. What is read by and by ends early when the process takes on another program.
+fn at_once(path: &str) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = vec![0; 1 << 18];
+    let mut length = file.read(&mut bytes)?;
+    // Few environments are as large.
+    while length == bytes.len() {
+        bytes.resize(2 * length, 0);
+        length += file.read(&mut bytes[length..])?;
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// PF_EXITING of linux/sched.h, which the kernel sets before all else.
@@ -57,6 +74,7 @@ impl Process {
             session: number(3)? as i32,
             flags: number(6)? as u32,
             start: number(19)? as u64,
+            environment: (number(47)? as u64, number(48)? as u64),
         })
     }
 
@@ -111,9 +129,34 @@ impl Process {
     /// What `name` was set to when it was started.
     pub fn variable(&self, name: &str) -> Option<Vec<u8>> {
         let name = format!("{name}=");
-        let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        let environment = self.environment();
         let mut entries = environment.split(|byte| *byte == 0);
         entries.find_map(|entry| entry.strip_prefix(name.as_bytes())).map(<[u8]>::to_vec)
+    }
+
+    /// What it was started with. While it takes on another program (execve(2)) nothing is there to be read, and on a
+    /// busy machine that lasts.
+    fn environment(&self) -> Vec<u8> {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let mut without = 0;
+        while without < 5 && Instant::now() < deadline {
+            match at_once(&format!("/proc/{}/environ", self.pid)) {
+                Ok(environment) if environment.is_empty() => {}
+                found => return found.unwrap_or_default(),
+            }
+            match Process::of(self.pid) {
+                Some(now) if now.start == self.start && !now.is_dying() => match now.environment {
+                    // The program has begun meanwhile.
+                    (start, end) if start < end => continue,
+                    (0, _) => {}
+                    // It has none at all, or the kernel is just about to give it one.
+                    _ => without += 1,
+                },
+                _ => break,
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Vec::new()
     }
 
     /// Whether it has one of the sockets of these numbers open.
@@ -164,4 +207,37 @@ pub fn processes_of(name: &str, pid: i32) -> Vec<Process> {
 pub fn is_readable(descriptor: BorrowedFd) -> bool {
     let mut one = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
     poll(&mut one, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn what_a_process_was_started_with_is_known_while_it_takes_on_another_program() {
+        // Over and over.
+        let again = r#"exec sh -c "$AGAIN""#;
+        let mut child = Command::new("sh")
+            .args(["-c", again])
+            .env("AGAIN", again)
+            .env("LABRUN_STEP", "7")
+            .spawn()
+            .unwrap();
+        // Between fork and exec it has the environment of this process.
+        let pid = child.id() as i32;
+        let begun = Instant::now();
+        while !Process::of(pid).unwrap().has_variable("LABRUN_STEP", "7") {
+            assert!(begun.elapsed() < Duration::from_secs(10));
+        }
+        let process = Process::of(pid).unwrap();
+        let missed = (0..5000).filter(|_| !process.has_variable("LABRUN_STEP", "7")).count();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(missed, 0);
+        // It is known at once that who has gone has none.
+        let begun = Instant::now();
+        assert!(!process.has_variable("LABRUN_STEP", "7"));
+        assert!(begun.elapsed() < Duration::from_millis(500));
+    }
 }
