@@ -428,7 +428,10 @@ fn plain(value: &mut Value, macs: &[String]) {
         Value::Object(fields) => {
             // A bridge without an address of its own takes that of a port.
             let numbers = ["ifindex", "link_index", "link_netnsid", "bridge_id", "root_id"];
-            fields.retain(|key, _| !numbers.contains(&key.as_str()) && !key.ends_with("_timer"));
+            // Who asks for multicast is only known once somebody has asked.
+            let is_steady =
+                |key: &str| !key.ends_with("_timer") && !key.starts_with("mcast_querier_state");
+            fields.retain(|key, _| !numbers.contains(&key.as_str()) && is_steady(key));
             fields.values_mut().for_each(|value| plain(value, macs));
         }
         Value::Array(values) => values.iter_mut().for_each(|value| plain(value, macs)),
