@@ -3,8 +3,20 @@
 use crate::common;
 use crate::common::labs;
 
-use common::users;
+use common::{User, users};
 use labs::{Lab, have, lines};
+
+/// Runs the tests of the lab `body`: all of `good` pass, and each of `bad` fails and says why.
+fn outcomes(user: User, body: &str, good: &[&str], bad: &[(&str, &str)]) {
+    let (done, results) = Lab::new(user, body).results(&[]);
+    for test in good {
+        assert_eq!(results[*test]["outcome"], "pass", "{user:?} {test}: {}", done.all);
+    }
+    for (test, message) in bad {
+        assert_eq!(results[*test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
+        assert!(lines(&results[*test]).contains(message), "{user:?} {test}: {}", done.all);
+    }
+}
 
 #[test]
 fn services_of_several_nodes_share_a_name_and_a_description() {
@@ -105,19 +117,16 @@ tests:
       - run: {node: a, command: 'echo x', save: {n: .n}}
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        for test in ["saved", "forgotten", "of-the-service"] {
-            assert_eq!(results[test]["outcome"], "pass", "{user:?} {test}: {}", done.all);
-        }
-        for (test, message) in [
-            ("not-there", "nothing to save as `n`: there is no `.n` in `{\"n\": null}`"),
-            ("nothing", "nothing to save as `n`: it is empty"),
-            ("no-document", "nothing to save as `n`: `x` is not JSON"),
-        ] {
-            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
-            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
-        }
+        outcomes(
+            user,
+            body,
+            &["saved", "forgotten", "of-the-service"],
+            &[
+                ("not-there", "nothing to save as `n`: there is no `.n` in `{\"n\": null}`"),
+                ("nothing", "nothing to save as `n`: it is empty"),
+                ("no-document", "nothing to save as `n`: `x` is not JSON"),
+            ],
+        );
     }
 }
 
@@ -164,21 +173,21 @@ tests:
   f-weak: {steps: [service: {restart: weak}]}
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        for test in ["a-start", "b-reload"] {
-            assert_eq!(results[test]["outcome"], "pass", "{user:?} {test}: {}", done.all);
-        }
-        for (test, message) in [
-            ("c-deaf", "its first process, sleep, does not handle SIGHUP"),
-            ("d-refusing", "ended with exit status 3"),
-            ("e-dead", "it does not run"),
-            ("f-weak", "service weak (node a) was ready, but a command of its `started` failed"),
-            ("f-weak", "| too weak"),
-        ] {
-            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
-            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
-        }
+        outcomes(
+            user,
+            body,
+            &["a-start", "b-reload"],
+            &[
+                ("c-deaf", "its first process, sleep, does not handle SIGHUP"),
+                ("d-refusing", "ended with exit status 3"),
+                ("e-dead", "it does not run"),
+                (
+                    "f-weak",
+                    "service weak (node a) was ready, but a command of its `started` failed",
+                ),
+                ("f-weak", "| too weak"),
+            ],
+        );
         // The same when it is set up.
         let failing = body.replace("= 1\"}", "= 0\"}");
         let lab = Lab::new(user, &failing);
@@ -221,18 +230,17 @@ tests:
   none: {steps: *steps, path: [{packet: icmp echo-request, fields: {destination: 10.0.0.4}, some: true}]}
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
-        for (test, message) in [
-            ("few", "must be seen at least 3 times at pb in one direction, but was 2 times"),
-            ("many", "must be seen 1 to 2 times in one direction, but was 3 times"),
-            ("uneven", "50 to 50 per cent must be seen at pb, but were 66 per cent (2 of 3)"),
-            ("none", "one icmp echo-request must have destination 10.0.0.4, but none has"),
-        ] {
-            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
-            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
-        }
+        outcomes(
+            user,
+            body,
+            &["good"],
+            &[
+                ("few", "must be seen at least 3 times at pb in one direction, but was 2 times"),
+                ("many", "must be seen 1 to 2 times in one direction, but was 3 times"),
+                ("uneven", "50 to 50 per cent must be seen at pb, but were 66 per cent (2 of 3)"),
+                ("none", "one icmp echo-request must have destination 10.0.0.4, but none has"),
+            ],
+        );
     }
 }
 
@@ -273,22 +281,19 @@ tests:
       - {run: {node: a, command: "ping -c 1 10.0.0.2; n=$(cat $TMPDIR/n || echo 0); echo $((n + 1)) >$TMPDIR/n; test $n = 2", within: 5s, every: 20ms}, path: [{packet: icmp echo-request, at: pa, count: 3}]}
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        for test in ["good", "retried"] {
-            assert_eq!(results[test]["outcome"], "pass", "{user:?} {test}: {}", done.all);
-        }
-        for (test, message) in [
-            ("before", "no icmp echo-request was seen"),
-            (
-                "idle",
-                "a never sent a packet, so that what the rule forbids was not seen proves nothing",
-            ),
-            ("wrong", "icmp echo-request must avoid c, but was there"),
-        ] {
-            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
-            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
-        }
+        outcomes(
+            user,
+            body,
+            &["good", "retried"],
+            &[
+                ("before", "no icmp echo-request was seen"),
+                (
+                    "idle",
+                    "a never sent a packet, so that what the rule forbids was not seen proves nothing",
+                ),
+                ("wrong", "icmp echo-request must avoid c, but was there"),
+            ],
+        );
     }
 }
 
@@ -315,12 +320,12 @@ tests:
       - wait: {service: loud, log: ^heard$, count: 2, within: 300ms}
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        assert_eq!(results["a-three"]["outcome"], "pass", "{user:?}: {}", done.all);
-        assert_eq!(results["b-too-few"]["outcome"], "fail", "{user:?}: {}", done.all);
-        let said = lines(&results["b-too-few"]);
-        assert!(said.contains("2 lines of loud that match `^heard$`, there are 1"), "{}", done.all);
+        outcomes(
+            user,
+            body,
+            &["a-three"],
+            &[("b-too-few", "2 lines of loud that match `^heard$`, there are 1")],
+        );
     }
 }
 
@@ -498,12 +503,7 @@ tests:
     path: [{packet: icmp6 router-advertisement, fields: {managed: 1}}]
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
-        assert_eq!(results["wrong"]["outcome"], "fail", "{user:?}: {}", done.all);
-        let said = lines(&results["wrong"]);
-        assert!(said.contains("managed must be 1, but it is 0"), "{}", done.all);
+        outcomes(user, body, &["good"], &[("wrong", "managed must be 1, but it is 0")]);
     }
 }
 
@@ -540,12 +540,7 @@ tests:
     path: [{packet: tftp read, fields: {file: other}}]
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
-        assert_eq!(results["wrong"]["outcome"], "fail", "{user:?}: {}", done.all);
-        let said = lines(&results["wrong"]);
-        assert!(said.contains("file must be `other`, but it is `boot`"), "{}", done.all);
+        outcomes(user, body, &["good"], &[("wrong", "file must be `other`, but it is `boot`")]);
     }
 }
 
@@ -579,11 +574,7 @@ tests:
     path: [{packet: vxlan, fields: {vni: 43}}]
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
-        assert_eq!(results["wrong"]["outcome"], "fail", "{user:?}: {}", done.all);
-        assert!(lines(&results["wrong"]).contains("vni must be 43, but it is 42"), "{}", done.all);
+        outcomes(user, body, &["good"], &[("wrong", "vni must be 43, but it is 42")]);
     }
 }
 
@@ -614,16 +605,15 @@ tests:
       - wait: {packet: icmp, at: b/p2p, within: 300ms}
 "#;
     for user in users() {
-        let lab = Lab::new(user, body);
-        let (done, results) = lab.results(&[]);
-        assert_eq!(results["good"]["outcome"], "pass", "{user:?}: {}", done.all);
-        for (test, message) in [
-            ("never", "waited 300ms for icmp echo-request"),
-            ("never", "one icmp echo-request at pb must have source 10.0.0.2, but none has"),
-            ("elsewhere", "no icmp was seen at b/p2p"),
-        ] {
-            assert_eq!(results[test]["outcome"], "fail", "{user:?} {test}: {}", done.all);
-            assert!(lines(&results[test]).contains(message), "{test}: {}", done.all);
-        }
+        outcomes(
+            user,
+            body,
+            &["good"],
+            &[
+                ("never", "waited 300ms for icmp echo-request"),
+                ("never", "one icmp echo-request at pb must have source 10.0.0.2, but none has"),
+                ("elsewhere", "no icmp was seen at b/p2p"),
+            ],
+        );
     }
 }
