@@ -32,8 +32,8 @@ service_files() {
 # lab gets a copy.
 service_file() {
   local folder=${1%/*} own=$STATE/private/own${1%/*}
-  mkdir -p -- "$folder" "$own" || return
-  [[ -w $folder ]] || { cp -rT -- "$folder" "$own" 2>/dev/null; mount --bind "$own" "$folder"; } || return
+  mkdir -p -- "$folder" || return
+  [[ -w $folder ]] || { mkdir -p "$own" && { cp -rT "$folder" "$own" 2>/dev/null; mount --bind "$own" "$folder"; }; } || return
   rm -f -- "$1" && printf %s "$2" >"$1"
 }
 
