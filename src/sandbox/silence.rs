@@ -62,9 +62,12 @@ impl Sandbox {
     pub fn silence(&self, ends: &[Silent]) -> Result<Output, Gone> {
         let mut output = Output::default();
         for end in ends {
-            // Noted first: this process may be killed.
+            // Noted first: this process may be killed. What is not noted nobody would end.
             let note = OpenOptions::new().append(true).create(true).open(self.silent());
-            let _ = note.and_then(|mut note| writeln!(note, "{}", end.line()));
+            if let Err(error) = note.and_then(|mut note| writeln!(note, "{}", end.line())) {
+                let stderr = format!("it cannot be noted: {error}").into_bytes();
+                return Ok(Output { exit: 1, stderr, ..Output::default() });
+            }
             let (netns, words) = end.program(true);
             output = self.run(self.program(netns, &words))?;
             if output.exit != 0 {
