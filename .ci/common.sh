@@ -149,6 +149,25 @@ skip() {
   printf '\nSKIP  %s: %s\n' "$1" "$2"
 }
 
+# beside LOG COMMAND...: run COMMAND while this program goes on, with what it says in LOG. One at a time.
+beside() {
+  local log=$1
+  shift
+  # A group of its own, so that all of it can be ended.
+  set -m
+  "$@" </dev/null >"$log" 2>&1 &
+  BESIDE=$!
+  set +m
+  defer kill -- "-$BESIDE"
+}
+# beside_ended: wait for it; its exit status.
+beside_ended() {
+  local status=0
+  wait "$BESIDE" || status=$?
+  UNDO=("${UNDO[@]:1}")
+  return "$status"
+}
+
 # summary: the last line, and the exit status that goes with it.
 summary() {
   local skipped=
