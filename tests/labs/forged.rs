@@ -91,6 +91,12 @@ fn six_thousand_steps_all_arrive_beside_a_daemon_that_logs_long_lines_of_wide_ch
     let steps = "      - wait: {file: /}\n".repeat(6000);
     let lab = Lab::new(common::User::Own, &format!("{talker}tests:\n  many:\n    steps:\n{steps}"));
     let (done, results) = lab.results(&["-v"]);
+    assert!(
+        results.contains_key("many"),
+        "{:?}: {}",
+        done.exit,
+        done.all.lines().rev().take(20).collect::<Vec<_>>().join("\n")
+    );
     let (outcome, detail) = (&results["many"]["outcome"], &results["many"]["detail"]);
     assert!(outcome == "pass" && detail == "6000 steps", "{outcome} {detail}");
     let lines = done.stdout.lines();

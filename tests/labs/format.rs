@@ -320,10 +320,10 @@ fn a_lease_does_not_outlive_its_test() {
     for (client, family) in
         [("dhclient", 4), ("dhcpcd", 4), ("udhcpc", 4), ("dhclient", 6), ("dhcpcd", 6)]
     {
-        tests.push_str(&format!("  {client}-{family}: {{steps: [dhcp: {{node: client, link: eth0, family: {family}, client: {client}}}]}}\n  {client}-{family}-gone: {{steps: {clean}}}\n"));
+        tests.push_str(&format!("  {client}-{family}: {{steps: [dhcp: {{node: client, link: eth0, family: {family}, client: {client}, within: 30s}}]}}\n  {client}-{family}-gone: {{steps: {clean}}}\n"));
     }
     // Two leases in one test: the second client begins from nothing.
-    tests.push_str("  twice: {steps: [dhcp: {node: client, link: eth0, family: 4, client: dhcpcd}, dhcp: {node: client, link: eth0, family: 4, client: udhcpc}, dhcp: {node: client, link: eth0, family: 4, client: dhclient}]}\n");
+    tests.push_str("  twice: {steps: [dhcp: {node: client, link: eth0, family: 4, client: dhcpcd, within: 30s}, dhcp: {node: client, link: eth0, family: 4, client: udhcpc, within: 30s}, dhcp: {node: client, link: eth0, family: 4, client: dhclient, within: 30s}]}\n");
     let body = format!(
         "
 needs: {{commands: {{dnsmasq: dnsmasq-base, pgrep: procps}}}}
