@@ -16,19 +16,18 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 EVENTS=1
 FLAGS=()
 
+# Control characters, which JSON has no room for, in hexadecimal.
+CONTROLS=(0{{1..9},{a..f}} 1{{0..9},{a..f}} 7f)
+
 # json_text TEXT: TEXT as a JSON string in $REPLY.
 json_text() {
   local s=$1 code char
   s=${s//\\/\\\\}
   s=${s//\"/\\\"}
-  s=${s//$'\n'/\\n}
-  s=${s//$'\t'/\\t}
-  s=${s//$'\r'/\\r}
   if [[ $s == *[[:cntrl:]]* ]]; then
-    for code in {1..31} 127; do
-      printf -v char %02x "$code"
-      printf -v char %b "\\x$char"
-      s=${s//"$char"/$(printf '\\u%04x' "$code")}
+    for code in "${CONTROLS[@]}"; do
+      printf -v char %b "\\x$code"
+      s=${s//"$char"/\\u00$code}
     done
   fi
   REPLY="\"$s\""

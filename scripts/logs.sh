@@ -49,11 +49,8 @@ log_since() {
 # log_events STATE SERVICE [TAIL-OPTION...]: its lines as `log` events, each cut to what can be shown. No line
 # is read by this shell, which would take it a byte at a time.
 log_events() {
-  local log=$1/log/$2.log from=0 to=0 escapes='' code char
-  for code in {1..31} 127; do
-    printf -v char %02x "$code"
-    escapes+="s/\\x$char/\\\\u00$char/g;"
-  done
+  local log=$1/log/$2.log from=0 to=0 escapes='' code
+  for code in "${CONTROLS[@]}"; do escapes+="s/\\x$code/\\\\u00$code/g;"; done
   { read -r from to <"$1/log/$2.cut"; } 2>/dev/null
   {
     ((!to)) || { head -c "$from" -- "$log" && printf '\n(%s bytes are left out here)\n' $((to - from)); }

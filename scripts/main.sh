@@ -48,10 +48,7 @@ main() {
   set -- "${WORDS[@]}"
   # A descriptor of their own, so that no redirection of a command's output catches events; none
   # where the output is a command's alone.
-  case ${1-} in
-    exec | _exec) exec {EVENTS}>/dev/null ;;
-    *) exec {EVENTS}>&1 ;;
-  esac
+  if [[ ${1-} == ?(_)exec ]]; then exec {EVENTS}>/dev/null; else exec {EVENTS}>&1; fi
   state_root
   [[ ${1-} != @(status|exec|logs) ]] || { own_root && exec {lock}<&-; }
   NAME=$LAB${INSTANCE:+@$INSTANCE}
@@ -72,17 +69,17 @@ main() {
 
 # missing: what this machine lacks, each as an event. Nothing has been touched yet.
 missing() {
-  local command package feature status=0
+  local command package feature try status=0
   while read -r command package; do
     command -v "$command" >/dev/null || { emit missing kind=command "name=$command" "package=$package"; status=3; }
   done < <(lab_needs "$HOW")
   # What is to be tried by a program that is not there cannot be told.
   command -v ip >/dev/null && command -v unshare >/dev/null || return "$status"
   user_flags || { emit refused what=userns; return 5; }
-  while read -r feature; do
+  while read -r feature try; do
     [[ $feature != netem ]] || command -v tc >/dev/null || continue
     [[ $feature != @(nftables|nat) ]] || command -v nft >/dev/null || continue
-    kernel_has "$feature" || { emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"; status=3; }
+    kernel_has "$try" || { emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"; status=3; }
   done < <(lab_kernel)
   return "$status"
 }

@@ -120,19 +120,10 @@ sysctls() {
 topology_failed() {
   local feature
   for feature in veth bridge; do
-    kernel_has "$feature" || { emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"; return 1; }
+    kernel_has "ip link add k0 type $feature" || { emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"; return 1; }
   done
   emit error "message=$1"
   return 1
-}
-
-# lab_addresses NODE: in $addresses the `ip -batch` lines that give it its addresses and routes.
-lab_addresses() {
-  local network
-  lab_network
-  addresses=
-  [[ $network != *"[addresses of $1]"* ]] || addresses=${network#*"[addresses of $1]"$'\n'}
-  addresses=${addresses%%$'\n['*}
 }
 
 # rules NODE TEXT: load an nftables ruleset.
@@ -141,21 +132,5 @@ rules() {
   errors=$(in_node "$1" nft -f - <<<"$2" 2>&1) || { emit error "message=nft of $1: $errors"; return 1; }
 }
 
-# kernel_has FEATURE: try it, in a network namespace that vanishes at once; why not in $REPLY.
-kernel_has() {
-  local try
-  case $1 in
-    vlan | macvlan | ipvlan) try="ip link add p0 type veth peer name p1 && ip link add link p0 name m0 type ${1/#vlan/vlan id 7}" ;;
-    vlan-filtering) try='ip link add b0 type bridge vlan_filtering 1' ;;
-    gre) try='ip link add g0 type gre local 192.0.2.1 remote 192.0.2.2' ;;
-    vrf) try='ip link add r0 type vrf table 7' ;;
-    # More than one user of the machine has an id in the sandbox, see user_namespaces(7).
-    ids) try="grep -q '[0-9]\{5\}$' /proc/self/uid_map /proc/self/gid_map" ;;
-    netem) try='ip link add p0 type veth peer name p1 && tc qdisc add dev p0 root netem delay 1ms' ;;
-    tun) try='ip tuntap add t0 mode tun' ;;
-    nftables) try='nft add table ip t' ;;
-    nat) try='nft "add table ip t; add chain ip t c { type nat hook postrouting priority 100; }; add rule ip t c masquerade"' ;;
-    *) try="ip link add k0 type ${1/#vxlan/vxlan id 7 dstport 4789}" ;;
-  esac
-  REPLY=$(unshare "${FLAGS[@]}" --net sh -c "$try" 2>&1 >/dev/null)
-}
+# kernel_has COMMAND: whether it works, in a network namespace that vanishes at once; why not in $REPLY.
+kernel_has() { REPLY=$(unshare "${FLAGS[@]}" --net sh -c "$1" 2>&1 >/dev/null); }

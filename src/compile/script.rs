@@ -3,6 +3,7 @@
 //! The program is the contract with every host: the same bytes run here, over ssh, in a virtual
 //! machine and by hand (`labrun script relay | sudo bash`).
 
+use crate::compile::kernel::trial;
 use crate::compile::plan::{self, Action, Plan, plan};
 use crate::lab::model::{Lab, Test};
 use crate::quote::{command, ip_line, pattern, shell};
@@ -134,7 +135,7 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
         .kernel
         .iter()
         .filter(|f| !["veth", "bridge"].contains(&f.as_str()))
-        .cloned()
+        .map(|feature| format!("{feature} {}", trial(feature)))
         .collect();
     let lines = if kernel.is_empty() {
         Vec::new()

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
-/// What the runtime can find out about a kernel (`kernel_has` in scripts/topology.sh).
+/// What can be found out about a kernel (`compile::kernel`).
 pub const KERNEL_FEATURES: [&str; 17] = [
     "bond",
     "bridge",
