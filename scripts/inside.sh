@@ -5,7 +5,7 @@ lab_up() {
   local name names network
   sandbox_mounts
   lab_network
-  apply "$REPLY$network" && sandbox_again && ln -s "$STATE/service" /run/service && lab_files && lab_rules || return
+  apply "$REPLY$network" && sandbox_again && lab_files && lab_rules || return
   mapfile -t names < <(lab_service_names)
   for name in "${names[@]}"; do service_files "$name" || return; done
   services_up "${names[@]}"

@@ -198,7 +198,7 @@ session() {
 agent() {
   local pid
   read -r pid _ <"$STATE/supervisor"
-  setsid --wait "$AGENT" _agent "$pid" "$STATE" "$1"
+  (close_others && exec setsid --wait "${BOUNDED[@]}" "$AGENT" _agent "$pid" "$STATE" "$1")
 }
 
 # clean [--force] [NAME...]: end these instances, or what is meant without a name, and see that nothing of

@@ -18,10 +18,17 @@
 #                log/N.from: where in its output its last start is;  log/N.cut: what of it is left out
 #   tmp/         $TMPDIR of everything that runs in the lab
 
+# What no program of a lab needs, but could do the machine harm with: modules, raw memory and disks, the clock,
+# security modules, opening files by handles. In a user namespace these reach nothing of the machine anyway.
+NEVER=-audit_control,-audit_read,-block_suspend,-dac_read_search,-linux_immutable,-mac_admin,-mac_override,-mknod
+NEVER+=,-sys_boot,-sys_module,-sys_pacct,-sys_rawio,-sys_time,-syslog,-wake_alarm
+
 # state_root: the folder of all instances in $ROOT. Not below $XDG_RUNTIME_DIR: a lab must be found
-# again from a session that has another one or none, and outlive the login it was set up in.
+# again from a session that has another one or none, and outlive the login it was set up in. In the array
+# $BOUNDED the words before what works in a lab.
 state_root() {
-  if ((EUID == 0)); then ROOT=/run/labrun; else ROOT=/tmp/labrun-$EUID; fi
+  ROOT=/tmp/labrun-$EUID BOUNDED=()
+  ((EUID)) || ROOT=/run/labrun BOUNDED=(setpriv --inh-caps=-all --bounding-set="$NEVER")
 }
 
 # safe_root: make $ROOT, which nobody else may look into, and lock it. Fails when another labrun, whose last lab
@@ -87,13 +94,20 @@ save_script() {
   try "cannot write to $STATE" write "$file.new" "$LAB_PROGRAM" && mv "$file.new" "$file"
 }
 
+# close_others: close all descriptors but the first three, also those that whoever started this script had open: what
+# runs in a lab could use them.
+close_others() {
+  local file
+  for file in /proc/self/fd/*; do file=${file##*/}; ((file < 3)) || exec {file}>&-; done
+}
+
 # sandbox_start: run `_init` as PID 1 of a new sandbox and hand its events on until it is ready or
 # dead. Returns 0 when the lab is ready.
 sandbox_start() {
   local line='' part events ready=0 failed=
   exec {events}< <(
-    exec {EVENTS}>&-
-    exec setsid unshare "${FLAGS[@]}" --mount --pid --net --ipc --uts --fork --kill-child \
+    close_others
+    exec setsid unshare "${FLAGS[@]}" --mount --pid --net --ipc --uts --cgroup --fork --kill-child "${BOUNDED[@]}" \
       bash "$STATE/lab.sh" --state "$STATE" --cwd "$LABRUN_CWD" --agent "$AGENT" _init "$KEEP" "$GATHER" </dev/null 2>"$STATE/supervisor.log"
   )
   while :; do
@@ -173,13 +187,15 @@ mount -t proc proc /proc
 ? mount -t sysfs sysfs /sys
 mkdir $private
 mount -t tmpfs -o mode=755 tmpfs $private
-mkdir -p $private/run $private/tmp $private/var/tmp
+mkdir -p $private/run $private/tmp $private/var/tmp $private/dev/net $private/dev/pts $private/dev/shm
+ln -s $STATE/service $private/run/service
 mount -t tmpfs -o mode=1777 tmpfs $private/tmp
 mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
 "
   for dir in "${mounts[@]}"; do
-    [[ $dir/ == @(@(/proc|/sys|/run|/tmp|/var/tmp)/|/dev/?)* ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'
+    [[ $dir/ == @(/dev|/proc|/sys|/run|/tmp|/var/tmp)/* ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'
   done
+  sandbox_devices
   ((EUID)) || sandbox_kernel
   sandbox_folder
   for dir in /etc /home /opt /root /srv /var/{cache,lib,log,spool}; do [[ ! -d $dir ]] || sandbox_over "$dir"; done
@@ -195,7 +211,8 @@ mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
   REPLY+="mkdir -p $private$STATE
 mount --rbind $STATE $private$STATE
 ? mount -o remount,bind,exec $private$STATE
-? mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount --rbind $private/dev /dev
+? mount -o remount,bind,ro /dev
 mount --rbind $private/tmp /tmp
 mount --rbind $private/var/tmp /var/tmp
 mount --rbind $private/run /run
@@ -204,14 +221,26 @@ mkdir -p /run/netns /run/lock
 "
 }
 
-# sandbox_kernel: root's labs keep off the settings of the whole machine, its memory and its disks.
+# sandbox_devices: a /dev of what labs may use, so none of the machine's disks, memory and terminals.
+sandbox_devices() {
+  local dev=$private/dev links
+  printf -v links "ln -s %s $dev/%s\n" /proc/self/fd fd fd/0 stdin fd/1 stdout fd/2 stderr pts/ptmx ptmx
+  REPLY+=$links"? mount -t devpts -o newinstance,mode=620,ptmxmode=666 devpts $dev/pts
+mount -t tmpfs -o mode=1777 tmpfs $dev/shm
+"
+  for dir in null zero full random urandom tty kvm ppp vhost-net net/tun; do
+    [[ ! -c /dev/$dir ]] || REPLY+="touch $dev/$dir"$'\n'"mount --rbind /dev/$dir $dev/$dir"$'\n'
+  done
+}
+
+# sandbox_kernel: root's labs keep off the settings of the whole machine, and its memory.
 sandbox_kernel() {
-  REPLY+='? mount --rbind /proc/sys/net /proc/sys/net
-? mount --rbind /proc/sys /proc/sys
-? mount -o remount,bind,ro /proc/sys
-'
-  for dir in /proc/sysrq-trigger /proc/kcore /dev/*; do
-    [[ ! -b $dir && $dir != @(/proc/*|/dev/mem|/dev/port) ]] || REPLY+="? mount --rbind /dev/null $dir"$'\n'
+  REPLY+=$'? mount --rbind /proc/sys/net /proc/sys/net\n'
+  for dir in sys bus fs irq; do
+    REPLY+="? mount --rbind /proc/$dir /proc/$dir"$'\n'"? mount -o remount,bind,ro /proc/$dir"$'\n'
+  done
+  for dir in kcore keys kmsg mtrr sysrq-trigger timer_list; do
+    [[ ! -e /proc/$dir ]] || REPLY+="? mount --rbind /dev/null /proc/$dir"$'\n'
   done
 }
 
@@ -270,9 +299,10 @@ enter() {
   alive "$state/supervisor" || fail "$(basename "$state") is not running" 4
   read -r pid _ <"$state/supervisor"
   ((EUID == 0)) || flags=(--user --preserve-credentials)
+  close_others
   # shellcheck disable=SC2016 # expanded by the shell that reads it
-  exec nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --no-fork -- \
-    bash -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' labrun \
+  exec nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --cgroup --no-fork -- \
+    "${BOUNDED[@]}" bash -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' labrun \
     bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
 }
 

@@ -95,7 +95,10 @@ impl Door {
                 .context("the lab's supervisor is gone")?,
             machine: File::open("/proc").context("cannot open /proc")?.into(),
             user,
-            others: ["mnt", "net", "ipc", "uts"].into_iter().map(open).collect::<Result<_>>()?,
+            others: ["mnt", "net", "ipc", "uts", "cgroup"]
+                .into_iter()
+                .map(open)
+                .collect::<Result<_>>()?,
             pid: open("pid")?,
         })
     }

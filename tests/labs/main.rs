@@ -30,6 +30,7 @@ mod net;
 mod path;
 mod readiness;
 mod reporting;
+mod security;
 mod show;
 mod subject;
 mod sudo;

@@ -122,6 +122,8 @@ impl Network {
             Command::Rule(new) => route::add_rule(self.socket()?, new),
             Command::Folders { parents, folders } => mounts::make(*parents, folders),
             Command::Fifo(path) => mounts::fifo(path),
+            Command::File(path) => mounts::file(path),
+            Command::Symlink { target, path } => mounts::symlink(target, path),
             Command::Mount(mount) => mounts::mount(mount),
             Command::HostName(name) => mounts::host_name(name),
         }

@@ -51,6 +51,10 @@ pub enum Command<'a> {
     Folders { parents: bool, folders: Vec<Cow<'a, str>> },
     /// `mkfifo PATH`
     Fifo(&'a str),
+    /// `touch PATH`
+    File(&'a str),
+    /// `ln -s TARGET PATH`
+    Symlink { target: &'a str, path: &'a str },
     /// `mount ...`
     Mount(Mount<'a>),
     /// `hostname NAME`

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::mount::{self, MountFlags};
 use std::borrow::Cow;
 use std::ffi::CString;
-use std::fs;
+use std::fs::{self, OpenOptions};
 
 pub fn make(parents: bool, folders: &[Cow<str>]) -> Result<(), String> {
     let make = |folder: &Cow<str>| match parents {
@@ -20,6 +20,20 @@ pub fn make(parents: bool, folders: &[Cow<str>]) -> Result<(), String> {
 pub fn fifo(path: &str) -> Result<(), String> {
     mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0)
         .map_err(|errno| reason(&errno.into()))
+}
+
+/// What a file can be mounted on.
+pub fn file(path: &str) -> Result<(), String> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map(drop)
+        .map_err(|error| reason(&error))
+}
+
+pub fn symlink(target: &str, path: &str) -> Result<(), String> {
+    std::os::unix::fs::symlink(target, path).map_err(|error| reason(&error))
 }
 
 pub fn mount(what: &Mount) -> Result<(), String> {

@@ -57,6 +57,10 @@ fn command(text: &str) -> Result<Command<'_>, String> {
         ("mkdir", _) => return folders(text),
         ("mount", _) => return mount(text).map(Command::Mount),
         ("mkfifo", _) => Ok(Command::Fifo(words.next()?)),
+        ("touch", _) => Ok(Command::File(words.next()?)),
+        ("ln", _) => words
+            .expect("-s")
+            .and_then(|()| Ok(Command::Symlink { target: words.next()?, path: words.next()? })),
         ("hostname", _) => Ok(Command::HostName(words.next()?)),
         (other, _) => Err(unknown(other)),
     }?;
@@ -218,6 +222,7 @@ pub(super) mod tests {
             ),
             ("[settings of a]\nsysctl net/ipv4/ip_forward", "a setting needs a key and a value"),
             ("[mounts of a]\nmkdir here", "folders are named by whole paths"),
+            ("[mounts of a]\nln here there", "`here` stands where `-s` should"),
             ("[mounts of a]\nmount /dev/sda /mnt", "this form of mount is not understood"),
         ] {
             let why = sections(text).unwrap_err();

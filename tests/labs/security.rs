@@ -1,0 +1,140 @@
+//! What a lab file that means harm cannot do, as docs/security.md has it.
+
+use crate::common::labs::{self, Lab};
+use crate::common::{User, is_root, users, write};
+use std::fs;
+use std::process::Command;
+
+/// Of capabilities(7), in the order of their numbers: what a lab of root's may not do.
+const NEVER: [(u32, &str); 15] = [
+    (2, "dac_read_search"),
+    (9, "linux_immutable"),
+    (16, "sys_module"),
+    (17, "sys_rawio"),
+    (20, "sys_pacct"),
+    (22, "sys_boot"),
+    (25, "sys_time"),
+    (27, "mknod"),
+    (30, "audit_control"),
+    (32, "mac_override"),
+    (33, "mac_admin"),
+    (34, "syslog"),
+    (35, "wake_alarm"),
+    (36, "block_suspend"),
+    (37, "audit_read"),
+];
+
+/// A lab in which `script` is run by bash as a service, as a step and by hand; what it says must be nothing.
+fn nowhere(user: User, name: &str, script: &str, prepare: impl Fn(&mut Command)) {
+    let indented = script.trim().replace('\n', "\n          ");
+    let lab = Lab::new(
+        user,
+        &format!(
+            "nodes:
+  a:
+    services:
+      once:
+        command: |
+          {indented}
+        ready: {{exit: 0}}
+tests:
+  t:
+    steps:
+    - run:
+        node: a
+        command: |
+          {indented}
+"
+        ),
+    );
+    let run = |words: &[&str]| {
+        let mut command = lab.command(words);
+        prepare(&mut command);
+        labs::run(command)
+    };
+    for words in [
+        &["setup", &lab.name][..],
+        &["test", "-v", &lab.name],
+        &["exec", &lab.name, "a", "--", "bash", "-c", script],
+    ] {
+        let done = run(words);
+        assert_eq!(done.exit, 0, "{user:?} {name}, {}: {}", words[0], done.all);
+    }
+}
+
+#[test]
+fn a_lab_of_roots_has_no_capability_that_only_harms() {
+    if !is_root() || !users().contains(&User::Own) {
+        return;
+    }
+    let numbers = NEVER.map(|(number, _)| number.to_string()).join(" ");
+    let script = format!(
+        "while IFS=: read -r set mask; do
+  [[ $set == Cap* ]] || continue
+  for number in {numbers}; do
+    ! ((0x${{mask//[[:blank:]]/}} >> number & 1)) || {{ echo $set $number; exit 1; }}
+  done
+done </proc/self/status
+! mknod $TMPDIR/disk b 7 0 || exit 1"
+    );
+    nowhere(User::Own, "capabilities", &script, |_| ());
+}
+
+#[test]
+fn a_labs_namespaces_are_none_of_the_machines() {
+    for user in users() {
+        let mut kinds = vec!["mnt", "pid", "net", "ipc", "uts", "cgroup"];
+        if !is_root() || user == User::Ordinary {
+            kinds.push("user");
+        }
+        let outside = kinds.iter().map(|kind| {
+            let link = fs::read_link(format!("/proc/self/ns/{kind}")).unwrap();
+            format!("[[ $(readlink /proc/self/ns/{kind}) != '{}' ]] || exit 1\n", link.display())
+        });
+        let script = outside.collect::<String>()
+            + "! grep -v ':/$' /proc/self/cgroup || exit 1\n[[ $(readlink /proc/1/ns/pid) == \"$(readlink /proc/self/ns/pid)\" ]]";
+        nowhere(user, "namespaces", &script, |_| ());
+    }
+}
+
+#[test]
+fn a_lab_sees_no_disk_memory_or_terminal_of_the_machine() {
+    let known = "fd full kvm net null ppp ptmx pts random shm stderr stdin stdout tty urandom vhost-net zero";
+    for user in users() {
+        let script = format!(
+            r#"for file in /dev/*; do [[ " {known} " == *" ${{file##*/}} "* ]] || {{ echo $file; exit 1; }}; done
+[[ $(ls -A /dev/shm /dev/pts | sort | tr '\n' ' ') == ' /dev/pts: /dev/shm: ptmx ' ]] || exit 1
+[[ $(echo /dev/net/*) == @(/dev/net/tun|'/dev/net/*') ]] || exit 1
+! : >/dev/left || exit 1
+for file in kcore keys kmsg mtrr sysrq-trigger timer_list; do
+  ! [[ -s /proc/$file ]] && ! timeout 1 head -c 1 /proc/$file 2>/dev/null | grep -q . || exit 1
+done
+echo works >/dev/shm/file && cat </dev/zero | head -c 1 >/dev/null && : </dev/urandom && cat <(:) && rm /dev/shm/file"#
+        );
+        nowhere(user, "devices", &script, |_| ());
+    }
+}
+
+#[test]
+fn a_lab_has_no_descriptor_that_labrun_was_started_with() {
+    for user in users() {
+        let folder = crate::common::folder();
+        let secret = write(folder.path(), "secret", "secret\n");
+        let script = r#"ls /proc/$$/fd >$TMPDIR/opened
+[[ $(tr -d '\n' <$TMPDIR/opened) == 012 ]] || { cat $TMPDIR/opened; exit 1; }
+! readlink /proc/[0-9]*/fd/* | grep '/secret$' || exit 1"#;
+        nowhere(user, "descriptors", script, |command| {
+            let mut with = Command::new("bash");
+            // One that a shell would not take for its own, too.
+            with.args(["-c", r#"exec 9<"$1" 77<"$1"; shift; exec "$@""#, "with"]).arg(&secret);
+            with.arg(command.get_program()).args(command.get_args());
+            for (name, value) in command.get_envs() {
+                match value {
+                    Some(value) => with.env(name, value),
+                    None => with.env_remove(name),
+                };
+            }
+            *command = with;
+        });
+    }
+}
