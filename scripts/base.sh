@@ -16,6 +16,11 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 EVENTS=1
 FLAGS=()
 
+# All that a lab has of the environment that it is set up in, as words of env(1): its programs are a lab file's, and
+# none of their business is what else a user or a CI service keeps there. $PASS is the lab's `pass-env`.
+OWN=()
+for REPLY in PATH HOME USER LOGNAME SHELL TERM TZ LC_ALL "${PASS[@]}"; do [[ ! -v $REPLY ]] || OWN+=("$REPLY=${!REPLY}"); done
+
 # Control characters, which JSON has no room for, in hexadecimal.
 CONTROLS=(0{{1..9},{a..f}} 1{{0..9},{a..f}} 7f)
 

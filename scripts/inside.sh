@@ -18,6 +18,7 @@ execute() {
   node=$REPLY
   prefix "$node"
   in_lab
+  IN+=(env -i -- "${OWN[@]}")
   cd "$LABRUN_CWD" 2>/dev/null || cd / || :
   exec {EVENTS}>&- {TICK}>&-
   # `ip netns exec` would end with status 1 where there is no such command; a shell says 127.

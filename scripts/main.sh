@@ -15,6 +15,7 @@
 #   --instance NAME   another instance of the lab than the unnamed one
 #   --subject PATH    the program under test;  --subject-how WORD  where it is from
 #   --strict          no stand-in
+#   --allow env,write what the lab file asks for is granted: variables of `pass-env`, folders of `writable`
 #   --keep            leave a lab up whose set-up failed
 #   --agent PATH      labrun's own program, which does what is done in a lab that is up
 #   --gather          have it report the state of a lab whose set-up failed
@@ -22,13 +23,13 @@
 
 # parse OPTION...: the options into variables, the rest into the array $WORDS.
 parse() {
-  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 AGENT='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
+  INSTANCE='' SUBJECT='' SUBJECT_HOW='' STRICT=0 KEEP=0 GATHER=0 TIED=0 AGENT='' ALLOW='' STATE='' HOW='' BEGUN='' LABRUN_CWD=$PWD
   local option
   while [[ ${1-} == --* ]]; do
     option=${1#--} option=${option//-/_} option=${option^^}
     case $1 in
       --cwd) LABRUN_CWD=$2 && shift ;;
-      --instance | --subject | --subject-how | --agent | --state) printf -v "$option" %s "$2" && shift ;;
+      --instance | --subject | --subject-how | --agent | --allow | --state) printf -v "$option" %s "$2" && shift ;;
       --strict | --keep | --gather | --tied) printf -v "$option" 1 ;;
       *) fail "unknown option $1" 2 ;;
     esac
@@ -69,7 +70,10 @@ main() {
 
 # missing: what this machine lacks, each as an event. Nothing has been touched yet.
 missing() {
-  local command package feature try status=0
+  local command package feature try what which status=0
+  while read -r what which; do
+    [[ ,$ALLOW, == *",$what,"* ]] || { emit missing kind=allow "name=$what" "why=$which"; status=3; }
+  done < <(lab_wants)
   while read -r command package; do
     command -v "$command" >/dev/null || { emit missing kind=command "name=$command" "package=$package"; status=3; }
   done < <(lab_needs "$HOW")
@@ -198,7 +202,7 @@ session() {
 agent() {
   local pid
   read -r pid _ <"$STATE/supervisor"
-  (close_others && exec setsid --wait "${BOUNDED[@]}" "$AGENT" _agent "$pid" "$STATE" "$1")
+  (close_others && exec env -i -- "${OWN[@]}" setsid --wait "${BOUNDED[@]}" "$AGENT" _agent "$pid" "$STATE" "$1")
 }
 
 # clean [--force] [NAME...]: end these instances, or what is meant without a name, and see that nothing of

@@ -107,7 +107,7 @@ sandbox_start() {
   local line='' part events ready=0 failed=
   exec {events}< <(
     close_others
-    exec setsid unshare "${FLAGS[@]}" --mount --pid --net --ipc --uts --cgroup --fork --kill-child "${BOUNDED[@]}" \
+    exec env -i -- "${OWN[@]}" setsid unshare "${FLAGS[@]}" --mount --pid --net --ipc --uts --cgroup --fork --kill-child "${BOUNDED[@]}" \
       bash "$STATE/lab.sh" --state "$STATE" --cwd "$LABRUN_CWD" --agent "$AGENT" _init "$KEEP" "$GATHER" </dev/null 2>"$STATE/supervisor.log"
   )
   while :; do
@@ -192,6 +192,8 @@ ln -s $STATE/service $private/run/service
 mount -t tmpfs -o mode=1777 tmpfs $private/tmp
 mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
 "
+  # Before all can only be read.
+  for dir in "${WRITE[@]}"; do REPLY+="mkdir -p $private/write$dir $private$dir"$'\n'"mount --rbind $dir $private/write$dir"$'\n'; done
   for dir in "${mounts[@]}"; do
     [[ $dir/ == @(/dev|/proc|/sys|/run|/tmp|/var/tmp)/* ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'
   done
@@ -219,6 +221,7 @@ mount --rbind $private/run /run
 mkdir -p /run/netns /run/lock
 ? hostname $LAB
 "
+  for dir in "${WRITE[@]}"; do REPLY+="mount --rbind $private/write$dir $dir"$'\n'; done
 }
 
 # sandbox_devices: a /dev of what labs may use, so none of the machine's disks, memory and terminals.
@@ -299,9 +302,11 @@ enter() {
   alive "$state/supervisor" || fail "$(basename "$state") is not running" 4
   read -r pid _ <"$state/supervisor"
   ((EUID == 0)) || flags=(--user --preserve-credentials)
+  # What it was set up with, but on this terminal.
+  mapfile -d '' -t OWN <"/proc/$pid/environ"
   close_others
   # shellcheck disable=SC2016 # expanded by the shell that reads it
-  exec nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --cgroup --no-fork -- \
+  exec env -i -- "${OWN[@]}" "TERM=${TERM-}" nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --cgroup --no-fork -- \
     "${BOUNDED[@]}" bash -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' labrun \
     bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
 }

@@ -10,10 +10,8 @@ service_describe() {
   if [[ -e $STATE/stand-in ]] && declare -F "lab_stand_in_$1" >/dev/null; then "lab_stand_in_$1"; else "lab_runs_$1"; fi
 }
 
-# in_lab: what every command of a lab finds in its environment.
-in_lab() {
-  export TMPDIR=$STATE/tmp PATH=$STATE/bin:$PATH LABRUN_LAB=$LAB LABRUN_NODE=$node
-}
+# in_lab: what every command of a lab finds in its environment, in $OWN.
+in_lab() { OWN+=("TMPDIR=$STATE/tmp" "PATH=$STATE/bin:$PATH" "LABRUN_LAB=$LAB" "LABRUN_NODE=$node"); }
 
 # service_files NAME: its folder, with its files in it.
 service_files() {
@@ -55,7 +53,7 @@ service_start() {
     # A session of its own: a signal to its group reaches whatever the command started. Every
     # word here replaces its process by the next, so $! becomes the daemon.
     # Its environment is not this shell's, where it might rename the command or the node.
-    setsid "${IN[@]}" env -- LABRUN_SERVICE="$1" "${environment[@]}" "$BASH" -c "$command" &
+    setsid "${IN[@]}" env -i -- "${OWN[@]}" LABRUN_SERVICE="$1" "${environment[@]}" "$BASH" -c "$command" &
     printf '%s\n' "$!" >"$STATE/log/$1.pid"
     # The shell's own note of a signal has no place in the service's output.
     { wait "$!"; } 2>/dev/null
@@ -80,7 +78,7 @@ service_pid() {
 }
 
 # service_command NAME SECONDS TEXT: a shell command beside the service, which is described.
-service_command() { (exec {TICK}>&- {EVENTS}>&- </dev/null && in_lab && cd "$STATE/service/$1" && in_node "$node" env -- "${environment[@]}" timeout "$2" "$BASH" -c "$3"); }
+service_command() { (exec {TICK}>&- {EVENTS}>&- </dev/null && in_lab && cd "$STATE/service/$1" && in_node "$node" env -i -- "${OWN[@]}" "${environment[@]}" timeout "$2" "$BASH" -c "$3"); }
 
 # condition NAME KIND VALUE: one readiness condition of the started service NAME holds now.
 condition() {

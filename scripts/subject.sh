@@ -53,6 +53,6 @@ subject_install() {
 # the program would cost more than the whole set-up. Size and modification time alone don't tell two
 # programs apart, because reproducible builds give all files one time; inode and change time do.
 identity() {
-  REPLY="$LAB_HASH $HOW $LABRUN_CWD"
+  REPLY="$LAB_HASH $HOW $LABRUN_CWD $ALLOW"
   [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%d:%i %s %y %z' -- "$SUBJECT")"
 }

@@ -99,7 +99,7 @@ pub enum Event {
 /// Something the machine lacks.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 pub struct Missing {
-    /// `command`, `kernel` or `subject`.
+    /// `allow`, `command`, `kernel` or `subject`.
     pub kind: String,
     /// What.
     pub name: String,

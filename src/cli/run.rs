@@ -6,6 +6,7 @@ use crate::record::artifacts::{FOLDER, When};
 use crate::record::engine::Partition;
 use crate::report::files::Target;
 use crate::steps::Client;
+use crate::topology::wants::Allow;
 use crate::yaml::decode::parse_duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand, ValueHint};
@@ -124,6 +125,11 @@ pub struct RunArgs {
     /// The DHCP client of steps that name none
     #[arg(long, value_enum, default_value = "dhclient")]
     pub client: Client,
+
+    /// Grant what lab files ask for: `env`, to see the variables that `pass-env` names; `write`, to write
+    /// to the folders that `writable` names
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',', env = "LABRUN_ALLOW")]
+    pub allow: Vec<Allow>,
 
     /// Copy a repository to another machine without a question, though it has more than 20,000
     /// files or 200 MB to send

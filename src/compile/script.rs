@@ -10,6 +10,7 @@ use crate::quote::{command, ip_line, pattern, shell};
 use crate::steps::Client;
 use crate::topology::layout::Layout;
 use crate::topology::model::*;
+use crate::yaml::diagnostic::Spanned;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::Path;
@@ -38,17 +39,23 @@ const PIPE: &str = include_str!("../../scripts/pipe.sh");
 pub fn compile(lab: &Lab, client: Client) -> String {
     let data = data(lab, client);
     let title = format!("The lab `{}`, compiled by labrun {}", lab.name, env!("CARGO_PKG_VERSION"));
-    assemble(&title, &data)
+    let (pass, write) = (names(&lab.topology.pass_env), names(&lab.topology.writable));
+    assemble(&title, &format!("PASS=({}) WRITE=({})", command(&pass), command(&write)), &data)
+}
+
+/// What `all` are, without their places.
+fn names(all: &[Spanned<String>]) -> Vec<&str> {
+    all.iter().map(|one| one.value.as_str()).collect()
 }
 
 /// The runtime alone, for what needs no lab: `clean`, `status`, `exec`, `logs`.
 pub fn runtime() -> String {
-    assemble("labrun's runtime without a lab", "LAB=''\nLAB_HASH=''\n")
+    assemble("labrun's runtime without a lab", "PASS=() WRITE=()", "LAB=''\nLAB_HASH=''\n")
 }
 
-fn assemble(title: &str, data: &str) -> String {
+fn assemble(title: &str, granted: &str, data: &str) -> String {
     let mut text = format!(
-        "#!/usr/bin/env bash\n# shellcheck disable=SC2016 # expanded by the eval\nPIPE={}\neval \"$PIPE\"\n# {title}.\n# Run it as root to bring the lab up; `bash FILE status|clean` for the rest (see main.sh below).\nset -u\n",
+        "#!/usr/bin/env bash\n# shellcheck disable=SC2016 # expanded by the eval\nPIPE={}\neval \"$PIPE\"\n# {title}.\n# Run it as root to bring the lab up; `bash FILE status|clean` for the rest (see main.sh below).\nset -u\n{granted}\n",
         shell(PIPE.trim_end())
     );
     for (name, source) in RUNTIME {
@@ -124,6 +131,14 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
         commands.iter().map(|(c, p)| shell(&format!("{c} {p}"))).collect::<Vec<_>>().join(" ")
     };
     let common = commands(lab, client, false);
+    let asked = lab.topology.wants().into_iter().filter_map(|(allow, field, all)| {
+        let line = all.first()?.position.line;
+        let (names, file) = (names(all).join(", "), &lab.file);
+        Some(shell(&format!("{} `{field}` ({file}:{line}) asks for {names}", allow.word())))
+    });
+    let asked: Vec<String> = asked.collect();
+    let print = (!asked.is_empty()).then(|| format!("printf '%s\\n' {}", asked.join(" ")));
+    function(text, "lab_wants", &Vec::from_iter(print));
     let mut lines = vec![format!("printf '%s\\n' {}", words(&common))];
     let more = commands(lab, client, true).split_off(common.len());
     if !more.is_empty() {
@@ -197,6 +212,7 @@ pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
             .chain(topology.services.iter().flat_map(files))
             .collect(),
         private: topology.private.clone(),
+        writable: topology.writable.iter().map(|folder| folder.value.clone().into()).collect(),
         addresses: plan.actions.iter().filter_map(addresses).collect(),
         ports: lines(&up).join("\n"),
         captured: captured_nodes(lab).iter().map(|node| node.netns.clone()).collect(),

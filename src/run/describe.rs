@@ -19,6 +19,7 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
         lines.push(format!("{} {are} missing, install {them}: {install}", names.join(", ")));
     }
     lines.extend(others.iter().map(|Missing { kind, name, stand_in, why, .. }| match kind.as_str() {
+        "allow" => format!("{why}: add `--allow {name}` if you trust its lab file"),
         // It is there, but not for everybody, such as /dev/net/tun.
         "kernel" if why.contains("Permission denied") => {
             format!("{name} may not be used by this user ({why}): run labrun as root, or change that")

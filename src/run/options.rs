@@ -5,6 +5,7 @@ use crate::lab::model::Lab;
 use crate::record::artifacts::{Artifacts, When};
 use crate::run::subject::Given;
 use crate::steps::Client;
+use crate::topology::wants::Allow;
 use std::path::PathBuf;
 
 /// How labs are run, the same for all labs of a run.
@@ -23,6 +24,8 @@ pub struct Options {
     pub strict: bool,
     /// Leave a failed lab up.
     pub keep: bool,
+    /// What lab files may ask for.
+    pub allow: Vec<Allow>,
     /// Copy much to another machine without a question.
     pub copy_large: bool,
     /// Show the daemons' and clients' output.
@@ -43,8 +46,8 @@ impl Options {
             .map_or(lab.name.clone(), |instance| format!("{}@{instance}", lab.name))
     }
 
-    /// The runtime's options in front of `verb`.
-    pub fn arguments(&self, given: Option<&Given>, verb: &str) -> Vec<String> {
+    /// The runtime's options for `lab` in front of `verb`.
+    pub fn arguments(&self, lab: &Lab, given: Option<&Given>, verb: &str) -> Vec<String> {
         let mut words = vec!["--tied".to_string()];
         let mut add = |option: &str, value: Option<&str>| {
             words.push(option.into());
@@ -56,6 +59,13 @@ impl Options {
         if let Some(given) = given {
             add("--subject", Some(&given.path.to_string_lossy()));
             add("--subject-how", Some(given.how));
+        }
+        // What it does not ask for makes it no other lab.
+        let asked = lab.topology.wants().into_iter().filter(|(_, _, all)| !all.is_empty());
+        let granted = asked.filter(|(allow, ..)| self.allow.contains(allow));
+        let granted: Vec<&str> = granted.map(|(allow, ..)| allow.word()).collect();
+        if !granted.is_empty() {
+            add("--allow", Some(&granted.join(",")));
         }
         add("--agent", Some(&self.agent.to_string_lossy()));
         if self.strict {

@@ -93,7 +93,7 @@ impl<'a> Session<'a> {
         let script = script::compile(lab, options.client);
         let planned = Instant::now();
         let mut process =
-            options.host.run(&script, &options.arguments(given, verb), &options.folder)?;
+            options.host.run(&script, &options.arguments(lab, given, verb), &options.folder)?;
         // One service after the other may take all of its time.
         process.bear(SETUP + lab.topology.services.iter().map(Service::within).sum());
         let instance = options.instance_of(lab);

@@ -43,7 +43,12 @@ impl Sandbox {
             .with_context(|| format!("cannot put a new layer over {}", folder.display()))?;
         // The layer hides what is mounted below the folder.
         for part in below {
-            let _ = mount_bind_recursive(lower.join(&part), folder.join(&part));
+            let target = folder.join(&part);
+            let source = match self.layout.writable.contains(&target) {
+                true => self.state.join("private/write").join(target.strip_prefix("/")?),
+                false => lower.join(&part),
+            };
+            let _ = mount_bind_recursive(source, target);
         }
         let _ = fs::remove_dir_all(Path::new(&old));
         Ok(())

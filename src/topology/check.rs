@@ -62,6 +62,8 @@ impl Check<'_> {
             subject: self.subject(),
             private: self.private(),
             files: self.files(),
+            pass_env: self.pass_env(),
+            writable: self.writable(),
             bridges: self.file.bridges.iter().map(bridge).collect(),
             nodes,
             services: self.services(),

@@ -6,12 +6,12 @@ use crate::topology::model::EMPTY;
 use std::path::Path;
 
 /// Without these nothing runs, or they are the lab's own already.
-const WHOLE: [&str; 14] = [
+pub(super) const WHOLE: [&str; 14] = [
     "/", "/bin", "/etc", "/home", "/lib", "/lib64", "/root", "/run", "/sbin", "/tmp", "/usr",
     "/var", "/var/lib", "/var/tmp",
 ];
 /// What is in these is labrun's or the kernel's.
-const TAKEN: [&str; 7] =
+pub(super) const TAKEN: [&str; 7] =
     ["/dev", "/proc", "/sys", "/run/labrun", "/run/lock", "/run/netns", "/run/service"];
 
 impl Check<'_> {
@@ -59,13 +59,13 @@ impl Check<'_> {
 }
 
 /// Whether it is a whole path that no shell and no ip(8) reads in another way.
-fn is_plain(path: &str) -> bool {
+pub(super) fn is_plain(path: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_name =
         |part: &str| part != "." && part != ".." && !part.is_empty() && part.chars().all(good);
     path == "/" || path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_name))
 }
 
-fn is_in(path: &str, folder: &str) -> bool {
+pub(super) fn is_in(path: &str, folder: &str) -> bool {
     Path::new(path).starts_with(folder)
 }

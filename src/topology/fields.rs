@@ -3,7 +3,7 @@
 use crate::yaml::outline::Known;
 
 /// The fields of a lab file that are its topology.
-pub const FIELDS: [Known; 6] = [
+pub const FIELDS: [Known; 8] = [
     ("needs", "what the machine must have", "{commands: {dnsmasq: dnsmasq-base}}"),
     ("subject", "the program under test", "{program: dhcplb, build: make}"),
     (
@@ -20,6 +20,16 @@ pub const FIELDS: [Known; 6] = [
         "files",
         "files for all of the lab, written before its services start: by their paths below `/etc`, `/run`, `/tmp`, `/var/tmp` or one of `private`",
         "{/run/lab/ca.conf: \"ca\"}",
+    ),
+    (
+        "pass-env",
+        "variables that the lab sees of the environment labrun runs in, if `--allow env` grants it",
+        "[GOFLAGS]",
+    ),
+    (
+        "writable",
+        "folders of the machine that the lab can write to, if `--allow write` grants it",
+        "[/srv/captures]",
     ),
     ("nodes", "hosts, by name", "{client: {links: {eth0: {peer: server/eth0}}}}"),
 ];

@@ -32,6 +32,8 @@ pub struct TopologyFile {
     pub subject: Option<SubjectFile>,
     /// Folders that are the lab's own and begin empty.
     pub private: Vec<Spanned<String>>,
+    pub pass_env: Vec<Spanned<String>>,
+    pub writable: Vec<Spanned<String>>,
     /// Files for all of it, by path.
     pub files: Vec<(Spanned<String>, String)>,
     /// Bridges, in the lab's own namespace.
@@ -127,6 +129,8 @@ pub fn topology(fields: &Fields) -> TopologyFile {
     let mut file = TopologyFile {
         subject: fields.get("subject", subject),
         private: fields.get("private", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        pass_env: fields.get("pass-env", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        writable: fields.get("writable", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         files: fields.get("files", texts).unwrap_or_default(),
         bridges: fields.get("bridges", bridges).unwrap_or_default(),
         nodes: fields.need("nodes", |r| r.entries(node)).unwrap_or_default(),

@@ -15,6 +15,8 @@ pub struct Layout {
     pub files: Vec<(String, String)>,
     /// Folders that are its own and begin empty, besides those that always are.
     pub private: Vec<String>,
+    /// Folders of the machine that it can write to.
+    pub writable: Vec<PathBuf>,
     /// For each network namespace the `ip -batch` text that gives it its addresses and routes.
     pub addresses: Vec<(NetnsName, String)>,
     /// The `ip -batch` text that puts all cables back.

@@ -18,3 +18,4 @@ pub(crate) mod layout;
 pub mod model;
 pub(crate) mod places;
 mod vlan;
+pub mod wants;

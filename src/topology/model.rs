@@ -25,6 +25,10 @@ pub struct Topology {
     pub subject: Option<Subject>,
     /// Folders that are its own and begin empty, besides those that always are.
     pub private: Vec<String>,
+    /// Variables of labrun's own environment that it is to see.
+    pub pass_env: Vec<Spanned<String>>,
+    /// Folders of the machine that it is to write to.
+    pub writable: Vec<Spanned<String>>,
     /// Files for all of it, by path.
     pub files: Vec<(String, String)>,
     /// Bridges in its own namespace.

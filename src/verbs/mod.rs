@@ -108,6 +108,7 @@ fn options(kind: &HostKind, run: &RunArgs, labs: &Labs) -> Result<Options> {
         client: run.client,
         strict: run.tested.is_strict(),
         keep: run.keep,
+        allow: run.allow.clone(),
         copy_large: run.copy_large,
         verbose: run.verbose,
         artifacts: Artifacts { when: When::Never, folder: FOLDER.into() },

@@ -3,6 +3,7 @@
 use crate::common::labs::{self, Lab};
 use crate::common::{User, is_root, users, write};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// Of capabilities(7), in the order of their numbers: what a lab of root's may not do.
@@ -136,5 +137,126 @@ fn a_lab_has_no_descriptor_that_labrun_was_started_with() {
             }
             *command = with;
         });
+    }
+}
+
+/// What programs of a lab may have besides what is granted; the last three are bash's own.
+const KNOWN: &str = "HOME LABRUN_LAB LABRUN_NODE LABRUN_SERVICE LABRUN_STEP LC_ALL LOGNAME PATH SHELL TERM TMPDIR TZ USER PWD SHLVL _";
+
+#[test]
+fn a_lab_sees_no_variable_that_it_was_not_granted() {
+    // What nobody named is in no environment of the sandbox, that of its first process too.
+    let script = format!(
+        r#"for name in $(compgen -e); do [[ " {KNOWN} " == *" $name "* ]] || {{ echo $name; exit 1; }}; done
+! cat /proc/[0-9]*/environ | tr '\0' '\n' | grep '^TEST_TOKEN=' || exit 1
+[[ -n $HOME && $TZ == Nowhere/Else ]]"#
+    );
+    for user in users() {
+        nowhere(user, "environment", &script, |command| {
+            command.envs([("TEST_TOKEN", "secret"), ("TZ", "Nowhere/Else")]);
+        });
+    }
+}
+
+#[test]
+fn a_lab_sees_the_variables_that_its_file_asks_for_where_they_are_granted() {
+    // One that the runtime itself has a variable of that name of is as the user has it.
+    let test = "[[ $TEST_TOKEN == secret && $STATE == mine && ! -v OTHER ]]";
+    for user in users() {
+        let lab = Lab::new(
+            user,
+            &format!(
+                "pass-env: [TEST_TOKEN, STATE]\nnodes: {{a: {{services: {{once: {{command: '{test}', ready: {{exit: 0}}}}}}}}}}\ntests: {{t: {{steps: [{{run: {{node: a, command: '{test}'}}}}]}}}}\n"
+            ),
+        );
+        let with = |words: &[&str]| {
+            let mut command = lab.command(words);
+            command.envs([("TEST_TOKEN", "secret"), ("STATE", "mine"), ("OTHER", "x")]);
+            labs::run(command)
+        };
+        let done = with(&["test", &lab.name]);
+        let asks = format!(
+            "`pass-env` ({}:2) asks for TEST_TOKEN, STATE: add `--allow env`",
+            lab.file.display()
+        );
+        assert!(done.exit == 0 && done.all.contains(&asks), "{user:?}: {}", done.all);
+        assert_eq!(with(&["test", &lab.name, "--allow", "write", "--strict"]).exit, 3);
+        assert!(with(&["setup", &lab.name]).all.contains(&asks));
+        let done = with(&["test", &lab.name, "--allow", "env", "--strict"]);
+        assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
+        assert_eq!(with(&["setup", &lab.name, "--allow", "env,write"]).exit, 0);
+        assert!(with(&["exec", &lab.name, "a", "env"]).stdout.contains("TEST_TOKEN=secret\n"));
+        // What was granted to a lab that is up is granted to nobody else.
+        let done = with(&["test", &lab.name, "--strict"]);
+        assert!(done.exit == 3 && done.all.contains(&asks), "{user:?}: {}", done.all);
+    }
+}
+
+#[test]
+fn a_labs_own_script_grants_no_more() {
+    for user in users() {
+        let lab = Lab::new(
+            user,
+            "pass-env: TEST_TOKEN\nnodes: {a: {services: {once: {command: env, ready: {exit: 0}}}}}\n",
+        );
+        let script = crate::common::folder();
+        let file = write(script.path(), "lab.sh", &lab.run(&["script", &lab.name]).stdout);
+        let bash = |words: &[&str]| {
+            let mut command = crate::common::command(user, "bash");
+            command.args(["-c", r#"cat "$1" | bash -s -- "${@:2}""#, "bash"]).arg(&file);
+            command.args(words).envs([("TEST_TOKEN", "secret"), ("OTHER", "x")]);
+            labs::run(command)
+        };
+        let done = bash(&[]);
+        assert!(done.exit == 3 && done.all.contains(r#""kind":"allow""#), "{user:?}: {}", done.all);
+        let done = bash(&["--allow", "env"]);
+        assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
+        let log = lab.run(&["logs", &lab.name]).stdout;
+        assert!(log.contains("TEST_TOKEN=secret") && !log.contains("OTHER"), "{user:?}: {log}");
+    }
+}
+
+#[test]
+fn a_lab_writes_to_a_folder_of_the_machine_only_where_it_was_granted() {
+    for user in users() {
+        let repository = crate::common::folder();
+        let outside = tempfile::Builder::new().tempdir_in("/var/tmp").unwrap();
+        let inside = repository.path().join("out");
+        fs::create_dir(&inside).unwrap();
+        for folder in [repository.path(), outside.path(), &inside] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        let (one, other) = (inside.display(), outside.path().display());
+        let write = format!("echo $LABRUN_TEST >{one}/$0 && echo >{other}/$0 && echo >left");
+        let step = |name: &str| {
+            let command = write.replace("$0", name).replace("$LABRUN_TEST", name);
+            format!("{name}: {{steps: [{{run: {{node: a, command: '{command}'}}}}]}}")
+        };
+        let lab = Lab::new(
+            user,
+            &format!(
+                "writable: [{one}, {other}]\nnodes: {{a: {{}}}}\ntests: {{{}, {}}}\n",
+                step("first"),
+                step("second")
+            ),
+        );
+        let run = |words: &[&str]| {
+            let mut command = lab.command(&[&["test", &lab.name][..], words].concat());
+            command.current_dir(repository.path());
+            labs::run(command)
+        };
+        let done = run(&[]);
+        let asks = format!(
+            "`writable` ({}:2) asks for {one}, {other}: add `--allow write`",
+            lab.file.display()
+        );
+        assert!(done.exit == 0 && done.all.contains(&asks), "{user:?}: {}", done.all);
+        assert!(!inside.join("first").exists());
+        let done = run(&["--allow", "write", "--strict"]);
+        assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
+        for name in ["first", "second"] {
+            assert!(inside.join(name).exists() && outside.path().join(name).exists(), "{name}");
+        }
+        assert!(!repository.path().join("left").exists(), "{user:?}");
     }
 }

@@ -169,7 +169,7 @@ nodes:
         mistakes(&text),
         "\
 lab.yaml:1:1: the field `lab` is missing
-lab.yaml:1:1: x_lab: unknown field `x_lab`, expected one of `lab`, `about`, `params`, `needs`, `subject`, `bridges`, `private`, `files`, `nodes`, `tests`
+lab.yaml:1:1: x_lab: unknown field `x_lab`, expected one of `lab`, `about`, `params`, `needs`, `subject`, `bridges`, `private`, `files`, `pass-env`, `writable`, `nodes`, `tests`
 lab.yaml:6:39: nodes.a.links.eth0.mut: unknown field `mut`, did you mean `mtu`?
 lab.yaml:7:76: nodes.b.links.eth0.mut: unknown field `mut`, did you mean `mtu`?
 lab.yaml:8:27: nodes.c.links.eth0.mut: unknown field `mut`, did you mean `mtu`?"

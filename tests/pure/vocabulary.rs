@@ -251,6 +251,12 @@ fn files_and_folders_of_a_lab_are_its_own() {
     let file = "  try 'cannot write /run/lab/b' service_file /run/lab/b 'b c' || return\n";
     assert!(script.contains(file), "{script}");
     for (fields, message) in [
+        ("pass-env: 7UP", "`7UP`: expected the name of a variable"),
+        ("pass-env: [A, PATH]", "`PATH`: this variable is set by labrun or bash"),
+        ("pass-env: BASH_ENV", "`BASH_ENV`: this variable is set by labrun or bash"),
+        ("writable: out", "`out`: expected the whole path of a folder"),
+        ("writable: /etc", "`/etc`: this folder cannot be opened for writing"),
+        ("writable: /dev/disk", "`/dev/disk`: this folder cannot be opened for writing"),
         ("private: opt", "`opt`: expected the whole path of a folder"),
         ("private: /opt/../etc", "expected the whole path"),
         ("private: '/opt/a b'", "expected the whole path"),

@@ -1,0 +1,77 @@
+//! What a lab file asks for that only who runs labrun can grant: a lab may be a stranger's.
+
+use crate::topology::check::Check;
+use crate::topology::check_files::{TAKEN, WHOLE, is_in, is_plain};
+use crate::topology::model::Topology;
+use crate::yaml::diagnostic::Spanned;
+
+/// What can be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Allow {
+    /// See the variables that `pass-env` names
+    Env,
+    /// Write to the folders that `writable` names
+    Write,
+}
+
+impl Allow {
+    /// As the command line and the runtime have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Allow::Env => "env",
+            Allow::Write => "write",
+        }
+    }
+}
+
+impl Topology {
+    /// What it asks for: what would grant it, and the names or folders with their places.
+    pub fn wants(&self) -> [(Allow, &'static str, &[Spanned<String>]); 2] {
+        [
+            (Allow::Env, "pass-env", &self.pass_env[..]),
+            (Allow::Write, "writable", &self.writable[..]),
+        ]
+    }
+}
+
+impl Check<'_> {
+    pub(super) fn pass_env(&self) -> Vec<Spanned<String>> {
+        for name in &self.file.pass_env {
+            let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let is_name = name.chars().all(good) && !name.starts_with(|c: char| c.is_ascii_digit());
+            if self.diagnostics.are_at(name.position) {
+                continue;
+            } else if !is_name || name.is_empty() {
+                let message = format!("`{}`: expected the name of a variable", name.value);
+                self.diagnostics.wrong(name, message);
+            } else if ["BASH", "LABRUN_", "LC_ALL", "PATH", "SHELLOPTS", "TMPDIR"]
+                .iter()
+                .any(|taken| name.starts_with(taken))
+            {
+                let message = format!("`{}`: this variable is set by labrun or bash", name.value);
+                self.diagnostics.wrong(name, message);
+            }
+        }
+        self.file.pass_env.clone()
+    }
+
+    pub(super) fn writable(&self) -> Vec<Spanned<String>> {
+        for folder in &self.file.writable {
+            let path = folder.as_str();
+            let wrong = |message: &str| {
+                self.diagnostics.wrong(folder, format!("`{path}`: {message}"));
+            };
+            if self.diagnostics.are_at(folder.position) {
+                continue;
+            } else if !is_plain(path) {
+                wrong(
+                    "expected the whole path of a folder, of letters, digits, `-`, `_`, `.` and `/`",
+                );
+            } else if WHOLE.contains(&path) || TAKEN.iter().any(|taken| is_in(path, taken)) {
+                wrong("this folder cannot be opened for writing: name one in it, or another");
+            }
+        }
+        self.file.writable.clone()
+    }
+}
