@@ -3,7 +3,11 @@
 use crate::common::labs::{self, Lab};
 use crate::common::{User, is_root, users, write};
 use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::Path;
 use std::process::Command;
 
 /// Of capabilities(7), in the order of their numbers: what a lab of root's may not do.
@@ -258,5 +262,85 @@ fn a_lab_writes_to_a_folder_of_the_machine_only_where_it_was_granted() {
             assert!(inside.join(name).exists() && outside.path().join(name).exists(), "{name}");
         }
         assert!(!repository.path().join("left").exists(), "{user:?}");
+    }
+}
+
+#[test]
+fn a_hostile_lab_finds_no_process_socket_disk_or_way_of_the_machine() {
+    if !labs::have("hostile", &["socat", "nsenter"]) {
+        return;
+    }
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let folder = crate::common::folder();
+    let path = folder.path().join("socket");
+    let _path = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    let name = format!("labrun-test-{}", std::process::id());
+    let _name = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    // Outside all of it is there.
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok() && UnixStream::connect(&path).is_ok());
+    let addresses = Command::new("hostname").arg("-I").output().unwrap().stdout;
+    let addresses = String::from_utf8(addresses).unwrap();
+    let mine = ["mnt", "pid", "net", "ipc", "uts", "cgroup"].map(|kind| {
+        let link = fs::read_link(format!("/proc/self/ns/{kind}")).unwrap();
+        format!("-e '{}'", link.display())
+    });
+    let script = format!(
+        "[[ ! -e /proc/{pid} ]] && ! kill -0 {pid} || exit 1
+! readlink /proc/[0-9]*/ns/* | grep -xF {mine} || exit 2
+for address in 127.0.0.1 {addresses}; do
+  for in in '' 'nsenter --target 1 --net'; do
+    ! timeout 1 $in bash -c \": >/dev/tcp/$address/{port}\" || exit 3
+  done
+done
+! socat -u OPEN:/dev/null UNIX-CONNECT:{path} || exit 4
+for in in '' 'nsenter --target 1 --net'; do
+  ! $in socat -u OPEN:/dev/null ABSTRACT-CONNECT:{name} || exit 5
+done
+while read -r major minor size disk; do
+  [[ $major != [0-9]* ]] || ! mknod $TMPDIR/$disk b $major $minor || exit 6
+done </proc/partitions",
+        pid = std::process::id(),
+        mine = mine.join(" "),
+        addresses = addresses.trim(),
+        path = path.display(),
+    );
+    for user in users() {
+        nowhere(user, "the machine", &script, |_| ());
+    }
+}
+
+#[test]
+fn an_ordinary_users_lab_that_undoes_its_mounts_can_do_what_that_user_can_and_no_more() {
+    let open = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let open = open.path().display();
+    let mark = format!("labrun-test-left-{}", std::process::id());
+    // A file of /proc is opened only: that is where the kernel refuses.
+    let script = format!(
+        "mkdir /tmp/m /tmp/p /tmp/c
+! mount -t devtmpfs devtmpfs /tmp/m || exit 1
+! mount -t proc proc /tmp/p || for file in sys/kernel/core_pattern sys/vm/drop_caches sysrq-trigger; do
+  ! : >>/tmp/p/$file || exit 2
+done
+for kind in memory pids rdma freezer; do
+  ! mount -t cgroup -o $kind cgroup /tmp/c || ! : >>/tmp/c/release_agent || exit 3
+done
+umount -l /etc; mount -o remount,bind,rw / && : >{open}/$(hostname)
+for folder in / /etc /usr /usr/bin /var /boot; do ! : >$folder/{mark} || exit 4; done
+[[ -e {open}/$(hostname) ]]"
+    );
+    for user in users().into_iter().filter(|user| *user == User::Ordinary || !is_root()) {
+        let step = script.replace('\n', "\n          ");
+        let lab = Lab::new(
+            user,
+            &format!(
+                "nodes: {{a: {{}}}}\ntests:\n  t:\n    steps:\n    - run:\n        node: a\n        command: |\n          {step}\n"
+            ),
+        );
+        lab.passes(&[]);
+        assert!(Path::new(&format!("{open}/{}", lab.name)).exists(), "{user:?}");
+        assert!(!Path::new("/etc").join(&mark).exists());
     }
 }
