@@ -317,9 +317,13 @@ fn an_ordinary_users_lab_that_undoes_its_mounts_can_do_what_that_user_can_and_no
     fs::set_permissions(open.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let open = open.path().display();
     let mark = format!("labrun-test-left-{}", std::process::id());
-    // A file of /proc is opened only: that is where the kernel refuses.
-    let script = format!(
-        "mkdir /tmp/m /tmp/p /tmp/c
+    for user in users().into_iter().filter(|user| *user == User::Ordinary || !is_root()) {
+        // Another program of that user's, as a shell or an agent is.
+        let mut other = crate::common::command(user, "sleep").arg("100").spawn().unwrap();
+        let pid = other.id();
+        // A file of /proc is opened only: that is where the kernel refuses.
+        let script = format!(
+            "mkdir /tmp/m /tmp/p /tmp/c
 ! mount -t devtmpfs devtmpfs /tmp/m || exit 1
 ! mount -t proc proc /tmp/p || for file in sys/kernel/core_pattern sys/vm/drop_caches sysrq-trigger; do
   ! : >>/tmp/p/$file || exit 2
@@ -329,9 +333,11 @@ for kind in memory pids rdma freezer; do
 done
 umount -l /etc; mount -o remount,bind,rw / && : >{open}/$(hostname)
 for folder in / /etc /usr /usr/bin /var /boot; do ! : >$folder/{mark} || exit 4; done
+umount -l /proc && [[ -e /proc/{pid} ]] || exit 5
+! cat /proc/{pid}/environ && ! readlink /proc/{pid}/fd/0 && ! kill -0 {pid} || exit 6
+! nsenter --target {pid} --net true && ! nsenter --target {pid} --mount true || exit 7
 [[ -e {open}/$(hostname) ]]"
-    );
-    for user in users().into_iter().filter(|user| *user == User::Ordinary || !is_root()) {
+        );
         let step = script.replace('\n', "\n          ");
         let lab = Lab::new(
             user,
@@ -339,7 +345,10 @@ for folder in / /etc /usr /usr/bin /var /boot; do ! : >$folder/{mark} || exit 4;
                 "nodes: {{a: {{}}}}\ntests:\n  t:\n    steps:\n    - run:\n        node: a\n        command: |\n          {step}\n"
             ),
         );
-        lab.passes(&[]);
+        let (done, _) = lab.results(&[]);
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
         assert!(Path::new(&format!("{open}/{}", lab.name)).exists(), "{user:?}");
         assert!(!Path::new("/etc").join(&mark).exists());
     }
