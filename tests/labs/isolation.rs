@@ -1,7 +1,7 @@
 //! What a test leaves in a lab, the next one does not find; what it writes to the user's repository
 //! and to the machine's own folders is never there.
 
-use crate::common::labs::Lab;
+use crate::common::labs::{Lab, have};
 use crate::common::{User, command, folder, is_root, text, users, wait_for, write};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -176,6 +176,39 @@ fn no_test_sees_what_an_earlier_one_left_whatever_it_is() {
             }
             assert_eq!(said.contains("made anew"), !changes[0].0.is_empty(), "{said}");
         }
+    }
+}
+
+/// A lease that was taken before the first command of a test is labrun's own, and put back.
+#[test]
+fn a_lab_is_not_made_anew_for_what_a_client_had_left_before_a_command() {
+    if !have("a_lab_is_not_made_anew_for_a_client", &["dnsmasq", "dhclient"]) {
+        return;
+    }
+    for user in users() {
+        let lab = Lab::new(
+            user,
+            r#"
+needs: {commands: {dnsmasq: dnsmasq-base}}
+bridges: [br0]
+nodes:
+  client: {links: {eth0: {bridge: br0, port: p-client}}}
+  server:
+    links: {eth0: {bridge: br0, port: p-server, addresses: 10.0.0.1/24}}
+    services:
+      dhcp:
+        command: exec dnsmasq -d -C /dev/null -p 0 -u root -g root --no-ping -i eth0 -F 10.0.0.10,10.0.0.20 -l leases
+        ready: {udp: 67}
+tests:
+  a: {steps: [dhcp: {node: client, link: eth0, family: 4, client: dhclient}, run: {node: server, command: ls /run}]}
+  b: {steps: [run: {node: client, command: ip -o -4 address, not-match: 10.0.0}]}
+"#,
+        );
+        let done = lab.run(&["test", "-v", &lab.name]);
+        assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
+        let said =
+            !done.all.contains("made anew") && done.all.contains("dhclient-client-eth0-4.pid");
+        assert!(said, "{user:?}: {}", done.all);
     }
 }
 

@@ -51,8 +51,10 @@ pub fn facts(sandbox: &Sandbox) -> Facts {
     let skipped: [PathBuf; 3] = [seen(root), seen(&sandbox.layout.folder), below("/run/netns")];
     for folder in ["/run", "/tmp", "/var/tmp"] {
         each(&below(folder), &skipped, &mut |path| {
-            let path = path.strip_prefix(&private).unwrap_or(path);
-            add(Path::new("/").join(path).display().to_string(), Vec::new());
+            let path = Path::new("/").join(path.strip_prefix(&private).unwrap_or(path));
+            if !is_of_client(&path) {
+                add(path.display().to_string(), Vec::new());
+            }
         });
     }
     for folder in OVERLAID {
@@ -78,6 +80,16 @@ pub fn facts(sandbox: &Sandbox) -> Facts {
         add(path.display().to_string(), content(&path));
     }
     facts
+}
+
+/// Whether it is the pid file of a client ([`Lessee`]): it may be there when the first command of a test runs, and goes
+/// when labrun puts the lab back.
+///
+/// [`Lessee`]: crate::sandbox::Lessee
+fn is_of_client(path: &Path) -> bool {
+    path.parent() == Some(Path::new("/run"))
+        && path.extension().is_some_and(|end| end == "pid")
+        && path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"dhclient-"))
 }
 
 /// Where a link leads, or a digest of a file.
