@@ -59,7 +59,8 @@ impl Expansion<'_> {
                         written.push((key, position, value));
                         continue;
                     };
-                    if !key.contains(PLACE) {
+                    // One alone is none too many under its own name: a fragment is filled in for it.
+                    if !key.contains(PLACE) && words.len() != 1 {
                         let message =
                             format!("each needs a name of its own: put `{PLACE}` into it");
                         self.diagnostics.add(position, &path.join("."), message);

@@ -101,6 +101,29 @@ fn each_is_what_would_be_written_out() {
     assert_eq!(names(&each), ["many-from-1 1", "many-from-2 1", "many-all 3"]);
 }
 
+/// One alone may have any name, and fills a fragment in that others use, too.
+#[test]
+fn a_fragment_is_filled_in_for_each_of_its_nodes() {
+    let text = |nodes: &str| {
+        format!(
+            "lab: x\nbridges: [br0]\nx-host: &host\n  links: {{eth0: {{bridge: br0, port: \"p-${{each}}\", addresses: \"10.0.0.${{each}}/24\"}}}}\nnodes:\n{nodes}"
+        )
+    };
+    let written = |name: &str, n: u8| {
+        format!(
+            "  {name}: {{links: {{eth0: {{bridge: br0, port: p-{n}, addresses: 10.0.0.{n}/24}}}}}}\n"
+        )
+    };
+    assert_eq!(
+        data(&text("  red: {<<: *host, each: [7]}\n  blue: {<<: *host, each: [9]}\n")),
+        data(&text(&(written("red", 7) + &written("blue", 9))))
+    );
+    assert_eq!(
+        mistakes(&text("  red: {<<: *host, each: [7, 9]}\n")),
+        "f:6:3: nodes: each needs a name of its own: put `${each}` into it"
+    );
+}
+
 #[test]
 fn a_mistake_in_what_each_stands_for_is_said_once() {
     let text = "\
