@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 7] = [
+pub const BUILT_IN: [(&str, &str); 8] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("bridge", include_str!("../../labs/bridge.yaml")),
@@ -20,6 +20,7 @@ pub const BUILT_IN: [(&str, &str); 7] = [
     ("balance", include_str!("../../labs/balance.yaml")),
     ("trunk", include_str!("../../labs/trunk.yaml")),
     ("mgmt", include_str!("../../labs/mgmt.yaml")),
+    ("l3vpn", include_str!("../../labs/l3vpn.yaml")),
 ];
 
 /// Where a lab comes from.

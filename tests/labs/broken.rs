@@ -89,6 +89,39 @@ const CASES: &[Case] = &[
         ),
         fails: &[("lo", "127.0.0.1")],
     },
+    Case {
+        lab: "l3vpn",
+        // The network of client 3 only.
+        change: ("ip saddr != 100.64.0.0/10 snat", "ip saddr 10.0.0.0/8 snat"),
+        fails: &[
+            ("client1", "http://198.51.100.2/"),
+            ("client2", "http://198.51.100.2/"),
+            ("apart", "source must be 203.0.113.1"),
+        ],
+    },
+    Case {
+        lab: "l3vpn",
+        // Routes that nobody has learned stay.
+        change: (
+            "    nft: |\n      table ip asbr",
+            "    routes: [{each: 2, to: \"203.0.113.${each}/32\", via: \"100.64.${each}.2\", metric: 99}]\n    nft: |\n      table ip asbr",
+        ),
+        fails: &[("drop1", "203.0.113.1"), ("drop2", "203.0.113.2")],
+    },
+    Case {
+        lab: "l3vpn",
+        change: ("oifname \"c*\" reject", "oifname \"c*\" accept"),
+        fails: &[("apart", "203.0.113.2")],
+    },
+    Case {
+        lab: "l3vpn",
+        // The client's router needs no session for it.
+        change: (
+            "  router:\n    forward: true\n",
+            "  router:\n    forward: true\n    routes: [{to: default, via: 192.168.1.1, metric: 99}]\n",
+        ),
+        fails: &[("cpe", "ip route get 198.51.100.2")],
+    },
 ];
 
 /// Runs all cases of the lab `name`.
@@ -141,4 +174,9 @@ fn what_is_broken_in_balance_is_found_out() {
 #[test]
 fn what_is_broken_in_mgmt_is_found_out() {
     tried("mgmt");
+}
+
+#[test]
+fn what_is_broken_in_l3vpn_is_found_out() {
+    tried("l3vpn");
 }

@@ -361,7 +361,21 @@ tests:
 fn all_built_in_labs_pass_with_every_client() {
     if !have(
         "all_built_in_labs_pass",
-        &["dnsmasq", "dhcrelay", "dhclient", "dhcpcd", "udhcpc", "busybox", "socat", "nft", "ping"],
+        &[
+            "dnsmasq",
+            "dhcrelay",
+            "dhclient",
+            "dhcpcd",
+            "udhcpc",
+            "busybox",
+            "socat",
+            "nft",
+            "ping",
+            "bird",
+            "vtysh",
+            "kea-dhcp4",
+            "curl",
+        ],
     ) {
         return;
     }
