@@ -143,7 +143,14 @@ pub fn topology(fields: &Fields) -> TopologyFile {
             .unwrap_or_default();
         file.kernel =
             needs.get("kernel", |r| r.list(|r| r.at(r.word(&KERNEL_FEATURES)))).unwrap_or_default();
-        file.ids = needs.get("ids", |r| r.word(&["range"])).is_some();
+        file.ids = needs
+            .get("ids", |r| {
+                r.word(&["range"]);
+                if matches!(r.value(), Value::Text(word) if word != "range") {
+                    r.wrong("`range` is all that can be needed of them");
+                }
+            })
+            .is_some();
     });
     file
 }

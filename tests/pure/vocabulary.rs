@@ -510,3 +510,13 @@ fn packets_that_are_waited_for_are_checked_like_those_of_rules() {
     let none = steps("wait: {packet: icmp}").replace("t: {steps", "t: {capture: none, steps");
     assert!(mistakes(&none).contains("`wait` finds a packet there"), "{}", mistakes(&none));
 }
+
+#[test]
+fn of_ids_only_a_range_can_be_needed() {
+    let text = |ids: &str| format!("lab: x\nneeds: {{ids: {ids}}}\nnodes: {{a: {{}}}}\n");
+    assert_eq!(mistakes(&text("range")), "");
+    for wrong in ["many", "\"\"", "65536", "[range]"] {
+        let said = mistakes(&text(wrong));
+        assert!(said.contains("needs.ids") && said.lines().count() == 1, "{wrong}: {said}");
+    }
+}
