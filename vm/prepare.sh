@@ -42,7 +42,8 @@ lacking() {
     else
       command -v "$command" >/dev/null && pinned "$package" && continue
     fi
-    [[ " ${packages[*]} " == *" $package "* ]] || packages+=("$package")
+    # What has no package is by hand, and the lab says so where it is not.
+    [[ $package == none || " ${packages[*]} " == *" $package "* ]] || packages+=("$package")
   done
 }
 

@@ -3,6 +3,7 @@
 use crate::event;
 use crate::event::Missing;
 use crate::host::Host;
+use crate::yaml::values::NO_PACKAGE;
 use std::time::Duration;
 
 /// What is missing on `host`, and what gets it: one command for all packages.
@@ -10,6 +11,8 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
     let (commands, others): (Vec<&Missing>, Vec<&Missing>) =
         missing.iter().partition(|m| m.kind == "command");
     let mut lines = Vec::new();
+    let (by_hand, commands): (Vec<&Missing>, Vec<&Missing>) =
+        commands.into_iter().partition(|m| m.package == NO_PACKAGE);
     if !commands.is_empty() {
         let names: Vec<&str> = commands.iter().map(|m| m.name.as_str()).collect();
         let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
@@ -18,6 +21,9 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
         let install = install_command(&packages, host).join(" ");
         lines.push(format!("{} {are} missing, install {them}: {install}", names.join(", ")));
     }
+    lines.extend(by_hand.iter().map(|Missing { name, .. }| {
+        format!("{name} is missing, and is in no package that can be installed for it: put it on `PATH` by hand")
+    }));
     lines.extend(others.iter().map(|Missing { kind, name, stand_in, why, .. }| match kind.as_str() {
         "allow" => format!("{why}: add `--allow {name}` if you trust its lab file"),
         // It is there, but not for everybody, such as /dev/net/tun.

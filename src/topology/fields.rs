@@ -36,7 +36,7 @@ pub const FIELDS: [Known; 8] = [
 pub const NEEDS: [Known; 3] = [
     (
         "commands",
-        "commands that services and steps run, each with the Debian package that has it",
+        "commands that services and steps run, each with the Debian package that has it, or `none` where there is none to install",
         "{dnsmasq: dnsmasq-base}",
     ),
     (

@@ -13,6 +13,7 @@ use crate::run::describe::{describe_missing, install_command};
 use crate::run::subject::{self, Source, Sources};
 use crate::steps::Client;
 use crate::verbs::running::host;
+use crate::yaml::values::NO_PACKAGE;
 use anyhow::Result;
 use std::path::Path;
 
@@ -196,7 +197,7 @@ impl Patient<'_> {
                 missing.extend(commands.filter(|(name, _)| !is_there(name)).map(|(_, of)| of));
             }
             for package in missing {
-                if !packages.contains(&package) {
+                if package != NO_PACKAGE && !packages.contains(&package) {
                     packages.push(package);
                 }
             }

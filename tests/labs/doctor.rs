@@ -79,6 +79,24 @@ fn all_that_is_lacking_is_named() {
     }
 }
 
+/// Nothing is installed for it, under the name `none` least of all.
+#[test]
+fn what_has_no_package_is_left_to_whoever_has_it() {
+    let lab = Lab::new(
+        User::Own,
+        "needs: {commands: {labrun-no-command: none}}\nnodes: {host: {}}\ntests: {t: {steps: [run: {node: host, command: \"true\"}]}}\n",
+    );
+    for words in [&["doctor"][..], &["doctor", "--install"]] {
+        let done = lab.run(words);
+        let said =
+            "labrun-no-command is missing, and is in no package that can be installed for it";
+        assert!(done.exit == 3 && done.all.contains(said), "{}", done.all);
+        assert!(!done.all.contains("apt-get"), "{}", done.all);
+    }
+    let (done, results) = lab.results(&["--no-strict"]);
+    assert_eq!(results["t"]["outcome"], "skip", "{}", done.all);
+}
+
 /// The action asks doctor about what it is going to test.
 #[test]
 fn the_action_tells_doctor_what_is_tested() {
