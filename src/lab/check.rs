@@ -3,7 +3,7 @@
 
 use crate::lab::each;
 use crate::lab::file;
-use crate::lab::file::TestFile;
+use crate::lab::file::{StepEntry, TestFile};
 use crate::lab::model::{Lab, Step, Test};
 use crate::lab::params::{self, Setting};
 use crate::lab::place;
@@ -11,8 +11,8 @@ use crate::rules::check as rules;
 use crate::rules::file::{RuleFile, ValueFile};
 use crate::rules::inside::inside;
 use crate::rules::model::Rule;
-use crate::steps::PacketFile;
 use crate::steps::check::Checker;
+use crate::steps::{PacketFile, StepFile};
 use crate::topology::check as topology;
 use crate::topology::model::Topology;
 use crate::yaml::decode::Reader;
@@ -102,8 +102,12 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         .collect();
     let all = path.iter().chain(of_steps.iter().flatten()).chain(awaited.iter().flatten());
     let all: Vec<&Rule> = all.collect();
-    let captured = !matches!(file.capture.as_slice(), [none]
+    let unwanted = matches!(file.capture.as_slice(), [none]
         if none.value == NONE && topology.nodes.iter().all(|node| node.name != NONE));
+    // A capture costs more than half of what could be transferred without it.
+    let measures = |step: &&StepEntry| step.kind.value.as_ref().is_some_and(StepFile::measures);
+    let bench = file.steps.iter().find(measures);
+    let captured = !unwanted && bench.is_none();
     let mut capture = BTreeSet::new();
     if captured {
         for node in &file.capture {
@@ -111,7 +115,12 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         }
         capture.extend(inside(topology, &all));
         capture.extend(file.capture.iter().map(|node| node.value.clone()));
-    } else if !all.is_empty() {
+    } else if let Some(bench) =
+        bench.filter(|_| !all.is_empty() || !(unwanted || file.capture.is_empty()))
+    {
+        diagnostics
+            .wrong(&bench.kind, "`bench` measures without a capture: `path`, `capture` and a `wait` for a packet belong in another test");
+    } else if bench.is_none() && !all.is_empty() {
         diagnostics
             .wrong(&file.capture[0], "`path` is judged from the capture, and `wait` finds a packet there: leave out one of both");
     }

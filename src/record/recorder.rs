@@ -177,6 +177,7 @@ fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
         subject: result.subject.clone(),
         artifacts: artifacts.map(|folder| folder.display().to_string()),
         files: artifacts.map(files_in).unwrap_or_default(),
+        benches: result.benches.clone(),
         attempts: result.attempts.clone(),
         runs: result.runs,
         ladder: None,

@@ -3,6 +3,7 @@
 use crate::analysis::Evidence;
 use crate::lab::model::{Lab, Test};
 use crate::record::milliseconds;
+use crate::steps::figures::Bench;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -73,6 +74,9 @@ pub struct TestResult {
     #[serde(serialize_with = "path")]
     #[schemars(with = "Option<String>")]
     pub artifacts: Option<PathBuf>,
+    /// What its `bench` steps measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub benches: Vec<Bench>,
     /// The attempts before this one, which all failed.
     pub attempts: Vec<Attempt>,
     /// Of a test that was run many times (`--stress`), how many failed.
@@ -153,6 +157,7 @@ impl TestResult {
             subject: None,
             place: None,
             artifacts: None,
+            benches: Vec::new(),
             attempts: Vec::new(),
             runs: None,
             evidence: Evidence::default(),

@@ -8,6 +8,7 @@ use crate::error::Exit;
 use crate::record::result::{Attempt, Outcome, ResolvedSubject, Runs};
 use crate::record::shard::Shard;
 use crate::record::timing::Timing;
+use crate::steps::figures::Bench;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -141,6 +142,9 @@ pub struct TestRun {
     pub artifacts: Option<String>,
     /// The files in that folder, by their paths in it.
     pub files: Vec<String>,
+    /// What its `bench` steps measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub benches: Vec<Bench>,
     /// The attempts before the one that all this is told of, which failed.
     #[serde(default)]
     pub attempts: Vec<Attempt>,

@@ -7,6 +7,7 @@ use crate::record::result::{Attempt, Outcome, tries};
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
 use crate::record::timing::Timing;
 use crate::report::timings;
+use crate::steps::figures::{Bench, MEASURES, Measure};
 use crate::text::count;
 use base64::Engine;
 use std::path::{Component, Path};
@@ -218,6 +219,7 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
     for (index, attempt) in test.attempts.iter().enumerate() {
         body.push_str(&earlier(index + 1, attempt, link));
     }
+    body.extend(test.benches.iter().map(measured));
     if let Some(ladder) = &test.ladder {
         let name = escape(&test.test);
         body.push_str(&format!(
@@ -243,6 +245,36 @@ fn card(test: &TestRun, lab: &LabRun, link: &dyn Fn(&str) -> String) -> String {
         id(&test.test),
         escape(&test.test),
         escape(&test.detail),
+    )
+}
+
+/// What a `bench` step measured, each measure with a bar for either way: the longer of the two fills its
+/// cell.
+fn measured(bench: &Bench) -> String {
+    let bar = |value: f64, most: f64, way: &str, shown: &str| {
+        let width = if most > 0.0 { (value * 100.0 / most).clamp(0.0, 100.0) } else { 0.0 };
+        format!(
+            "<td>{}</td><td class=\"span {way}\"><span style=\"width:{width:.2}%\"></span></td>",
+            escape(shown)
+        )
+    };
+    let table = bench.table();
+    let row = |(measure, [name, direct, through, ratio]): (Measure, &[String; 4])| {
+        let values = [&bench.direct, &bench.through].map(|one| one.get(measure));
+        let most = values[0].max(values[1]);
+        format!(
+            "<tr><th scope=\"row\" rowspan=\"2\">{}</th>{}<td rowspan=\"2\">{}</td></tr>\n<tr>{}</tr>\n",
+            escape(name),
+            bar(values[0], most, "direct", direct),
+            escape(ratio),
+            bar(values[1], most, "through", through),
+        )
+    };
+    let [from, direct, through, _] = table[0].each_ref().map(|text| escape(text));
+    format!(
+        "<div><h4>Measured {from}</h4><p class=\"ways\"><span class=\"direct\">{direct}</span> \
+         <span class=\"through\">{through}</span></p>\n<table class=\"bench\">\n{}</table></div>\n",
+        MEASURES.into_iter().zip(&table[1..]).map(row).collect::<String>()
     )
 }
 

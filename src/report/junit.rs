@@ -2,6 +2,7 @@
 
 use crate::record::result::{Attempt, Outcome, tries};
 use crate::record::run::{Run, TestRun};
+use crate::steps::figures::{Bench, MEASURES};
 use anyhow::{Context, Result};
 use chrono::DateTime;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
@@ -34,12 +35,32 @@ pub fn document(run: &Run) -> Result<String> {
             suite.add_property(("subject-how", subject.how.as_str()));
             suite.add_property(("subject-path", subject.path.as_str()));
         }
+        // Not all dialects have properties of test cases.
+        for number in run.tests_of(&lab.name).flat_map(numbers) {
+            suite.add_property(number);
+        }
         suite.add_test_cases(run.tests_of(&lab.name).map(|test| case(run, test)));
         report.add_test_suite(suite);
     }
     // Two characters that XML 1.0 forbids (2.2) get past quick-junit.
     let text = report.to_string().context("cannot write XML")?;
     Ok(text.replace(['\u{fffe}', '\u{ffff}'], ""))
+}
+
+/// What the `bench` steps of `test` measured, each number under a name of its own: connections a second, Mbit/s,
+/// milliseconds, and per cent.
+fn numbers(test: &TestRun) -> Vec<(String, String)> {
+    let mut numbers = Vec::new();
+    for (index, bench) in test.benches.iter().enumerate() {
+        let of = [("direct", &bench.direct), ("through", &bench.through), ("ratio", &bench.ratio)];
+        for (way, figures) in of {
+            numbers.extend(MEASURES.map(|measure| {
+                let name = format!("{}.bench{}.{}.{way}", test.test, index + 1, measure.name());
+                (name, figures.get(measure).to_string())
+            }));
+        }
+    }
+    numbers
 }
 
 fn case(run: &Run, test: &TestRun) -> TestCase {
@@ -67,6 +88,7 @@ fn case(run: &Run, test: &TestRun) -> TestCase {
         Outcome::Pass | Outcome::Flaky if !test.detail.is_empty() => vec![test.detail.clone()],
         _ => Vec::new(),
     };
+    said.extend(test.benches.iter().flat_map(Bench::lines));
     said.extend(tries(test.outcome, &test.attempts));
     said.extend(test.stand_in().map(|name| format!("tested the stand-in {name}")));
     said.extend(test.artifacts.iter().map(|folder| format!("artifacts: {folder}")));

@@ -21,6 +21,7 @@ pub use reporter::{Format, Reporter};
 use crate::quote::shell;
 use crate::record::event::RunEvent;
 use crate::record::result::{ResolvedSubject, TestResult, tries};
+use crate::steps::figures::Bench;
 use crate::text::harmless;
 use std::io::{ErrorKind, IsTerminal};
 use std::sync::OnceLock;
@@ -169,8 +170,9 @@ pub fn result_detail(result: &TestResult) -> String {
 
 /// The lines below the result line of a test.
 pub fn result_lines(result: &TestResult) -> Vec<String> {
+    let measured = result.benches.iter().flat_map(Bench::lines);
     let artifacts = result.artifacts.iter().map(|path| format!("artifacts: {}", path.display()));
-    result.lines.iter().cloned().chain(artifacts).collect()
+    result.lines.iter().cloned().chain(measured).chain(artifacts).collect()
 }
 
 /// The last line of a run, in the form test runners use.

@@ -4,6 +4,7 @@
 use crate::analysis::ladder::Extent;
 use crate::record::result::{Outcome, tries};
 use crate::record::run::{LabRun, Run, SetupState, TestRun, seconds};
+use crate::steps::figures::Bench;
 use crate::text::count;
 
 /// What GitHub takes of a step, in bytes.
@@ -75,6 +76,11 @@ pub fn markdown(run: &Run, room: usize) -> String {
     for test in run.tests.iter().filter(shown) {
         add(failure(test));
     }
+    for test in &run.tests {
+        test.benches.iter().for_each(|bench| {
+            add(measured(test, bench));
+        });
+    }
     for lab in &run.labs {
         add(topology(lab));
     }
@@ -142,6 +148,17 @@ fn failure(test: &TestRun) -> String {
         ));
     }
     text
+}
+
+/// What a `bench` step of `test` measured.
+fn measured(test: &TestRun, bench: &Bench) -> String {
+    let row = |row: &[String; 4]| {
+        let [name, direct, through, ratio] = row.each_ref().map(|text| cell(text));
+        format!("| {name} | {direct} | {through} | {ratio} |\n")
+    };
+    let table = bench.table();
+    let rows: String = table[1..].iter().map(row).collect();
+    format!("#### 📊 {}\n\n{}|---|--:|--:|--:|\n{rows}\n", cell(&test.test), row(&table[0]))
 }
 
 fn topology(lab: &LabRun) -> String {

@@ -6,6 +6,7 @@ use crate::yaml::decode::Reader;
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::outline::Known;
 use crate::yaml::tree::{Position, Value};
+use crate::yaml::values::range;
 
 /// An entry of `path`.
 #[derive(Debug)]
@@ -163,22 +164,6 @@ pub fn rule(reader: Reader) -> RuleFile {
                 r.named_entries(&packet_fields(), false, |name, r| (name, r.one_or_more(value)))
             })
             .unwrap_or_default(),
-    }
-}
-
-/// A number, or the first and the last of a range.
-fn range(reader: &Reader, most: u64) -> (u64, u64) {
-    let text = reader.text_or_number();
-    let (first, last) = text.split_once('-').unwrap_or((&text, &text));
-    match (first.trim().parse(), last.trim().parse()) {
-        (Ok(first), Ok(last)) if first <= last && last <= most => (first, last),
-        _ if text.is_empty() => (0, 0),
-        _ => {
-            reader.wrong(format!(
-                "`{text}`: expected a number up to {most} or a range such as `10-20`"
-            ));
-            (0, 0)
-        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::run::gather::Gathered;
 use crate::run::options::Options;
 use crate::run::subject::Given;
 use crate::steps::Saved;
+use crate::steps::figures::Bench;
 use crate::topology::model::{Service, Subject};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -62,6 +63,8 @@ pub struct Session<'a> {
     pub(crate) gathered: Gathered,
     /// What steps of the test that runs have saved for later ones.
     pub(crate) saved: Saved,
+    /// What they have measured.
+    pub(crate) benches: Vec<Bench>,
     /// When the steps of that test ran, by their index.
     pub(crate) spans: BTreeMap<usize, Span>,
     /// The lab could not be put back as set-up left it: no further test can run in it.
@@ -110,6 +113,7 @@ impl<'a> Session<'a> {
             gathered: Gathered::default(),
             no_capture: None,
             saved: Saved::new(),
+            benches: Vec::new(),
             spans: BTreeMap::new(),
             broken: false,
             changes: Vec::new(),

@@ -13,6 +13,7 @@ use crate::rules::model::Rule;
 use crate::run::gather::Gathered;
 use crate::run::path::{path, suspects};
 use crate::run::session::Session;
+use crate::steps::figures::Bench;
 use crate::steps::{StepKind, StepOutput, Verdict};
 use crate::text::count;
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ impl Session<'_> {
         let mut result = self.result(test, Outcome::Pass);
         self.trouble.clear();
         self.saved.clear();
+        self.benches.clear();
         self.spans.clear();
         self.used = true;
         self.gathered = Gathered::default();
@@ -59,6 +61,7 @@ impl Session<'_> {
             }
         }
         result.time = began.elapsed();
+        result.benches = std::mem::take(&mut self.benches);
         self.captured(test, &mut result);
         self.lap(Some(test), Phase::Capture, "");
         if result.detail.is_empty() {
@@ -172,11 +175,14 @@ impl Session<'_> {
 
     /// Which step it is, for the first line of its failure.
     fn named(&self, index: usize, kind: &StepKind) -> String {
-        let node = kind.node().map(|netns| {
-            let node = self.lab.topology.nodes.iter().find(|node| node.netns == *netns);
-            format!(" in {}", node.map_or(netns.0.as_str(), |node| &node.name))
-        });
+        let node = kind.node().map(|netns| format!(" in {}", self.name_of(&netns.0)));
         format!("step {}, {}{}: ", index + 1, kind.name(), node.unwrap_or_default())
+    }
+
+    /// What the lab file calls the node with this namespace.
+    fn name_of<'n>(&'n self, netns: &'n str) -> &'n str {
+        let node = self.lab.topology.nodes.iter().find(|node| node.netns.0 == netns);
+        node.map_or(netns, |node| &node.name)
     }
 
     /// Tries `step`, which has not held where it ends after `deadline`, whatever it says: something
@@ -210,6 +216,10 @@ impl Session<'_> {
             attempts += 1;
             let seen = self.attempt(test, index, &kind)?;
             let verdict = kind.judge(&seen);
+            self.benches.extend(kind.measured(&seen).map(|bench| {
+                let node = self.name_of(&bench.node).to_string();
+                Bench { node, ..bench }
+            }));
             let every = patience.map_or(Duration::ZERO, |p| p.every);
             match (verdict, deadline) {
                 (Err(_), Some(deadline))

@@ -8,6 +8,7 @@
 
 mod condition;
 mod folder;
+mod load;
 mod netns;
 mod proc;
 mod program;
@@ -18,6 +19,7 @@ mod tail;
 mod wire;
 
 pub use condition::{Asker, holds};
+pub use load::{Done, Load};
 pub use netns::read as read_proc;
 pub use proc::{Process, processes};
 pub use program::{OVERTIME, Output, Program, View, digest, end_of, part_of, which};

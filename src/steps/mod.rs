@@ -2,9 +2,11 @@
 //! file, what must hold for it there, how it runs in the sandbox, how that is judged, and its
 //! words. [`kinds`] lists them all.
 
+mod bench;
 pub(crate) mod check;
 mod client;
 mod dhcp;
+pub mod figures;
 mod http;
 pub mod lease;
 mod link;
@@ -32,6 +34,7 @@ use crate::yaml::diagnostic::Spanned;
 use crate::yaml::outline::Known;
 use crate::yaml::tree::Value;
 use check::Checker;
+use figures::Bench;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -78,6 +81,10 @@ pub trait Kind: Sized {
     }
     /// Uses what steps before it have saved.
     fn fill(&mut self, _saved: &Saved) {}
+    /// What it measured, whether that is as wanted or not.
+    fn measured(&self, _seen: &StepOutput) -> Option<Bench> {
+        None
+    }
     /// The command of the user's that it runs, which may do anything, and the namespace it runs in.
     fn command(&self) -> Option<(&str, &str)> {
         None
@@ -187,6 +194,11 @@ macro_rules! kinds {
                 match self { $(StepKind::$kind(kind) => kind.fill(saved),)* }
             }
 
+            /// What it measured, whether that is as wanted or not.
+            pub fn measured(&self, seen: &StepOutput) -> Option<Bench> {
+                match self { $(StepKind::$kind(kind) => kind.measured(seen),)* }
+            }
+
             /// The namespace and the text of the command of the user's that it runs, if it does:
             /// that may change anything.
             pub fn command(&self) -> Option<(&str, &str)> {
@@ -204,9 +216,15 @@ kinds! {
     Service: service::ServiceStep,
     Link: link::LinkStep,
     Http: http::Http,
+    Bench: bench::BenchStep,
 }
 
 impl StepFile {
+    /// Whether it measures, which a capture would distort.
+    pub fn measures(&self) -> bool {
+        matches!(self, StepFile::Bench(_))
+    }
+
     /// The packet that it waits for, if it does for one.
     pub fn packet(&self) -> Option<&PacketFile> {
         match self {
@@ -235,7 +253,7 @@ impl StepKind {
 
     /// Whether what it found out, such as a lease, says more of a test than how many steps it had.
     pub fn is_telling(&self) -> bool {
-        matches!(self, StepKind::Dhcp(_))
+        matches!(self, StepKind::Dhcp(_) | StepKind::Bench(_))
     }
 }
 

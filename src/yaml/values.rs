@@ -7,6 +7,22 @@ use std::net::IpAddr;
 /// Longest interface name the kernel takes, in bytes (`IFNAMSIZ` less its NUL).
 pub const MAX_LINK_NAME: usize = 15;
 
+/// A number, or the first and the last of a range.
+pub fn range(reader: &Reader, most: u64) -> (u64, u64) {
+    let text = reader.text_or_number();
+    let (first, last) = text.split_once('-').unwrap_or((&text, &text));
+    match (first.trim().parse(), last.trim().parse()) {
+        (Ok(first), Ok(last)) if first <= last && last <= most => (first, last),
+        _ if text.is_empty() => (0, 0),
+        _ => {
+            reader.wrong(format!(
+                "`{text}`: expected a number up to {most} or a range such as `10-20`"
+            ));
+            (0, 0)
+        }
+    }
+}
+
 pub fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| match text.split_once('/') {
         Some((bare, _)) if bare.parse::<IpAddr>().is_ok() => {

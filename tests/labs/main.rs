@@ -5,6 +5,7 @@ mod common;
 
 mod action;
 mod artifacts;
+mod bench;
 mod bounds;
 mod bpf;
 mod broken;

@@ -3,6 +3,7 @@
 use labrun::analysis::ladder::{Ladder, Row};
 use labrun::record::result::{Attempt, Outcome, ResolvedSubject};
 use labrun::record::run::{FORMAT, LabRun, Log, Run, Setup, SetupState, TestRun, Totals};
+use labrun::steps::figures::{Bench, Figures};
 
 /// A run with an outcome of every kind.
 pub fn mixed() -> Run {
@@ -49,7 +50,12 @@ pub fn mixed() -> Run {
             ladder: Some(ladder()),
             ..test("relay", 1, "v6", Outcome::Pass)
         },
-        TestRun { ms: 20, detail: "1 step".into(), ..test("relay", 2, "ping", Outcome::Pass) },
+        TestRun {
+            ms: 20,
+            detail: "1 step".into(),
+            benches: vec![bench("client")],
+            ..test("relay", 2, "ping", Outcome::Pass)
+        },
         TestRun {
             detail: "dhcpcd is missing, install it: apt-get install dhcpcd-base".into(),
             ..test("relay", 3, "other", Outcome::Skip)
@@ -62,6 +68,19 @@ pub fn mixed() -> Run {
         },
     ];
     run(labs, tests)
+}
+
+/// What a `bench` step measured.
+fn bench(node: &str) -> Bench {
+    let figures = |connections, throughput, p50| Figures {
+        connections,
+        throughput,
+        p50,
+        p90: p50 * 2.0,
+        p99: p50 * 8.0,
+    };
+    let to = ["10.0.0.1:80".into(), "10.0.2.1:8080".into()];
+    Bench::new(node, to, [figures(24000.5, 9100.0, 0.25), figures(11450.0, 3400.0, 0.5)])
 }
 
 /// A run of which everything passed.
@@ -108,6 +127,7 @@ pub fn hostile() -> Run {
         (test.about, test.detail, test.lines) = (evil.into(), evil.into(), vec![evil.into()]);
         test.artifacts = Some("javascript:alert(1)".into());
         test.files = vec![evil.into()];
+        test.benches = vec![Bench { direct_to: evil.into(), ..bench(evil) }];
         test.attempts = vec![Attempt {
             detail: evil.into(),
             lines: vec![evil.into()],
@@ -172,6 +192,7 @@ pub fn test(lab: &str, order: usize, name: &str, outcome: Outcome) -> TestRun {
         subject: Some(stand_in()),
         artifacts: None,
         files: vec![],
+        benches: vec![],
         attempts: vec![],
         runs: None,
         ladder: None,
