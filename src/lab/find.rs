@@ -19,6 +19,7 @@ pub const BUILT_IN: [(&str, &str); 8] = [
     ("vpn", include_str!("../../labs/vpn.yaml")),
     ("balance", include_str!("../../labs/balance.yaml")),
     ("trunk", include_str!("../../labs/trunk.yaml")),
+    ("proxy", include_str!("../../labs/proxy.yaml")),
     ("mgmt", include_str!("../../labs/mgmt.yaml")),
     ("l3vpn", include_str!("../../labs/l3vpn.yaml")),
 ];

@@ -59,6 +59,25 @@ const CASES: &[Case] = &[
         fails: &[("masquerade", "10.0.9.2")],
     },
     Case {
+        lab: "proxy",
+        change: ("server right 10.0.0.1:80", "server right 10.0.0.1:81"),
+        fails: &[
+            ("request", "http://10.0.2.1:8080/"),
+            ("server-lost", "http://10.0.2.1:8080/"),
+            ("cost", "through: 10.0.2.1:8080 "),
+        ],
+    },
+    Case {
+        lab: "proxy",
+        change: ("10.0.1.9 } drop", "10.0.1.9 } accept"),
+        fails: &[("blocked", "was answered with status 200, but was not to be")],
+    },
+    Case {
+        lab: "proxy",
+        change: ("backlog=512 TCP:10.0.0.1:80", "backlog=512 TCP:10.0.0.1:81"),
+        fails: &[("cost-socat", "through: 10.0.2.1:8081 ")],
+    },
+    Case {
         lab: "mgmt",
         change: (
             "AuthorizedKeysFile /run/keys/admin.pub",
@@ -169,6 +188,11 @@ fn what_is_broken_in_vpn_is_found_out() {
 #[test]
 fn what_is_broken_in_balance_is_found_out() {
     tried("balance");
+}
+
+#[test]
+fn what_is_broken_in_proxy_is_found_out() {
+    tried("proxy");
 }
 
 #[test]

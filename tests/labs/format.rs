@@ -371,6 +371,7 @@ fn all_built_in_labs_pass_with_every_client() {
             "socat",
             "nft",
             "ping",
+            "haproxy",
             "bird",
             "vtysh",
             "kea-dhcp4",
