@@ -59,6 +59,17 @@ const CASES: &[Case] = &[
         fails: &[("masquerade", "10.0.9.2")],
     },
     Case {
+        lab: "balance",
+        change: ("balance roundrobin", "balance first"),
+        fails: &[("haproxy", "300 server1")],
+    },
+    Case {
+        lab: "balance",
+        // The connections of a dead server are lost until it is known to be dead.
+        change: ("option redispatch 1", "retries 0"),
+        fails: &[("haproxy", "step 3, run in outside")],
+    },
+    Case {
         lab: "proxy",
         change: ("server right 10.0.0.1:80", "server right 10.0.0.1:81"),
         fails: &[
