@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 8] = [
+pub const BUILT_IN: [(&str, &str); 9] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("bridge", include_str!("../../labs/bridge.yaml")),
