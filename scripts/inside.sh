@@ -3,10 +3,10 @@
 # lab_up: PID 1's work, until the lab is ready.
 lab_up() {
   local name names network
+  lab_services
   sandbox_mounts
   lab_network
   apply "$REPLY$network" && sandbox_again && lab_files && lab_rules || return
-  mapfile -t names < <(lab_service_names)
   for name in "${names[@]}"; do service_files "$name" || return; done
   services_up "${names[@]}"
 }

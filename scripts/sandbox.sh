@@ -40,15 +40,21 @@ safe_root() {
 }
 
 # own_root: open $ROOT by the descriptor $lock, and see that it is this user's: it may lie in /tmp, where anybody
-# can prepare one. What was opened is looked at, too, not only what bore the name before. Fails if there is none.
+# can prepare one. What was opened is looked at, too, not only what bears the name. Fails if there is none.
 own_root() {
-  # Looked at once: between two looks another labrun may remove it and make it again.
-  REPLY=$(stat -c '%F %u' -- "$ROOT" 2>/dev/null) || return
-  [[ $REPLY == "directory $EUID" ]] || fail "$ROOT is not a folder of this user's; remove it"
-  { exec {lock}<"$ROOT"; } 2>/dev/null || return
-  REPLY=$(stat -L -c '%u %a' "/proc/self/fd/$lock")
-  [[ $REPLY == "$EUID "* ]] || fail "$ROOT is not a folder of this user's; remove it"
-  [[ $REPLY == *' 700' ]] || chmod 700 "/proc/self/fd/$lock"
+  local own="directory $EUID"
+  lock=none
+  # A pipe of that name would keep us.
+  [[ ! -d $ROOT ]] || { exec {lock}<"$ROOT"; } 2>/dev/null || :
+  # Each is looked at once: between two looks another labrun may remove it and make it again.
+  REPLY=$(stat -c '%F %u %a' -- "$ROOT" "/proc/self/fd/$lock/." 2>/dev/null)
+  [[ $REPLY != "$own 700"$'\n'"$own 700" ]] || return 0
+  [[ $lock == none ]] || exec {lock}<&-
+  [[ -n $REPLY ]] || return 1
+  # It has just come or gone, or others may look into it.
+  [[ $REPLY == "$own "+([0-7])?($'\n'"$own "+([0-7])) ]] && chmod 700 -- "$ROOT" 2>/dev/null || [[ ! -e $ROOT ]] ||
+    fail "$ROOT is not a folder of this user's; remove it"
+  own_root
 }
 
 # root_lock: lock $ROOT, by the descriptor $lock. Fails when it has been removed in the meantime.
@@ -89,7 +95,8 @@ save_script() {
   local file=$STATE/lab.sh
   [[ -v LAB_PROGRAM ]] || LAB_PROGRAM=${BASH_EXECUTION_STRING-$(<"${BASH_SOURCE[0]}")}
   LAB_PROGRAM=${LAB_PROGRAM%$'\n'}
-  [[ -e $file && $(<"$file") == "$LAB_PROGRAM" ]] && return
+  [[ -e $file ]] || { try "cannot write to $STATE" write "$file" "$LAB_PROGRAM"; return; }
+  [[ $(<"$file") != "$LAB_PROGRAM" ]] || return 0
   # Somebody may be reading the old one.
   try "cannot write to $STATE" write "$file.new" "$LAB_PROGRAM" && mv "$file.new" "$file"
 }
@@ -315,15 +322,13 @@ enter() {
 sandbox_kill() {
   local pid namespace left deadline
   # A supervisor that has just started may have opened its file without having written it yet.
-  uptime_ms
-  deadline=$((REPLY + 1000))
+  uptime_ms && deadline=$((REPLY + 1000))
   while [[ -e $1/supervisor && ! -s $1/supervisor ]] && uptime_ms && ((REPLY < deadline)); do pause 0.005; done
   alive "$1/supervisor" || return 0
   read -r pid _ <"$1/supervisor"
   namespace=$(readlink "/proc/$pid/ns/pid") || namespace=none
   kill -KILL "$pid" 2>/dev/null || :
-  uptime_ms
-  deadline=$((REPLY + 10000))
+  uptime_ms && deadline=$((REPLY + 10000))
   while :; do
     left=$(readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -cFx -- "$namespace")
     ((left)) || alive "$1/supervisor" || return 0

@@ -311,12 +311,7 @@ fn lines(commands: &[Vec<String>]) -> Vec<String> {
 
 fn services(text: &mut String, lab: &Lab) {
     let names: Vec<&str> = lab.topology.services.iter().map(|s| s.id.as_str()).collect();
-    let lines = if names.is_empty() {
-        Vec::new()
-    } else {
-        vec![format!("printf '%s\\n' {}", command(&names))]
-    };
-    function(text, "lab_service_names", &lines);
+    function(text, "lab_services", &[format!("names=({})", command(&names))]);
     for service in &lab.topology.services {
         function(text, &format!("lab_runs_{}", service.id), &description(service, &service.run));
         if let Some(run) = &service.stand_in {

@@ -565,3 +565,21 @@ tests:
         assert_eq!(results["b-asks-again"]["outcome"], "pass", "{user:?}: {}", done.all);
     }
 }
+
+#[test]
+fn a_state_folder_that_others_could_look_into_is_closed_again() {
+    for user in users() {
+        let lab = Lab::new(user, "nodes: {a: {}}\n");
+        let root = crate::common::host::state_root(user);
+        assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
+        for mode in [0o755, 0o600, 0o500] {
+            fs::set_permissions(&root, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(lab.is_up(), "{user:?} {mode:o}");
+            assert_eq!(
+                fs::metadata(&root).unwrap().permissions().mode() & 0o777,
+                0o700,
+                "{user:?} {mode:o}"
+            );
+        }
+    }
+}
