@@ -16,6 +16,8 @@ pub struct Lab {
     pub file: PathBuf,
     pub user: User,
     pub folder: tempfile::TempDir,
+    /// What its file asks for that it gets (LABRUN_ALLOW).
+    granted: &'static str,
 }
 
 /// What a run of labrun came to.
@@ -38,7 +40,7 @@ impl Lab {
             "lab.yaml",
             &format!("lab: {name}\n{}", body.trim_start_matches('\n')),
         );
-        Lab { name, file, user, folder }
+        Lab { name, file, user, folder, granted: "" }
     }
 
     /// A built-in lab under a name of its own, after `change`.
@@ -48,10 +50,19 @@ impl Lab {
         Lab::new(user, &change(format!("{comment}{body}")))
     }
 
+    /// Grants what its file asks for.
+    pub fn granting(mut self, granted: &'static str) -> Lab {
+        self.granted = granted;
+        self
+    }
+
     /// labrun with this lab's file and `arguments`.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = labrun(self.user);
         command.arg("--file").arg(&self.file).args(arguments);
+        if !self.granted.is_empty() {
+            command.env("LABRUN_ALLOW", self.granted);
+        }
         command
     }
 

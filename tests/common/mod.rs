@@ -83,6 +83,7 @@ pub fn command(user: User, program: &str) -> Command {
         "GITHUB_ACTIONS",
         "GITHUB_STEP_SUMMARY",
         "GITHUB_WORKSPACE",
+        "LABRUN_ALLOW",
         "LABRUN_HOST",
         "LABRUN_SUBJECT",
         "XDG_RUNTIME_DIR",

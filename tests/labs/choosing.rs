@@ -5,46 +5,46 @@ use crate::common::labs;
 
 use common::{User, folder, users, wait_for};
 use labs::{Done, Lab, json_lines, lines, run};
-use rustix::fs::OFlags;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-/// A terminal that labs of every user read a line of at each attempt: what one consumes the next does not see, though
-/// nothing that happens in a lab outlives it. Of the machine's files labs share nothing else.
+/// A pipe that labs of every user read a line of at each attempt: what one consumes the next does not see, though
+/// nothing else that happens in a lab outlives it.
 struct Gate {
-    controller: File,
+    folder: tempfile::TempDir,
     /// Open as long as the lines are to stay.
-    _terminal: File,
-    path: PathBuf,
+    pipe: File,
 }
 
 impl Gate {
     fn new() -> Gate {
-        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&controller).unwrap();
-        unlockpt(&controller).unwrap();
-        let path = PathBuf::from(ptsname(&controller, Vec::new()).unwrap().to_str().unwrap());
-        let flags = OFlags::NOCTTY.bits() as i32;
-        let terminal =
-            File::options().read(true).write(true).custom_flags(flags).open(&path).unwrap();
+        let folder = folder();
+        let path = folder.path().join("gate");
+        mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o666), 0).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        Gate { controller: controller.into(), _terminal: terminal, path }
+        let pipe = File::options().read(true).write(true).open(&path).unwrap();
+        Gate { folder, pipe }
     }
 
-    /// What a shell says that goes on when it reads `good`. The first process of a session must not open the terminal,
-    /// which would become its own.
+    /// What a shell says that goes on when it reads `good`.
     fn passage(&self) -> String {
-        format!("(read -r word <{}; [ \"$word\" = good ])", self.path.display())
+        format!("(read -r word <{}/gate; [ \"$word\" = good ])", self.folder.path().display())
     }
 
     fn give(&mut self, words: &str) {
-        words.split(' ').for_each(|word| writeln!(self.controller, "{word}").unwrap());
+        words.split(' ').for_each(|word| writeln!(self.pipe, "{word}").unwrap());
     }
+}
+
+/// A lab that sees `gates`.
+fn gated(user: User, gates: &[&Gate], body: &str) -> Lab {
+    let folders = gates.iter().map(|gate| gate.folder.path().display().to_string());
+    let folders = folders.collect::<Vec<_>>().join(", ");
+    Lab::new(user, &format!("{body}writable: [{folders}]\n")).granting("write")
 }
 
 /// Runs the tests of `lab` with reports and all artifacts; what was printed for people, and the
@@ -68,7 +68,7 @@ fn what_passes_only_when_tried_again_is_flaky_in_every_report_and_its_failures_a
             "nodes: {{n: {{}}}}\ntests:\n  shaky: {{steps: [run: {{node: n, command: '! ls /tmp/left'}}, run: {{node: n, command: 'echo x >/tmp/left; {}'}}]}}\n  sound: {{steps: [run: {{node: n, command: 'true'}}]}}\n",
             gate.passage()
         );
-        let lab = Lab::new(user, &body);
+        let lab = gated(user, &[&gate], &body);
         let name = format!("{}-shaky", lab.name);
         gate.give("bad bad good");
         let (done, out) = reported(&lab, &["--retries", "2"]);
@@ -127,7 +127,7 @@ fn a_test_under_stress_has_failed_if_one_run_has() {
             "nodes: {{n: {{}}}}\ntests:\n  shaky: {{steps: [run: {{node: n, command: '{}'}}]}}\n  sound: {{steps: [run: {{node: n, command: '! ls /tmp/left && echo x >/tmp/left'}}]}}\n",
             gate.passage()
         );
-        let lab = Lab::new(user, &body);
+        let lab = gated(user, &[&gate], &body);
         let name = format!("{}-shaky", lab.name);
         // What was printed, the exit code, the results, and how many failures were kept.
         let ran = |words: &[&str]| {
@@ -208,7 +208,7 @@ fn a_lab_that_comes_up_only_when_tried_again_makes_its_test_flaky() {
     if !labs::have("a_lab_that_comes_up_only_when_tried_again", &["busybox"]) {
         return;
     }
-    let lab = Lab::new(User::Own, &body);
+    let lab = gated(User::Own, &[&gate], &body);
     let outcomes = |words: &[&str]| {
         let done = lab.run(&[&["--format", "json", "test"], words].concat());
         let told = json_lines(&done.stdout);
@@ -240,7 +240,7 @@ fn a_lab_that_a_test_lost_is_made_anew_where_tests_are_tried_again() {
             "nodes: {{n: {{}}}}\ntests:\n  deadly: {{steps: [run: {{node: n, command: '{}'}}]}}\n  next: {{steps: [run: {{node: n, command: 'true'}}]}}\n",
             gate.passage()
         );
-        let lab = Lab::new(User::Own, &body);
+        let lab = gated(User::Own, &[&gate], &body);
         let mut command = lab.command(&["--format=json", "test", "--retries", retries]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut supervisor = 0;
@@ -378,8 +378,9 @@ fn what_failed_when_it_was_last_run_is_run_again() {
         let mut gate = Gate::new();
         let other = Gate::new();
         let test = |passage: &str| format!("{{steps: [run: {{node: n, command: '{passage}'}}]}}");
-        let lab = Lab::new(
+        let lab = gated(
             user,
+            &[&gate, &other],
             &format!(
                 "nodes: {{n: {{}}}}\ntests:\n  one: {}\n  two: {}\n  good: {}\n",
                 test(&gate.passage()),
@@ -524,7 +525,7 @@ fn who_wants_quiet_hears_of_failures_and_the_end_only() {
             "nodes: {{n: {{}}}}\ntests:\n  shaky: {{steps: [run: {{node: n, command: '{}'}}]}}\n  good: {{steps: [run: {{node: n, command: 'true'}}]}}\n  bad: {{steps: [run: {{node: n, command: 'false'}}]}}\n  more: {{steps: [run: {{node: n, command: 'true'}}]}}\n",
             gate.passage()
         );
-        let lab = Lab::new(user, &body);
+        let lab = gated(user, &[&gate], &body);
         gate.give("bad good");
         let done = lab.run(&["test", "-q", "--retries=1"]);
         // In front of what goes on in its line.
