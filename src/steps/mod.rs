@@ -253,7 +253,11 @@ impl StepKind {
 
     /// Whether what it found out, such as a lease, says more of a test than how many steps it had.
     pub fn is_telling(&self) -> bool {
-        matches!(self, StepKind::Dhcp(_) | StepKind::Bench(_))
+        match self {
+            StepKind::Dhcp(_) | StepKind::Bench(_) => true,
+            StepKind::Run(run) => run.tell,
+            _ => false,
+        }
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Run {
     /// The service whose folder and environment it has, by the runtime's name.
     service: Option<String>,
     save: Vec<Save>,
+    /// The first line of standard output is what reports say of the test.
+    pub tell: bool,
     patience: Patience,
 }
 
@@ -55,6 +57,7 @@ pub struct RunFile {
     service: Option<Spanned<String>>,
     command: Spanned<String>,
     save: Vec<(Spanned<String>, Spanned<String>)>,
+    tell: bool,
     fails: bool,
     exit: Option<Spanned<i64>>,
     stdout: Option<String>,
@@ -65,7 +68,7 @@ pub struct RunFile {
     patience: PatienceFile,
 }
 
-const FIELDS: [Known; 11] = [
+const FIELDS: [Known; 12] = [
     NODE,
     (
         "service",
@@ -78,6 +81,11 @@ const FIELDS: [Known; 11] = [
         "save",
         "what of standard output later steps know as `${NAME}`: the way to it in a JSON document, or `.` for all of it",
         "{token: .session.token}",
+    ),
+    (
+        "tell",
+        "`true`: the first line of standard output, which must not be empty, is what reports say of the test if it passes",
+        "true",
     ),
     ("fails", "`true`: it must exit with another status than 0", "true"),
     ("exit", "the status that it must exit with (0)", "1"),
@@ -104,6 +112,7 @@ impl Kind for Run {
                 .get("save", |r| r.entries(|name, r| (name, r.at(r.text()))))
                 .unwrap_or_default(),
             command: name(&fields, "command"),
+            tell: fields.get("tell", |r| r.boolean()).unwrap_or_default(),
             fails: fields.get("fails", |r| r.boolean()).unwrap_or_default(),
             exit: fields.get("exit", |r| r.at(r.integer(0..=255))),
             stdout: fields.get("stdout", |r| r.text_or_number()),
@@ -148,6 +157,7 @@ impl Kind for Run {
             service,
             save: saved::check(&file.save, checker),
             command: file.command.value.clone(),
+            tell: file.tell,
             fails: file.fails,
             exit: file.exit.as_ref().map_or(0, |exit| exit.value as u8),
             stdout: file.stdout.clone(),
@@ -217,8 +227,13 @@ impl Kind for Run {
             Some(format!("{command} printed {}, which `{pattern}` matches", short(line)))
         }));
         wrong.extend(saved::values(&self.save, &seen.stdout).err());
+        let first: String =
+            seen.stdout.lines().next().unwrap_or_default().trim().chars().take(60).collect();
+        if self.tell && first.is_empty() {
+            wrong.push(format!("{command} printed nothing to tell"));
+        }
         if wrong.is_empty() {
-            return Ok(seen.stdout.lines().next().unwrap_or_default().chars().take(60).collect());
+            return Ok(first);
         }
         Err(with_output(wrong, &seen.printed()))
     }

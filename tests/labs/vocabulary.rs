@@ -131,6 +131,25 @@ tests:
 }
 
 #[test]
+fn what_a_step_tells_is_what_reports_say_of_its_test() {
+    let body = r#"
+nodes: {a: {}}
+tests:
+  telling: {steps: [run: {node: a, command: "echo ' 297 leases/s'; echo more", tell: true}, run: {node: a, command: echo no}]}
+  silent: {steps: [run: {node: a, command: "echo; echo more", tell: true}]}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        assert_eq!(results["telling"]["outcome"], "pass", "{}", done.all);
+        assert_eq!(results["telling"]["detail"], "297 leases/s", "{}", done.all);
+        assert_eq!(results["silent"]["outcome"], "fail", "{}", done.all);
+        let said = results["silent"]["lines"].to_string();
+        assert!(said.contains("printed nothing to tell"), "{said}");
+    }
+}
+
+#[test]
 fn services_do_something_after_a_start_and_read_their_configuration_again() {
     let body = r#"
 nodes:
