@@ -12,9 +12,10 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 9] = [
+pub const BUILT_IN: [(&str, &str); 10] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
+    ("spread", include_str!("../../labs/spread.yaml")),
     ("bridge", include_str!("../../labs/bridge.yaml")),
     ("vpn", include_str!("../../labs/vpn.yaml")),
     ("balance", include_str!("../../labs/balance.yaml")),

@@ -1,6 +1,6 @@
 //! Each test of labrun's own labs fails where what it is about is broken, and the others of its lab don't.
 //!
-//! Those of `relay` and `server` have a program under test, whose faults are in faults.rs.
+//! Those of `relay` and `server` are broken by the faults of a program under test, in faults.rs.
 
 use crate::common::labs::Lab;
 use crate::common::users;
@@ -68,6 +68,18 @@ const CASES: &[Case] = &[
         // The connections of a dead server are lost until it is known to be dead.
         change: ("option redispatch 1", "retries 0"),
         fails: &[("haproxy", "step 3, run in outside")],
+    },
+    Case {
+        lab: "spread",
+        // Each message of a client to another server.
+        change: ("pick='jhash @th,96,32'", "pick='numgen inc'"),
+        fails: &[("xid", " clients got a lease"), ("lost", " clients got a lease")],
+    },
+    Case {
+        lab: "spread",
+        // All to the first server.
+        change: ("mod $n map", "mod 1 map"),
+        fails: &[("xid", "p-s1"), ("rr", "p-s1"), ("lost", " clients got a lease")],
     },
     Case {
         lab: "proxy",
@@ -199,6 +211,11 @@ fn what_is_broken_in_vpn_is_found_out() {
 #[test]
 fn what_is_broken_in_balance_is_found_out() {
     tried("balance");
+}
+
+#[test]
+fn what_is_broken_in_spread_is_found_out() {
+    tried("spread");
 }
 
 #[test]

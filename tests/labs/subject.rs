@@ -12,7 +12,7 @@ use std::time::Duration;
 #[test]
 fn a_repository_is_built_and_tested_where_labrun_runs_and_where_it_is_told() {
     let name = "a_repository_is_built_and_tested_where_labrun_runs_and_where_it_is_told";
-    if !have(name, &["cargo", "dnsmasq", "dhcpcd"]) {
+    if !have(name, &["cargo", "dnsmasq", "dhcpcd", "perfdhcp", "nft"]) {
         return;
     }
     let folder = folder();
@@ -49,7 +49,8 @@ fn a_repository_is_built_and_tested_where_labrun_runs_and_where_it_is_told() {
         &[
             "relay: testing dhcplb, built from its repository",
             "server: testing",
-            "4 passed, 0 failed",
+            "spread: testing",
+            "7 passed, 0 failed",
         ],
     );
     // From elsewhere.
