@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 10] = [
+pub const BUILT_IN: [(&str, &str); 11] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("spread", include_str!("../../labs/spread.yaml")),
@@ -23,6 +23,7 @@ pub const BUILT_IN: [(&str, &str); 10] = [
     ("proxy", include_str!("../../labs/proxy.yaml")),
     ("mgmt", include_str!("../../labs/mgmt.yaml")),
     ("l3vpn", include_str!("../../labs/l3vpn.yaml")),
+    ("vrf", include_str!("../../labs/vrf.yaml")),
 ];
 
 /// Where a lab comes from.

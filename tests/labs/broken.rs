@@ -164,6 +164,28 @@ const CASES: &[Case] = &[
         ),
         fails: &[("cpe", "ip route get 198.51.100.2")],
     },
+    Case {
+        lab: "vrf",
+        change: ("Hostname=the machine of customer ${each}", "Hostname=the machine of customer 1"),
+        fails: &[("values", "customer2|the machine of customer 1")],
+    },
+    Case {
+        lab: "vrf",
+        // Another proxy goes on under the same name.
+        change: (
+            "      proxy:\n",
+            "      spare:\n        after: vrf${each}/proxy\n        command: >-\n          \
+             sed 's,^PidFile.*,PidFile=${dir}/pid,; s,^SocketDir.*,SocketDir=${dir},; s,^DBName.*,DBName=/run/spare${each}.db,; \
+             $aListenPort=10052' ../vrf${each}@proxy/proxy.conf >spare.conf; exec zabbix_proxy -f -c spare.conf\n        \
+             ready: {log: 'started .main process'}\n      proxy:\n",
+        ),
+        fails: &[("lost", "WHERE host = 'customer2'")],
+    },
+    Case {
+        lab: "vrf",
+        change: ("  vrf${each}:\n    each: 2\n", "  vrf${each}:\n    each: 2\n    forward: true\n"),
+        fails: &[("apart", "must avoid global")],
+    },
 ];
 
 /// Runs all cases of the lab `name`.
@@ -231,4 +253,9 @@ fn what_is_broken_in_mgmt_is_found_out() {
 #[test]
 fn what_is_broken_in_l3vpn_is_found_out() {
     tried("l3vpn");
+}
+
+#[test]
+fn what_is_broken_in_vrf_is_found_out() {
+    tried("vrf");
 }
