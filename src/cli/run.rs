@@ -136,6 +136,11 @@ pub struct RunArgs {
     #[arg(long, env = "LABRUN_COPY_LARGE", value_parser = FalseyValueParser::new())]
     pub copy_large: bool,
 
+    /// Wait N times as long for everything that lab files have a time for: services to be ready, steps,
+    /// tests. For slow machines
+    #[arg(long, value_name = "N", default_value_t = 1.0, hide_default_value = true, env = "LABRUN_TIMEOUT_SCALE", value_parser = scale)]
+    pub timeout_scale: f64,
+
     /// Leave a lab up that failed, and say how to enter it
     #[arg(long)]
     pub keep: bool,
@@ -167,6 +172,12 @@ pub struct ArtifactArgs {
 fn time(text: &str) -> Result<Duration, String> {
     let time = parse_duration(text).filter(|time| !time.is_zero());
     time.ok_or_else(|| "a time is wanted, as in `30s`, `10m` or `2h`".into())
+}
+
+/// By how much deadlines grow.
+fn scale(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor| (1.0..=100.0).contains(factor));
+    factor.ok_or_else(|| "a number from 1 to 100 is wanted, as in `2` or `1.5`".into())
 }
 
 impl SubjectArgs {

@@ -109,6 +109,12 @@ impl Labs {
         Ok(labs)
     }
 
+    /// The same labs, which wait `factor` times as long.
+    pub fn waiting_longer(mut self, factor: f64) -> Labs {
+        self.labs.iter_mut().for_each(|(_, lab)| lab.wait_longer(factor));
+        self
+    }
+
     fn read(
         &mut self,
         origin: Origin,

@@ -3,6 +3,7 @@
 use crate::rules::model::Rule;
 use crate::steps::StepKind;
 use crate::topology::model::Topology;
+use std::iter;
 use std::time::Duration;
 
 /// A lab that can be run.
@@ -20,6 +21,22 @@ pub struct Lab {
     pub tests: Vec<Test>,
     /// The names of its parameters.
     pub params: Vec<String>,
+}
+
+impl Lab {
+    /// Gives all that it waits for `factor` times as long: its services to be ready, its steps, its tests.
+    pub fn wait_longer(&mut self, factor: f64) {
+        let services = self.topology.services.iter_mut();
+        let runs =
+            services.flat_map(|service| iter::once(&mut service.run).chain(&mut service.stand_in));
+        let deadlines =
+            runs.map(|run| &mut run.within).chain(self.tests.iter_mut().flat_map(|test| {
+                test.timeout
+                    .iter_mut()
+                    .chain(test.steps.iter_mut().flat_map(|step| step.kind.deadlines()))
+            }));
+        deadlines.for_each(|deadline| *deadline = deadline.mul_f64(factor));
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -249,8 +249,8 @@ impl Kind for Dhcp {
         self.within + Duration::from_secs(15)
     }
 
-    fn hurry(&mut self, left: Duration) {
-        self.within = self.within.min(left);
+    fn deadlines(&mut self) -> Vec<&mut Duration> {
+        vec![&mut self.within]
     }
 
     fn commands(&self) -> Vec<(&'static str, &'static str)> {

@@ -267,8 +267,8 @@ impl Kind for Http {
         self.patience.attempt()
     }
 
-    fn hurry(&mut self, left: Duration) {
-        self.patience.hurry(left);
+    fn deadlines(&mut self) -> Vec<&mut Duration> {
+        self.patience.deadlines()
     }
 
     fn patience(&self) -> Option<Patience> {

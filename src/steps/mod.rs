@@ -57,8 +57,10 @@ pub trait Kind: Sized {
     fn judge(&self, seen: &StepOutput) -> Verdict;
     /// The longest that one attempt may take.
     fn limit(&self) -> Duration;
-    /// Takes no longer than `left`, if it waits for anything.
-    fn hurry(&mut self, _left: Duration) {}
+    /// How long it waits for things, if it waits for any.
+    fn deadlines(&mut self) -> Vec<&mut Duration> {
+        Vec::new()
+    }
     /// Whether it is tried again.
     fn patience(&self) -> Option<Patience> {
         None
@@ -161,7 +163,12 @@ macro_rules! kinds {
             /// Makes it take no longer than `left`, if it waits for anything. What it says then of
             /// something that did not come in that time is worth nothing.
             pub fn hurry(&mut self, left: Duration) {
-                match self { $(StepKind::$kind(kind) => kind.hurry(left),)* }
+                self.deadlines().into_iter().for_each(|deadline| *deadline = left.min(*deadline));
+            }
+
+            /// How long it waits for things, all of its attempts among them.
+            pub fn deadlines(&mut self) -> Vec<&mut Duration> {
+                match self { $(StepKind::$kind(kind) => kind.deadlines(),)* }
             }
 
             /// Whether it is tried again.

@@ -27,10 +27,9 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// Neither one attempt nor all of them may take longer than `left`.
-    pub fn hurry(&mut self, left: Duration) {
-        self.timeout = self.timeout.min(left);
-        self.within = self.within.map(|within| within.min(left));
+    /// How long one attempt may take, and all of them.
+    pub fn deadlines(&mut self) -> Vec<&mut Duration> {
+        std::iter::once(&mut self.timeout).chain(&mut self.within).collect()
     }
 
     /// One attempt may not outlast all of them.

@@ -124,8 +124,7 @@ impl Kind for ServiceStep {
         self.within + self.ready + Duration::from_secs(10)
     }
 
-    fn hurry(&mut self, left: Duration) {
-        self.within = self.within.min(left);
-        self.ready = self.ready.min(left);
+    fn deadlines(&mut self) -> Vec<&mut Duration> {
+        vec![&mut self.within, &mut self.ready]
     }
 }

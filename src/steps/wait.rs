@@ -267,8 +267,8 @@ impl Kind for Wait {
         self.within + Duration::from_secs(5)
     }
 
-    fn hurry(&mut self, left: Duration) {
-        self.within = self.within.min(left);
+    fn deadlines(&mut self) -> Vec<&mut Duration> {
+        vec![&mut self.within]
     }
 
     fn fill(&mut self, saved: &Saved) {

@@ -38,7 +38,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let part = args.partition.map(|asked| asked.part(engine::environment)).transpose()?;
     let settings = &run.params.settings;
     let begun = Instant::now();
-    let labs = Labs::load_with(&cli.files, settings)?;
+    let labs = Labs::load_with(&cli.files, settings)?.waiting_longer(run.timeout_scale);
     let parsed = begun.elapsed();
     let mut chosen = list::chosen(&labs, &args.choice)?;
     params::known(settings, &chosen.iter().map(|chosen| chosen.lab).collect::<Vec<_>>())?;

@@ -85,6 +85,7 @@ pub fn command(user: User, program: &str) -> Command {
         "GITHUB_WORKSPACE",
         "LABRUN_ALLOW",
         "LABRUN_HOST",
+        "LABRUN_TIMEOUT_SCALE",
         "LABRUN_SUBJECT",
         "XDG_RUNTIME_DIR",
         "XDG_CACHE_HOME",

@@ -608,3 +608,42 @@ fn a_test_whose_time_is_over_fails_and_names_the_step_that_went_on() {
         }
     }
 }
+
+#[test]
+fn on_a_slow_machine_all_that_a_lab_file_has_a_time_for_may_take_longer() {
+    let late = "sleep 2; touch ready; exec sleep 99";
+    let service = |within: &str| {
+        format!(
+            "nodes: {{n: {{services: {{late: {{command: '{late}', ready: {{file: ready, within: {within}}}}}}}}}}}\n"
+        )
+    };
+    // A file of the lab's own comes late; so does the end of a command, or of all steps.
+    let later = "{run: {node: n, command: 'rm -f /tmp/later; (sleep 2; touch /tmp/later) >/dev/null 2>&1 &'}}";
+    let tests = format!(
+        "tests:
+  command: {{steps: [{{run: {{node: n, command: sleep 2, timeout: 500ms}}}}]}}
+  again: {{steps: [{later}, {{run: {{node: n, command: test -e /tmp/later, within: 500ms}}}}]}}
+  wait: {{steps: [{later}, {{wait: {{node: n, file: /tmp/later, within: 500ms}}}}]}}
+  all: {{timeout: 500ms, steps: [{{run: {{node: n, command: sleep 2}}}}]}}
+"
+    );
+    let slow = Lab::new(User::Own, &format!("{}{tests}", service("20s")));
+    let (done, results) = slow.results(&[]);
+    assert!(results.values().all(|result| result["outcome"] == "fail"), "{}", done.all);
+    assert_eq!((done.exit, results.len()), (1, 4), "{}", done.all);
+    slow.passes(&["--timeout-scale", "40"]);
+    let slow = Lab::new(User::Own, &service("500ms"));
+    let done = slow.run(&["setup", &slow.name]);
+    assert!(done.exit == 4 && done.all.contains("within 500ms"), "{}", done.all);
+    let mut command = slow.command(&["setup", &slow.name]);
+    command.env("LABRUN_TIMEOUT_SCALE", "40");
+    let done = labs::run(command);
+    assert_eq!(done.exit, 0, "{}", done.all);
+    for wrong in ["0.5", "-1", "101", "NaN", "inf", "two"] {
+        let mut command = common::labrun(User::Own);
+        command.args(["test", &format!("--timeout-scale={wrong}")]);
+        let done = labs::run(command);
+        let says = done.all.contains("a number from 1 to 100");
+        assert!(done.exit == 2 && says, "{wrong}: {}", done.all);
+    }
+}
