@@ -177,7 +177,7 @@ const CASES: &[Case] = &[
             "      spare:\n        after: vrf${each}/proxy\n        command: >-\n          \
              sed 's,^PidFile.*,PidFile=${dir}/pid,; s,^SocketDir.*,SocketDir=${dir},; s,^DBName.*,DBName=/run/spare${each}.db,; \
              $aListenPort=10052' ../vrf${each}@proxy/proxy.conf >spare.conf; exec zabbix_proxy -f -c spare.conf\n        \
-             ready: {log: 'started .main process'}\n      proxy:\n",
+             ready: {log: interface became available, within: 60s}\n      proxy:\n",
         ),
         fails: &[("lost", "WHERE host = 'customer2'")],
     },
