@@ -12,10 +12,11 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 11] = [
+pub const BUILT_IN: [(&str, &str); 12] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("spread", include_str!("../../labs/spread.yaml")),
+    ("kea", include_str!("../../labs/kea.yaml")),
     ("bridge", include_str!("../../labs/bridge.yaml")),
     ("vpn", include_str!("../../labs/vpn.yaml")),
     ("balance", include_str!("../../labs/balance.yaml")),

@@ -82,6 +82,21 @@ const CASES: &[Case] = &[
         fails: &[("xid", "p-s1"), ("rr", "p-s1"), ("lost", " clients got a lease")],
     },
     Case {
+        lab: "kea",
+        change: ("10.${each}.0.1,10.0.0.9", "10.${each}.0.1,10.0.0.7"),
+        fails: &[("v4", "dhcp in client1"), ("both", "printed nothing, not `client1 in 10.1.0")],
+    },
+    Case {
+        lab: "kea",
+        change: ("fd00:2::10-fd00:2::50", "fd00:2::60-fd00:2::90"),
+        fails: &[("v6", "fd00:2::")],
+    },
+    Case {
+        lab: "kea",
+        change: ("10.9.16.0-10.9.250.250", "10.9.16.0-10.9.16.255"),
+        fails: &[("load", " clients got a lease")],
+    },
+    Case {
         lab: "proxy",
         change: ("server right 10.0.0.1:80", "server right 10.0.0.1:81"),
         fails: &[
@@ -238,6 +253,11 @@ fn what_is_broken_in_balance_is_found_out() {
 #[test]
 fn what_is_broken_in_spread_is_found_out() {
     tried("spread");
+}
+
+#[test]
+fn what_is_broken_in_kea_is_found_out() {
+    tried("kea");
 }
 
 #[test]

@@ -375,6 +375,7 @@ fn all_built_in_labs_pass_with_every_client() {
             "bird",
             "vtysh",
             "kea-dhcp4",
+            "kea-dhcp6",
             "perfdhcp",
             "curl",
         ],
