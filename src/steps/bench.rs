@@ -13,7 +13,9 @@ use crate::yaml::outline::Known;
 use crate::yaml::values;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 const CONNECTIONS: i64 = 8;
 const TIME: Duration = Duration::from_secs(1);
