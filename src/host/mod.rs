@@ -60,8 +60,23 @@ impl Host {
     /// # Errors
     /// If what runs it cannot be started.
     pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
+        self.run_keeping(script, arguments, folder, &[])
+    }
+
+    /// The same, and on this machine the script also has the variables `kept` of labrun's own environment
+    /// where it is run through sudo.
+    ///
+    /// # Errors
+    /// If what runs it cannot be started.
+    pub fn run_keeping(
+        &self,
+        script: &str,
+        arguments: &[String],
+        folder: &Path,
+        kept: &[&str],
+    ) -> Result<Process> {
         match self {
-            Host::Native(native) => native.run(script, arguments, folder),
+            Host::Native(native) => native.run(script, arguments, folder, kept),
             Host::Remote(remote) => remote.run(script, arguments, folder),
         }
     }

@@ -60,12 +60,18 @@ impl Native {
         Ok(Native { elevated: true })
     }
 
-    /// Starts `script` with `arguments`, in `folder`.
+    /// Starts `script` with `arguments`, in `folder`, where sudo keeps the variables `kept`.
     ///
     /// # Errors
     /// If bash cannot be started.
-    pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
-        Process::start(self.command(script, arguments, folder), script, None)
+    pub fn run(
+        &self,
+        script: &str,
+        arguments: &[String],
+        folder: &Path,
+        kept: &[&str],
+    ) -> Result<Process> {
+        Process::start(self.command(script, arguments, folder, kept), script, None)
     }
 
     /// Starts `script` with `arguments`, in `folder`, for a verb whose output is a program's alone.
@@ -73,17 +79,23 @@ impl Native {
     /// # Errors
     /// If bash cannot be started.
     pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
-        Stream::start(self.command(script, arguments, folder), script)
+        Stream::start(self.command(script, arguments, folder, &[]), script)
     }
 
     /// What reads `script` from its standard input and becomes it.
-    fn command(&self, script: &str, arguments: &[String], folder: &Path) -> Expression {
+    fn command(
+        &self,
+        script: &str,
+        arguments: &[String],
+        folder: &Path,
+        kept: &[&str],
+    ) -> Expression {
         let length = script.len().to_string();
         let words = ["bash", "-c", BOOTSTRAP, "labrun", &length]
             .into_iter()
             .map(String::from)
             .chain(arguments.iter().cloned());
-        let words = self.words(words);
+        let words = self.words(kept, words);
         process::clean(cmd(&words[0], &words[1..])).dir(folder)
     }
 
@@ -96,16 +108,17 @@ impl Native {
             .into_iter()
             .map(String::from)
             .chain(arguments.iter().cloned());
-        process::in_terminal(&self.words(words))
+        process::in_terminal(&self.words(&[], words))
     }
 
-    fn words(&self, words: impl Iterator<Item = String>) -> Vec<String> {
-        // sudo-rs knows no -E; nothing of the environment is needed.
-        let prefix = if self.elevated {
-            vec!["sudo".to_string(), "-n".into(), "--".into()]
-        } else {
-            Vec::new()
-        };
+    fn words(&self, kept: &[&str], words: impl Iterator<Item = String>) -> Vec<String> {
+        let mut prefix = Vec::new();
+        if self.elevated {
+            prefix.extend(["sudo".to_string(), "-n".into()]);
+            // sudo-rs knows no -E; nothing else of the environment is needed.
+            prefix.extend((!kept.is_empty()).then(|| format!("--preserve-env={}", kept.join(","))));
+            prefix.push("--".into());
+        }
         prefix.into_iter().chain(words).collect()
     }
 }

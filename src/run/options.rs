@@ -46,6 +46,13 @@ impl Options {
             .map_or(lab.name.clone(), |instance| format!("{}@{instance}", lab.name))
     }
 
+    /// The variables that `lab` is granted.
+    pub fn kept<'l>(&self, lab: &'l Lab) -> Vec<&'l str> {
+        let granted = self.allow.contains(&Allow::Env);
+        let names = lab.topology.pass_env.iter().filter(|_| granted);
+        names.map(|name| name.value.as_str()).collect()
+    }
+
     /// The runtime's options for `lab` in front of `verb`.
     pub fn arguments(&self, lab: &Lab, given: Option<&Given>, verb: &str) -> Vec<String> {
         let mut words = vec!["--tied".to_string()];

@@ -95,8 +95,12 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let script = script::compile(lab, options.client);
         let planned = Instant::now();
-        let mut process =
-            options.host.run(&script, &options.arguments(lab, given, verb), &options.folder)?;
+        let mut process = options.host.run_keeping(
+            &script,
+            &options.arguments(lab, given, verb),
+            &options.folder,
+            &options.kept(lab),
+        )?;
         // One service after the other may take all of its time.
         process.bear(SETUP + lab.topology.services.iter().map(Service::within).sum());
         let instance = options.instance_of(lab);
@@ -416,7 +420,7 @@ impl<'a> Session<'a> {
     fn clean(&self) {
         let words = ["clean".to_string(), self.instance.clone()];
         let Host::Native(native) = &self.options.host else { return };
-        let Ok(mut process) = native.run(&script::runtime(), &words, Path::new("/")) else {
+        let Ok(mut process) = native.run(&script::runtime(), &words, Path::new("/"), &[]) else {
             return;
         };
         process.bear(CLEANING);

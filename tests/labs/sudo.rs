@@ -84,6 +84,21 @@ fn labs_run_through_sudo_where_user_namespaces_are_refused() {
 }
 
 #[test]
+fn variables_that_a_lab_is_granted_and_no_others_come_through_sudo() {
+    let script = r#"
+        set -e
+        cd "$(mktemp -d /tmp/labrun-test-XXXXXX)"
+        trap 'rm -rf "$PWD"' EXIT
+        printf '%s\n' 'lab: s' 'pass-env: [ONE, OTHER]' 'nodes: {a: {}}' 'tests: {t: {steps: [run: {node: a, command: "[[ $ONE$OTHER$UID == 120 && ! -v THIRD ]]"}]}}' >lab.yaml
+        export ONE=1 OTHER=2 THIRD=3
+        $labrun test --file lab.yaml --allow env --strict
+    "#;
+    let Some(output) = without_user_namespaces(script) else { return };
+    let text = text(&output);
+    assert!(output.status.success() && text.contains("PASS  s-t"), "{text}");
+}
+
+#[test]
 fn what_is_kept_of_a_failure_is_the_users_though_the_lab_was_roots() {
     let script = r#"
         set -e
