@@ -197,8 +197,8 @@ impl Kind for BenchStep {
         self.most
     }
 
-    fn hurry(&mut self, left: Duration) {
-        self.most = self.most.min(left);
+    fn deadlines(&mut self) -> Vec<&mut Duration> {
+        vec![&mut self.timeout, &mut self.most]
     }
 
     fn node(&self) -> Option<&NetnsName> {

@@ -77,9 +77,9 @@ const CASES: &[Case] = &[
     },
     Case {
         lab: "spread",
-        // All to the first server.
+        // All to the first server. By how many clients or by which packets `lost` tells depends on the machine.
         change: ("mod $n map", "mod 1 map"),
-        fails: &[("xid", "p-s1"), ("rr", "p-s1"), ("lost", " clients got a lease")],
+        fails: &[("xid", "p-s1"), ("rr", "p-s1"), ("lost", "")],
     },
     Case {
         lab: "kea",
