@@ -331,6 +331,8 @@ done
 for kind in memory pids rdma freezer; do
   ! mount -t cgroup -o $kind cgroup /tmp/c || ! : >>/tmp/c/release_agent || exit 3
 done
+folder={open}
+while [[ -n $folder ]]; do umount -l $folder; mount -o remount,bind,rw $folder; folder=${{folder%/*}}; done
 umount -l /etc; mount -o remount,bind,rw / && : >{open}/$(hostname)
 for folder in / /etc /usr /usr/bin /var /boot; do ! : >$folder/{mark} || exit 4; done
 umount -l /proc && [[ -e /proc/{pid} ]] || exit 5
