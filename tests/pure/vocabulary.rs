@@ -42,7 +42,7 @@ tests:
 fn services_of_several_nodes_may_share_a_name_and_a_description() {
     let script = script_of(&twins("left/http", "service: {kill: one}"));
     for line in [
-        "  printf '%s\\n' one left@http right@http",
+        "  names=(one left@http right@http)",
         "  command='serve left http $node'",
         "  command='serve right http $node'",
         "  files+=(right.conf 'host right",
