@@ -202,3 +202,37 @@ fn a_bench_is_over_in_time_and_moves_what_is_large() {
     assert!(results["long"]["lines"][0].as_str().unwrap().contains("of the test (`timeout`)"));
     assert!(done.time < Duration::from_secs(50), "{:?}", done.time);
 }
+
+#[test]
+fn a_service_that_leaves_connections_open_is_measured_by_the_length_of_its_reply() {
+    if !have("a_service_that_leaves_connections_open", &["socat"]) {
+        return;
+    }
+    // The service is at the client's own node, the proxy is not, and all of it is IPv6.
+    let body = r#"
+nodes:
+  a:
+    links: {eth0: {peer: b/eth0, addresses: "fd00::1/64"}}
+    services: {echo: {command: "exec socat TCP6-LISTEN:7,fork,reuseaddr,backlog=512 EXEC:cat", ready: {tcp: 7}}}
+  b:
+    links: {eth0: {peer: a/eth0, addresses: "fd00::2/64"}}
+    services: {proxy: {command: "exec socat TCP6-LISTEN:8,fork,reuseaddr,backlog=512 TCP6:[fd00::1]:7", ready: {tcp: 8}}}
+x-bench: &bench {node: a, direct: "[fd00::1]:7", through: "[fd00::2]:8", send: "hello there\n", time: 200ms, timeout: 2s}
+tests:
+  whole: {steps: [bench: {<<: *bench, reply: 12, match: hello}]}
+  more: {steps: [bench: {<<: *bench, reply: 5}]}
+  open: {steps: [bench: *bench]}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&[]);
+        assert_eq!(results["whole"]["outcome"], "pass", "{user:?}: {}", done.all);
+        for (name, words) in [
+            ("more", "[fd00::1]:7 sent 12 bytes, and only 5 are a reply"),
+            ("open", "[fd00::1]:7 gave no whole reply within 2s: 12 bytes of it came"),
+        ] {
+            let said = results[name]["lines"][0].as_str().unwrap_or_default();
+            assert!(said.contains(words), "{user:?} {name}: {said}");
+        }
+    }
+}
