@@ -60,9 +60,9 @@ own_root() {
 # root_lock: lock $ROOT, by the descriptor $lock. Fails when it has been removed in the meantime.
 root_lock() {
   own_root || return
-  flock "$lock" && [[ $ROOT -ef /proc/self/fd/$lock ]] && return
-  exec {lock}<&-
-  return 1
+  # It is held for as long as a lab takes to end, at most.
+  flock --timeout 30 "$lock" || fail "another labrun keeps $ROOT locked; is one stopped (\`ps -o pid,stat,args\` says T)?"
+  [[ $ROOT -ef /proc/self/fd/$lock ]] || { exec {lock}<&- && return 1; }
 }
 
 # root_remove: remove $ROOT if it is empty; under the lock, or another labrun that has just decided to

@@ -1,6 +1,6 @@
 //! Proves that `labrun clean` finds and ends everything after a `kill -9` of anything at any
-//! moment: of labrun, of the runtime's outer shell, of the sandbox's PID 1, of a daemon, of all of
-//! them.
+//! moment: of labrun, of the runtime's outer shell, of the sandbox's PID 1, of the agent, of a daemon, of all of
+//! them; and what somebody stopped.
 //!
 //! The moments are random; a failure names the seed that repeats the draw (LABRUN_TEST_SEED), and
 //! LABRUN_TEST_ROUNDS makes more of them.
@@ -9,6 +9,7 @@ use crate::common;
 
 use common::host::{self, Process, Random, Trace, expect, finish_within};
 use common::{User, text, users, wait_for};
+use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,12 +19,13 @@ enum Victim {
     Labrun,
     Shell,
     Supervisor,
+    Agent,
     Daemon,
     All,
 }
 
-const VICTIMS: [Victim; 5] =
-    [Victim::Labrun, Victim::Shell, Victim::Supervisor, Victim::Daemon, Victim::All];
+const VICTIMS: [Victim; 6] =
+    [Victim::Labrun, Victim::Shell, Victim::Supervisor, Victim::Agent, Victim::Daemon, Victim::All];
 
 #[test]
 fn nothing_is_left_after_any_kill_and_clean() {
@@ -57,6 +59,64 @@ fn nothing_is_left_after_any_kill_and_clean() {
             assert!(passed.contains("2 passed, 0 failed"), "{passed}");
             before.assert_same("after the last test");
         }
+    });
+}
+
+#[test]
+fn nothing_is_left_of_what_was_stopped_and_cleaned() {
+    host::private("nothing_is_left_of_what_was_stopped_and_cleaned", || {
+        let mut random = Random::new();
+        for user in users() {
+            let before = Trace::now(user);
+            for victim in VICTIMS {
+                let moment = Duration::from_millis(random.below(1000));
+                let what = format!("{user:?}, {victim:?} stopped after {moment:?}");
+                println!("{what}");
+                let mut child = host::labrun(user)
+                    .args(["test", "relay-v4"])
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                let labrun = child.id();
+                sleep(moment);
+                let mut stopped = Vec::new();
+                while stopped.is_empty() && child.try_wait().unwrap().is_none() {
+                    stopped = pids(victim, labrun, &before);
+                    stopped.iter().for_each(|pid| host::kill("STOP", *pid));
+                }
+                // Whoever has stopped with the lock in hand is named by now, and may go on later.
+                host::run(user, &["clean", "--force"]);
+                for pid in
+                    stopped.into_iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists())
+                {
+                    host::kill("CONT", pid);
+                }
+                finish_within(Duration::from_secs(60), child, &what);
+                expect(user, &["clean", "--force"], 0);
+                before.wait_for_processes(&what);
+                before.assert_same(&what);
+            }
+            let passed = expect(user, &["test", "relay-v4"], 0);
+            assert!(passed.contains("1 passed, 0 failed"), "{passed}");
+        }
+    });
+}
+
+#[test]
+fn a_labrun_that_is_stopped_with_the_lock_keeps_nobody_waiting_for_ever() {
+    host::private("a_labrun_that_is_stopped_with_the_lock_keeps_nobody_waiting_for_ever", || {
+        let user = users()[0];
+        expect(user, &["setup", "relay"], 0);
+        let root = host::state_root(user);
+        let held = std::fs::File::open(&root).unwrap();
+        held.lock().unwrap();
+        let output = host::run(user, &["clean", "relay"]);
+        let said = text(&output);
+        assert!(said.contains("keeps") && said.contains("locked; is one stopped"), "{said}");
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        drop(held);
+        expect(user, &["clean", "relay"], 0);
     });
 }
 
@@ -139,11 +199,13 @@ fn pids(victim: Victim, labrun: u32, before: &Trace) -> Vec<u32> {
     let shell = find(&|p| p.parent == labrun && p.name == "bash");
     let unshare = find(&|p| p.name == "unshare" && p.command.contains("--kill-child"));
     let supervisor = find(&|p| unshare.contains(&p.parent));
+    let agent = find(&|p| p.command.contains(" _agent "));
     let daemons = find(&|p| ["dnsmasq", "dhcrelay", "dhclient"].contains(&p.name.as_str()));
     match victim {
-        Victim::Labrun | Victim::All => [vec![labrun], shell, supervisor, daemons].concat(),
+        Victim::Labrun | Victim::All => [vec![labrun], shell, supervisor, agent, daemons].concat(),
         Victim::Shell => shell,
         Victim::Supervisor => supervisor,
+        Victim::Agent => agent,
         Victim::Daemon => daemons.into_iter().take(1).collect(),
     }
 }
