@@ -1,5 +1,6 @@
 //! What the evidence of a test tells, on any platform.
 
+pub mod difference;
 pub mod ladder;
 mod ladder_svg;
 mod ladder_text;

@@ -3,6 +3,7 @@
 //! They are run in rounds, so that each has had the same number of runs when the time is over. A test
 //! has one result, which its first failure tells of: one run that failed is enough.
 
+use crate::analysis::difference::Course;
 use crate::interrupt;
 use crate::lab::model::Test;
 use crate::record::event::RunEvent;
@@ -10,6 +11,9 @@ use crate::record::result::{Outcome, Runs, TestResult};
 use crate::run::session::SetupError;
 use crate::verbs::sessions::{Down, NOT_UP, Sessions};
 use std::time::{Duration, Instant};
+
+/// So many courses of runs that passed are kept; more would seldom be others.
+const COURSES: usize = 100;
 
 /// How often every test is run.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +30,8 @@ struct Tally {
     runs: usize,
     failed: usize,
     time: Duration,
+    /// What was seen of those that passed, each course once.
+    passed: Vec<Course>,
     /// The first that failed, or the first of all where none has.
     shown: Option<TestResult>,
 }
@@ -36,6 +42,13 @@ impl Tally {
         self.runs += 1;
         self.failed += usize::from(bad);
         self.time += result.time;
+        if result.outcome == Outcome::Pass
+            && self.passed.len() < COURSES
+            && let Some(course) = result.evidence.ladder.as_ref().map(Course::of)
+            && !self.passed.contains(&course)
+        {
+            self.passed.push(course);
+        }
         // One that did not hold says more than one for which there was no lab.
         let weight = |outcome| match outcome {
             Outcome::Fail => 2,
@@ -50,7 +63,7 @@ impl Tally {
 
     /// The result of all of them, if there were any.
     fn result(self) -> Option<TestResult> {
-        let Tally { runs, failed, time, shown } = self;
+        let Tally { runs, failed, time, passed, shown } = self;
         let mut result = shown?;
         result.time = time / u32::try_from(runs).unwrap_or(u32::MAX);
         result.runs = Some(Runs { of: runs, failed });
@@ -62,6 +75,8 @@ impl Tally {
                 Some(first) => first.insert_str(0, &why),
                 None => result.lines.push(format!("{why}{}", result.detail)),
             }
+            let course = result.evidence.ladder.as_ref().map(Course::of);
+            result.lines.extend(course.and_then(|course| course.parting(&passed)));
         }
         Some(result)
     }

@@ -175,6 +175,34 @@ fn a_test_under_stress_has_failed_if_one_run_has() {
 }
 
 #[test]
+fn a_race_that_is_lost_once_in_twenty_runs_is_found_and_its_message_is_named() {
+    if !labs::have("a_race_that_is_lost", &["nft", "ping"]) {
+        return;
+    }
+    // Every twentieth question is lost.
+    let body = "
+needs: {kernel: [nftables]}
+nodes:
+  client: {links: {eth0: {peer: server/eth0, addresses: 10.0.0.1/24}}}
+  server:
+    links: {eth0: {peer: client/eth0, addresses: 10.0.0.2/24}}
+    nft: |
+      table ip t { chain c { type filter hook input priority 0; icmp type echo-request numgen inc mod 20 19 drop; }; }
+tests: {asks: {steps: [ping: {node: client, to: 10.0.0.2, count: 1, timeout: 1s}]}}
+";
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let (done, results) = lab.results(&["--stress=40"]);
+        let result = &results["asks"];
+        assert_eq!(result["runs"], serde_json::json!({"of": 40, "failed": 2}), "{}", done.all);
+        let why = lines(result);
+        assert!(why.contains("2 of 40 runs failed, the first: "), "{why}");
+        let named = "message 2 is missing after ECHO-REQUEST from client to server: in a run that passed it was ECHO-REPLY from server to client";
+        assert!(why.contains(named), "{why}");
+    }
+}
+
+#[test]
 fn stress_is_of_labs_that_come_up_and_of_nothing_that_hides_a_failure() {
     let dead = "{command: 'exit 7', ready: {udp: 9}}";
     let step = "{steps: [run: {node: n, command: 'true'}]}";

@@ -2,6 +2,7 @@
 
 use crate::common::captures;
 
+use labrun::analysis::difference::Course;
 use labrun::analysis::ladder::{Extent, Ladder, Row};
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
@@ -326,4 +327,42 @@ proptest! {
         }
         ladder.text(80, Extent::LONG);
     }
+}
+
+#[test]
+fn a_run_that_failed_parts_from_the_nearest_that_passed() {
+    let course = |labels: &str| {
+        let row = |(at, label): (usize, &str)| Row {
+            at: at as u64,
+            from: at % 2,
+            to: vec![1 - at % 2],
+            label: label.into(),
+            detail: format!("xid {at}"),
+        };
+        let rows = labels.split_whitespace().enumerate().map(row).collect();
+        let nodes = vec!["client".into(), "server".into()];
+        Course::of(&Ladder { nodes, rows, left_out: 0, hidden: 0 })
+    };
+    let passed =
+        [course("DISCOVER OFFER"), course("DISCOVER OFFER REQUEST ACK"), course("SOLICIT")];
+    for (failed, wanted) in [
+        (
+            "DISCOVER OFFER REQUEST",
+            "message 4 is missing after REQUEST from client to server: in a run that passed it was ACK from server to client",
+        ),
+        (
+            "DISCOVER OFFER REQUEST NAK",
+            "message 4 is the first that no run that passed had there: NAK from server to client, where one had ACK from server to client",
+        ),
+        (
+            "SOLICIT ADVERTISE",
+            "message 2 is one more than a run that passed had: ADVERTISE from server to client",
+        ),
+        ("", "message 1 is missing: in a run that passed it was SOLICIT from client to server"),
+        ("SOLICIT", "a run that passed had the same messages"),
+    ] {
+        assert_eq!(course(failed).parting(&passed).as_deref(), Some(wanted));
+    }
+    assert_eq!(course("SOLICIT").parting(&[]), None);
+    assert_eq!(course("").parting(&[course("")]), None);
 }
