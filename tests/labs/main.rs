@@ -31,6 +31,7 @@ mod net;
 mod path;
 mod readiness;
 mod reporting;
+#[cfg(target_os = "linux")]
 mod security;
 mod show;
 mod subject;
