@@ -37,5 +37,6 @@ mod show;
 mod subject;
 mod sudo;
 mod tried;
+mod tutorial;
 mod vm;
 mod vocabulary;
