@@ -253,8 +253,13 @@ pub fn lab_texts() -> Vec<String> {
     use labrun::starter::{listens::Listens, shape::Shape, write};
     let mut all: Vec<String> = labrun::lab::find::BUILT_IN.map(|(_, text)| text.into()).to_vec();
     all.push(include_str!("../data/good.yaml").into());
-    let documents = include_str!("../../docs/lab-files.md");
-    let blocks = documents.split("```yaml\n").skip(1).filter(|block| block.starts_with("lab: "));
+    let documents = [
+        include_str!("../../docs/lab-files.md"),
+        include_str!("../../docs/recipes.md"),
+        include_str!("../../docs/tutorial.md"),
+    ];
+    let blocks = documents.iter().flat_map(|page| page.split("```yaml\n").skip(1));
+    let blocks = blocks.filter(|block| block.starts_with("lab: "));
     all.extend(blocks.map(|block| block.split("```").next().unwrap().to_string()));
     for shape in Shape::ALL {
         for listens in ["udp:53", "udp:67", "udp:9", "tcp:80", "http:80"] {

@@ -30,6 +30,7 @@ mod negative;
 mod net;
 mod path;
 mod readiness;
+mod recipes;
 mod reporting;
 #[cfg(target_os = "linux")]
 mod security;
