@@ -80,3 +80,23 @@ fn the_verbs_and_exit_codes_of_the_readme_exist() {
         assert!(help.contains(code) && readme.contains(code), "{code}");
     }
 }
+
+#[test]
+fn the_table_of_exit_codes_is_that_of_the_help() {
+    let help = labrun(User::Own).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    // There, two blanks or more stand between them.
+    let said: Vec<&str> = codes.split("  ").flat_map(str::lines).map(str::trim).collect();
+    let said: Vec<String> = said.into_iter().filter(|s| !s.is_empty()).map(String::from).collect();
+    let page = include_str!("../../docs/cli.md");
+    let (_, table) = page.split_once("| code | meaning |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let shown: Vec<String> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            format!("{} {}", cells[1], cells[2])
+        })
+        .collect();
+    assert_eq!(shown, said);
+}

@@ -4,6 +4,7 @@
 mod common;
 mod runs;
 
+mod book;
 mod check;
 mod compile;
 mod decode;
