@@ -89,6 +89,15 @@ fn shell(user: User, home: &Path, place: &Path, line: &str) -> Output {
     shell.output().unwrap()
 }
 
+/// Takes the tutorial's lab down, also where the test fails while it is up.
+struct Up<'a>(User, &'a Path);
+
+impl Drop for Up<'_> {
+    fn drop(&mut self) {
+        shell(self.0, self.1, self.1, "labrun clean gate");
+    }
+}
+
 #[test]
 fn every_command_of_the_tutorial_does_what_the_tutorial_shows() {
     let test = "every_command_of_the_tutorial_does_what_the_tutorial_shows";
@@ -100,6 +109,7 @@ fn every_command_of_the_tutorial_does_what_the_tutorial_shows() {
         let place = home.path().join("gate");
         fs::create_dir(&place).unwrap();
         give(home.path(), user);
+        let _up = Up(user, home.path());
         let mut ran = 0;
         for act in acts() {
             let (line, shown) = match act {
