@@ -5,7 +5,7 @@ use crate::lab::model::Lab;
 use crate::steps::Client;
 
 /// Kernel features that may be a module of Linux, with its name.
-const MODULES: [(&str, &str); 11] = [
+const MODULES: [(&str, &str); 14] = [
     ("bond", "bonding"),
     ("dummy", "dummy"),
     ("gre", "ip_gre"),
@@ -13,6 +13,10 @@ const MODULES: [(&str, &str); 11] = [
     ("ipvlan", "ipvlan"),
     ("macvlan", "macvlan"),
     ("netem", "sch_netem"),
+    ("ppp", "ppp_generic"),
+    // PPP over a terminal, as of pppoe-server.
+    ("ppp", "ppp_async"),
+    ("pppoe", "pppoe"),
     ("vlan", "8021q"),
     ("vrf", "vrf"),
     ("vxlan", "vxlan"),

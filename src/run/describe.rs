@@ -26,8 +26,8 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
     }));
     lines.extend(others.iter().map(|Missing { kind, name, stand_in, why, .. }| match kind.as_str() {
         "allow" => format!("{why}: add `--allow {name}` if you trust its lab file"),
-        // It is there, but not for everybody, such as /dev/net/tun.
-        "kernel" if why.contains("Permission denied") => {
+        // It is there, but not for everybody, such as /dev/net/tun, or not in this container.
+        "kernel" if why.contains("Permission denied") || why.contains("not permitted") => {
             format!("{name} may not be used by this user ({why}): run labrun as root, or change that")
         }
         "kernel" if name == "ids" => "this user has a single id in a user namespace, and the lab needs more: a range in /etc/subuid and /etc/subgid, with newuidmap(1) of the package uidmap, or root".into(),

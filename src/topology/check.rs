@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
 /// What can be found out about a kernel (`compile::kernel`).
-pub const KERNEL_FEATURES: [&str; 17] = [
+pub const KERNEL_FEATURES: [&str; 19] = [
     "bond",
     "bridge",
     "dummy",
@@ -22,6 +22,8 @@ pub const KERNEL_FEATURES: [&str; 17] = [
     "nat",
     "netem",
     "nftables",
+    "ppp",
+    "pppoe",
     "tun",
     "veth",
     "vlan",
