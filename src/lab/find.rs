@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 12] = [
+pub const BUILT_IN: [(&str, &str); 14] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("spread", include_str!("../../labs/spread.yaml")),
@@ -25,6 +25,8 @@ pub const BUILT_IN: [(&str, &str); 12] = [
     ("mgmt", include_str!("../../labs/mgmt.yaml")),
     ("l3vpn", include_str!("../../labs/l3vpn.yaml")),
     ("vrf", include_str!("../../labs/vrf.yaml")),
+    ("pppoe", include_str!("../../labs/pppoe.yaml")),
+    ("pppoe-discovery", include_str!("../../labs/pppoe-discovery.yaml")),
 ];
 
 /// Where a lab comes from.

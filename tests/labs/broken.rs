@@ -201,6 +201,50 @@ const CASES: &[Case] = &[
         change: ("  vrf${each}:\n    each: 2\n", "  vrf${each}:\n    each: 2\n    forward: true\n"),
         fails: &[("apart", "must avoid global")],
     },
+    Case {
+        lab: "pppoe-discovery",
+        change: ("-I eth0 -C lab-ac", "-I eth0 -C other-ac"),
+        fails: &[("offer", "Access-Concentrator: other-ac")],
+    },
+    Case {
+        lab: "pppoe-discovery",
+        // PADR, its code at the second byte, is lost.
+        change: (
+            "    links: {eth0: {peer: client/eth0}}\n",
+            "    links: {eth0: {peer: client/eth0}}\n    nft: table netdev t { chain c { type filter hook ingress device eth0 priority 0; @ll,120,8 0x19 drop; }; }\n",
+        ),
+        fails: &[("session", "step 1, run in client"), ("other", "step 2, run in client")],
+    },
+    Case {
+        lab: "pppoe-discovery",
+        // In the stand-in's command.
+        change: ("-S lab -N 8", "-S lab -S other -N 8"),
+        fails: &[("other", "step 1, run in client")],
+    },
+    Case {
+        lab: "pppoe",
+        change: ("-C lab-ac -S lab", "-C other-ac -S lab"),
+        fails: &[("session", "ac-name must be lab-ac")],
+    },
+    Case {
+        lab: "pppoe",
+        change: ("nopersist maxfail 1", "nopersist maxfail 1 mtu 1400"),
+        fails: &[("session", "1492"), ("mtu", "192.0.2.2")],
+    },
+    Case {
+        lab: "pppoe",
+        change: ("\\nrequire-chap\\n", "\\nnoauth\\n"),
+        fails: &[("password", "exit status 0, not 19")],
+    },
+    Case {
+        lab: "pppoe",
+        // Another way out stays.
+        change: (
+            "    links: {eth0: {peer: server/eth0}}\n",
+            "    links: {eth0: {peer: server/eth0}}\n    routes: [{to: 192.0.2.0/24, dev: eth0, metric: 99}]\n",
+        ),
+        fails: &[("end", "ip route get 192.0.2.2")],
+    },
 ];
 
 /// Runs all cases of the lab `name`.
@@ -278,4 +322,14 @@ fn what_is_broken_in_l3vpn_is_found_out() {
 #[test]
 fn what_is_broken_in_vrf_is_found_out() {
     tried("vrf");
+}
+
+#[test]
+fn what_is_broken_in_pppoe_discovery_is_found_out() {
+    tried("pppoe-discovery");
+}
+
+#[test]
+fn what_is_broken_in_pppoe_is_found_out() {
+    tried("pppoe");
 }
