@@ -74,7 +74,7 @@ fn exit_codes() -> String {
 pub enum Verb {
     /// Write a first lab for the program of this repository: a lab file, and a workflow that runs it
     Init(InitArgs),
-    /// Write the lab that a script builds with `ip netns`
+    /// Write the lab that a script builds with `ip netns`, or that a file of containerlab or tinet describes
     Import(ImportArgs),
     /// Bring labs up and leave them up
     Setup {

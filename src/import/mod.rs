@@ -1,6 +1,12 @@
-//! Labs that somebody's script builds with `ip netns`: what it has built, and the lab file that builds the same.
+//! Labs that others have: what somebody's script has built with `ip netns`, or what a topology file of another tool
+//! describes, and the lab file that builds the same.
 
+mod commands;
+mod containerlab;
 mod found;
 mod services;
+mod tinet;
+pub mod topology;
+pub mod translate;
 mod wiring;
 pub mod write;

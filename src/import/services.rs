@@ -80,7 +80,7 @@ fn is_daemons_own(path: &str) -> bool {
 }
 
 /// The lines of a file of a service.
-fn file(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn file(path: &str, text: &str) -> Vec<String> {
     // A block of YAML keeps what can be seen, and begins with no blank.
     let block = text.ends_with('\n')
         && !text.starts_with([' ', '\n', '\t'])

@@ -373,7 +373,7 @@ fn port_name(end: End) -> String {
 }
 
 /// As much as a link's name may have; its end tells more than its beginning.
-fn cut(name: &str) -> String {
+pub(crate) fn cut(name: &str) -> String {
     let mut start = name.len().saturating_sub(15);
     while !name.is_char_boundary(start) {
         start += 1;

@@ -20,20 +20,8 @@ pub fn lab(
     let found = Found::read(printed)?;
     let wiring = wiring(&found);
     let services = services(&found, exists);
-    let mut text = format!(
-        "# What `{}` builds, made by `labrun import`, and yours from here.\n",
-        command.replace(['\n', '\r'], " ")
-    );
-    let lost: Vec<&String> = wiring.lost.iter().chain(&services.lost).collect();
-    if !lost.is_empty() {
-        text.push_str("#\n# CHANGE: what it could not express:\n");
-        for what in lost {
-            text.push_str(&format!("#   - {}\n", what.replace(['\n', '\r'], " ")));
-        }
-    }
-    text.push_str(&format!(
-        "lab: {name}\nabout: imported from a script   # CHANGE: what it shows\n"
-    ));
+    let lost: Vec<String> = wiring.lost.iter().chain(&services.lost).cloned().collect();
+    let mut text = head(name, &format!("`{command}` builds"), "a script", &lost);
     let nat = ["masquerade", "dnat to", "snat to"];
     if wiring.nodes.values().any(|node| nat.iter().any(|word| node.nft.contains(word))) {
         text.push_str("\nneeds:\n  kernel: [nat]\n");
@@ -61,8 +49,32 @@ pub fn lab(
             }
         }
     }
-    text.push_str("\n# CHANGE: what is to hold. docs/lab-files.md has all steps.\ntests: {}\n");
+    text.push_str(NO_TESTS);
     Ok(text)
+}
+
+/// How a lab ends whose tests are yet to be written.
+pub(crate) const NO_TESTS: &str =
+    "\n# CHANGE: what is to hold. docs/lab-files.md has all steps.\ntests: {}\n";
+
+/// How the file of the lab `name` begins, that is what `source` does, imported from `origin`.
+pub(crate) fn head(name: &str, source: &str, origin: &str, lost: &[String]) -> String {
+    let mut text = format!(
+        "# What {source}, made by `labrun import`, and yours from here.\n",
+        source = line(source)
+    );
+    if !lost.is_empty() {
+        text.push_str("#\n# CHANGE: what it could not express:\n");
+        for what in lost {
+            text.push_str(&format!("#   - {}\n", line(what)));
+        }
+    }
+    text + &format!("lab: {name}\nabout: imported from {origin}   # CHANGE: what it shows\n")
+}
+
+/// `text` as one line, as a comment must be.
+pub(crate) fn line(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// Whether a namespace is there for its bridges only.

@@ -4,6 +4,7 @@ use crate::cli::ImportArgs;
 use crate::error::{Exit, Failure};
 use crate::fs;
 use crate::import::write::lab;
+use crate::import::{topology, translate};
 use crate::interrupt;
 use crate::lab::check;
 use crate::lab::find::show_diagnostics;
@@ -15,7 +16,7 @@ use crate::starter::project::is_name;
 use crate::text::count;
 use anyhow::{Context, Result};
 use duct::cmd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What runs the command in the sandbox, and prints what that has made.
@@ -23,48 +24,104 @@ const GATHER: &str = include_str!("../import/gather.sh");
 /// How long gathering may take, after the command.
 const GATHERING: Duration = Duration::from_secs(60);
 
-/// Runs a command that builds a lab, in a sandbox, and writes the lab file that builds the same.
+/// Writes the lab file that builds the same as a command does, which runs in a sandbox, or as a topology file describes.
 ///
 /// # Errors
-/// A command that fails or takes too long, what it makes being no lab, a file that is there already.
+/// A command that fails or takes too long, what it makes being no lab, a file that is not understood, a lab file that
+/// is there already.
 pub fn import(args: &ImportArgs) -> Result<u8> {
-    let here = std::env::current_dir().context("cannot tell the working directory")?;
+    match &args.command[..] {
+        [file] if is_topology(file) => described(args, Path::new(file)),
+        _ => built(args),
+    }
+}
+
+/// Whether it is YAML, and so no command.
+fn is_topology(word: &str) -> bool {
+    let end = Path::new(word).extension().and_then(|end| end.to_str());
+    matches!(end, Some("yaml" | "yml"))
+}
+
+fn built(args: &ImportArgs) -> Result<u8> {
     // Of `bash setup.sh` the script.
     let script = args.command.iter().find(|word| !["bash", "sh"].contains(&word.as_str()));
     let script = Path::new(script.unwrap_or(&args.command[0])).file_stem().unwrap_or_default();
-    let name = args.name.clone().unwrap_or_else(|| script.to_string_lossy().into_owned());
-    if !is_name(&name) {
-        return Err(
-            Failure::usage(format!("`{name}` is no name for a lab: give one with --name")).into()
-        );
-    }
-    let path = format!("labs/{name}.yaml");
-    let file = repository(&here).join(&path);
-    if file.symlink_metadata().is_ok() && !args.force {
-        return Err(Failure::usage(format!(
-            "{path} is there already: --force replaces it, --name takes another name for the lab"
-        ))
-        .into());
-    }
+    let target = Target::new(args, &script.to_string_lossy())?;
     let printed = gather(&args.command, Duration::from_secs(args.timeout))?;
-    let text = lab(&name, &quote::command(&args.command), &printed, &Path::exists)
+    let text = lab(&target.name, &quote::command(&args.command), &printed, &Path::exists)
         .map_err(Failure::setup)?;
-    fs::write(&file, text.as_bytes())?;
-    let shown = file.strip_prefix(&here).unwrap_or(&file).display();
-    match check::lab(&text, &path) {
-        Ok(lab) => {
-            // Who misses one of them looks why it has died.
-            let (nodes, services) = (lab.topology.nodes.len(), lab.topology.services.len());
-            outln!("wrote {shown}: {}, {}", count(nodes, "node"), count(services, "service"));
-            outln!("Next: look for CHANGE in it, and `labrun setup {name}`.");
-            Ok(Exit::Passed as u8)
+    target.write(&text)
+}
+
+/// The lab of a topology file.
+fn described(args: &ImportArgs, file: &Path) -> Result<u8> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+    let topology = topology::read(&text)
+        .map_err(|error| Failure::usage(format!("cannot import {shown}: {error}")))?;
+    // Of `ring.clab.yml` the ring.
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = stem.strip_suffix(".clab").unwrap_or(&stem);
+    let target = Target::new(args, topology.name.as_deref().unwrap_or(stem))?;
+    let beside = file.parent().unwrap_or(Path::new(""));
+    let read = |path: &str| {
+        let text = std::fs::read_to_string(beside.join(path)).ok()?;
+        (!text.contains('\0')).then_some(text)
+    };
+    let source = file.file_name().unwrap_or_default().to_string_lossy();
+    target.write(&translate::lab(&target.name, &source, &topology, &read))
+}
+
+/// Where the lab is written to.
+struct Target {
+    name: String,
+    /// From the repository's folder.
+    path: String,
+    file: PathBuf,
+    here: PathBuf,
+}
+
+impl Target {
+    /// The lab's name is that of the arguments, or else `name`.
+    fn new(args: &ImportArgs, name: &str) -> Result<Target> {
+        let here = std::env::current_dir().context("cannot tell the working directory")?;
+        let name = args.name.clone().unwrap_or_else(|| name.into());
+        if !is_name(&name) {
+            return Err(Failure::usage(format!(
+                "`{name}` is no name for a lab: give one with --name"
+            ))
+            .into());
         }
-        // What cannot be a lab is still most of one.
-        Err(mistakes) => Err(Failure::usage(format!(
-            "wrote {shown}, which is no good lab yet:\n{}",
-            show_diagnostics(&path, &mistakes)
-        ))
-        .into()),
+        let path = format!("labs/{name}.yaml");
+        let file = repository(&here).join(&path);
+        if file.symlink_metadata().is_ok() && !args.force {
+            return Err(Failure::usage(format!(
+                "{path} is there already: --force replaces it, --name takes another name for the lab"
+            ))
+            .into());
+        }
+        Ok(Target { name, path, file, here })
+    }
+
+    fn write(&self, text: &str) -> Result<u8> {
+        fs::write(&self.file, text.as_bytes())?;
+        let shown = self.file.strip_prefix(&self.here).unwrap_or(&self.file).display();
+        match check::lab(text, &self.path) {
+            Ok(lab) => {
+                // Who misses one of them looks why it has died.
+                let (nodes, services) = (lab.topology.nodes.len(), lab.topology.services.len());
+                outln!("wrote {shown}: {}, {}", count(nodes, "node"), count(services, "service"));
+                outln!("Next: look for CHANGE in it, and `labrun setup {}`.", self.name);
+                Ok(Exit::Passed as u8)
+            }
+            // What cannot be a lab is still most of one.
+            Err(mistakes) => Err(Failure::usage(format!(
+                "wrote {shown}, which is no good lab yet:\n{}",
+                show_diagnostics(&self.path, &mistakes)
+            ))
+            .into()),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! `labrun import`: the labs of three scripts (tests/data/imports) are what the scripts build. Each script ends with
-//! its own client's steps, and fails if those do.
+//! its own client's steps, and fails if those do. The labs of topology files are up, and their nodes reach each other.
 
 use crate::common::labs::{Done, have, run};
 use crate::common::{User, folder, labrun, users};
@@ -136,16 +136,80 @@ fn a_relay_with_daemons_is_imported() {
     insta::assert_snapshot!(text);
 }
 
+/// A router between a client and a server, as containerlab has them.
+const ROUTER: &str = r#"topology:
+  defaults: {kind: linux, image: "example/tools:1"}
+  nodes:
+    client:
+      exec:
+      - ip addr add 10.0.1.2/24 dev eth1
+      - ip route replace default via 10.0.1.1 dev eth1
+    router:
+      exec:
+      - sh -c 'ip addr add 10.0.1.1/24 dev eth1; ip addr add 10.0.2.1/24 dev eth2'
+      - sh -c 'echo "I am $$ROLE" > /tmp/role'
+      env: {ROLE: the router}
+    server:
+      cmd: busybox httpd -f -p 80 -h /srv/www
+      binds: ["conf/index.html:/srv/www/index.html:ro"]
+      exec:
+      - ip addr add 10.0.2.2/24 dev eth1
+      - ip route add 10.0.1.0/24 via 10.0.2.1
+    lan: {kind: bridge}
+  links:
+  - endpoints: ["client:eth1", "lan:c1"]
+  - endpoints: ["router:eth1", "lan:r1"]
+  - endpoints: ["router:eth2", "server:eth1"]
+"#;
+
+#[test]
+fn topologies_of_other_tools_are_up_and_connected() {
+    if !have("topologies_of_other_tools_are_up_and_connected", &["busybox"]) {
+        return;
+    }
+    for user in users() {
+        let place = place(user, "triangle.yaml");
+        let folder = place.path();
+        fs::create_dir_all(folder.join("top/conf")).unwrap();
+        fs::write(folder.join("top/router.clab.yml"), ROUTER).unwrap();
+        fs::write(folder.join("top/conf/index.html"), "hello from the server\n").unwrap();
+        // The specification of tinet brings its own test.
+        let tests = "\ntests:\n  across:\n    steps:
+      - ping: {node: client, to: 10.0.2.2}
+      - run: {node: client, command: busybox wget -qO- http://10.0.2.2/, stdout: hello from the server}
+      - run: {node: router, command: cat /tmp/role, stdout: I am the router}
+    path:
+      - {packet: icmp echo-request, crosses: [client, router, server]}\n";
+        for (file, tests) in [("top/router.clab.yml", tests), ("triangle.yaml", "")] {
+            let name = format!("m{}-topology-{}-{user:?}", std::process::id(), file.len());
+            let done = in_folder(user, folder, &["import", "--name", &name, file]);
+            assert!(done.exit == 0 && done.all.contains(": 3 nodes, "), "{user:?}: {}", done.all);
+            let lab = folder.join(format!("labs/{name}.yaml"));
+            let checked = in_folder(user, folder, &["check", lab.to_str().unwrap()]);
+            assert_eq!(checked.exit, 0, "{}", checked.all);
+            let text = fs::read_to_string(&lab).unwrap();
+            assert_eq!(text.contains("\ntests: {}\n"), !tests.is_empty(), "{text}");
+            fs::write(&lab, text.replace("\ntests: {}\n", tests)).unwrap();
+            let done = in_folder(user, folder, &["test", &name]);
+            in_folder(user, folder, &["clean", &name]);
+            assert_eq!(done.exit, 0, "{user:?}: {}\n{text}", done.all);
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_imported_says_why_and_leaves_no_file() {
     let folder = place(User::Own, "bridge.sh");
     let folder = folder.path();
+    fs::write(folder.join("other.yaml"), "services: {}\n").unwrap();
     let import = |words: &[&str]| in_folder(User::Own, folder, &[&["import"], words].concat());
     for (words, exit, why) in [
         (&[][..], 2, "required"),
         (&["--", "./bridge.sh/"], 4, "failed with exit status"),
         (&["--", "bash", "-c", "exit 7"], 2, "is no name for a lab"),
         (&["--name", "x", "--", "bash", "-c", "exit 7"], 4, "failed with exit status 7, so"),
+        (&["none.yml"], 2, "cannot read none.yml: "),
+        (&["other.yaml"], 2, "neither a topology of containerlab"),
         (&["--name", "x", "--timeout", "1", "--", "sleep", "50"], 4, "was still running after 1s"),
         (
             &["--name", "x", "--", "ip", "netns", "add", "global"],
@@ -157,7 +221,7 @@ fn what_cannot_be_imported_says_why_and_leaves_no_file() {
         assert_eq!(done.exit, exit, "{words:?}: {}", done.all);
         assert!(done.all.contains(why), "{words:?}: {}", done.all);
     }
-    assert_eq!(files(folder), [folder.join("bridge.sh")]);
+    assert_eq!(files(folder), [folder.join("bridge.sh"), folder.join("other.yaml")]);
     // A file that is there is not replaced unasked, and the command not even run.
     fs::create_dir(folder.join("labs")).unwrap();
     fs::write(folder.join("labs/x.yaml"), "mine").unwrap();

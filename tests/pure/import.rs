@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use labrun::import::write::lab;
+use labrun::import::{topology, translate};
 use labrun::lab::check;
 use labrun::lab::find::show_diagnostics;
 
@@ -83,5 +84,151 @@ fn what_makes_no_sense_is_an_error() {
     ] {
         let error = lab("x", "y", printed, &|_| false).unwrap_err();
         assert!(error.contains(why), "{printed:?}: {error}");
+    }
+}
+
+/// The lab of a topology file of tests/data/imports, which is a good one.
+fn translated(file: &str) -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/imports");
+    let read = |path: &str| std::fs::read_to_string(folder.join(path)).ok();
+    good(&translate::lab("x", file, &topology::read(&read(file).unwrap()).unwrap(), &read))
+}
+
+/// `text`, in which `check` finds no mistake.
+fn good(text: &str) -> String {
+    if let Err(mistakes) = check::lab(text, "lab.yaml") {
+        panic!("{}\n{text}", show_diagnostics("lab.yaml", &mistakes));
+    }
+    text.into()
+}
+
+#[test]
+fn a_topology_of_containerlab_becomes_a_lab() {
+    insta::assert_snapshot!(translated("routers.clab.yml"));
+}
+
+#[test]
+fn a_specification_of_tinet_becomes_a_lab() {
+    insta::assert_snapshot!(translated("triangle.yaml"));
+}
+
+/// The lab of a node `n` with the links `eth1` and `eth2` that runs `commands`.
+fn with_commands(commands: &[&str]) -> String {
+    let commands = serde_json::to_string(commands).unwrap();
+    let text = format!(
+        "name: x\ntopology:\n  nodes: {{n: {{kind: linux, exec: {commands}}}, m: {{kind: linux}}}}\n  links: [{{endpoints: ['n:eth1', 'm:eth1']}}, {{endpoints: ['n:eth2', 'm:eth2']}}]\n"
+    );
+    good(&translate::lab("x", "x.yml", &topology::read(&text).unwrap(), &|_| None))
+}
+
+#[test]
+fn a_command_that_has_no_field_is_run_as_it_is() {
+    for command in [
+        "ip addr add 10.0.0.1/24 dev eth1 label eth1:1",
+        "ip addr add 10.0.0.0/24 dev eth1",
+        "ip addr del 10.0.0.1/24 dev eth1",
+        "ip link set eth1 down",
+        "ip link set eth1 mtu 1",
+        "ip link set eth1 address 01:00:00:00:00:01",
+        "ip route add 10.2.0.0/16 via 10.9.0.1",
+        "ip route add 10.2.0.1/16 dev eth1",
+        "ip route add 10.2.0.0/16 via 10.9.0.1 dev eth1",
+        "ip route add 10.2.0.0/16 dev eth1 table 7",
+        "ip route add blackhole default",
+        "ip route add 10.2.0.0/16",
+        "ip rule add from 10.0.0.1 table 7",
+        "sysctl -p",
+        "sysctl -w net.ipv4.ip_forward",
+        "sysctl -w kernel.domainname=x",
+        "sysctl -w net.ipv4.ip_forward=1 kernel.domainname=x",
+        "echo yes > /proc/sys/net/ipv4/ip_forward",
+        "bash -c 'for i in 1 2; do ip link set eth1 mtu 140$i; done'",
+        "sh -c 'cd /tmp; ip link set eth1 mtu 1400'",
+        "sh -c \"ip addr add $MINE dev eth1\"",
+        "bash -c 'ip link set eth1 mtu 1400 || true'",
+        "ip addr add '10.0.0.1/24 dev eth1",
+        "ip addr add 10.0.0.1/24 dev eth1 &",
+        "nft -f /etc/x.nft",
+    ] {
+        let text = with_commands(&["true", command]);
+        let started = format!("started:\n          - {}\n", labrun::quote::yaml_line("true"));
+        assert!(text.contains(&started), "{text}");
+        let kept = format!("          - {}\n", labrun::quote::yaml_line(command));
+        assert!(text.contains(&kept), "{command}: {text}");
+    }
+}
+
+#[test]
+fn a_command_that_has_a_field_is_not_run() {
+    for (commands, lines) in [
+        (&["ip a a 10.0.0.1 dev eth1"][..], "eth1: {peer: m/eth1, addresses: 10.0.0.1/32}"),
+        (&["ip l set dev eth1 up mtu 9000"], "eth1: {peer: m/eth1, mtu: 9000}"),
+        (&["ip link set eth1 address 02:00:00:00:00:01 up"], "mac: \"02:00:00:00:00:01\"}"),
+        (
+            &["ip addr add 10.0.0.1/24 dev eth1", "ip addr add fd00::1/64 dev eth1"],
+            "addresses: [10.0.0.1/24, fd00::1/64]}",
+        ),
+        (
+            &["ip -6 addr add fd00::1/64 dev eth1", "ip -6 route add ::/0 via fd00::2"],
+            "- {to: default, via: fd00::2}",
+        ),
+        (
+            &[
+                "ip addr add 10.0.0.1/24 dev eth1",
+                "ip r add default via 10.0.0.2",
+                "ip r replace default via 10.0.0.3",
+            ],
+            "routes:\n      - {to: default, via: 10.0.0.3}\n",
+        ),
+        (&["sysctl -q -w net/ipv4/tcp_sack=0"], "net.ipv4.tcp_sack: 0\n"),
+        (&["sysctl net.ipv6.conf.all.forwarding=1"], "    forward: true\n    links:"),
+        (&["/bin/sh -c 'echo \"0\" > /proc/sys/net/ipv4/ip_forward'", " "], "  \"n\":\n    links:"),
+    ] {
+        let text = with_commands(commands);
+        assert!(text.contains(lines) && !text.contains("services:"), "{commands:?}: {text}");
+    }
+}
+
+#[test]
+fn a_topology_file_with_names_that_no_lab_has_is_a_good_lab_all_the_same() {
+    let text = "name: x
+topology:
+  nodes:
+    global: {kind: linux}
+    _a b: {kind: linux, cmd: 'bash -c \"sleep 9\"', env: {A: 1.5, B: true}}
+    both: {}
+    a-bridge-with-a-long-name: {kind: bridge}
+    another: {kind: ovs-bridge}
+  links:
+  - endpoints: ['global:a-link-with-a-long-name', 'a-bridge-with-a-long-name:eth1']
+  - endpoints: ['_a b:-eth1', 'another:eth1']
+  - endpoints: ['_a b:ge-0/0/0', 'both:lo']
+  - endpoints: ['_a b:all', 'both:eth:1']
+  - endpoints: ['both:eth9', 'both:eth8']
+  - endpoints: ['another:eth9', 'a-bridge-with-a-long-name:eth8']
+  - endpoints: ['both:eth2', 'another:eth1']
+  - endpoints: ['both:eth2', 'another:eth3']
+  - endpoints: [both]
+  - {}
+  - nothing
+";
+    let text = good(&translate::lab("x", "x.yml", &topology::read(text).unwrap(), &|_| None));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_is_neither_tools_is_an_error() {
+    for (text, why) in [
+        ("lab: x\nnodes: {a: {}}\n", "neither a topology of containerlab"),
+        ("[]", "which has a list of `nodes`"),
+        ("", "neither a topology"),
+        ("topology: {}\n", "neither a topology"),
+        ("nodes: [\n", "line "),
+    ] {
+        let error = topology::read(text).unwrap_err();
+        assert!(error.contains(why), "{text:?}: {error}");
+    }
+    for empty in ["topology: {nodes: [a]}", "nodes: []", "nodes: [a, {name: b}, {name: [c]}]"] {
+        good(&translate::lab("x", "x.yml", &topology::read(empty).unwrap(), &|_| None));
     }
 }

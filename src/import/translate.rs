@@ -1,0 +1,434 @@
+//! A lab file of what a topology file describes.
+
+use crate::import::commands::{Settings, words};
+use crate::import::services::file;
+use crate::import::topology::{Cable, End, Node, Topology};
+use crate::import::wiring::{GLOBAL, cut};
+use crate::import::write::{NO_TESTS, head, line};
+use crate::quote::{command, yaml, yaml_line};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path};
+
+/// The files that a node's programs see, by the path outside; none that is no text.
+type Reading<'r> = &'r dyn Fn(&str) -> Option<String>;
+
+/// What stays in front and does nothing, as images do that are only entered.
+const IDLE: [&str; 7] = ["sh", "bash", "ash", "zsh", "sleep", "tail", "cat"];
+
+/// The lab called `name` that `topology` describes in the file `source`; `read` has the texts of files.
+pub fn lab(name: &str, source: &str, topology: &Topology, read: Reading) -> String {
+    let mut lost = topology.lost.clone();
+    let images: BTreeSet<&str> =
+        topology.nodes.iter().filter_map(|node| node.image.as_deref()).collect();
+    if !images.is_empty() {
+        let images = images.into_iter().collect::<Vec<_>>().join(", ");
+        lost.push(format!("the images {images}, and what they run of themselves: services run the programs of this machine"));
+    }
+    let links = links(topology, &mut lost);
+    let mut nodes = String::new();
+    for node in &topology.nodes {
+        let own = links.get(&node.name).map(Vec::as_slice).unwrap_or_default();
+        nodes.push_str(&written(node, own, topology.tool, read, &mut lost));
+    }
+    let tests = tests(topology, &mut lost);
+    let mut text = head(name, &format!("{source} describes"), topology.tool, &lost);
+    if !topology.bridges.is_empty() {
+        let bridges: Vec<String> =
+            topology.bridges.iter().map(|bridge| yaml(&link_name(bridge))).collect();
+        text.push_str(&format!("\nbridges: [{}]\n", bridges.join(", ")));
+    }
+    text + "\nnodes:" + if nodes.is_empty() { " {}\n" } else { "\n" } + &nodes + &tests
+}
+
+/// A link of a node: its name, and the fields that say where it leads.
+struct Link {
+    name: String,
+    fields: Vec<String>,
+    mac: Option<String>,
+    mtu: Option<String>,
+}
+
+/// The links by their nodes.
+fn links(topology: &Topology, lost: &mut Vec<String>) -> BTreeMap<String, Vec<Link>> {
+    let mut links: BTreeMap<String, Vec<Link>> = BTreeMap::new();
+    let mut ports: BTreeSet<String> =
+        topology.bridges.iter().map(|bridge| link_name(bridge)).collect();
+    let is_bridge = |end: &End| topology.bridges.contains(&end.node);
+    let is_node = |end: &End| topology.nodes.iter().any(|node| node.name == end.node);
+    let mut taken: BTreeSet<(String, String)> = BTreeSet::new();
+    for Cable { ends: [one, other], mtu } in &topology.cables {
+        let shown = format!("{}:{} - {}:{}", one.node, one.link, other.node, other.link);
+        let known = [one, other].iter().all(|end| is_bridge(end) || is_node(end));
+        if !known || (is_bridge(one) && is_bridge(other)) || one.node == other.node {
+            let why = match known {
+                false => "an end is no node",
+                true if is_bridge(one) => "between bridges",
+                true => "both ends are there",
+            };
+            lost.push(format!("the link {shown}: {why}"));
+            continue;
+        }
+        let ends = [one, other].map(|end| (end.node.clone(), link_name(&end.link)));
+        let nodes = || [one, other].into_iter().zip(&ends).filter(|(end, _)| !is_bridge(end));
+        if nodes().any(|(_, end)| end.1 == "lo" || taken.contains(end)) {
+            lost.push(format!("the link {shown}: an end is another link's, too"));
+            continue;
+        }
+        taken.extend(nodes().map(|(_, end)| end.clone()));
+        for (end, there) in [(one, other), (other, one)] {
+            if is_bridge(end) {
+                continue;
+            }
+            let fields = if is_bridge(there) {
+                let port = free(&[&there.link, &format!("{}-{}", end.node, end.link)], &mut ports);
+                vec![
+                    format!("bridge: {}", yaml(&link_name(&there.node))),
+                    format!("port: {}", yaml(&port)),
+                ]
+            } else {
+                let there = format!("{}/{}", node_name(&there.node), link_name(&there.link));
+                vec![format!("peer: {}", yaml(&there))]
+            };
+            links.entry(end.node.clone()).or_default().push(Link {
+                name: link_name(&end.link),
+                fields,
+                mac: end.mac.clone(),
+                mtu: mtu.clone(),
+            });
+        }
+    }
+    links
+}
+
+/// The first of `wanted` that is not among `taken`, or one with a number.
+fn free(wanted: &[&str], taken: &mut BTreeSet<String>) -> String {
+    let wanted: Vec<String> = wanted.iter().map(|name| link_name(name)).collect();
+    let last = wanted.last().cloned().unwrap_or_default();
+    let numbered = (2..).map(|number| cut(&format!("{last}-{number}")));
+    let name = wanted.into_iter().chain(numbered).find(|name| !taken.contains(name));
+    let name = name.expect("there is no end of numbers");
+    taken.insert(name.clone());
+    name
+}
+
+/// `name` as the kernel takes it for a link.
+fn link_name(name: &str) -> String {
+    let good = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = name.chars().map(good).collect();
+    let name = cut(name.trim_start_matches('-'));
+    let name = name.trim_start_matches('-');
+    match name {
+        "" | "." | ".." | "all" | "default" => format!("link{name}"),
+        name => name.into(),
+    }
+}
+
+fn node_name(name: &str) -> String {
+    let good = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = name.chars().map(good).collect();
+    let begun = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if begun && name != GLOBAL { name } else { format!("node{name}") }
+}
+
+/// The lines of a node.
+fn written(
+    node: &Node,
+    links: &[Link],
+    tool: &str,
+    read: Reading,
+    lost: &mut Vec<String>,
+) -> String {
+    let name = node_name(&node.name);
+    let mut remarks: Vec<String> = Vec::new();
+    remarks.extend(node.image.as_ref().map(|image| format!("image: {image}")));
+    for what in &node.lost {
+        remarks.push(format!("CHANGE: {what} is left out"));
+        lost.push(format!("{what} of the node {name}"));
+    }
+    let mut settings = Settings {
+        links: links.iter().map(|link| link.name.clone()).collect(),
+        ..Settings::default()
+    };
+    for link in links {
+        settings.macs.extend(link.mac.clone().map(|mac| (link.name.clone(), mac)));
+        settings.mtus.extend(link.mtu.clone().map(|mtu| (link.name.clone(), mtu)));
+    }
+    for (setting, value) in &node.sysctls {
+        if !settings.sysctl(setting, value) {
+            remarks.push(format!("CHANGE: sysctl {setting}={value} is no setting of a node"));
+            lost.push(format!("the setting {setting} of the node {name}"));
+        }
+    }
+    let mut service = Vec::new();
+    if let Some(system) = &node.system {
+        remarks.push(format!("CHANGE: {system} is not plain Linux: of it only the links are here"));
+        lost.push(format!("what runs in the node {name}, of {system}"));
+        let foreign = node.main.iter().chain(&node.commands);
+        remarks.extend(foreign.map(|command| format!("its command: {command}")));
+    } else {
+        for command in &node.commands {
+            match without(command, tool, &settings, node) {
+                Some(why) => {
+                    remarks.push(format!("CHANGE: {command}: {why}"));
+                    lost.push(format!("`{command}` of the node {name}: {why}"));
+                }
+                None => settings.run(command),
+            }
+        }
+        service = self::service(node, &settings.left, read, &mut remarks, lost);
+        if settings.forward.is_none() && links.len() > 1 {
+            // Namespaces of IPv4 begin with the machine's settings, and where containers run it forwards.
+            settings.forward = Some(true);
+            remarks.push("CHANGE: nothing says that it forwards, but containers do".into());
+        }
+    }
+    let mut lines: Vec<String> =
+        remarks.iter().map(|remark| format!("# {}", line(remark))).collect();
+    let commented = lines.len();
+    if settings.forward == Some(true) {
+        lines.push("forward: true".into());
+    }
+    let sysctls = settings.sysctls.iter().map(|(name, value)| {
+        let number = value.parse::<u64>().is_ok();
+        format!("{name}: {}", if number { value.clone() } else { yaml(value) })
+    });
+    let routes = settings.routes.iter().map(|route| {
+        let fields = route.fields.iter().map(|(name, value)| format!(", {name}: {}", plain(value)));
+        format!("- {{to: {}{}}}", yaml(&route.to), fields.collect::<String>())
+    });
+    let sections = [
+        ("sysctls:", sysctls.collect::<Vec<_>>()),
+        ("links:", link_lines(links, &settings)),
+        ("routes:", routes.collect()),
+        ("services:", service),
+    ];
+    for (field, of_it) in sections.into_iter().filter(|(_, of_it)| !of_it.is_empty()) {
+        lines.push(field.into());
+        lines.extend(of_it.iter().map(|line| format!("  {line}")));
+    }
+    let empty = lines.len() == commented;
+    let lines: String =
+        lines.iter().map(|line| format!("    {line}").trim_end().to_string() + "\n").collect();
+    format!("  {}:{}\n{lines}", yaml(&name), if empty { " {}" } else { "" })
+}
+
+/// A number bare, all else as YAML wants it.
+fn plain(value: &str) -> String {
+    if value.parse::<u64>().is_ok() { value.into() } else { yaml(value) }
+}
+
+fn link_lines(links: &[Link], settings: &Settings) -> Vec<String> {
+    let addresses = |link: &str| {
+        let all = settings.addresses.get(link)?.iter().map(|one| yaml(one)).collect::<Vec<_>>();
+        Some(match &all[..] {
+            [one] => format!("addresses: {one}"),
+            all => format!("addresses: [{}]", all.join(", ")),
+        })
+    };
+    let mut lines: Vec<String> =
+        addresses("lo").into_iter().map(|all| format!("lo: {{{all}}}")).collect();
+    for link in links {
+        let mut fields = link.fields.clone();
+        fields.extend(addresses(&link.name));
+        fields.extend(settings.mtus.get(&link.name).map(|mtu| format!("mtu: {}", plain(mtu))));
+        fields.extend(settings.macs.get(&link.name).map(|mac| format!("mac: {}", yaml(mac))));
+        lines.push(format!("{}: {{{}}}", yaml(&link.name), fields.join(", ")));
+    }
+    lines
+}
+
+/// Why a command cannot be run in a lab.
+fn without(command: &str, tool: &str, settings: &Settings, node: &Node) -> Option<String> {
+    let words = words(command)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if tool == "containerlab"
+        && let ["ip", "route" | "r" | "ro", "del" | "delete", "default", ..] = &words[..]
+    {
+        return Some("there is no network for management".into());
+    }
+    let at = words.iter().position(|word| *word == "dev").filter(|_| words[0] == "ip")?;
+    let link = *words.get(at + 1)?;
+    let known = link == "lo" || settings.links.contains(link);
+    // Anything that names it may have made it.
+    let others = settings.left.iter().chain(&node.main);
+    let made =
+        others.flat_map(|other| other.split(|c: char| c.is_whitespace() || "'\";".contains(c)));
+    let made = made.into_iter().any(|word| word == link) || node.main.is_some();
+    (!known && !made).then(|| format!("there is no link {link}"))
+}
+
+/// The service that is what runs in a node, and does once what has no field of its own.
+fn service(
+    node: &Node,
+    left: &[String],
+    read: Reading,
+    remarks: &mut Vec<String>,
+    lost: &mut Vec<String>,
+) -> Vec<String> {
+    let is_idle = |main: &&String| {
+        let words = words(main).unwrap_or_default();
+        let program = words.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
+        let shell = !["sleep", "tail", "cat"].contains(&program);
+        IDLE.contains(&program) && (words.len() == 1 || !shell)
+    };
+    let main = node.main.as_ref().filter(|main| !is_idle(main));
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    // Where a file of the service's folder is in the container.
+    let mut moved: Vec<String> = Vec::new();
+    for bind in &node.binds {
+        let mut parts = bind.split(':');
+        let (from, to) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let normal =
+            Path::new(to).components().skip(1).all(|part| matches!(part, Component::Normal(_)));
+        let text = (to.starts_with('/') && normal).then(|| read(from)).flatten();
+        match text {
+            Some(text) if ["/etc/", "/run/"].iter().any(|below| to.starts_with(below)) => {
+                files.insert(to.into(), text);
+            }
+            Some(text) => {
+                files.insert(to.trim_start_matches('/').into(), text);
+                moved.push(to.into());
+            }
+            None => {
+                remarks
+                    .push(format!("CHANGE: what is bound, {bind}, is no text file that is there"));
+                lost.push(format!("what is bound into the node {}: {bind}", node.name));
+            }
+        }
+    }
+    if main.is_none() && left.is_empty() && files.is_empty() {
+        if !node.environment.is_empty() {
+            let names: Vec<&str> = node.environment.iter().map(|(name, _)| name.as_str()).collect();
+            remarks.push(format!(
+                "CHANGE: no command is there for the variables {}",
+                names.join(", ")
+            ));
+            lost.push(format!("the variables of the node {}, in which nothing runs", node.name));
+        }
+        return Vec::new();
+    }
+    let inside = |text: &str| moved.iter().fold(text.to_string(), |text, path| beside(&text, path));
+    let mut lines = Vec::new();
+    match main {
+        Some(main) => {
+            let words = words(main).unwrap_or_default();
+            let exec = if words.is_empty() { main.clone() } else { format!("exec {main}") };
+            let stem = words.first().and_then(|word| Path::new(word).file_stem()?.to_str());
+            let known =
+                stem.filter(|stem| stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+            lines.push(format!("{}:", yaml(known.unwrap_or("main"))));
+            lines.push(format!("  command: {}", yaml_line(&inside(&exec))));
+        }
+        None => {
+            lines.push("setup:".into());
+            lines.push("  command: exec sleep infinity".into());
+        }
+    }
+    if !node.environment.is_empty() {
+        let all: Vec<String> = node
+            .environment
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", plain(value)))
+            .collect();
+        lines.push(format!("  environment: {{{}}}", all.join(", ")));
+    }
+    if !files.is_empty() {
+        lines.push("  files:".into());
+        lines.extend(files.iter().flat_map(|(path, text)| file(path, text)));
+    }
+    match main {
+        Some(_) => {
+            lines.push("  ready: {running: 1s}   # CHANGE: what tells that it is ready".into())
+        }
+        None => lines.push("  ready: {command: \"true\"}".into()),
+    }
+    if !left.is_empty() {
+        lines.push("  started:".into());
+        lines.extend(left.iter().map(|command| format!("    - {}", yaml_line(&inside(command)))));
+    }
+    lines
+}
+
+/// `text`, in which the file `path` of a container, and the folder that it is in, are in the service's own.
+fn beside(text: &str, path: &str) -> String {
+    let folder = Path::new(path).parent().and_then(Path::to_str).unwrap_or_default();
+    // What is next to the root is the machine's, too.
+    let folder = Some(folder).filter(|folder| folder.matches('/').count() > 1);
+    let edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "=:,;'\"<>()".contains(c));
+    std::iter::once(path).chain(folder).fold(text.to_string(), |text, path| {
+        let mut moved = String::new();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(path) {
+            let (before, after) = (&rest[..at], &rest[at + path.len()..]);
+            moved.push_str(before);
+            let whole = edge(moved.chars().next_back()) && edge(after.chars().next());
+            moved.push_str(if whole { "${dir}" } else { "" });
+            moved.push_str(path);
+            rest = after;
+        }
+        moved + rest
+    })
+}
+
+/// The tests, as far as they run commands in nodes.
+fn tests(topology: &Topology, lost: &mut Vec<String>) -> String {
+    let mut text = String::new();
+    let mut names = BTreeSet::new();
+    for test in &topology.tests {
+        let mut steps = Vec::new();
+        for run in &test.commands {
+            match step(topology, run) {
+                Some(step) => steps.push(format!("      - {step}\n")),
+                None => {
+                    steps.push(format!("      # CHANGE: {}\n", line(run)));
+                    lost.push(format!(
+                        "`{run}` of the test {}, which is run in no node",
+                        test.name
+                    ));
+                }
+            }
+        }
+        if !steps.iter().any(|step| step.starts_with("      - ")) {
+            lost.push(format!(
+                "the test {}, which has no step that could be taken over",
+                test.name
+            ));
+            continue;
+        }
+        let name = node_name(&test.name);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut free = std::iter::once(name.clone()).chain(numbered);
+        let name =
+            free.find(|name| names.insert(name.clone())).expect("there is no end of numbers");
+        text.push_str(&format!("  {}:\n    steps:\n{}", yaml(&name), steps.concat()));
+    }
+    if text.is_empty() { NO_TESTS.into() } else { format!("\ntests:\n{text}") }
+}
+
+/// A command that is run in a node, as a step.
+fn step(topology: &Topology, run: &str) -> Option<String> {
+    let words = words(run)?;
+    let words: Vec<&str> =
+        words.iter().map(String::as_str).filter(|word| *word != "sudo").collect();
+    let rest = match &words[..] {
+        ["docker", "exec", rest @ ..] => {
+            let options = rest.iter().take_while(|word| word.starts_with('-')).count();
+            &rest[options..]
+        }
+        ["ip", "netns", "exec", rest @ ..] => rest,
+        _ => return None,
+    };
+    let (node, inside) = rest.split_first().filter(|(_, inside)| !inside.is_empty())?;
+    let known = topology.nodes.iter().find(|other| other.name == **node)?;
+    let node = yaml(&node_name(&known.name));
+    if let ["ping" | "ping6", options @ .., to] = inside
+        && to.parse::<std::net::IpAddr>().is_ok()
+        && options.iter().all(|option| {
+            let number = option.trim_start_matches(['-', 'c', 'i', 'w', 'W']);
+            number.chars().all(|c| c.is_ascii_digit() || c == '.')
+        })
+    {
+        return Some(format!("ping: {{node: {node}, to: {}}}", yaml(to)));
+    }
+    Some(format!("run: {{node: {node}, command: {}}}", yaml(&command(inside))))
+}
