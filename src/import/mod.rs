@@ -2,11 +2,14 @@
 //! describes, and the lab file that builds the same.
 
 mod commands;
+mod container;
 mod containerlab;
 mod found;
 mod services;
 mod tinet;
 pub mod topology;
 pub mod translate;
+mod trials;
 mod wiring;
+mod words;
 pub mod write;

@@ -1,19 +1,14 @@
 //! A lab file of what a topology file describes.
 
-use crate::import::commands::{Settings, words};
-use crate::import::services::file;
+use crate::import::commands::Settings;
+use crate::import::container::{Reading, service};
 use crate::import::topology::{Cable, End, Node, Topology};
+use crate::import::trials::tests;
 use crate::import::wiring::{GLOBAL, cut};
-use crate::import::write::{NO_TESTS, head, line};
-use crate::quote::{command, yaml, yaml_line};
+use crate::import::words::words;
+use crate::import::write::{head, line};
+use crate::quote::yaml;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path};
-
-/// The files that a node's programs see, by the path outside; none that is no text.
-type Reading<'r> = &'r dyn Fn(&str) -> Option<String>;
-
-/// What stays in front and does nothing, as images do that are only entered.
-const IDLE: [&str; 7] = ["sh", "bash", "ash", "zsh", "sleep", "tail", "cat"];
 
 /// The lab called `name` that `topology` describes in the file `source`; `read` has the texts of files.
 pub fn lab(name: &str, source: &str, topology: &Topology, read: Reading) -> String {
@@ -123,7 +118,7 @@ fn link_name(name: &str) -> String {
     }
 }
 
-fn node_name(name: &str) -> String {
+pub(crate) fn node_name(name: &str) -> String {
     let good = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = name.chars().map(good).collect();
     let begun = name.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -159,7 +154,7 @@ fn written(
             lost.push(format!("the setting {setting} of the node {name}"));
         }
     }
-    let mut service = Vec::new();
+    let mut programs = Vec::new();
     if let Some(system) = &node.system {
         remarks.push(format!("CHANGE: {system} is not plain Linux: of it only the links are here"));
         lost.push(format!("what runs in the node {name}, of {system}"));
@@ -175,7 +170,7 @@ fn written(
                 None => settings.run(command),
             }
         }
-        service = self::service(node, &settings.left, read, &mut remarks, lost);
+        programs = service(node, &settings.left, read, &mut remarks, lost);
         if settings.forward.is_none() && links.len() > 1 {
             // Namespaces of IPv4 begin with the machine's settings, and where containers run it forwards.
             settings.forward = Some(true);
@@ -200,7 +195,7 @@ fn written(
         ("sysctls:", sysctls.collect::<Vec<_>>()),
         ("links:", link_lines(links, &settings)),
         ("routes:", routes.collect()),
-        ("services:", service),
+        ("services:", programs),
     ];
     for (field, of_it) in sections.into_iter().filter(|(_, of_it)| !of_it.is_empty()) {
         lines.push(field.into());
@@ -213,7 +208,7 @@ fn written(
 }
 
 /// A number bare, all else as YAML wants it.
-fn plain(value: &str) -> String {
+pub(crate) fn plain(value: &str) -> String {
     if value.parse::<u64>().is_ok() { value.into() } else { yaml(value) }
 }
 
@@ -255,180 +250,4 @@ fn without(command: &str, tool: &str, settings: &Settings, node: &Node) -> Optio
         others.flat_map(|other| other.split(|c: char| c.is_whitespace() || "'\";".contains(c)));
     let made = made.into_iter().any(|word| word == link) || node.main.is_some();
     (!known && !made).then(|| format!("there is no link {link}"))
-}
-
-/// The service that is what runs in a node, and does once what has no field of its own.
-fn service(
-    node: &Node,
-    left: &[String],
-    read: Reading,
-    remarks: &mut Vec<String>,
-    lost: &mut Vec<String>,
-) -> Vec<String> {
-    let is_idle = |main: &&String| {
-        let words = words(main).unwrap_or_default();
-        let program = words.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
-        let shell = !["sleep", "tail", "cat"].contains(&program);
-        IDLE.contains(&program) && (words.len() == 1 || !shell)
-    };
-    let main = node.main.as_ref().filter(|main| !is_idle(main));
-    let mut files: BTreeMap<String, String> = BTreeMap::new();
-    // Where a file of the service's folder is in the container.
-    let mut moved: Vec<String> = Vec::new();
-    for bind in &node.binds {
-        let mut parts = bind.split(':');
-        let (from, to) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let normal =
-            Path::new(to).components().skip(1).all(|part| matches!(part, Component::Normal(_)));
-        let text = (to.starts_with('/') && normal).then(|| read(from)).flatten();
-        match text {
-            Some(text) if ["/etc/", "/run/"].iter().any(|below| to.starts_with(below)) => {
-                files.insert(to.into(), text);
-            }
-            Some(text) => {
-                files.insert(to.trim_start_matches('/').into(), text);
-                moved.push(to.into());
-            }
-            None => {
-                remarks
-                    .push(format!("CHANGE: what is bound, {bind}, is no text file that is there"));
-                lost.push(format!("what is bound into the node {}: {bind}", node.name));
-            }
-        }
-    }
-    if main.is_none() && left.is_empty() && files.is_empty() {
-        if !node.environment.is_empty() {
-            let names: Vec<&str> = node.environment.iter().map(|(name, _)| name.as_str()).collect();
-            remarks.push(format!(
-                "CHANGE: no command is there for the variables {}",
-                names.join(", ")
-            ));
-            lost.push(format!("the variables of the node {}, in which nothing runs", node.name));
-        }
-        return Vec::new();
-    }
-    let inside = |text: &str| moved.iter().fold(text.to_string(), |text, path| beside(&text, path));
-    let mut lines = Vec::new();
-    match main {
-        Some(main) => {
-            let words = words(main).unwrap_or_default();
-            let exec = if words.is_empty() { main.clone() } else { format!("exec {main}") };
-            let stem = words.first().and_then(|word| Path::new(word).file_stem()?.to_str());
-            let known =
-                stem.filter(|stem| stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
-            lines.push(format!("{}:", yaml(known.unwrap_or("main"))));
-            lines.push(format!("  command: {}", yaml_line(&inside(&exec))));
-        }
-        None => {
-            lines.push("setup:".into());
-            lines.push("  command: exec sleep infinity".into());
-        }
-    }
-    if !node.environment.is_empty() {
-        let all: Vec<String> = node
-            .environment
-            .iter()
-            .map(|(name, value)| format!("{name}: {}", plain(value)))
-            .collect();
-        lines.push(format!("  environment: {{{}}}", all.join(", ")));
-    }
-    if !files.is_empty() {
-        lines.push("  files:".into());
-        lines.extend(files.iter().flat_map(|(path, text)| file(path, text)));
-    }
-    match main {
-        Some(_) => {
-            lines.push("  ready: {running: 1s}   # CHANGE: what tells that it is ready".into())
-        }
-        None => lines.push("  ready: {command: \"true\"}".into()),
-    }
-    if !left.is_empty() {
-        lines.push("  started:".into());
-        lines.extend(left.iter().map(|command| format!("    - {}", yaml_line(&inside(command)))));
-    }
-    lines
-}
-
-/// `text`, in which the file `path` of a container, and the folder that it is in, are in the service's own.
-fn beside(text: &str, path: &str) -> String {
-    let folder = Path::new(path).parent().and_then(Path::to_str).unwrap_or_default();
-    // What is next to the root is the machine's, too.
-    let folder = Some(folder).filter(|folder| folder.matches('/').count() > 1);
-    let edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "=:,;'\"<>()".contains(c));
-    std::iter::once(path).chain(folder).fold(text.to_string(), |text, path| {
-        let mut moved = String::new();
-        let mut rest = text.as_str();
-        while let Some(at) = rest.find(path) {
-            let (before, after) = (&rest[..at], &rest[at + path.len()..]);
-            moved.push_str(before);
-            let whole = edge(moved.chars().next_back()) && edge(after.chars().next());
-            moved.push_str(if whole { "${dir}" } else { "" });
-            moved.push_str(path);
-            rest = after;
-        }
-        moved + rest
-    })
-}
-
-/// The tests, as far as they run commands in nodes.
-fn tests(topology: &Topology, lost: &mut Vec<String>) -> String {
-    let mut text = String::new();
-    let mut names = BTreeSet::new();
-    for test in &topology.tests {
-        let mut steps = Vec::new();
-        for run in &test.commands {
-            match step(topology, run) {
-                Some(step) => steps.push(format!("      - {step}\n")),
-                None => {
-                    steps.push(format!("      # CHANGE: {}\n", line(run)));
-                    lost.push(format!(
-                        "`{run}` of the test {}, which is run in no node",
-                        test.name
-                    ));
-                }
-            }
-        }
-        if !steps.iter().any(|step| step.starts_with("      - ")) {
-            lost.push(format!(
-                "the test {}, which has no step that could be taken over",
-                test.name
-            ));
-            continue;
-        }
-        let name = node_name(&test.name);
-        let numbered = (2..).map(|number| format!("{name}-{number}"));
-        let mut free = std::iter::once(name.clone()).chain(numbered);
-        let name =
-            free.find(|name| names.insert(name.clone())).expect("there is no end of numbers");
-        text.push_str(&format!("  {}:\n    steps:\n{}", yaml(&name), steps.concat()));
-    }
-    if text.is_empty() { NO_TESTS.into() } else { format!("\ntests:\n{text}") }
-}
-
-/// A command that is run in a node, as a step.
-fn step(topology: &Topology, run: &str) -> Option<String> {
-    let words = words(run)?;
-    let words: Vec<&str> =
-        words.iter().map(String::as_str).filter(|word| *word != "sudo").collect();
-    let rest = match &words[..] {
-        ["docker", "exec", rest @ ..] => {
-            let options = rest.iter().take_while(|word| word.starts_with('-')).count();
-            &rest[options..]
-        }
-        ["ip", "netns", "exec", rest @ ..] => rest,
-        _ => return None,
-    };
-    let (node, inside) = rest.split_first().filter(|(_, inside)| !inside.is_empty())?;
-    let known = topology.nodes.iter().find(|other| other.name == **node)?;
-    let node = yaml(&node_name(&known.name));
-    if let ["ping" | "ping6", options @ .., to] = inside
-        && to.parse::<std::net::IpAddr>().is_ok()
-        && options.iter().all(|option| {
-            let number = option.trim_start_matches(['-', 'c', 'i', 'w', 'W']);
-            number.chars().all(|c| c.is_ascii_digit() || c == '.')
-        })
-    {
-        return Some(format!("ping: {{node: {node}, to: {}}}", yaml(to)));
-    }
-    Some(format!("run: {{node: {node}, command: {}}}", yaml(&command(inside))))
 }

@@ -217,6 +217,12 @@ topology:
 }
 
 #[test]
+fn a_variable_that_a_lab_file_fills_in_is_named() {
+    let text = with_commands(&["sh -c 'for name in a b; do echo $${name}; done'"]);
+    assert!(text.contains("CHANGE: ${name} means something else"), "{text}");
+}
+
+#[test]
 fn what_is_neither_tools_is_an_error() {
     for (text, why) in [
         ("lab: x\nnodes: {a: {}}\n", "neither a topology of containerlab"),
