@@ -110,7 +110,7 @@ pub(crate) fn service(
         None => lines.push("  ready: {command: \"true\"}".into()),
     }
     if !left.is_empty() {
-        lines.push("  started:".into());
+        lines.push("  started:   # CHANGE: each must succeed".into());
         lines.extend(left.iter().map(|command| format!("    - {}", yaml_line(&inside(command)))));
     }
     lines

@@ -151,7 +151,10 @@ fn a_command_that_has_no_field_is_run_as_it_is() {
         "nft -f /etc/x.nft",
     ] {
         let text = with_commands(&["true", command]);
-        let started = format!("started:\n          - {}\n", labrun::quote::yaml_line("true"));
+        let started = format!(
+            "started:   # CHANGE: each must succeed\n          - {}\n",
+            labrun::quote::yaml_line("true")
+        );
         assert!(text.contains(&started), "{text}");
         let kept = format!("          - {}\n", labrun::quote::yaml_line(command));
         assert!(text.contains(&kept), "{command}: {text}");
