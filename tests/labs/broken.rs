@@ -234,7 +234,7 @@ const CASES: &[Case] = &[
     Case {
         lab: "pppoe",
         change: ("\\nrequire-chap\\n", "\\nnoauth\\n"),
-        fails: &[("password", "exit status 0, not 19")],
+        fails: &[("password", "step 1, run in client")],
     },
     Case {
         lab: "pppoe",
@@ -243,7 +243,7 @@ const CASES: &[Case] = &[
             "    links: {eth0: {peer: server/eth0}}\n",
             "    links: {eth0: {peer: server/eth0}}\n    routes: [{to: 192.0.2.0/24, dev: eth0, metric: 99}]\n",
         ),
-        fails: &[("end", "ip route get 192.0.2.2")],
+        fails: &[("session", "192.0.2.2"), ("mtu", "192.0.2.2"), ("end", "ip route get 192.0.2.2")],
     },
 ];
 
