@@ -2,7 +2,8 @@
 //! its own client's steps, and fails if those do. The labs of topology files are up, and their nodes reach each other.
 
 use crate::common::labs::{Done, have, run};
-use crate::common::{User, folder, labrun, users};
+use crate::common::{User, folder, is_root, labrun, users};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,6 +36,108 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// What a namespace is looked at by, a line each.
+const LOOK: &str = "ip -j addr; ip -j -4 route; ip -j -6 route; \
+    echo \"[$(cat /proc/sys/net/ipv4/ip_forward), $(cat /proc/sys/net/ipv4/ip_default_ttl)]\"; \
+    nft -j list ruleset 2>/dev/null || echo '{}'";
+
+/// The kernel has the same of what `script` builds in a namespace of its own and of the lab that was imported of it.
+fn assert_same_state(folder: &Path, script: &[&str], lab: &str) {
+    let script = script.join(" ");
+    let look = format!(
+        "mount --bind . /mnt && cd /mnt && mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /run && mkdir /run/netns && \
+         {script} >&2 && {{ {LOOK}; }} && \
+         for node in $(ls /run/netns); do echo $node; ip netns exec $node sh -c '{}'; done",
+        LOOK.replace('\'', "'\\''")
+    );
+    let mut built = Command::new("unshare");
+    built
+        .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", &look])
+        .current_dir(folder);
+    let built = run(built);
+    assert_eq!(built.exit, 0, "{}", built.all);
+    let mut nodes = vec![(String::from("global"), String::new())];
+    for line in built.stdout.lines() {
+        match line.starts_with(['[', '{']) {
+            true => nodes.last_mut().unwrap().1 += &format!("{line}\n"),
+            false => nodes.push((line.into(), String::new())),
+        }
+    }
+    let done = in_folder(User::Own, folder, &["setup", lab]);
+    assert_eq!(done.exit, 0, "{}", done.all);
+    for (node, wanted) in nodes {
+        // Its bridge stands in the lab's own namespace.
+        if node == "switch" {
+            continue;
+        }
+        let done = in_folder(User::Own, folder, &["exec", lab, &node, "--", "sh", "-c", LOOK]);
+        assert_eq!(done.exit, 0, "{node}: {}", done.all);
+        let (wanted, found) = (plain(&node, &wanted), plain(&node, &done.stdout));
+        assert!(wanted.contains("\"addr_info\""), "{node}: {wanted}");
+        assert!(wanted == found, "{node}:\n{}", difference(&wanted, &found));
+    }
+}
+/// The lines that only one of both has.
+fn difference(one: &str, two: &str) -> String {
+    let only = |mark, a: &str, b: &str| {
+        let lines = a.lines().filter(|line| !b.lines().any(|other| other == *line));
+        lines.map(|line| format!("{mark} {line}\n")).collect::<String>()
+    };
+    format!("{}{}\n{one}\n{two}", only('-', one, two), only('+', two, one))
+}
+
+/// What was seen in `node`, without what differs between any two namespaces: numbers of links, hardware addresses and what
+/// is made of them. In a lab every loopback is up, and both ends of a cable have one MTU.
+fn plain(node: &str, seen: &str) -> String {
+    const KEPT: [&str; 16] = [
+        "ifname",
+        "addr_info",
+        "local",
+        "prefixlen",
+        "mtu",
+        "dst",
+        "gateway",
+        "dev",
+        "type",
+        "nftables",
+        "table",
+        "chain",
+        "rule",
+        "family",
+        "hook",
+        "expr",
+    ];
+    fn prune(value: &mut Value, keep: &dyn Fn(&str) -> bool) {
+        let own = |value: &Value| {
+            let text = value["dst"].as_str().or(value["local"].as_str()).unwrap_or_default();
+            let name = value["ifname"].as_str().unwrap_or_default();
+            ["fe80", "ff00", "127.", "::1"].iter().any(|prefix| text.starts_with(prefix))
+                || name.starts_with("switch-")
+                // A comment at the head of the lab file says that it is not there.
+                || name == "vx0"
+        };
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| keep(name));
+                fields.values_mut().for_each(|value| prune(value, keep));
+            }
+            Value::Array(values) => {
+                values.retain(|value| !own(value));
+                values.iter_mut().for_each(|value| prune(value, keep));
+                values.sort_by_key(Value::to_string);
+            }
+            _ => {}
+        }
+    }
+    let keep = |name: &str| KEPT.contains(&name) && (name != "mtu" || node != "global");
+    let line = |line: &str| {
+        let mut value: Value = serde_json::from_str(line).unwrap();
+        prune(&mut value, &keep);
+        serde_json::to_string_pretty(&value).unwrap()
+    };
+    seen.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Imports what `script` builds, as each user: the same lab, which passes with `tests`. Returns its text.
 fn imports(script: &str, words: &[&str], tests: &str) -> String {
     let mut texts = Vec::new();
@@ -55,6 +158,13 @@ fn imports(script: &str, words: &[&str], tests: &str) -> String {
         assert_eq!(checked.exit, 0, "{}", checked.all);
         assert!(text.contains("\ntests: {}\n"), "{text}");
         fs::write(&file, text.replace("\ntests: {}\n", &format!("\ntests:\n{tests}"))).unwrap();
+        if is_root() && user == User::Own {
+            assert_same_state(
+                place.path(),
+                &[&[command.as_str()][..], &words[5..]].concat(),
+                &name,
+            );
+        }
         let done = in_folder(user, place.path(), &["test", &name]);
         in_folder(user, place.path(), &["clean", &name]);
         assert_eq!(done.exit, 0, "{user:?}: {}\n{text}", done.all);
