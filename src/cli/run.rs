@@ -57,6 +57,10 @@ pub struct TestArgs {
     /// Buildkite, Kubernetes, Slurm, labrun's action), `auto/N` where it does not tell how many
     #[arg(long, value_name = "K/N|auto")]
     pub partition: Option<Partition>,
+    /// Run the tests again whenever a lab file or another file of the repository has changed: if only lab
+    /// files have, the tests of their labs
+    #[arg(long, conflicts_with_all = ["list", "keep", "stress", "stress_for", "partition"])]
+    pub watch: bool,
     /// Say where the time went: for each lab its set-up, each service, each step, judging, putting
     /// back and cleaning
     #[arg(long)]

@@ -22,6 +22,7 @@ mod stress;
 mod test;
 mod tries;
 mod vm;
+mod watch;
 
 pub use completions::answered;
 
@@ -51,7 +52,8 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Init(args) => init::init(args),
         Verb::Import(args) => import::import(args),
         Verb::Setup { labs, run } => setup::setup(cli, labs, run),
-        Verb::Test(args) => test::test(cli, args),
+        Verb::Test(args) if args.watch => watch::watch(cli, args),
+        Verb::Test(args) => test::once(cli, args, None),
         Verb::Report { verb: ReportVerb::Merge { inputs, reports } } => {
             report::merge(cli, inputs, reports)
         }

@@ -22,18 +22,36 @@ use crate::run::options::Options;
 use crate::run::subject::Subjects;
 use crate::verbs::stress::Stress;
 use crate::verbs::tries::{Halt, Tries, run_lab};
+use crate::verbs::watch::absolute;
 use crate::verbs::{artifacts, filters, list, options, place, prepare};
 use anyhow::Result;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
-/// Runs the chosen tests, or the part of them; several labs at once.
+/// Lab files, each as [`absolute`] has it.
+type Files = BTreeSet<PathBuf>;
+
+/// Whether any of the chosen tests is of a lab in one of the files `only`, or something is wrong with the choice.
+pub fn concerns(cli: &Cli, args: &TestArgs, only: Option<&Files>) -> bool {
+    let Ok(labs) = Labs::load_with(&cli.files, &args.run.params.settings) else { return true };
+    let chosen = list::chosen(&labs, &args.choice);
+    chosen.is_ok_and(|chosen| chosen.iter().any(|one| is_among(one, only)))
+        || !labs.broken.is_empty()
+}
+
+fn is_among(chosen: &Selection, only: Option<&Files>) -> bool {
+    only.is_none_or(|only| only.contains(&absolute(Path::new(&chosen.lab.file))))
+}
+
+/// Runs the chosen tests, or the part of them; several labs at once. With `only`, those of labs in these files.
 ///
 /// # Errors
 /// Wrong names, broken lab files, reports that can't be written, a build that fails, a machine that
 /// can't run labs at all.
-pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
+pub fn once(cli: &Cli, args: &TestArgs, only: Option<&Files>) -> Result<u8> {
     let TestArgs { run, reports, .. } = args;
     let part = args.partition.map(|asked| asked.part(engine::environment)).transpose()?;
     let settings = &run.params.settings;
@@ -41,6 +59,7 @@ pub fn test(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let labs = Labs::load_with(&cli.files, settings)?.waiting_longer(run.timeout_scale);
     let parsed = begun.elapsed();
     let mut chosen = list::chosen(&labs, &args.choice)?;
+    chosen.retain(|one| is_among(one, only));
     params::known(settings, &chosen.iter().map(|chosen| chosen.lab).collect::<Vec<_>>())?;
     let all = programs(&chosen);
     let nothing = match args.last_failed {

@@ -41,3 +41,4 @@ mod tried;
 mod tutorial;
 mod vm;
 mod vocabulary;
+mod watch;

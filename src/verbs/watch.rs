@@ -1,0 +1,159 @@
+//! `labrun test --watch`: the tests again whenever something has changed that they depend on.
+//!
+//! Files are looked at, not listened for: that works on every filesystem, and over several repositories. The tests
+//! run as they would by hand, each time with all that is read anew.
+
+use crate::cli::{Cli, TestArgs};
+use crate::error::Exit;
+use crate::host::transfer::sync;
+use crate::interrupt;
+use crate::lab::find::Labs;
+use crate::record::event::RunEvent;
+use crate::report::files::Target;
+use crate::report::{self, Reporter};
+use crate::verbs::test;
+use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How often is looked, and how long nothing may change before tests are run: an editor or a checkout writes more than
+/// one file. Where looking takes long, there is more time in between.
+const EVERY: Duration = Duration::from_millis(300);
+/// So many changed files are named.
+const NAMED: usize = 3;
+
+/// What there is: when each file was written, and its size.
+type Files = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+
+/// Runs the chosen tests, and those that a change concerns after each, until it is interrupted.
+///
+/// # Errors
+/// If the sources cannot be read.
+pub fn watch(cli: &Cli, args: &TestArgs) -> Result<u8> {
+    let reporter = || Reporter::new(cli.format).quiet(args.quiet);
+    let mut only = None;
+    loop {
+        // Before the tests, so that what changes meanwhile counts.
+        let mut seen = Sources::of(cli, args)?.files()?;
+        if let Err(error) = test::once(cli, args, only.as_ref()) {
+            report::print_error(&report::error_text(&error));
+        }
+        let text = format!("watching {} files; Ctrl-C ends", seen.len());
+        reporter().tell(&RunEvent::Note { text });
+        only = loop {
+            let Some(changed) = change(cli, args, &mut seen)? else {
+                return Ok(Exit::Interrupted as u8);
+            };
+            let concerned = concerned(cli, &changed)?;
+            let (first, more) = (changed.iter().take(NAMED), changed.len().saturating_sub(NAMED));
+            let here = std::env::current_dir().unwrap_or_default();
+            let name =
+                |path: &PathBuf| path.strip_prefix(&here).unwrap_or(path).display().to_string();
+            let mut names: Vec<String> = first.map(name).collect();
+            if more > 0 {
+                names.push(format!("{more} more"));
+            }
+            let text = format!("changed: {}", names.join(", "));
+            reporter().tell(&RunEvent::Note { text });
+            if test::concerns(cli, args, concerned.as_ref()) {
+                break concerned;
+            }
+        };
+    }
+}
+
+/// Waits for a change since `seen`, which it brings up to date; `None` if it was interrupted, or nobody reads what is
+/// printed.
+fn change(cli: &Cli, args: &TestArgs, seen: &mut Files) -> Result<Option<BTreeSet<PathBuf>>> {
+    let mut changed = BTreeSet::new();
+    let mut pause = EVERY;
+    loop {
+        interrupt::sleep(pause);
+        if interrupt::interrupted() || report::unprinted().is_some() {
+            return Ok(None);
+        }
+        let began = Instant::now();
+        let now = Sources::of(cli, args)?.files()?;
+        pause = EVERY.max(began.elapsed() * 5);
+        let before = changed.len();
+        let differs = |one: &Files, two: &Files| {
+            one.iter()
+                .filter(|(path, stamp)| two.get(*path) != Some(stamp))
+                .map(|(path, _)| path.clone())
+                .collect::<Vec<_>>()
+        };
+        let news = [differs(&now, seen), differs(seen, &now)].concat();
+        let calm = news.is_empty();
+        changed.extend(news);
+        *seen = now;
+        if calm && before > 0 {
+            return Ok(Some(changed));
+        }
+    }
+}
+
+/// The lab files among `changed`, if there is nothing else: only their labs are concerned then. What else there is
+/// may be a source of any program under test.
+fn concerned(cli: &Cli, changed: &BTreeSet<PathBuf>) -> Result<Option<BTreeSet<PathBuf>>> {
+    let labs = Labs::load(&cli.files)?.repository.join("labs");
+    let is_lab = |path: &PathBuf| {
+        cli.files.iter().any(|file| absolute(file) == *path)
+            || path.parent() == Some(&labs)
+                && path.extension().is_some_and(|e| e == "yaml" || e == "yml")
+    };
+    Ok(changed.iter().all(is_lab).then(|| changed.clone()))
+}
+
+/// `path` as it is told apart from others.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// Where files are that tests depend on.
+struct Sources {
+    roots: Vec<PathBuf>,
+    /// What the runs write themselves.
+    own: Vec<PathBuf>,
+    artifacts: PathBuf,
+}
+
+impl Sources {
+    fn of(cli: &Cli, args: &TestArgs) -> Result<Sources> {
+        let mut roots = vec![Labs::load(&cli.files)?.repository];
+        roots.extend(cli.files.iter().map(|file| absolute(file)));
+        let subject = |subject: &String| {
+            let path = subject.split_once('=').map_or(subject.as_str(), |(_, path)| path);
+            absolute(Path::new(path))
+        };
+        roots.extend(args.run.tested.subject.iter().map(subject));
+        let report = |target: &Target| match target {
+            Target::File(_, path) => Some(absolute(path)),
+            Target::GitHub => None,
+        };
+        let own = args.reports.targets.iter().filter_map(report);
+        let own = own.chain(args.reports.durations.as_deref().map(absolute)).collect();
+        Ok(Sources { roots, own, artifacts: args.artifacts.folder.clone() })
+    }
+
+    /// All of them, as git would take them.
+    fn files(&self) -> Result<Files> {
+        let mut files = Files::new();
+        for root in &self.roots {
+            let inside = if root.is_dir() {
+                sync::files(root, "", &self.artifacts)?
+            } else {
+                vec![PathBuf::new()]
+            };
+            for path in inside {
+                let path = if path.as_os_str().is_empty() { root.clone() } else { root.join(path) };
+                // It may have gone by now.
+                let Ok(metadata) = path.metadata() else { continue };
+                if !self.own.contains(&path) {
+                    files.insert(path, (metadata.modified().ok(), metadata.len()));
+                }
+            }
+        }
+        Ok(files)
+    }
+}
