@@ -306,7 +306,7 @@ fn any_ladder() -> impl Strategy<Value = Ladder> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::hostile::cases(300))]
 
     #[test]
     fn any_ladder_fits_into_its_columns_and_is_good_svg(ladder in any_ladder(), columns in 1..220usize) {

@@ -149,6 +149,8 @@ fn the_hardware_address_is_found_in_both_kinds_of_duid_and_in_no_other() {
 }
 
 proptest! {
+    #![proptest_config(crate::hostile::cases(256))]
+
     /// A DUID survives the ways in which the clients print it.
     #[test]
     fn a_duid_is_read_as_it_was_printed(duid in proptest::collection::vec(any::<u8>(), 1..130)) {

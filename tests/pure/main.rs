@@ -11,6 +11,7 @@ mod decode;
 mod dhcp;
 mod each;
 mod graph;
+mod hostile;
 mod import;
 mod judged;
 mod ladder;

@@ -37,6 +37,8 @@ fn captures() -> impl Strategy<Value = Capture> {
 }
 
 proptest! {
+    #![proptest_config(crate::hostile::cases(256))]
+
     #[test]
     fn what_is_written_is_read(capture in captures()) {
         prop_assert_eq!(pcapng::read(&written(&capture)).unwrap(), capture);

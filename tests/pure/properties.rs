@@ -123,7 +123,7 @@ fn spliced(text: &str, at: usize, length: usize, new: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::hostile::cases(300))]
 
     #[test]
     fn any_text_is_checked_without_a_panic(text in "\\PC{0,200}") {
