@@ -4,6 +4,7 @@
 mod commands;
 mod container;
 mod containerlab;
+mod devices;
 mod found;
 mod services;
 mod tinet;

@@ -1,5 +1,6 @@
 //! Links, bridges, addresses, routes and settings as a lab file has them.
 
+use crate::import::devices;
 use crate::import::found::{Found, Namespace};
 use crate::quote::yaml;
 use serde_json::Value;
@@ -47,8 +48,10 @@ impl<'f> End<'f> {
         text(self.link, "ifname")
     }
 
+    /// Whose port it is, unless what it belongs to is a VRF or the like.
     fn bridge(self) -> Option<&'f str> {
-        self.link["master"].as_str()
+        let of = self.link["linkinfo"]["info_slave_kind"].as_str().unwrap_or("bridge");
+        self.link["master"].as_str().filter(|_| of == "bridge")
     }
 }
 
@@ -84,15 +87,11 @@ pub(crate) fn wiring(found: &Found) -> Wiring {
                 "bridge" | "vlan" => {}
                 "veth" => wiring.veth(found, namespace, end),
                 "" if end.name() == "lo" => wiring.loopback(place, namespace),
-                other => {
-                    let idle = FALLBACK.contains(&other) && !is_up(link);
-                    if !idle {
-                        wiring.lost.push(format!(
-                            "the link {} of {place}, of the kind `{other}`",
-                            end.name()
-                        ));
-                    }
-                }
+                other if FALLBACK.contains(&other) && !is_up(link) => {}
+                _ if wiring.device(place, namespace, end) => {}
+                other => wiring
+                    .lost
+                    .push(format!("the link {} of {place}, of the kind `{other}`", end.name())),
             }
         }
         wiring.routes(place, namespace);
@@ -167,6 +166,21 @@ impl Wiring {
             let line = format!("{}: {}", yaml(own), flow(fields, &addresses, link));
             self.node(place).links.push(line);
         }
+    }
+
+    /// A link inside of a node; whether a lab file can have it.
+    fn device(&mut self, place: &str, namespace: &Namespace, end: End) -> bool {
+        // Without a node there is none to be inside of.
+        if place == GLOBAL || end.bridge().is_some() {
+            return false;
+        }
+        let Some(fields) = devices::fields(namespace, end.link) else { return false };
+        if !is_up(end.link) {
+            self.lost.push(format!("that the link {} of {place} is down", end.name()));
+        }
+        let line = flow(fields, &addresses(namespace, end.name()), end.link);
+        self.node(place).links.push(format!("{}: {line}", yaml(end.name())));
+        true
     }
 
     fn loopback(&mut self, place: &str, namespace: &Namespace) {

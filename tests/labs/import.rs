@@ -37,7 +37,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What a namespace is looked at by, a line each.
-const LOOK: &str = "ip -j addr; ip -j -4 route; ip -j -6 route; \
+const LOOK: &str = "ip -j -d addr; ip -j -4 route; ip -j -6 route; \
     echo \"[$(cat /proc/sys/net/ipv4/ip_forward), $(cat /proc/sys/net/ipv4/ip_default_ttl)]\"; \
     nft -j list ruleset 2>/dev/null || echo '{}'";
 
@@ -89,7 +89,7 @@ fn difference(one: &str, two: &str) -> String {
 /// What was seen in `node`, without what differs between any two namespaces: numbers of links, hardware addresses and what
 /// is made of them. In a lab every loopback is up, and both ends of a cable have one MTU.
 fn plain(node: &str, seen: &str) -> String {
-    const KEPT: [&str; 16] = [
+    const KEPT: [&str; 20] = [
         "ifname",
         "addr_info",
         "local",
@@ -106,6 +106,10 @@ fn plain(node: &str, seen: &str) -> String {
         "family",
         "hook",
         "expr",
+        "master",
+        "linkinfo",
+        "info_kind",
+        "info_slave_kind",
     ];
     fn prune(value: &mut Value, keep: &dyn Fn(&str) -> bool) {
         let own = |value: &Value| {
@@ -113,8 +117,6 @@ fn plain(node: &str, seen: &str) -> String {
             let name = value["ifname"].as_str().unwrap_or_default();
             ["fe80", "ff00", "127.", "::1"].iter().any(|prefix| text.starts_with(prefix))
                 || name.starts_with("switch-")
-                // A comment at the head of the lab file says that it is not there.
-                || name == "vx0"
         };
         match value {
             Value::Object(fields) => {
@@ -244,6 +246,34 @@ fn a_relay_with_daemons_is_imported() {
 ",
     );
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn links_inside_of_nodes_are_imported() {
+    if !is_root() || !have("links_inside_of_nodes_are_imported", &["ip", "nft"]) {
+        return;
+    }
+    let place = place(User::Own, "devices.sh");
+    let vxlan = ["--net", "ip", "link", "add", "k0", "type", "vxlan", "id", "7", "dstport", "4789"];
+    if !Command::new("unshare").args(vxlan).output().unwrap().status.success() {
+        return eprintln!("SKIP links_inside_of_nodes_are_imported: this kernel lacks VXLAN");
+    }
+    let name = format!("m{}-devices", std::process::id());
+    let done =
+        in_folder(User::Own, place.path(), &["import", "--name", &name, "--", "./devices.sh"]);
+    assert!(done.exit == 0 && done.all.contains(": 2 nodes, "), "{}", done.all);
+    assert_same_state(place.path(), &["./devices.sh"], &name);
+    let text = fs::read_to_string(place.path().join(format!("labs/{name}.yaml"))).unwrap();
+    let file = place.path().join(format!("labs/{name}.yaml"));
+    let test = "\ntests:
+  tunnel:
+    steps: [ping: {node: left, to: 192.0.2.2}]
+    path: [{packet: vxlan, at: right/eth0}]\n";
+    fs::write(file, text.replace("\ntests: {}\n", test)).unwrap();
+    let done = in_folder(User::Own, place.path(), &["test", &name]);
+    in_folder(User::Own, place.path(), &["clean", &name]);
+    assert_eq!(done.exit, 0, "{}\n{text}", done.all);
+    insta::assert_snapshot!(text.replace(&name, "NAME"));
 }
 
 /// A router between a client and a server, as containerlab has them.

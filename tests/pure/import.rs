@@ -71,6 +71,55 @@ fn vlans_become_those_of_their_links_and_what_is_lost_is_said() {
 }
 
 #[test]
+fn links_inside_of_a_node_are_imported_with_what_they_belong_to() {
+    let link = |name: &str, more: &str, kind: &str, data: &str| {
+        format!(
+            r#"{{"ifname":"{name}","flags":["UP"],"mtu":1500,{more}"linkinfo":{{"info_kind":"{kind}","info_data":{data}}}}}"#
+        )
+    };
+    let red = r#"{"ifname":"red","flags":["UP"],"mtu":1500,"master":"vrf-red","link_index":2,"link_netnsid":0,"ifindex":2,"linkinfo":{"info_kind":"veth","info_slave_kind":"vrf"}}"#;
+    let links = [
+        red.to_string(),
+        link("vrf-red", "", "vrf", r#"{"table":10}"#),
+        link("d0", r#""master":"vrf-red","#, "dummy", "{}")
+            .replace(r#""dummy","#, r#""dummy","info_slave_kind":"vrf","#),
+        link("m0", r#""link":"red","#, "macvlan", r#"{"mode":"private"}"#),
+        link("i0", r#""link":"red","#, "ipvlan", r#"{"mode":"l3","flags":["bridge"]}"#),
+        link("bond0", "", "bond", r#"{"mode":"active-backup"}"#),
+        link(
+            "g0",
+            "",
+            "gre",
+            r#"{"local":"10.0.0.1","remote":"10.0.0.2","ikey":"0.0.1.0","okey":"0.0.1.0"}"#,
+        ),
+        link(
+            "g1",
+            "",
+            "gre",
+            r#"{"local":"10.0.0.1","remote":"10.0.0.3","ikey":"0.0.1.0","okey":"0.0.2.0"}"#,
+        ),
+        link("gre0", "", "gre", r#"{"local":"any","remote":"any"}"#).replace(r#""UP""#, ""),
+        link("vx0", "", "vxlan", r#"{"id":7,"group":"239.1.1.1","link":"red","port":4789}"#),
+    ];
+    let other = veth(2, "eth0", r#""link_index":2,"link_netnsid":0"#);
+    let records = [
+        "status\t-\t0".to_string(),
+        "ids\tpe\t[{\"nsid\":0,\"name\":\"red\"}]".into(),
+        format!("links\tpe\t[{}]", links.join(",")),
+        format!(
+            "addresses\tpe\t[{},{}]",
+            address("red", "10.0.0.1", 24),
+            address("d0", "192.0.2.1", 32)
+        ),
+        "ids\tred\t[{\"nsid\":0,\"name\":\"pe\"}]".into(),
+        format!("links\tred\t[{other}]"),
+        "end\t-\t-".into(),
+    ];
+    let text = lab("x", "./setup.sh", &records.join("\n"), &|_| false).unwrap();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn what_makes_no_sense_is_an_error() {
     for (printed, why) in [
         ("", "not complete"),
