@@ -568,18 +568,23 @@ tests:
 
 #[test]
 fn a_state_folder_that_others_could_look_into_is_closed_again() {
-    for user in users() {
-        let lab = Lab::new(user, "nodes: {a: {}}\n");
-        let root = crate::common::host::state_root(user);
-        assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
-        for mode in [0o755, 0o600, 0o500] {
-            fs::set_permissions(&root, fs::Permissions::from_mode(mode)).unwrap();
-            assert!(lab.is_up(), "{user:?} {mode:o}");
-            assert_eq!(
-                fs::metadata(&root).unwrap().permissions().mode() & 0o777,
-                0o700,
-                "{user:?} {mode:o}"
-            );
-        }
+    // In a mount namespace of its own: the real folder may be in use.
+    if !is_root() {
+        return;
+    }
+    let folder = folder();
+    let lab = write(folder.path(), "x.yaml", "lab: open\nnodes: {a: {}}\n");
+    for mode in ["755", "600", "500"] {
+        let script = format!(
+            "mount -t tmpfs tmpfs /run; {0} --file {1} script open >/run/open; bash /run/open setup && chmod {mode} /run/labrun && \
+             bash /run/open status && stat -c 'mode %a' /run/labrun && bash /run/open clean",
+            env!("CARGO_BIN_EXE_labrun"),
+            lab.display()
+        );
+        let output = Command::new("unshare").args(["--mount", "bash", "-c", &script]).output();
+        let said = text(&output.unwrap());
+        assert!(said.starts_with("exit Some(0)"), "{mode}: {said}");
+        assert!(said.contains("\"condition\":\"ready\""), "{mode}: {said}");
+        assert!(said.contains("mode 700"), "{mode}: {said}");
     }
 }
