@@ -18,7 +18,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const HOST: &str = "LABRUN_TEST_HOST";
-const MARK: &str = "LABRUN_TEST_MARK";
+/// The variable that has the mark. Few get into a lab, and its processes are to be found by it, too; a time zone that
+/// there is not is UTC.
+const MARK: &str = "TZ";
 
 /// Makes the host: PID 1, which reaps orphans as any init does, and something of everything that a
 /// careless lab would change.
@@ -180,7 +182,7 @@ pub fn mark_variable() -> String {
 }
 
 fn mark() -> String {
-    format!("labrun-test-{}", std::process::id())
+    format!(":labrun-test-{}", std::process::id())
 }
 
 /// The folder that labrun keeps the state of `user`'s labs in.
