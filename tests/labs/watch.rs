@@ -1,7 +1,7 @@
 //! `labrun test --watch`: what a change concerns is run again, and nothing else.
 
 use crate::common::labs::json_lines;
-use crate::common::{folder, labrun, users};
+use crate::common::{User, folder, labrun};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -71,7 +71,7 @@ fn what_a_change_concerns_is_run_again_until_it_is_interrupted() {
     };
     (0..2).for_each(|index| fs::write(file(index), text(index, "t")).unwrap());
     fs::write(root.join("source"), "good\n").unwrap();
-    let mut command = labrun(users()[0]);
+    let mut command = labrun(User::Own);
     // What it writes itself is no change.
     command.args([
         "--format",
