@@ -3,15 +3,16 @@
 use crate::text::quoted;
 use crate::topology::check::Check;
 use crate::topology::model::EMPTY;
+use crate::yaml::diagnostic::Spanned;
 use std::path::Path;
 
 /// Without these nothing runs, or they are the lab's own already.
-pub(super) const WHOLE: [&str; 14] = [
+const WHOLE: [&str; 14] = [
     "/", "/bin", "/etc", "/home", "/lib", "/lib64", "/root", "/run", "/sbin", "/tmp", "/usr",
     "/var", "/var/lib", "/var/tmp",
 ];
 /// What is in these is labrun's or the kernel's.
-pub(super) const TAKEN: [&str; 7] =
+const TAKEN: [&str; 7] =
     ["/dev", "/proc", "/sys", "/run/labrun", "/run/lock", "/run/netns", "/run/service"];
 
 impl Check<'_> {
@@ -19,24 +20,34 @@ impl Check<'_> {
         let mut good: Vec<String> = Vec::new();
         for folder in &self.file.private {
             let path = folder.as_str();
-            let wrong = |message: &str| {
-                self.diagnostics.wrong(folder, format!("`{path}`: {message}"));
-            };
-            if self.diagnostics.are_at(folder.position) {
+            if !self.own_folder(folder, "begin empty") {
                 continue;
-            } else if !is_plain(path) {
-                wrong(
-                    "expected the whole path of a folder, of letters, digits, `-`, `_`, `.` and `/`",
-                );
-            } else if WHOLE.contains(&path) || TAKEN.iter().any(|taken| is_in(path, taken)) {
-                wrong("this folder cannot begin empty: name one in it, or another");
             } else if good.iter().any(|other| is_in(path, other) || is_in(other, path)) {
-                wrong("this folder, or one around or in it, is there already");
+                let message = "this folder, or one around or in it, is there already";
+                self.diagnostics.wrong(folder, format!("`{path}`: {message}"));
             } else {
                 good.push(path.into());
             }
         }
         good
+    }
+
+    /// Whether `folder` is the whole path of one that may be another for a lab than for the machine; what it `cannot` be
+    /// else, such as `begin empty`, is a mistake.
+    pub(super) fn own_folder(&self, folder: &Spanned<String>, cannot: &str) -> bool {
+        let path = folder.as_str();
+        if self.diagnostics.are_at(folder.position) {
+            return false;
+        }
+        let message = if !is_plain(path) {
+            "expected the whole path of a folder, of letters, digits, `-`, `_`, `.` and `/`".into()
+        } else if WHOLE.contains(&path) || TAKEN.iter().any(|taken| is_in(path, taken)) {
+            format!("this folder cannot {cannot}: name one in it, or another")
+        } else {
+            return true;
+        };
+        self.diagnostics.wrong(folder, format!("`{path}`: {message}"));
+        false
     }
 
     pub(crate) fn files(&self) -> Vec<(String, String)> {
@@ -59,13 +70,13 @@ impl Check<'_> {
 }
 
 /// Whether it is a whole path that no shell and no ip(8) reads in another way.
-pub(super) fn is_plain(path: &str) -> bool {
+fn is_plain(path: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_name =
         |part: &str| part != "." && part != ".." && !part.is_empty() && part.chars().all(good);
     path == "/" || path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_name))
 }
 
-pub(super) fn is_in(path: &str, folder: &str) -> bool {
+fn is_in(path: &str, folder: &str) -> bool {
     Path::new(path).starts_with(folder)
 }

@@ -1,7 +1,6 @@
 //! What a lab file asks for that only who runs labrun can grant: a lab may be a stranger's.
 
 use crate::topology::check::Check;
-use crate::topology::check_files::{TAKEN, WHOLE, is_in, is_plain};
 use crate::topology::model::Topology;
 use crate::yaml::diagnostic::Spanned;
 
@@ -58,19 +57,7 @@ impl Check<'_> {
 
     pub(super) fn writable(&self) -> Vec<Spanned<String>> {
         for folder in &self.file.writable {
-            let path = folder.as_str();
-            let wrong = |message: &str| {
-                self.diagnostics.wrong(folder, format!("`{path}`: {message}"));
-            };
-            if self.diagnostics.are_at(folder.position) {
-                continue;
-            } else if !is_plain(path) {
-                wrong(
-                    "expected the whole path of a folder, of letters, digits, `-`, `_`, `.` and `/`",
-                );
-            } else if WHOLE.contains(&path) || TAKEN.iter().any(|taken| is_in(path, taken)) {
-                wrong("this folder cannot be opened for writing: name one in it, or another");
-            }
+            self.own_folder(folder, "be opened for writing");
         }
         self.file.writable.clone()
     }
