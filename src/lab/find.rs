@@ -307,12 +307,15 @@ impl Labs {
     }
 }
 
+/// Whether `path` is named as lab files are.
+pub fn has_lab_name(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "yaml" || e == "yml")
+}
+
 /// The files in `folder`, a repository's `labs/`, that hold labs.
 pub fn lab_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let yaml = |path: &PathBuf| {
-        path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml")
-    };
+    let yaml = |path: &PathBuf| path.is_file() && has_lab_name(path);
     let mut files: Vec<PathBuf> =
         entries.filter_map(|e| Some(e.ok()?.path())).filter(yaml).collect();
     files.sort();

@@ -7,12 +7,13 @@ use crate::cli::{Cli, TestArgs};
 use crate::error::Exit;
 use crate::host::transfer::sync;
 use crate::interrupt;
-use crate::lab::find::Labs;
+use crate::lab::find::has_lab_name;
+use crate::lab::repository::repository;
 use crate::record::event::RunEvent;
 use crate::report::files::Target;
 use crate::report::{self, Reporter};
 use crate::verbs::test;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -32,20 +33,21 @@ type Files = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 /// If the sources cannot be read.
 pub fn watch(cli: &Cli, args: &TestArgs) -> Result<u8> {
     let reporter = || Reporter::new(cli.format).quiet(args.quiet);
+    let sources = Sources::of(cli, args)?;
     let mut only = None;
     loop {
         // Before the tests, so that what changes meanwhile counts.
-        let mut seen = Sources::of(cli, args)?.files()?;
+        let mut seen = sources.files()?;
         if let Err(error) = test::once(cli, args, only.as_ref()) {
             report::print_error(&report::error_text(&error));
         }
         let text = format!("watching {} files; Ctrl-C ends", seen.len());
         reporter().tell(&RunEvent::Note { text });
         only = loop {
-            let Some(changed) = change(cli, args, &mut seen)? else {
+            let Some(changed) = change(&sources, &mut seen)? else {
                 return Ok(Exit::Interrupted as u8);
             };
-            let concerned = concerned(cli, &changed)?;
+            let concerned = sources.labs_alone(&changed);
             let (first, more) = (changed.iter().take(NAMED), changed.len().saturating_sub(NAMED));
             let here = std::env::current_dir().unwrap_or_default();
             let name =
@@ -65,7 +67,7 @@ pub fn watch(cli: &Cli, args: &TestArgs) -> Result<u8> {
 
 /// Waits for a change since `seen`, which it brings up to date; `None` if it was interrupted, or nobody reads what is
 /// printed.
-fn change(cli: &Cli, args: &TestArgs, seen: &mut Files) -> Result<Option<BTreeSet<PathBuf>>> {
+fn change(sources: &Sources, seen: &mut Files) -> Result<Option<BTreeSet<PathBuf>>> {
     let mut changed = BTreeSet::new();
     let mut pause = EVERY;
     loop {
@@ -74,7 +76,7 @@ fn change(cli: &Cli, args: &TestArgs, seen: &mut Files) -> Result<Option<BTreeSe
             return Ok(None);
         }
         let began = Instant::now();
-        let now = Sources::of(cli, args)?.files()?;
+        let now = sources.files()?;
         pause = EVERY.max(began.elapsed() * 5);
         let before = changed.len();
         let differs = |one: &Files, two: &Files| {
@@ -93,18 +95,6 @@ fn change(cli: &Cli, args: &TestArgs, seen: &mut Files) -> Result<Option<BTreeSe
     }
 }
 
-/// The lab files among `changed`, if there is nothing else: only their labs are concerned then. What else there is
-/// may be a source of any program under test.
-fn concerned(cli: &Cli, changed: &BTreeSet<PathBuf>) -> Result<Option<BTreeSet<PathBuf>>> {
-    let labs = Labs::load(&cli.files)?.repository.join("labs");
-    let is_lab = |path: &PathBuf| {
-        cli.files.iter().any(|file| absolute(file) == *path)
-            || path.parent() == Some(&labs)
-                && path.extension().is_some_and(|e| e == "yaml" || e == "yml")
-    };
-    Ok(changed.iter().all(is_lab).then(|| changed.clone()))
-}
-
 /// `path` as it is told apart from others.
 pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
@@ -113,6 +103,9 @@ pub fn absolute(path: &Path) -> PathBuf {
 /// Where files are that tests depend on.
 struct Sources {
     roots: Vec<PathBuf>,
+    /// The folder of the repository's lab files, and those that were named.
+    labs: PathBuf,
+    named: Vec<PathBuf>,
     /// What the runs write themselves.
     own: Vec<PathBuf>,
     artifacts: PathBuf,
@@ -120,8 +113,12 @@ struct Sources {
 
 impl Sources {
     fn of(cli: &Cli, args: &TestArgs) -> Result<Sources> {
-        let mut roots = vec![Labs::load(&cli.files)?.repository];
-        roots.extend(cli.files.iter().map(|file| absolute(file)));
+        let here = std::env::current_dir().context("cannot tell the working directory")?;
+        let repository = repository(&here);
+        let named: Vec<PathBuf> = cli.files.iter().map(|file| absolute(file)).collect();
+        let labs = repository.join("labs");
+        let mut roots = vec![repository];
+        roots.extend(named.iter().cloned());
         let subject = |subject: &String| {
             let path = subject.split_once('=').map_or(subject.as_str(), |(_, path)| path);
             absolute(Path::new(path))
@@ -133,7 +130,16 @@ impl Sources {
         };
         let own = args.reports.targets.iter().filter_map(report);
         let own = own.chain(args.reports.durations.as_deref().map(absolute)).collect();
-        Ok(Sources { roots, own, artifacts: args.artifacts.folder.clone() })
+        Ok(Sources { roots, labs, named, own, artifacts: args.artifacts.folder.clone() })
+    }
+
+    /// The lab files among `changed`, if there is nothing else: only their labs are concerned then. What else there is
+    /// may be a source of any program under test.
+    fn labs_alone(&self, changed: &BTreeSet<PathBuf>) -> Option<BTreeSet<PathBuf>> {
+        let is_lab = |path: &PathBuf| {
+            self.named.contains(path) || path.parent() == Some(&self.labs) && has_lab_name(path)
+        };
+        changed.iter().all(is_lab).then(|| changed.clone())
     }
 
     /// All of them, as git would take them.
