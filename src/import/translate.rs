@@ -4,7 +4,7 @@ use crate::import::commands::Settings;
 use crate::import::container::{Reading, service};
 use crate::import::topology::{Cable, End, Node, Topology};
 use crate::import::trials::tests;
-use crate::import::wiring::{GLOBAL, cut};
+use crate::import::wiring::{GLOBAL, addresses_field, cut};
 use crate::import::words::words;
 use crate::import::write::{head, line};
 use crate::quote::yaml;
@@ -106,10 +106,14 @@ fn free(wanted: &[&str], taken: &mut BTreeSet<String>) -> String {
     name
 }
 
+/// `name` with a `-` in the place of each character that no name of a lab has.
+fn safe(name: &str) -> String {
+    name.replace(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)), "-")
+}
+
 /// `name` as the kernel takes it for a link.
 fn link_name(name: &str) -> String {
-    let good = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let name: String = name.chars().map(good).collect();
+    let name = safe(name);
     let name = cut(name.trim_start_matches('-'));
     let name = name.trim_start_matches('-');
     match name {
@@ -119,8 +123,7 @@ fn link_name(name: &str) -> String {
 }
 
 pub(crate) fn node_name(name: &str) -> String {
-    let good = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let name: String = name.chars().map(good).collect();
+    let name = safe(name);
     let begun = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if begun && name != GLOBAL { name } else { format!("node{name}") }
 }
@@ -183,10 +186,7 @@ fn written(
     if settings.forward == Some(true) {
         lines.push("forward: true".into());
     }
-    let sysctls = settings.sysctls.iter().map(|(name, value)| {
-        let number = value.parse::<u64>().is_ok();
-        format!("{name}: {}", if number { value.clone() } else { yaml(value) })
-    });
+    let sysctls = settings.sysctls.iter().map(|(name, value)| format!("{name}: {}", plain(value)));
     let routes = settings.routes.iter().map(|route| {
         let fields = route.fields.iter().map(|(name, value)| format!(", {name}: {}", plain(value)));
         format!("- {{to: {}{}}}", yaml(&route.to), fields.collect::<String>())
@@ -213,13 +213,7 @@ pub(crate) fn plain(value: &str) -> String {
 }
 
 fn link_lines(links: &[Link], settings: &Settings) -> Vec<String> {
-    let addresses = |link: &str| {
-        let all = settings.addresses.get(link)?.iter().map(|one| yaml(one)).collect::<Vec<_>>();
-        Some(match &all[..] {
-            [one] => format!("addresses: {one}"),
-            all => format!("addresses: [{}]", all.join(", ")),
-        })
-    };
+    let addresses = |link: &str| addresses_field(settings.addresses.get(link)?);
     let mut lines: Vec<String> =
         addresses("lo").into_iter().map(|all| format!("lo: {{{all}}}")).collect();
     for link in links {

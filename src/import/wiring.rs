@@ -125,16 +125,19 @@ fn addresses(namespace: &Namespace, link: &str) -> Vec<String> {
     infos.filter(own).map(|info| format!("{}/{}", text(info, "local"), info["prefixlen"])).collect()
 }
 
+/// The field `addresses`, if there are any.
+pub(crate) fn addresses_field(addresses: &[String]) -> Option<String> {
+    let all: Vec<String> = addresses.iter().map(|address| yaml(address)).collect();
+    match &all[..] {
+        [] => None,
+        [one] => Some(format!("addresses: {one}")),
+        all => Some(format!("addresses: [{}]", all.join(", "))),
+    }
+}
+
 /// What follows the name of a link or bridge: `fields`, and those that all have.
 fn flow(mut fields: Vec<String>, addresses: &[String], link: &Value) -> String {
-    match addresses {
-        [] => {}
-        [one] => fields.push(format!("addresses: {}", yaml(one))),
-        more => {
-            let more: Vec<String> = more.iter().map(|address| yaml(address)).collect();
-            fields.push(format!("addresses: [{}]", more.join(", ")));
-        }
-    }
+    fields.extend(addresses_field(addresses));
     if let Some(mtu) = link["mtu"].as_u64().filter(|mtu| *mtu != 1500) {
         fields.push(format!("mtu: {mtu}"));
     }
