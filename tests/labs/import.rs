@@ -28,6 +28,15 @@ fn in_folder(user: User, folder: &Path, words: &[&str]) -> Done {
     run(command)
 }
 
+/// Takes the lab down at the end, also of a test that fails.
+struct Taken<'a>(User, &'a Path, &'a str);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        in_folder(self.0, self.1, &["clean", self.2]);
+    }
+}
+
 /// The files in `folder`, by their paths.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
@@ -160,6 +169,7 @@ fn imports(script: &str, words: &[&str], tests: &str) -> String {
         assert_eq!(checked.exit, 0, "{}", checked.all);
         assert!(text.contains("\ntests: {}\n"), "{text}");
         fs::write(&file, text.replace("\ntests: {}\n", &format!("\ntests:\n{tests}"))).unwrap();
+        let _taken = Taken(user, place.path(), &name);
         if is_root() && user == User::Own {
             assert_same_state(
                 place.path(),
@@ -168,7 +178,6 @@ fn imports(script: &str, words: &[&str], tests: &str) -> String {
             );
         }
         let done = in_folder(user, place.path(), &["test", &name]);
-        in_folder(user, place.path(), &["clean", &name]);
         assert_eq!(done.exit, 0, "{user:?}: {}\n{text}", done.all);
 
         let place = place.path().to_str().unwrap();
@@ -262,6 +271,7 @@ fn links_inside_of_nodes_are_imported() {
     let done =
         in_folder(User::Own, place.path(), &["import", "--name", &name, "--", "./devices.sh"]);
     assert!(done.exit == 0 && done.all.contains(": 2 nodes, "), "{}", done.all);
+    let _taken = Taken(User::Own, place.path(), &name);
     assert_same_state(place.path(), &["./devices.sh"], &name);
     let text = fs::read_to_string(place.path().join(format!("labs/{name}.yaml"))).unwrap();
     let file = place.path().join(format!("labs/{name}.yaml"));
@@ -271,7 +281,6 @@ fn links_inside_of_nodes_are_imported() {
     path: [{packet: vxlan, at: right/eth0}]\n";
     fs::write(file, text.replace("\ntests: {}\n", test)).unwrap();
     let done = in_folder(User::Own, place.path(), &["test", &name]);
-    in_folder(User::Own, place.path(), &["clean", &name]);
     assert_eq!(done.exit, 0, "{}\n{text}", done.all);
     insta::assert_snapshot!(text.replace(&name, "NAME"));
 }
