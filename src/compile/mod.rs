@@ -1,7 +1,7 @@
 //! From a checked lab to the bash program that brings it up.
 
 mod devices;
-mod kernel;
+pub mod kernel;
 pub(crate) mod needs;
 pub mod plan;
 mod routes;

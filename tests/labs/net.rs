@@ -8,6 +8,7 @@ use crate::common;
 
 use common::host::Random;
 use common::{User, command, folder, text, users, write};
+use labrun::compile::kernel::trial;
 use labrun::compile::script;
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
@@ -78,27 +79,9 @@ fn the_kernel_has_the_same_of_any_lab() {
 }
 
 fn kernel_has(user: User, feature: &str) -> bool {
-    let link = match feature {
-        "vlan" => {
-            "ip link add p0 type veth peer name p1 && ip link add link p0 name p0.7 type vlan id 7"
-                .into()
-        }
-        "macvlan" | "ipvlan" => {
-            format!(
-                "ip link add p0 type veth peer name p1 && ip link add link p0 name m0 type {feature}"
-            )
-        }
-        "vxlan" => "ip link add k0 type vxlan id 7 dstport 4789".into(),
-        "tun" => "ip tuntap add t0 mode tun".into(),
-        "gre" => "ip link add k0 type gre local 192.0.2.1 remote 192.0.2.2".into(),
-        "vlan-filtering" => "ip link add k0 type bridge vlan_filtering 1".into(),
-        "vrf" => "ip link add k0 type vrf table 7".into(),
-        "nftables" | "nat" => "nft add table ip t".into(),
-        _ => format!("ip link add k0 type {feature}"),
-    };
     let mut unshare = command(user, "unshare");
     unshare
-        .args(["--user", "--map-root-user", "--net", "sh", "-c", &link])
+        .args(["--user", "--map-root-user", "--net", "sh", "-c", &trial(feature)])
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     unshare.status().unwrap().success()
