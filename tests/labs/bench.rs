@@ -200,7 +200,9 @@ fn a_bench_is_over_in_time_and_moves_what_is_large() {
     assert!((2.4..2.5).contains(&(throughput / rate)), "{through}");
     assert_eq!(results["long"]["outcome"], "fail", "{}", done.all);
     assert!(results["long"]["lines"][0].as_str().unwrap().contains("of the test (`timeout`)"));
-    assert!(done.time < Duration::from_secs(50), "{:?}", done.time);
+    // A turn of it alone would take 15 s.
+    let took = results["long"]["ms"].as_f64().unwrap();
+    assert!(took < 10_000.0, "{took} ms");
 }
 
 #[test]
