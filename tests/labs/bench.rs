@@ -10,7 +10,6 @@ use labrun::report::merge;
 use labs::{Lab, have, run};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 /// A service at 10.0.0.1:80 and what claims to be a proxy of it, each at a port of 10.0.0.2.
 const LAB: &str = r#"
