@@ -160,8 +160,8 @@ const CASES: &[Case] = &[
         lab: "l3vpn",
         // Routes that nobody has learned stay.
         change: (
-            "    nft: |\n      table ip asbr",
-            "    routes: [{each: 2, to: \"203.0.113.${each}/32\", via: \"100.64.${each}.2\", metric: 99}]\n    nft: |\n      table ip asbr",
+            "    nft: 'table ip asbr",
+            "    routes: [{each: 2, to: \"203.0.113.${each}/32\", via: \"100.64.${each}.2\", metric: 99}]\n    nft: 'table ip asbr",
         ),
         fails: &[("drop1", "203.0.113.1"), ("drop2", "203.0.113.2")],
     },
@@ -171,13 +171,19 @@ const CASES: &[Case] = &[
         fails: &[("apart", "203.0.113.2")],
     },
     Case {
-        lab: "l3vpn",
+        lab: "cpe",
+        // The daemons' pings, by which they are ready, still are.
+        change: ("ip saddr != 100.64.0.0/10 snat", "ip protocol icmp snat"),
+        fails: &[("reached", "http://198.51.100.2/")],
+    },
+    Case {
+        lab: "cpe",
         // The client's router needs no session for it.
         change: (
             "  router:\n    forward: true\n",
             "  router:\n    forward: true\n    routes: [{to: default, via: 192.168.1.1, metric: 99}]\n",
         ),
-        fails: &[("cpe", "ip route get 198.51.100.2")],
+        fails: &[("drop", "ip route get 198.51.100.2")],
     },
     Case {
         lab: "vrf",
@@ -190,8 +196,8 @@ const CASES: &[Case] = &[
         change: (
             "      proxy:\n",
             "      spare:\n        after: vrf${each}/proxy\n        command: >-\n          \
-             sed 's,^PidFile.*,PidFile=${dir}/pid,; s,^SocketDir.*,SocketDir=${dir},; s,^DBName.*,DBName=/run/spare${each}.db,; \
-             $aListenPort=10052' ../vrf${each}@proxy/proxy.conf >spare.conf; exec zabbix_proxy -f -c spare.conf\n        \
+             sed 's,^PidFile.*,PidFile=${dir}/pid,; s,^DBName.*,DBName=/run/spare${each}.db,; \
+             $aListenPort=10052' ../vrf${each}@proxy/conf >conf; exec zabbix_proxy -f -c conf\n        \
              ready: {log: interface became available, within: 60s}\n      proxy:\n",
         ),
         fails: &[("lost", "WHERE host = 'customer2'")],
@@ -317,6 +323,11 @@ fn what_is_broken_in_mgmt_is_found_out() {
 #[test]
 fn what_is_broken_in_l3vpn_is_found_out() {
     tried("l3vpn");
+}
+
+#[test]
+fn what_is_broken_in_cpe_is_found_out() {
+    tried("cpe");
 }
 
 #[test]

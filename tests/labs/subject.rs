@@ -100,8 +100,9 @@ fn a_balancer_whose_server_is_nobody_fails_the_test() {
         return;
     }
     let lab = Lab::built_in(User::Own, "relay", |text| {
-        assert!(text.contains("            192.168.200.3\n"));
-        text.replace("            192.168.200.3\n", "            192.168.200.99\n")
+        let hosts = r#"hosts: "192.168.200.3\n""#;
+        assert!(text.contains(hosts));
+        text.replace(hosts, r#"hosts: "192.168.200.99\n""#)
             .replace("family: 4\n", "family: 4\n          within: 3s\n")
     });
     let (done, results) =

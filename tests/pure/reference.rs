@@ -319,3 +319,15 @@ fn every_built_in_lab_has_its_page() {
         assert!(readme.contains(&row), "{row}");
     }
 }
+
+/// Comments and blank lines don't count.
+#[test]
+fn no_built_in_lab_is_longer_than_120_lines() {
+    for (name, text) in labrun::lab::find::BUILT_IN {
+        let counts = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let lines = text.lines().filter(counts).count();
+        assert!(lines <= 120, "{name}: {lines} lines");
+        let long = text.lines().filter(|line| line.chars().count() > 160).count();
+        assert_eq!(long, 0, "{name}: lines of more than 160 columns");
+    }
+}
