@@ -11,6 +11,7 @@ use crate::steps::Client;
 use crate::topology::layout::Layout;
 use crate::topology::model::*;
 use crate::yaml::diagnostic::Spanned;
+use crate::yaml::values::UNPACK;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::Path;
@@ -40,7 +41,19 @@ pub fn compile(lab: &Lab, client: Client) -> String {
     let data = data(lab, client);
     let title = format!("The lab `{}`, compiled by labrun {}", lab.name, env!("CARGO_PKG_VERSION"));
     let (pass, write) = (names(&lab.topology.pass_env), names(&lab.topology.writable));
-    assemble(&title, &format!("PASS=({}) WRITE=({})", command(&pass), command(&write)), &data)
+    let granted = format!("PASS=({}) WRITE=({})", command(&pass), command(&write));
+    assemble(&title, &format!("{granted}{}", unpacked(lab)), &data)
+}
+
+/// Puts on the `PATH` what the packages have that are unpacked for `lab` (vm/unpack.sh). The machine's own go first.
+fn unpacked(lab: &Lab) -> String {
+    let packages = lab.topology.commands.iter().filter_map(|(_, of)| of.strip_prefix(UNPACK));
+    let lines = packages.map(|package| {
+        // As a folder: a colon would part the `PATH`.
+        let package = shell(&package.replace(':', "%3a"));
+        format!("\nfor REPLY in {{\"${{XDG_CACHE_HOME:-${{HOME-}}/.cache}}\",/var/cache}}/labrun/unpacked/{package}/{{usr/local/,usr/,}}{{sbin,bin}}; do PATH+=:$REPLY; done")
+    });
+    lines.collect()
 }
 
 /// What `all` are, without their places.

@@ -3,7 +3,7 @@
 use crate::event;
 use crate::event::Missing;
 use crate::host::Host;
-use crate::yaml::values::NO_PACKAGE;
+use crate::yaml::values::{NO_PACKAGE, UNPACK};
 use std::time::Duration;
 
 /// What is missing on `host`, and what gets it: one command for all packages.
@@ -13,6 +13,8 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
     let mut lines = Vec::new();
     let (by_hand, commands): (Vec<&Missing>, Vec<&Missing>) =
         commands.into_iter().partition(|m| m.package == NO_PACKAGE);
+    let (unpacked, commands): (Vec<&Missing>, Vec<&Missing>) =
+        commands.into_iter().partition(|m| m.package.starts_with(UNPACK));
     if !commands.is_empty() {
         let names: Vec<&str> = commands.iter().map(|m| m.name.as_str()).collect();
         let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
@@ -21,6 +23,10 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
         let install = install_command(&packages, host).join(" ");
         lines.push(format!("{} {are} missing, install {them}: {install}", names.join(", ")));
     }
+    lines.extend(unpacked.iter().map(|Missing { name, package, .. }| {
+        let package = package.trim_start_matches(UNPACK);
+        format!("{name} is missing, and its package {package} is to be unpacked, not installed: `labrun doctor LAB --install` does so")
+    }));
     lines.extend(by_hand.iter().map(|Missing { name, .. }| {
         format!("{name} is missing, and is in no package that can be installed for it: put it on `PATH` by hand")
     }));

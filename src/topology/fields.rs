@@ -33,10 +33,16 @@ pub const FIELDS: [Known; 8] = [
     ),
     ("nodes", "hosts, by name", "{client: {links: {eth0: {peer: server/eth0}}}}"),
 ];
+pub const UNPACKED: [Known; 1] = [(
+    "unpack",
+    "the Debian package that is unpacked for the lab alone, as one that excludes another of the lab's",
+    "zabbix-proxy-sqlite3",
+)];
+
 pub const NEEDS: [Known; 3] = [
     (
         "commands",
-        "commands that services and steps run, each with the Debian package that has it, or `none` where there is none to install",
+        "commands that services and steps run, each with the Debian package that has it, `unpack` and a package that is not to be installed, or `none` where there is none",
         "{dnsmasq: dnsmasq-base}",
     ),
     (

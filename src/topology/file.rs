@@ -7,6 +7,7 @@ use crate::topology::check::KERNEL_FEATURES;
 use crate::topology::device::PortOptions;
 use crate::topology::fields::{
     ADDRESSES, BUILD, DEVICE, INTERFACE, LINK, NEEDS, NODE, REPOSITORY, STAND_IN, SUBJECT, SWITCH,
+    UNPACKED,
 };
 use crate::topology::file_device::{DeviceFile, SwitchFile, device, port, switch};
 use crate::topology::file_routes::{RouteFile, RuleFile, route, rule};
@@ -138,9 +139,8 @@ pub fn topology(fields: &Fields) -> TopologyFile {
     };
     fields.get("needs", |r| {
         let needs = r.fields(&NEEDS);
-        file.commands = needs
-            .get("commands", |r| r.entries(|name, r| (name, r.parsed(values::package))))
-            .unwrap_or_default();
+        file.commands =
+            needs.get("commands", |r| r.entries(|name, r| (name, package(r)))).unwrap_or_default();
         file.kernel =
             needs.get("kernel", |r| r.list(|r| r.at(r.word(&KERNEL_FEATURES)))).unwrap_or_default();
         file.ids = needs
@@ -153,6 +153,16 @@ pub fn topology(fields: &Fields) -> TopologyFile {
             .is_some();
     });
     file
+}
+
+/// Reads the package of a command: its name, or a mapping that says that it is unpacked.
+fn package(reader: Reader) -> String {
+    let is_map = |value: &Value| matches!(value, Value::Map(_));
+    let mapping = |r: Reader| {
+        let package = r.fields(&UNPACKED).need("unpack", |r| r.parsed(values::package));
+        format!("{}{}", values::UNPACK, package.unwrap_or_default())
+    };
+    reader.either(is_map, mapping, |r| r.parsed(values::package))
 }
 
 /// A mapping from names to texts.

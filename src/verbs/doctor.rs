@@ -13,9 +13,12 @@ use crate::run::describe::{describe_missing, install_command};
 use crate::run::subject::{self, Source, Sources};
 use crate::steps::Client;
 use crate::verbs::running::host;
-use crate::yaml::values::NO_PACKAGE;
+use crate::yaml::values::{NO_PACKAGE, UNPACK};
 use anyhow::Result;
 use std::path::Path;
+
+/// Unpacks packages, here or elsewhere.
+const UNPACKER: &str = include_str!("../../vm/unpack.sh");
 
 /// Looks at everything the labs need that `words` name, or that have the tests they name, to test
 /// what `test` would test; with `install`, installs the packages first.
@@ -167,11 +170,17 @@ impl Patient<'_> {
 
     /// Installs what is missing, those of the stand-ins too; whether that succeeded.
     fn install(&self, labs: &[&Lab]) -> Result<bool> {
-        let packages = self.packages(labs)?;
+        let (unpacked, packages): (Vec<String>, Vec<String>) =
+            self.packages(labs)?.into_iter().partition(|package| package.starts_with(UNPACK));
+        // Installed ones first: they may have the libraries of the others.
+        Ok(self.install_all(&packages)? && self.unpack_all(&unpacked)?)
+    }
+
+    fn install_all(&self, packages: &[String]) -> Result<bool> {
         if packages.is_empty() {
             return Ok(true);
         }
-        let mut command = install_command(&packages, self.host);
+        let mut command = install_command(packages, self.host);
         // Some packages ask questions (isc-dhcp-relay does); sudo would drop a variable set outside
         // of it.
         let apt = command.iter().position(|word| word == "apt-get").unwrap_or_default();
@@ -180,7 +189,21 @@ impl Patient<'_> {
         self.host.run_tool(&command)
     }
 
-    /// The Debian packages of the commands that are not there.
+    /// Unpacks packages where the labs' programs look for them: for all users as root, else for this one.
+    fn unpack_all(&self, packages: &[String]) -> Result<bool> {
+        if packages.is_empty() {
+            return Ok(true);
+        }
+        let packages: Vec<&str> = packages.iter().filter_map(|p| p.strip_prefix(UNPACK)).collect();
+        outln!("unpacking: {}", packages.join(" "));
+        let sudo = (self.host.how() == "sudo").then_some("sudo");
+        let program = format!("{UNPACKER}unpack \"$@\"");
+        let bash = ["bash", "-c", &program, "unpack"];
+        let words = sudo.into_iter().chain(bash).chain(packages).map(String::from);
+        self.host.run_tool(&words.collect::<Vec<_>>())
+    }
+
+    /// The Debian packages of the commands that are not there, as lab files say them.
     fn packages(&self, labs: &[&Lab]) -> Result<Vec<String>> {
         let mut packages: Vec<String> = Vec::new();
         for lab in labs {
@@ -194,7 +217,10 @@ impl Patient<'_> {
             // The runtime asks for that of the stand-in only where nothing else is tested.
             if let (Host::Native(_), None) = (self.host, self.source(lab)) {
                 let commands = script::commands(lab, self.client, true).into_iter();
-                missing.extend(commands.filter(|(name, _)| !is_there(name)).map(|(_, of)| of));
+                // Where packages are unpacked the runtime looks, too.
+                let lacks =
+                    |(name, of): &(String, String)| !of.starts_with(UNPACK) && !is_there(name);
+                missing.extend(commands.filter(lacks).map(|(_, of)| of));
             }
             for package in missing {
                 if package != NO_PACKAGE && !packages.contains(&package) {

@@ -189,6 +189,9 @@ pub fn command(text: &str) -> Result<String, String> {
 /// Stands in a package's place where none can be installed for a command.
 pub const NO_PACKAGE: &str = "none";
 
+/// Stands in front of a package that is to be unpacked, not installed. No package's name has a slash.
+pub const UNPACK: &str = "unpack/";
+
 /// A Debian package as apt-get(8) takes it: a name, and `=` and a version if it must be that one
 /// (deb-version(7)). To apt-get a dash in front makes an option, one at the end a removal.
 pub fn package(text: &str) -> Result<String, String> {

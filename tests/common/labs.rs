@@ -174,7 +174,9 @@ pub fn have(test: &str, commands: &[&str]) -> bool {
 }
 
 fn path() -> String {
-    format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+    let unpacked = "/var/cache/labrun/unpacked/zabbix-proxy-sqlite3/usr/sbin";
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{path}:/usr/local/sbin:/usr/sbin:/sbin:{unpacked}")
 }
 
 /// The project's own program under test, which is a repository of its own.

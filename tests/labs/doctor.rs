@@ -97,6 +97,68 @@ fn what_has_no_package_is_left_to_whoever_has_it() {
     assert_eq!(results["t"]["outcome"], "skip", "{}", done.all);
 }
 
+/// A folder that this lab sees as it is, as it does a user's cache, and in which everybody may write.
+fn cache() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let home = std::env::var("HOME").unwrap_or_default();
+    let folder = [env!("CARGO_TARGET_TMPDIR"), &home]
+        .into_iter()
+        .find_map(|folder| tempfile::tempdir_in(folder).ok())
+        .expect("a folder to write in");
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    folder
+}
+
+/// With a real package, which is unpacked and never installed.
+#[test]
+fn a_package_is_unpacked_for_the_labs_that_need_it() {
+    const PACKAGE: &str = "hello";
+    let known = Command::new("apt-get").args(["download", "--print-uris", PACKAGE]).output();
+    if which::which(PACKAGE).is_ok() || !known.is_ok_and(|output| output.status.success()) {
+        return eprintln!("SKIP: there is no {PACKAGE} to download, or it is installed");
+    }
+    for user in users() {
+        let cache = cache();
+        let lab = Lab::new(
+            user,
+            r#"
+needs: {commands: {hello: {unpack: hello}}}
+nodes:
+  host: {services: {greeter: {command: "hello; exec sleep 100", ready: {log: Hello}}}}
+tests: {t: {steps: [{run: {node: host, command: hello, match: "^Hello, world"}}]}}
+"#,
+        );
+        let labrun = |words: &[&str]| {
+            let mut command = lab.command(words);
+            command.env("XDG_CACHE_HOME", cache.path());
+            run(command)
+        };
+        let lacks = "hello is missing, and its package hello is to be unpacked";
+        let done = labrun(&["doctor"]);
+        assert!(done.exit == 3 && done.all.contains(lacks), "{}", done.all);
+        let done = labrun(&["test", "--no-strict"]);
+        assert!(done.exit != 1 && done.all.contains("SKIP"), "{}", done.all);
+        assert!(done.all.contains(lacks), "{}", done.all);
+        // Neither that nor anything else has fetched it without being asked to.
+        assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 0);
+        let done = labrun(&["doctor", "--install"]);
+        assert!(done.exit == 0 && done.all.contains("unpacking: hello\n"), "{}", done.all);
+        let done = labrun(&["test"]);
+        assert!(done.exit == 0 && done.all.contains("1 passed"), "{user:?}: {}", done.all);
+        assert!(which::which(PACKAGE).is_err());
+        // What is there is not fetched again, and nothing is left of fetching it.
+        assert!(!labrun(&["doctor", "--install"]).all.contains("unpacking"));
+        let kept: Vec<_> =
+            std::fs::read_dir(cache.path().join("labrun/unpacked")).unwrap().collect();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        let other = std::fs::read_to_string(&lab.file).unwrap();
+        std::fs::write(&lab.file, other.replace("unpack: hello", "unpack: hello=0:0.1")).unwrap();
+        let done = labrun(&["doctor", "--install"]);
+        assert!(done.exit == 3 && done.all.contains("the installation failed"), "{}", done.all);
+        let _ = Command::new("rm").arg("-rf").arg(cache.path().join("labrun")).status();
+    }
+}
+
 /// The action asks doctor about what it is going to test.
 #[test]
 fn the_action_tells_doctor_what_is_tested() {

@@ -401,7 +401,6 @@ fn all_built_in_labs_pass_and_those_for_dhcp_with_every_client() {
         "1",
     ]);
     let vlan = probe.output().unwrap().status.success();
-    // The proxy is in no package that can be installed beside the server's.
     let monitored = have(
         "the lab vrf",
         &["zabbix_server", "zabbix_proxy", "zabbix_agentd", "psql", "pg_ctlcluster"],

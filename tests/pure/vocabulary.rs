@@ -520,3 +520,20 @@ fn of_ids_only_a_range_can_be_needed() {
         assert!(said.contains("needs.ids") && said.lines().count() == 1, "{wrong}: {said}");
     }
 }
+
+#[test]
+fn a_package_that_is_unpacked_is_named_as_others_are() {
+    let lab = |needs| format!("lab: x\nneeds: {{commands: {{x: {needs}}}}}\nnodes: {{a: {{}}}}\n");
+    let text = script_of(&lab("{unpack: a-b=1:2.3}"));
+    assert!(text.contains("a-b=1%3a2.3"), "{text}");
+    for (needs, wrong) in [
+        ("{unpack: a b}", "`a b` cannot name a package"),
+        ("{unpack: -y}", "`-y` cannot name a package"),
+        ("{unpak: a}", "unknown field `unpak`, did you mean `unpack`?"),
+        ("{}", "the field `unpack` is missing"),
+        ("unpack/a", "`unpack/a` cannot name a package"),
+    ] {
+        let found = mistakes(&lab(needs));
+        assert!(found.contains(wrong) && found.starts_with("f:2:"), "{needs}: {found}");
+    }
+}

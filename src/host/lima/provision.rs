@@ -10,7 +10,8 @@ use anyhow::Result;
 use base64::Engine;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const PREPARE: &str = include_str!("../../../vm/prepare.sh");
+const PREPARE: &str =
+    concat!(include_str!("../../../vm/unpack.sh"), "\n", include_str!("../../../vm/prepare.sh"));
 
 impl Vm {
     /// Brings the VM up, sets its clock and installs there what of `needs` is missing.
