@@ -69,6 +69,9 @@ pub struct Row {
     pub label: String,
     /// What else matters of it: `xid 1f2e3d4c, giaddr 192.168.100.1`.
     pub detail: String,
+    /// The packets of the capture that are sightings of it, by their numbers, the first first.
+    #[serde(skip)]
+    pub packets: Vec<usize>,
 }
 
 /// Where an interface is plugged in.

@@ -24,6 +24,8 @@ pub(super) struct Message {
     pub from: usize,
     to: Vec<usize>,
     places: Vec<usize>,
+    /// Its sightings, as numbers of packets.
+    packets: Vec<usize>,
     /// The frame.
     pub data: Vec<u8>,
     key: Key,
@@ -44,6 +46,8 @@ pub struct Packets {
     /// The numbers of those that are open, from the first message on.
     latest: HashMap<Key, Vec<usize>>,
     now: u64,
+    /// How many packets there were.
+    seen: usize,
     all: usize,
     exchange: Rows,
     /// Shown if there is nothing else.
@@ -61,6 +65,7 @@ impl Packets {
             closed: 0,
             latest: HashMap::new(),
             now: 0,
+            seen: 0,
             all: 0,
             exchange: Rows::of(extent),
             resolution: Rows::of(extent),
@@ -69,6 +74,8 @@ impl Packets {
 
     /// The next packet.
     pub fn add(&mut self, packet: &Packet) {
+        let number = self.seen;
+        self.seen += 1;
         let Some(site) = self.sites.sites.get(&packet.interface).copied() else { return };
         self.now = self.now.max(packet.time);
         // Some time later, because not every capture is in order.
@@ -98,6 +105,7 @@ impl Packets {
                     from,
                     to: Vec::new(),
                     places: Vec::new(),
+                    packets: Vec::new(),
                     data: packet.data.clone(),
                     key,
                 });
@@ -106,6 +114,7 @@ impl Packets {
         };
         let message = &mut self.open[index];
         message.places.push(site.place);
+        message.packets.push(number);
         if !leaves && site.node != message.from && !message.to.contains(&site.node) {
             message.to.push(site.node);
         }
@@ -195,5 +204,6 @@ fn row(message: &Message, began: u64) -> Row {
         to: message.to.clone(),
         label: plain(&label),
         detail: plain(detail.trim()),
+        packets: message.packets.clone(),
     }
 }

@@ -1,8 +1,9 @@
 //! What the evidence of a test tells, on any platform.
 
+pub mod detail;
 pub mod difference;
 pub mod ladder;
-mod ladder_svg;
+pub mod ladder_svg;
 mod ladder_text;
 mod messages;
 

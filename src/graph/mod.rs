@@ -4,6 +4,7 @@ mod dot;
 mod json;
 mod mermaid;
 mod picture;
+pub mod plan;
 mod svg;
 mod terminal;
 
@@ -33,6 +34,11 @@ pub fn dot(lab: &Lab) -> String {
 
 /// An `<svg>` that needs nothing else, for light and for dark backgrounds.
 pub fn svg(lab: &Lab) -> String {
+    planned(lab).0
+}
+
+/// The same, and where things are in it.
+pub fn planned(lab: &Lab) -> (String, plan::Plan) {
     svg::draw(&Picture::of(lab))
 }
 

@@ -1,6 +1,7 @@
 //! A lab as SVG, laid out as in a terminal. Lengths are in pixels.
 
 use crate::graph::picture::{Host, Picture, Socket};
+use crate::graph::plan::{Plan, Plug};
 use crate::text::{STYLE, length, xml};
 use std::fmt::Write;
 
@@ -14,7 +15,7 @@ const HEAD: usize = 28;
 const GAP: usize = 18;
 const MARGIN: usize = 16;
 
-pub fn draw(picture: &Picture) -> String {
+pub fn draw(picture: &Picture) -> (String, Plan) {
     let mut drawing = Drawing::of(picture);
     drawing.all();
     drawing.finish()
@@ -33,6 +34,7 @@ struct Drawing<'a> {
     wires: String,
     boxes: String,
     pills: String,
+    plugs: Vec<Plug>,
 }
 
 impl Drawing<'_> {
@@ -61,6 +63,7 @@ impl Drawing<'_> {
             wires: String::new(),
             boxes: String::new(),
             pills: String::new(),
+            plugs: Vec::new(),
         }
     }
 
@@ -138,7 +141,7 @@ impl Drawing<'_> {
         );
         let mut y = top + HEAD + ROW / 2;
         for link in &host.links {
-            self.link(link, y);
+            self.link(host, link, y);
             y += ROW;
         }
         for device in &host.devices {
@@ -160,8 +163,9 @@ impl Drawing<'_> {
         self.y = top + height + GAP;
     }
 
-    fn link(&mut self, link: &Socket, y: usize) {
+    fn link(&mut self, host: &Host, link: &Socket, y: usize) {
         let (x, left, colour) = (self.lane(link.net), self.left, self.colour(link.net));
+        self.plugs.push(Plug { place: format!("{}/{}", host.name, link.name), lane: x, y });
         let first = self.spans[link.net].map_or(y, |(first, _)| first);
         self.spans[link.net] = Some((first, y));
         let _ = writeln!(self.wires, "<path d=\"M{x} {y}H{left}\" stroke=\"{colour}\"/>");
@@ -194,7 +198,7 @@ impl Drawing<'_> {
         }
     }
 
-    fn finish(self) -> String {
+    fn finish(self) -> (String, Plan) {
         let Picture { name, about, nets, .. } = self.picture;
         let width = (self.left + self.wide).max(length(about)) + MARGIN;
         let height = self.y - GAP + MARGIN;
@@ -209,7 +213,7 @@ impl Drawing<'_> {
                 self.colour(index)
             );
         }
-        format!(
+        let svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lr\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
              <title>{title}</title>\n<style>{STYLE}</style>\n\
              <text class=\"b\" x=\"{MARGIN}\" y=\"{}\" style=\"font-size:16px\">{title}</text><text class=\"d\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n\
@@ -221,7 +225,8 @@ impl Drawing<'_> {
             self.boxes,
             self.pills,
             title = xml(name),
-        )
+        );
+        (svg, Plan { width, height, left: self.left, plugs: self.plugs })
     }
 }
 

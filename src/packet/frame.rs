@@ -51,6 +51,17 @@ impl<'a> Frame<'a> {
         self.layers.iter().find_map(|layer| layer.field(name))
     }
 
+    /// All that can be read of it, from the outside in: of each protocol the fields that are there.
+    pub fn fields(
+        &self,
+    ) -> impl Iterator<Item = (&'static Protocol, impl Iterator<Item = (&'static str, Value)>)>
+    {
+        self.layers.iter().rev().map(|layer| {
+            let fields = layer.protocol().fields.iter();
+            (layer.protocol(), fields.filter_map(|f| Some((f.name, layer.field(f.name)?))))
+        })
+    }
+
     /// What tells its message from all others, and stays the same on the message's way: routers
     /// count the time to live down, NAT writes other addresses and ports, relay agents of DHCP
     /// write a message of their own around it.

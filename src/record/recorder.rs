@@ -1,12 +1,17 @@
 //! Collects what happens in a run, for the reports.
 
+use crate::analysis::Evidence;
+use crate::analysis::detail::details;
 use crate::graph;
 use crate::lab::find::Selection;
 use crate::lab::model::{Lab, Test};
 use crate::record::event::RunEvent;
 use crate::record::result::{Outcome, ResolvedSubject, TestResult};
-use crate::record::run::{FORMAT, LabRun, Log, Parted, Run, Setup, SetupState, TestRun, Totals};
+use crate::record::run::{
+    FORMAT, LabRun, Link, Log, Parted, Run, Setup, SetupState, TestRun, Totals,
+};
 use crate::record::timing::Timing;
+use crate::rules::said::About;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -83,15 +88,11 @@ impl<'a> Recorder<'a> {
                         .map(|index| (c.lab, index))
                 });
                 if let Some((lab, index)) = test {
-                    let ladder = result
-                        .evidence
-                        .ladder
-                        .clone()
-                        .filter(|ladder| self.draws && !ladder.rows.is_empty());
-                    self.results.insert(
-                        result.test.clone(),
-                        TestRun { ladder, ..test_run(lab, index, result) },
-                    );
+                    let mut run = test_run(lab, index, result);
+                    if self.draws {
+                        packets(&mut run, lab, result);
+                    }
+                    self.results.insert(result.test.clone(), run);
                 }
             }
             _ => {}
@@ -142,6 +143,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn lab_run(&self, lab: &Lab) -> LabRun {
+        let (drawing, plan) = self.draws.then(|| graph::planned(lab)).unzip();
         LabRun {
             name: lab.name.clone(),
             about: lab.about.clone(),
@@ -149,7 +151,8 @@ impl<'a> Recorder<'a> {
             file: lab.file.clone(),
             subject: self.subjects.get(&lab.name).cloned(),
             setup: self.setups.get(&lab.name).cloned().unwrap_or_default(),
-            drawing: self.draws.then(|| graph::svg(lab)),
+            drawing,
+            plan,
             mermaid: self.draws.then(|| graph::mermaid(lab)),
         }
     }
@@ -181,8 +184,26 @@ fn test_run(lab: &Lab, index: usize, result: &TestResult) -> TestRun {
         attempts: result.attempts.clone(),
         runs: result.runs,
         ladder: None,
+        messages: Vec::new(),
+        links: Vec::new(),
         logs: logs(&result.evidence.files),
     }
+}
+
+/// Adds who sent what to whom, and which messages the lines are about.
+fn packets(run: &mut TestRun, lab: &Lab, result: &TestResult) {
+    let Evidence { ladder: Some(ladder), capture, .. } = &result.evidence else { return };
+    if ladder.rows.is_empty() {
+        return;
+    }
+    let row = |packet: &usize| ladder.rows.iter().position(|row| row.packets.contains(packet));
+    let link = |about: &About| Some(Link { line: about.line, row: row(&about.packet)? });
+    run.links = result.about.iter().filter_map(link).collect();
+    let wanted = run.links.iter().map(|link| link.row).collect();
+    let taken_apart =
+        capture.as_ref().map(|capture| details(&lab.topology, capture, ladder, &wanted));
+    run.messages = taken_apart.unwrap_or_default();
+    run.ladder = Some(ladder.clone());
 }
 
 /// The files in `folder` and below, by their paths in it, in order.

@@ -3,6 +3,7 @@
 use crate::analysis::Evidence;
 use crate::lab::model::{Lab, Test};
 use crate::record::milliseconds;
+use crate::rules::said::{About, Said};
 use crate::steps::figures::Bench;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,9 @@ pub struct TestResult {
     pub detail: String,
     /// What was wrong and what was seen.
     pub lines: Vec<String>,
+    /// Which of these are about a packet.
+    #[serde(skip)]
+    pub about: Vec<About>,
     /// The program under test.
     pub subject: Option<ResolvedSubject>,
     /// Where in the lab file what did not hold is written: the file, and the line in it.
@@ -154,6 +158,7 @@ impl TestResult {
             time: Duration::ZERO,
             detail: String::new(),
             lines: Vec::new(),
+            about: Vec::new(),
             subject: None,
             place: None,
             artifacts: None,
@@ -179,6 +184,14 @@ impl TestResult {
             line: self.place.as_ref().map(|(_, line)| *line),
             artifacts: self.artifacts.as_ref().map(|folder| folder.display().to_string()),
         }
+    }
+
+    /// Adds what was wrong with packets.
+    pub fn say(&mut self, more: Said) {
+        let mut said =
+            Said { lines: std::mem::take(&mut self.lines), about: std::mem::take(&mut self.about) };
+        said.append(more);
+        Said { lines: self.lines, about: self.about } = said;
     }
 
     /// Notes where in the lab file what did not hold is written, and shows it.

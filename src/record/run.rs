@@ -3,8 +3,10 @@
 //! Everything stands in the order of the lab files, not in that in which things ended, so that the
 //! same run with the same result is the same document but for its times.
 
+use crate::analysis::detail::Detail;
 use crate::analysis::ladder::Ladder;
 use crate::error::Exit;
+use crate::graph::plan::Plan;
 use crate::record::result::{Attempt, Outcome, ResolvedSubject, Runs};
 use crate::record::shard::Shard;
 use crate::record::timing::Timing;
@@ -85,6 +87,9 @@ pub struct LabRun {
     pub setup: Setup,
     /// Its topology as `<svg>`, if it can be drawn.
     pub drawing: Option<String>,
+    /// Where things are in that drawing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
     /// Its topology in the words of Mermaid.
     pub mermaid: Option<String>,
 }
@@ -153,8 +158,23 @@ pub struct TestRun {
     pub runs: Option<Runs>,
     /// The exchange of packets.
     pub ladder: Option<Ladder>,
+    /// Its rows taken apart, as many as are drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Detail>,
+    /// Which of `lines` are about a row of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// What daemons and clients printed.
     pub logs: Vec<Log>,
+}
+
+/// A line that is about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its number among the lines.
+    pub line: usize,
+    /// The message's row in the ladder.
+    pub row: usize,
 }
 
 /// What a program printed.

@@ -7,6 +7,7 @@ use crate::packet::protocol::{Purpose, Value};
 use crate::packet::summary::Summary;
 use crate::rules::model::{FieldCheck, Rule};
 use crate::rules::observations::{Observation, Observations};
+use crate::rules::said::Said;
 use crate::text::time;
 use crate::topology::places::Location;
 use std::collections::BTreeSet;
@@ -38,25 +39,21 @@ pub(crate) fn unwanted(
     rule: &Rule,
     looked: &[&Observation],
     seen: &[&Observation],
-) -> Vec<String> {
-    let mut lines = vec![format!("{} must not be seen{}, but was:", rule.name, at(rule))];
-    lines.extend(packets(observations, looked));
-    lines.push(way(rule, looked[0], seen));
-    lines
+) -> Said {
+    let mut said = Said::of(format!("{} must not be seen{}, but was:", rule.name, at(rule)));
+    packets(&mut said, observations, looked);
+    said.push(way(rule, looked[0], seen));
+    said
 }
 
 /// A packet that did not occur.
-pub(crate) fn unseen(
-    observations: &Observations,
-    rule: &Rule,
-    elsewhere: &[&Observation],
-) -> Vec<String> {
-    let mut lines = vec![format!("no {} was seen{}", rule.name, at(rule))];
+pub(crate) fn unseen(observations: &Observations, rule: &Rule, elsewhere: &[&Observation]) -> Said {
+    let mut said = Said::of(format!("no {} was seen{}", rule.name, at(rule)));
     if !elsewhere.is_empty() {
-        lines.push("it was seen elsewhere:".into());
-        lines.extend(packets(observations, &elsewhere[..1]));
-        lines.push(way(rule, elsewhere[0], elsewhere));
-        return lines;
+        said.push("it was seen elsewhere:".into());
+        packets(&mut said, observations, &elsewhere[..1]);
+        said.push(way(rule, elsewhere[0], elsewhere));
+        return said;
     }
     // Messages, not frames, which are seen wherever they pass.
     let mut messages = BTreeSet::new();
@@ -80,12 +77,12 @@ pub(crate) fn unseen(
     if more > 0 {
         kinds.push(format!("{more} other kinds"));
     }
-    lines.push(if kinds.is_empty() {
+    said.push(if kinds.is_empty() {
         "seen instead: nothing".into()
     } else {
         format!("seen instead: {}", kinds.join(", "))
     });
-    lines
+    said
 }
 
 /// A packet where it was not to be.
@@ -94,15 +91,15 @@ pub(crate) fn not_avoided(
     rule: &Rule,
     there: &[&Observation],
     seen: &[&Observation],
-) -> Vec<String> {
-    let mut lines = vec![format!(
+) -> Said {
+    let mut said = Said::of(format!(
         "{} must avoid {}, but was there:",
         rule.name,
         locations(&rule.avoids, " and ")
-    )];
-    lines.extend(packets(observations, there));
-    lines.push(way(rule, there[0], seen));
-    lines
+    ));
+    packets(&mut said, observations, there);
+    said.push(way(rule, there[0], seen));
+    said
 }
 
 /// A message that did not go the whole way.
@@ -111,7 +108,7 @@ pub(crate) fn not_crossed(
     rule: &Rule,
     got: (usize, bool),
     all: &[&Observation],
-) -> Vec<String> {
+) -> Said {
     let missed = match (got, rule.crosses.len()) {
         ((index, true), _) => format!("one got no further than {}", rule.crosses[index]),
         (_, 1) => "one did not".to_string(),
@@ -120,14 +117,14 @@ pub(crate) fn not_crossed(
             format!("one did not get from {} to {}", rule.crosses[index - 1], rule.crosses[index])
         }
     };
-    let mut lines = vec![format!(
+    let mut said = Said::of(format!(
         "{} must cross {}, but {missed}:",
         rule.name,
         locations(&rule.crosses, " → ")
-    )];
-    lines.extend(packets(observations, &all[..1]));
-    lines.push(way(rule, all[0], all));
-    lines
+    ));
+    packets(&mut said, observations, &all[..1]);
+    said.push(way(rule, all[0], all));
+    said
 }
 
 fn times(count: u64) -> String {
@@ -141,18 +138,18 @@ pub(crate) fn too_often(
     most: u64,
     asked: u64,
     all: &[&Observation],
-) -> Vec<String> {
+) -> Said {
     let asked =
         if asked > 1 { format!(" (the client asked {})", times(asked)) } else { String::new() };
     let place = interface_name(&all[0].packet.interface);
-    let mut lines = vec![format!(
+    let mut said = Said::of(format!(
         "{} must be seen at most {}, but was {} at {place}{asked}:",
         rule.name,
         times(most),
         times(all.len() as u64)
-    )];
-    lines.extend(all.iter().take(SHOWN).map(|observation| packet(observations, observation)));
-    lines
+    ));
+    all.iter().take(SHOWN).for_each(|one| packet(&mut said, observations, one));
+    said
 }
 
 /// A packet that holds something else.
@@ -162,13 +159,13 @@ pub(crate) fn wrong_field(
     check: &FieldCheck,
     found: Option<Value>,
     wrong: &[&Observation],
-) -> Vec<String> {
+) -> Said {
     let (field, wanted) = (check.field, check.wanted());
     let found = found.map_or(format!("one has no {field}"), |found| format!("it is {found}"));
-    let mut lines =
-        vec![format!("{}{}: {field} must be {wanted}, but {found}:", rule.name, at(rule))];
-    lines.extend(packets(observations, wrong));
-    lines
+    let mut said =
+        Said::of(format!("{}{}: {field} must be {wanted}, but {found}:", rule.name, at(rule)));
+    packets(&mut said, observations, wrong);
+    said
 }
 
 /// Packets that came too often or too seldom in `place`, or in any place.
@@ -178,7 +175,7 @@ pub(crate) fn miscounted(
     place: Option<&Location>,
     number: u64,
     looked: &[&Observation],
-) -> Vec<String> {
+) -> Said {
     let wanted = match rule.count {
         Some((least, Some(most))) if least == most => times(least),
         Some((least, Some(most))) => format!("{least} to {most} times"),
@@ -186,13 +183,13 @@ pub(crate) fn miscounted(
         None => String::new(),
     };
     let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
-    let mut lines = vec![format!(
+    let mut said = Said::of(format!(
         "{} must be seen {wanted}{place} in one direction, but was {}:",
         rule.name,
         times(number)
-    )];
-    lines.extend(looked.iter().take(SHOWN).map(|observation| packet(observations, observation)));
-    lines
+    ));
+    looked.iter().take(SHOWN).for_each(|one| packet(&mut said, observations, one));
+    said
 }
 
 /// A place at which too many or too few of `all` the packets came.
@@ -211,21 +208,17 @@ pub(crate) fn wrong_share(
 }
 
 /// Packets of which none holds all that one must hold.
-pub(crate) fn none_such(
-    observations: &Observations,
-    rule: &Rule,
-    looked: &[&Observation],
-) -> Vec<String> {
+pub(crate) fn none_such(observations: &Observations, rule: &Rule, looked: &[&Observation]) -> Said {
     let wanted: Vec<String> =
         rule.fields.iter().map(|check| format!("{} {}", check.field, check.wanted())).collect();
-    let mut lines = vec![format!(
+    let mut said = Said::of(format!(
         "one {}{} must have {}, but none has:",
         rule.name,
         at(rule),
         wanted.join(" and ")
-    )];
-    lines.extend(packets(observations, looked));
-    lines
+    ));
+    packets(&mut said, observations, looked);
+    said
 }
 
 /// ` at v-br-lb`, if the rule says where.
@@ -238,7 +231,7 @@ fn locations(locations: &[Location], glue: &str) -> String {
 }
 
 /// The first of these packets, one a line. The next hop tells nothing new unless it changes something.
-fn packets(observations: &Observations, all: &[&Observation]) -> Vec<String> {
+fn packets(said: &mut Said, observations: &Observations, all: &[&Observation]) {
     let mut different: Vec<&Observation> = Vec::new();
     for observation in all {
         let same = |other: &&Observation| {
@@ -249,23 +242,22 @@ fn packets(observations: &Observations, all: &[&Observation]) -> Vec<String> {
             different.push(observation);
         }
     }
-    let mut lines: Vec<String> =
-        different.iter().take(SHOWN).map(|observation| packet(observations, observation)).collect();
+    different.iter().take(SHOWN).for_each(|one| packet(said, observations, one));
     if different.len() > SHOWN {
-        lines.push(format!("  … and {} more", different.len() - SHOWN));
+        said.push(format!("  … and {} more", different.len() - SHOWN));
     }
-    lines
 }
 
 /// A packet with its time, as in the ladder.
-fn packet(observations: &Observations, observation: &Observation) -> String {
+fn packet(said: &mut Said, observations: &Observations, observation: &Observation) {
     let Summary { label, detail, source, destination, .. } = observation.frame.summary();
     let time = time(observation.packet.time.saturating_sub(observations.began) / 1000);
-    format!(
+    let line = format!(
         "  {}  {}  {label} {detail}  {source} → {destination}",
         time.trim(),
         hop(observations, observation)
-    )
+    );
+    said.push_about(line, observation);
 }
 
 /// From which node to which, and where that was seen. What a node has sent may have reached

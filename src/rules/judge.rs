@@ -12,6 +12,7 @@ use crate::rules::explain;
 use crate::rules::kind::Kind;
 use crate::rules::model::Rule;
 use crate::rules::observations::{Observation, Observations};
+use crate::rules::said::Said;
 use crate::rules::trace::traces;
 use crate::topology::model::Topology;
 use crate::topology::places::Location;
@@ -24,7 +25,7 @@ pub struct Violation {
     /// The rule's line in the lab file.
     pub line: u64,
     /// What was expected, and which packet did what instead.
-    pub lines: Vec<String>,
+    pub said: Said,
 }
 
 /// The compiled filters of a test's rules, by their text.
@@ -56,8 +57,8 @@ pub fn judge(
     if let Some(rule) = rules.iter().find(lacks) {
         let line = explain::lacking(capture);
         match violations.first_mut() {
-            Some(violation) => violation.lines.push(line),
-            None => violations.push(Violation { line: rule.line, lines: vec![line] }),
+            Some(violation) => violation.said.push(line),
+            None => violations.push(Violation { line: rule.line, said: Said::of(line) }),
         }
     }
     violations
@@ -104,7 +105,7 @@ fn judge_packets(
             unseen,
         };
         violations.extend(
-            judging.violations().into_iter().map(|lines| Violation { line: rule.line, lines }),
+            judging.violations().into_iter().map(|said| Violation { line: rule.line, said }),
         );
     }
     violations
@@ -135,7 +136,7 @@ struct Judging<'r, 's, 'a> {
 }
 
 impl<'s, 'a> Judging<'_, 's, 'a> {
-    fn violations(&self) -> Vec<Vec<String>> {
+    fn violations(&self) -> Vec<Said> {
         let rule = self.rule;
         let looked: Vec<&Observation> = self
             .seen
@@ -171,7 +172,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         violations
     }
 
-    fn avoids(&self, looked: &[&Observation]) -> Option<Vec<String>> {
+    fn avoids(&self, looked: &[&Observation]) -> Option<Said> {
         let there: Vec<&Observation> = looked
             .iter()
             .copied()
@@ -182,7 +183,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
     }
 
     /// Every message must have gone the whole way, and arrived by no other.
-    fn crosses(&self, looked: &[&Observation]) -> Option<Vec<String>> {
+    fn crosses(&self, looked: &[&Observation]) -> Option<Said> {
         let last = self.rule.crosses.last()?;
         let mut messages: Vec<Vec<&Observation>> = Vec::new();
         let mut known: HashMap<&Identity, usize> = HashMap::new();
@@ -252,7 +253,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
 
     /// Exchanges are counted each for itself, and a client that asks again may be answered again.
     /// So may its question be sent on again, but it must not ask more often itself.
-    fn at_most(&self, looked: &[&Observation]) -> Option<Vec<String>> {
+    fn at_most(&self, looked: &[&Observation]) -> Option<Said> {
         let most = self.rule.at_most?;
         let mut counted: BTreeMap<(&InterfaceId, Direction, Option<Exchange>), Vec<&Observation>> =
             BTreeMap::new();
@@ -286,7 +287,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         counted.into_values().max().unwrap_or_default()
     }
 
-    fn count(&self, looked: &[&Observation]) -> Vec<Vec<String>> {
+    fn count(&self, looked: &[&Observation]) -> Vec<Said> {
         let Some((least, most)) = self.rule.count else { return Vec::new() };
         let everywhere = self.rule.at.is_empty().then_some(None);
         let places = everywhere.into_iter().chain(self.rule.at.iter().map(Some));
@@ -299,7 +300,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             .collect()
     }
 
-    fn share(&self, looked: &[&Observation]) -> Vec<Vec<String>> {
+    fn share(&self, looked: &[&Observation]) -> Vec<Said> {
         let share = &self.rule.share;
         let numbers: Vec<u64> =
             share.iter().map(|(place, _)| self.number(looked, Some(place))).collect();
@@ -312,7 +313,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
             .zip(numbers)
             .filter(|(wanted, number)| wrong(wanted, *number))
             .map(|((place, range), number)| {
-                vec![explain::wrong_share(self.rule, place, *range, number, all)]
+                Said::of(explain::wrong_share(self.rule, place, *range, number, all))
             })
             .collect()
     }
@@ -338,7 +339,7 @@ impl<'s, 'a> Judging<'_, 's, 'a> {
         }
     }
 
-    fn fields(&self, looked: &[&Observation]) -> Vec<Vec<String>> {
+    fn fields(&self, looked: &[&Observation]) -> Vec<Said> {
         let mut violations = Vec::new();
         if self.rule.some {
             let holds = |observation: &&Observation| {

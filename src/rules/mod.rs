@@ -9,5 +9,6 @@ pub mod judge;
 pub mod kind;
 pub(crate) mod model;
 pub(crate) mod observations;
+pub mod said;
 mod trace;
 mod value;

@@ -9,6 +9,8 @@ use crate::topology::places::{Location, Passage, Places};
 /// A frame where it was seen.
 #[derive(Debug)]
 pub struct Observation<'a> {
+    /// Its number in the capture.
+    pub number: usize,
     /// The frame and its place.
     pub packet: &'a Packet,
     /// It, taken apart.
@@ -33,16 +35,18 @@ impl<'a> Observations<'a> {
     /// What `capture` tells of a lab.
     pub fn of(topology: &'a Topology, capture: &'a Capture) -> Observations<'a> {
         let places = Places::of(topology);
-        let observation = |packet: &'a Packet| {
+        let observation = |(number, packet): (usize, &'a Packet)| {
             let frame = Frame::of(&packet.data);
             Observation {
+                number,
                 passage: places.passage(packet),
                 message: frame.identity(),
                 packet,
                 frame,
             }
         };
-        let mut all: Vec<Observation> = capture.packets.iter().map(observation).collect();
+        let mut all: Vec<Observation> =
+            capture.packets.iter().enumerate().map(observation).collect();
         all.sort_by_key(|observation| observation.packet.time);
         Observations { began: capture.began(), all, places }
     }

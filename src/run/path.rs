@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// test, too.
 pub fn path(lab: &Lab, test: &Test, spans: &BTreeMap<usize, Span>, result: &mut TestResult) {
     let Some(first) = test.rules().next() else { return };
-    let one = |lines: Vec<String>| vec![Violation { line: first.line, lines }];
+    let one = |lines: Vec<String>| vec![Violation { line: first.line, said: lines.into() }];
     let violations = match (&result.evidence.capture, filters(test)) {
         (Some(capture), Ok(filters)) => {
             let steps = test.steps.iter().enumerate();
@@ -37,7 +37,9 @@ pub fn path(lab: &Lab, test: &Test, spans: &BTreeMap<usize, Span>, result: &mut 
                     return violations;
                 }
                 let idle = idle(lab, test, &part, capture);
-                idle.map(|lines| Violation { line: first.line, lines }).into_iter().collect()
+                idle.map(|lines| Violation { line: first.line, said: lines.into() })
+                    .into_iter()
+                    .collect()
             };
             parts.flat_map(judged).collect()
         }
@@ -56,7 +58,7 @@ pub fn path(lab: &Lab, test: &Test, spans: &BTreeMap<usize, Span>, result: &mut 
             result.outcome = Outcome::Fail;
             result.at(&lab.file, violation.line);
         }
-        result.lines.extend(violation.lines);
+        result.say(violation.said);
     }
     let left_out = result.evidence.capture.as_ref().map_or(0, |capture| capture.bulk_left_out);
     if result.outcome == Outcome::Pass && left_out > 0 {
@@ -128,7 +130,7 @@ pub fn suspects(lab: &Lab, test: &Test, result: &mut TestResult) {
     }
     for violation in violations {
         result.lines.push(format!("{}:{}", lab.file, violation.line));
-        result.lines.extend(violation.lines);
+        result.say(violation.said);
     }
 }
 

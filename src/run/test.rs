@@ -267,7 +267,7 @@ impl Session<'_> {
                     return Ok(StepOutput::default());
                 } else if late {
                     let lines: Vec<String> =
-                        violations.into_iter().flat_map(|one| one.lines).collect();
+                        violations.into_iter().flat_map(|one| one.said.lines).collect();
                     let stderr = lines.join("\n");
                     return Ok(StepOutput { exit: 124, stderr, ..StepOutput::default() });
                 }

@@ -7,6 +7,7 @@ use crate::common::labs;
 
 use common::users;
 use labs::{Lab, have, lines};
+use std::os::unix::fs::PermissionsExt;
 
 /// The place of the rule that has `text` in its first line.
 fn place(lab: &Lab, text: &str) -> String {
@@ -56,29 +57,77 @@ fn replaced(text: String, from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
+/// The lab `relay` in which the server is no longer in the client's network, and its way there leads through
+/// the balancer.
+fn through_the_balancer(text: String) -> String {
+    let text = replaced(
+        text,
+        "[192.168.100.3/24, \"fd00:100::3/64\"]}\n",
+        "\"fd00:100::3/64\"}\n    routes: [{to: 192.168.100.0/24, via: 192.168.200.2}]\n",
+    );
+    replaced(
+        text,
+        "    routes:\n      - {to: 192.168.100.0/24, via: 192.168.200.1}\n",
+        "    forward: true\n    routes:\n      - {to: 192.168.100.0/24, via: 192.168.200.1}\n",
+    )
+}
+
 #[test]
 fn answers_that_are_routed_through_the_balancer_are_found_out() {
-    // The server is no longer in the client's network, and its way there leads through the
-    // balancer.
-    let change = |text: String| {
-        let text = replaced(
-            text,
-            "[192.168.100.3/24, \"fd00:100::3/64\"]}\n",
-            "\"fd00:100::3/64\"}\n    routes: [{to: 192.168.100.0/24, via: 192.168.200.2}]\n",
-        );
-        replaced(
-            text,
-            "    routes:\n      - {to: 192.168.100.0/24, via: 192.168.200.1}\n",
-            "    forward: true\n    routes:\n      - {to: 192.168.100.0/24, via: 192.168.200.1}\n",
-        )
-    };
     let words = [
         "dhcp4 offer must avoid v-br-lb, but was there:",
         "ns-server → ns-dhcplb (v-br-lb)  OFFER 192.168.100.",
         "its way: v-br-srv → v-br-lb → v-br-rly-ext",
         "dhcp4 ack must avoid v-br-lb",
     ];
-    fails("relay", change, "v4", &words, &["v6"]);
+    fails("relay", through_the_balancer, "v4", &words, &["v6"]);
+}
+
+#[test]
+fn a_report_leads_from_a_packet_that_went_the_wrong_way_to_its_message() {
+    if !have("relay", &["dnsmasq", "dhclient", "dhcrelay"]) {
+        return;
+    }
+    for user in users() {
+        let lab = Lab::built_in(user, "relay", through_the_balancer);
+        let folder = lab.folder.path().join("out");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let [json, page] = ["run.json", "page.html"].map(|name| folder.join(name));
+        let reports = [("json", &json), ("html", &page)]
+            .map(|(kind, file)| format!("--report={kind}={}", file.display()));
+        let v4 = format!("{}-v4", lab.name);
+        let done = lab.run(&["test", &v4, &reports[0], &reports[1]]);
+        assert_eq!(done.exit, 1, "{user:?}: {}", done.all);
+        let run: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+        let test = &run["tests"][0];
+        let link = &test["links"][0];
+        let number = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
+        let (line, row) = (number(&link["line"]), number(&link["row"]));
+        assert!(test["lines"][line].as_str().unwrap().contains("(v-br-lb)  OFFER"), "{test}");
+        let node = |index: &serde_json::Value| test["ladder"]["nodes"][number(index)].clone();
+        let there = &test["ladder"]["rows"][row];
+        assert_eq!(there["label"], "OFFER");
+        assert_eq!([node(&there["from"]), node(&there["to"][0])], ["ns-server", "ns-dhcplb"]);
+        let of = test["messages"].as_array().unwrap().iter().find(|of| of["row"] == row).unwrap();
+        assert_eq!(
+            (&of["from"], &of["to"]),
+            (&"ns-server/v-srv".into(), &serde_json::json!(["ns-dhcplb/v-lb"]))
+        );
+        // Its way was drawn: from the server to the balancer, the relay agent and the client.
+        let way =
+            test["messages"].as_array().unwrap().iter().filter(|one| one["first"] == of["first"]);
+        let way: Vec<_> = way.map(|one| one["from"].as_str().unwrap()).collect();
+        assert_eq!(way, ["ns-server/v-srv", "ns-dhcplb/v-lb", "ns-relay/v-rly-int"], "{user:?}");
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains(&format!("class=\"to-message\" href=\"#{v4}:{}\"", row + 1)));
+        assert_eq!(
+            page.matches("<g class=\"hop wrong").count(),
+            6,
+            "{user:?}: the OFFER's and the ACK's"
+        );
+    }
 }
 
 #[test]

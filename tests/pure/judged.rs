@@ -40,7 +40,7 @@ fn said(lab: &Lab, index: usize, capture: &Capture) -> String {
     let violations = judge(&lab.topology, &test.path, capture, &filters, &ALWAYS);
     violations
         .iter()
-        .flat_map(|violation| &violation.lines)
+        .flat_map(|violation| &violation.said.lines)
         .map(|line| format!("{line}\n"))
         .collect()
 }

@@ -4,6 +4,7 @@ use crate::common::captures;
 
 use labrun::analysis::difference::Course;
 use labrun::analysis::ladder::{Extent, Ladder, Row};
+use labrun::analysis::ladder_svg::View;
 use labrun::lab::check;
 use labrun::lab::find::BUILT_IN;
 use labrun::lab::model::Lab;
@@ -40,7 +41,7 @@ fn a_dhcpv6_lease_in_a_wide_terminal_and_in_a_narrow_one() {
 
 #[test]
 fn a_ladder_as_svg() {
-    insta::assert_snapshot!(ladder("server-v4").svg());
+    insta::assert_snapshot!(ladder("server-v4").svg(&View::default()));
 }
 
 /// A row in short: `0 DISCOVER: a -> b c`.
@@ -232,7 +233,7 @@ fn of_many_messages_the_first_and_the_last_are_shown() {
             && lines[42].starts_with(" 180.0 ms"),
         "{lines:#?}"
     );
-    assert!(ladder.svg().contains("… 140 more"));
+    assert!(ladder.svg(&View::default()).contains("… 140 more"));
     let lines = ladder.text(80, Extent::SHORT);
     assert_eq!(lines.len(), 1 + 10 + 1 + 20, "{lines:#?}");
     assert!(lines[11].ends_with("170 more") && lines[12].starts_with(" 180.0 ms"), "{lines:#?}");
@@ -241,7 +242,14 @@ fn of_many_messages_the_first_and_the_last_are_shown() {
 
 #[test]
 fn a_long_name_at_the_edge_is_not_written_beyond_it() {
-    let row = Row { at: 0, from: 0, to: vec![1], label: "ACK".into(), detail: String::new() };
+    let row = Row {
+        at: 0,
+        from: 0,
+        to: vec![1],
+        label: "ACK".into(),
+        detail: String::new(),
+        packets: vec![],
+    };
     let ladder =
         Ladder { nodes: vec!["a".into(), "b".repeat(80)], rows: vec![row], left_out: 0, hidden: 0 };
     for columns in 1..160 {
@@ -273,7 +281,14 @@ fn colours_change_nothing_but_colours() {
 
 #[test]
 fn a_ladder_that_was_read_from_a_report_breaks_no_lines() {
-    let row = Row { at: 0, from: 0, to: vec![], label: "\u{1b}[1m".into(), detail: "a\nb".into() };
+    let row = Row {
+        at: 0,
+        from: 0,
+        to: vec![],
+        label: "\u{1b}[1m".into(),
+        detail: "a\nb".into(),
+        packets: vec![],
+    };
     let ladder = Ladder { nodes: vec!["x\ny".into()], rows: vec![row], left_out: 0, hidden: 0 };
     let lines = ladder.text(80, Extent::LONG);
     assert!(lines.len() == 2 && !lines.concat().chars().any(char::is_control), "{lines:#?}");
@@ -299,6 +314,7 @@ fn any_ladder() -> impl Strategy<Value = Ladder> {
             to: to.into_iter().collect(),
             label: label.into(),
             detail,
+            packets: vec![],
         });
         (proptest::collection::vec(name, nodes), proptest::collection::vec(row, 0..80), 0..3usize)
             .prop_map(|(nodes, rows, left_out)| Ladder { nodes, rows, left_out, hidden: 0 })
@@ -313,7 +329,7 @@ proptest! {
         for line in ladder.text(columns, Extent::LONG) {
             prop_assert!(width(&line) <= columns, "{} > {columns}: {line}", width(&line));
         }
-        let svg = ladder.svg();
+        let svg = ladder.svg(&View::default());
         prop_assert!(roxmltree::Document::parse(&svg).is_ok(), "{}", svg);
     }
 
@@ -338,6 +354,7 @@ fn a_run_that_failed_parts_from_the_nearest_that_passed() {
             to: vec![1 - at % 2],
             label: label.into(),
             detail: format!("xid {at}"),
+            packets: vec![],
         };
         let rows = labels.split_whitespace().enumerate().map(row).collect();
         let nodes = vec!["client".into(), "server".into()];

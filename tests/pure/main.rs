@@ -5,11 +5,13 @@ mod common;
 mod runs;
 
 mod book;
+mod browser;
 mod check;
 mod compile;
 mod decode;
 mod dhcp;
 mod each;
+mod exchange;
 mod graph;
 mod hostile;
 mod import;

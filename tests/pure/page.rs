@@ -1,16 +1,14 @@
-//! The HTML report in a real browser: what it shows, that it fits, and that it neither runs nor
-//! loads anything. Without a Chromium the tests are skipped, and say so.
+//! The HTML report in a real browser: what it shows, that it fits, and that it runs nothing but its own
+//! script and loads nothing.
 
-use super::runs;
+use crate::browser::{Browser, page};
+use crate::runs::{good, hostile, mixed};
 
 use labrun::record::run::Run;
-use labrun::report::html;
-use runs::{good, hostile, mixed};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use serde_json::Value;
 
-/// Reads the page from within: printed into its own title, because that is what comes out again.
-const LOOK: &str = r#"<script>
+/// Reads the page from within.
+const LOOK: &str = r#"
 const seen = {};
 const box = element => element.getBoundingClientRect();
 const shown = () => [...document.querySelectorAll('.test')].filter(t => box(t).height > 0).map(t => t.id);
@@ -27,104 +25,11 @@ for (const name of ['bad', 'skip', 'pass']) {
   filter.click();
   seen[name] = shown();
 }
-document.title = JSON.stringify(seen);
-</script></body>"#;
+tell(seen);
+"#;
 
-struct Browser(PathBuf);
-
-/// What the browser made of a page.
-struct Shown {
-    dom: String,
-    /// What it said on the console, and of errors.
-    words: String,
-    /// Every address it asked for, in vain, on behalf of the page.
-    asked: Vec<String>,
-}
-
-impl Browser {
-    fn find(test: &str) -> Option<Browser> {
-        let found = ["chromium", "google-chrome"].iter().find_map(|name| which::which(name).ok());
-        if found.is_none() {
-            eprintln!("SKIP {test}: there is no chromium");
-        }
-        found.map(Browser)
-    }
-
-    fn run(&self, folder: &Path, arguments: &[&str], page: &str) -> Shown {
-        let file = folder.join("page.html");
-        std::fs::write(&file, page).unwrap();
-        let net = folder.join("net.json");
-        let mut command = Command::new("timeout");
-        command.args(["-k", "5", "100"]).arg(&self.0).args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--enable-logging=stderr",
-            "--hide-scrollbars",
-        ]);
-        command
-            .arg(format!("--user-data-dir={}", folder.join("profile").display()))
-            .env("HOME", folder);
-        command
-            .arg(format!("--log-net-log={}", net.display()))
-            .args(arguments)
-            .arg(format!("file://{}", file.display()));
-        let output = command.stdin(Stdio::null()).output().unwrap();
-        let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{words}");
-        let log = std::fs::read_to_string(&net).unwrap();
-        let asked =
-            log.split("\"url\":\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_string());
-        Shown {
-            dom: String::from_utf8_lossy(&output.stdout).into_owned(),
-            words: words
-                .lines()
-                .filter(|line| line.contains("CONSOLE"))
-                .collect::<Vec<_>>()
-                .join("\n"),
-            asked: asked
-                .filter(|url| {
-                    !url.starts_with("file:") && !url.starts_with("data:") && !is_browsers_own(url)
-                })
-                .collect(),
-        }
-    }
-
-    /// What [`LOOK`] sees in a window of `width` pixels. Only for that the page may run a script.
-    fn look(&self, run: &Run, width: u32, scheme: u8) -> serde_json::Value {
-        let folder = tempfile::tempdir().unwrap();
-        let page = page(run)
-            .replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
-            .replace("</body>", LOOK);
-        let size = format!("--window-size={width},900");
-        let colours = format!("--blink-settings=preferredColorScheme={scheme}");
-        let shown = self.run(folder.path(), &["--dump-dom", &size, &colours], &page);
-        let title = shown
-            .dom
-            .split("<title>")
-            .nth(1)
-            .and_then(|rest| rest.split("</title>").next())
-            .unwrap_or_else(|| panic!("{}", shown.dom));
-        serde_json::from_str(title)
-            .unwrap_or_else(|error| panic!("{error}: {title}\n{}", shown.words))
-    }
-}
-
-/// Some of its makers' services a browser asks for by itself, whatever it is told.
-fn is_browsers_own(url: &str) -> bool {
-    let host = url.split('/').nth(2).unwrap_or_default();
-    host.ends_with(".google.com") || host.ends_with(".googleapis.com")
-}
-
-fn page(run: &Run) -> String {
-    html::page(run, Path::new("/work"), Path::new("/work"))
+fn look(browser: &Browser, run: &Run, width: u32, scheme: u8) -> Value {
+    browser.look(run, width, scheme, "", LOOK)
 }
 
 #[test]
@@ -132,14 +37,14 @@ fn a_failed_run_shows_what_failed_and_filters_the_rest() {
     let Some(browser) = Browser::find("a_failed_run_shows_what_failed_and_filters_the_rest") else {
         return;
     };
-    let seen = browser.look(&mixed(), 1280, 1);
+    let seen = look(&browser, &mixed(), 1280, 1);
     assert_eq!(seen["title"], "labrun: 3 passed, 2 failed (1 in set-up), 1 skipped in 5.21 s");
     assert_eq!(seen["shown"].as_array().unwrap().len(), 6, "{seen}");
     assert_eq!(seen["open"], serde_json::json!(["relay-v4"]));
     assert_eq!(seen["bad"], serde_json::json!(["relay-v4", "server-v4"]));
     assert_eq!(seen["skip"], serde_json::json!(["relay-other"]));
     assert_eq!(seen["pass"], serde_json::json!(["relay-v6", "relay-ping", "relay-quick"]));
-    assert_eq!((&seen["wide"], &seen["figures"]), (&false.into(), &1.into()), "{seen}");
+    assert_eq!((&seen["wide"], &seen["figures"]), (&false.into(), &2.into()), "{seen}");
 }
 
 #[test]
@@ -148,17 +53,20 @@ fn the_page_fits_a_telephone_and_follows_the_readers_colours() {
     else {
         return;
     };
-    let light = browser.look(&mixed(), 500, 1);
-    let dark = browser.look(&mixed(), 500, 0);
+    let light = look(&browser, &mixed(), 390, 1);
+    let dark = look(&browser, &mixed(), 390, 0);
     assert_eq!((&light["wide"], &dark["wide"]), (&false.into(), &false.into()), "{light}");
     assert_ne!(light["back"], dark["back"]);
     assert_ne!(light["badge"], dark["badge"]);
-    assert_eq!(browser.look(&hostile(), 500, 1)["wide"], false);
+    let seen = look(&browser, &hostile(), 390, 1);
+    assert_eq!(seen["wide"], false, "{seen}");
 }
 
 #[test]
-fn nothing_is_run_and_nothing_is_loaded() {
-    let Some(browser) = Browser::find("nothing_is_run_and_nothing_is_loaded") else { return };
+fn nothing_from_outside_is_run_and_nothing_is_loaded() {
+    let Some(browser) = Browser::find("nothing_from_outside_is_run_and_nothing_is_loaded") else {
+        return;
+    };
     for run in [good(), mixed(), hostile()] {
         let folder = tempfile::tempdir().unwrap();
         let picture = folder.path().join("page.png");

@@ -1,6 +1,8 @@
 //! What is made of a run: every kind of report as it was, what must not happen in it, and joining.
 
 use super::runs;
+use base64::Engine;
+use sha2::{Digest, Sha256};
 
 use labrun::record::durations::Durations;
 use labrun::record::failures::Failures;
@@ -25,10 +27,13 @@ fn annotations(run: &Run) -> Vec<String> {
 #[test]
 fn a_mixed_run_looks_as_it_did() {
     let run = mixed();
-    let html = page(&run);
+    let html = without_own_script(&page(&run));
     let (head, rest) = html.split_once("<style>").unwrap();
     let (_, body) = rest.split_once("</style>").unwrap();
-    insta::assert_snapshot!("mixed_html", format!("{head}{body}"));
+    // The hash of its script is another whenever that is.
+    let (policy, rest) = head.split_once("'sha256-").unwrap();
+    let (_, head) = rest.split_once('\'').unwrap();
+    insta::assert_snapshot!("mixed_html", format!("{policy}'sha256-'{head}{body}"));
     insta::assert_snapshot!("mixed_junit", junit::document(&run).unwrap());
     insta::assert_snapshot!("mixed_summary", summary::markdown(&run, summary::LIMIT));
     insta::assert_snapshot!("mixed_annotations", annotations(&run).join("\n"));
@@ -145,10 +150,21 @@ fn junit_reports_are_as_the_schema_wants_them() {
     }
 }
 
+/// `page` without its script, which is the only one that its policy lets run.
+fn without_own_script(page: &str) -> String {
+    let (before, rest) = page.rsplit_once("<script>").unwrap();
+    let (script, after) = rest.split_once("</script>").unwrap();
+    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(script));
+    let allowed = format!("content=\"default-src 'none'; script-src 'sha256-{hash}'; style-src");
+    assert_eq!(page.matches("Content-Security-Policy").count(), 1);
+    assert!(page.contains(&allowed), "{allowed}");
+    format!("{before}{after}")
+}
+
 #[test]
 fn a_page_loads_nothing_and_nothing_from_outside_is_part_of_it() {
     for run in [mixed(), good()] {
-        let html = page(&run);
+        let html = without_own_script(&page(&run));
         for attribute in [
             "src=", "href=", "url(", "@import", "http://", "https://", "<script", "<link",
             "<iframe",
@@ -161,6 +177,8 @@ fn a_page_loads_nothing_and_nothing_from_outside_is_part_of_it() {
                 let own = [
                     "href=\"./../artifacts/",
                     "href=\"data:,\"",
+                    "href=\"#",
+                    "url(data:image/svg+xml;base64,",
                     "<link rel=\"icon\"",
                     "src=\"data:image/svg+xml;base64,",
                 ];
@@ -170,7 +188,7 @@ fn a_page_loads_nothing_and_nothing_from_outside_is_part_of_it() {
             }
         }
     }
-    let html = page(&hostile());
+    let html = without_own_script(&page(&hostile()));
     assert!(!html.contains("<script") && !html.contains("href=\"javascript"), "{html}");
     assert!(html.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'));
 }
@@ -494,7 +512,7 @@ fn the_page_shows_where_the_time_of_a_lab_went() {
     ];
     let html = page(&run);
     assert_eq!(html.matches("Where the time went").count(), 1);
-    assert!(!html.contains("<script"));
+    assert!(!without_own_script(&html).contains("<script"));
     for words in [
         ">&lt;script&gt;</th><td>2.0 ms</td><td class=\"span\"><span style=\"margin-left:12.50%;width:25.00%\">",
         ">clean</th><td>4.0 ms</td><td class=\"span\"><span style=\"margin-left:50.00%;width:50.00%\">",

@@ -1,8 +1,10 @@
 //! Runs made by hand, for what is made of them.
 
+use labrun::analysis::detail::{Detail, Fields, Sighting};
 use labrun::analysis::ladder::{Ladder, Row};
+use labrun::graph::plan::{Plan, Plug};
 use labrun::record::result::{Attempt, Outcome, ResolvedSubject};
-use labrun::record::run::{FORMAT, LabRun, Log, Run, Setup, SetupState, TestRun, Totals};
+use labrun::record::run::{FORMAT, LabRun, Link, Log, Run, Setup, SetupState, TestRun, Totals};
 use labrun::steps::figures::{Bench, Figures};
 
 /// A run with an outcome of every kind.
@@ -35,6 +37,8 @@ pub fn mixed() -> Run {
         artifacts: Some("artifacts/relay v4/1".into()),
         files: text(&["capture.pcapng", "logs/dhcp-v4.log"]),
         ladder: Some(ladder()),
+        messages: messages(),
+        links: vec![Link { line: 0, row: 2 }],
         logs: vec![Log {
             name: "logs/dhcp-v4.log".into(),
             text: "\x1b[31mDHCPDISCOVER\x1b[0m from <02:00:00:00:00:01>\n".into(),
@@ -127,6 +131,18 @@ pub fn hostile() -> Run {
         (test.about, test.detail, test.lines) = (evil.into(), evil.into(), vec![evil.into()]);
         test.artifacts = Some("javascript:alert(1)".into());
         test.files = vec![evil.into()];
+        for of in &mut test.messages {
+            (of.from, of.bytes) = (evil.into(), evil.into());
+            of.seen[0].place = evil.into();
+            of.layers =
+                vec![Fields { protocol: evil.into(), fields: vec![(evil.into(), evil.into())] }];
+        }
+        if let Some(ladder) = &mut test.ladder {
+            ladder.nodes[0] = evil.into();
+            ladder.rows.iter_mut().for_each(|row| {
+                (row.label, row.detail) = (evil.into(), evil.into());
+            });
+        }
         test.benches = vec![Bench { direct_to: evil.into(), ..bench(evil) }];
         test.attempts = vec![Attempt {
             detail: evil.into(),
@@ -172,6 +188,14 @@ pub fn lab(name: &str, setup: Setup) -> LabRun {
         drawing: Some(
             "<svg viewBox=\"0 0 40 10\" width=\"400\" height=\"100\"><rect width=\"40\" height=\"10\" fill=\"#888\"/></svg>".into(),
         ),
+        plan: Some(Plan {
+            width: 400,
+            height: 100,
+            left: 100,
+            plugs: [("client/eth0", 20), ("relay/eth0", 50), ("server/eth0", 80)]
+                .map(|(place, y)| Plug { place: place.into(), lane: 20, y })
+                .into(),
+        }),
         mermaid: Some("flowchart LR\n  a --- b\n".into()),
     }
 }
@@ -196,6 +220,8 @@ pub fn test(lab: &str, order: usize, name: &str, outcome: Outcome) -> TestRun {
         attempts: vec![],
         runs: None,
         ladder: None,
+        messages: vec![],
+        links: vec![],
         logs: vec![],
     }
 }
@@ -211,6 +237,7 @@ fn ladder() -> Ladder {
         to: to.to_vec(),
         label: label.into(),
         detail: "giaddr 192.168.100.1".into(),
+        packets: vec![],
     };
     Ladder {
         nodes: text(&["client", "relay", "server"]),
@@ -223,6 +250,25 @@ fn ladder() -> Ladder {
         left_out: 0,
         hidden: 0,
     }
+}
+
+/// The rows of [`ladder`], taken apart.
+fn messages() -> Vec<Detail> {
+    let place = |node: usize| format!("{}/eth0", ["client", "relay", "server"][node]);
+    let of = |(row, one): (usize, Row)| Detail {
+        row,
+        first: row / 2 * 2,
+        from: place(one.from),
+        to: one.to.iter().map(|node| place(*node)).collect(),
+        seen: vec![Sighting { at: one.at, place: "v-br-lb".into(), sent: true }],
+        layers: vec![Fields {
+            protocol: "DHCPv4".into(),
+            fields: vec![("giaddr".into(), "192.168.100.1".into())],
+        }],
+        bytes: "0200003c613e".into(),
+        length: 342,
+    };
+    ladder().rows.into_iter().enumerate().map(of).collect()
 }
 
 fn text(lines: &[&str]) -> Vec<String> {
