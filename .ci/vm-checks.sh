@@ -228,23 +228,39 @@ kinds() {
   labrun test kinds --host lima --strict && expect 0 '5 passed, 0 failed' || return
   as_tester labrun script kinds </dev/null >"$WORK/kinds.sh"
   as_tester labrun vm shell bash -c 'cat >/tmp/kinds.sh && bash /tmp/kinds.sh </dev/null' <"$WORK/kinds.sh" || return
-  for node in a b; do links labrun vm shell bash /tmp/kinds.sh exec kinds "$node" >"$WORK/links-$node"; done
+  for node in a b c d; do links labrun vm shell bash /tmp/kinds.sh exec kinds "$node" >"$WORK/links-$node"; done
   as_tester labrun vm shell bash /tmp/kinds.sh clean </dev/null || return
   labrun setup kinds --host lima && expect 0 || return
-  for node in a b; do
-    grep -q bond0 "$WORK/links-$node" || return
+  grep -q bond0 "$WORK/links-a" && grep -q bond0 "$WORK/links-b" || return
+  grep -q 'netem 1:' "$WORK/links-c" && grep -q 'tbf 1:' "$WORK/links-d" || return
+  for node in a b c d; do
     diff "$WORK/links-$node" <(links labrun exec --host lima kinds "$node" --) || return
   done
   labrun clean kinds --host lima && expect 0 'cleaned kinds'
 }
-# links COMMAND...: how the kernel has the links, addresses and routes of the node that COMMAND enters, without numbers
-# of no meaning.
+# links COMMAND...: how the kernel has the links, addresses, routes and queues of the node that COMMAND enters, without
+# numbers of no meaning.
 links() {
   local what
-  for what in '-d address' '-4 route show table all' '-6 route show table all' rule; do
+  for what in 'ip -d address' 'ip -4 route show table all' 'ip -6 route show table all' 'ip rule' 'tc qdisc'; do
     # shellcheck disable=SC2086 # words
-    as_tester "$@" ip $what </dev/null
-  done | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/link-netnsid [0-9]+//; s/(valid|preferred)_lft [^ ]+//g; s/expires [0-9]+sec//; s/[a-z]+_timer +[0-9.]+//g' | sort
+    as_tester "$@" $what </dev/null
+  done | sed -E 's/ seed [0-9]+//; s/^[0-9]+: //; s/@if[0-9]+//; s/link-netnsid [0-9]+//; s/(valid|preferred)_lft [^ ]+//g; s/expires [0-9]+sec//; s/[a-z]+_timer +[0-9.]+//g' | sort
+}
+# Of what only a kernel with netem does to packets.
+impaired() {
+  local FOLDER=$WORK/project
+  labrun test netem --host lima --strict -v && expect 0 '2 passed, 0 failed' || return
+  # The lab is put back after a test, not made anew.
+  ! grep -q anew "$OUT" || return
+  labrun test impair --host lima --subject "$WORK/home/dhcplb" --strict && expect 0 '5 passed, 0 failed'
+}
+# Only root may open /dev/ppp there, and run pppd: so it is tried by root, for whom that is like any other machine. The
+# packages are installed when the others try.
+pppoe() {
+  labrun test pppoe --host lima --no-strict && expect 0 'SKIP +pppoe-session ppp may not be used by this user' || return
+  as_tester labrun vm shell sh -c 'cat >/tmp/labrun && chmod +x /tmp/labrun' <"$WORK/bin/labrun" || return
+  labrun vm shell sudo /tmp/labrun test pppoe --host native --no-strict --artifacts never && expect 0 '4 passed, 0 failed'
 }
 ended() {
   labrun vm stop && expect 0 || return

@@ -81,7 +81,7 @@ missing() {
   command -v ip >/dev/null && command -v unshare >/dev/null || return "$status"
   user_flags || { emit refused what=userns; return 5; }
   while read -r feature try; do
-    [[ $feature != netem ]] || command -v tc >/dev/null || continue
+    [[ $feature != @(netem|tbf) ]] || command -v tc >/dev/null || continue
     [[ $feature != @(nftables|nat) ]] || command -v nft >/dev/null || continue
     kernel_has "$try" || { emit missing kind=kernel "name=$feature" "why=${REPLY##*$'\n'}"; status=3; }
   done < <(lab_kernel)

@@ -2,7 +2,7 @@
 #
 # What there is to do is text in sections, each headed by what its lines are for and where they are done:
 #
-#   [settings of NODE...]        lines of `sysctl`; of `ip -batch`; or of commands, after `? ` if they may fail
+#   [settings of NODE...]        lines of `sysctl`; of `ip -batch` or `tc -batch`; or of commands, after `? ` if they may fail
 #
 # labrun does all of it in one process (src/agent/net). Without it the lines are run as what they are, a
 # process or two for each section, with the same result.
@@ -21,9 +21,9 @@ in_node() {
   "${IN[@]}" "${@:2}"
 }
 
-# ip_in NODE ARGUMENT...: iproute2's `ip` in NODE, without the cost of entering a mount namespace.
+# ip_in NODE ARGUMENT...: iproute2's `ip`, or $TOOL, in NODE, without the cost of entering a mount namespace.
 ip_in() {
-  if [[ $1 == global ]]; then ip "${@:2}"; else ip -n "$@"; fi
+  if [[ $1 == global ]]; then "${TOOL-ip}" "${@:2}"; else "${TOOL-ip}" -n "$@"; fi
 }
 
 # apply TEXT: do what it says, by labrun if $AGENT is one; in $REFUSED the lines that were free to fail and did.
@@ -71,6 +71,7 @@ section() {
     case $what in
       mounts) commands ;;
       settings) sysctls "$place" ;;
+      queues) TOOL=tc batch "$place" ;;
       IPv6*) batch "$place" -6 ;;
       *) batch "$place" ;;
     esac || return
@@ -91,13 +92,13 @@ commands() {
   done <<<"${body%$'\n'}"
 }
 
-# batch NODE [OPTION]: one `ip -batch` run for $body; reports the line that failed.
+# batch NODE [OPTION]: one `ip -batch` run, or of $TOOL, for $body; reports the line that failed.
 batch() {
   local errors line
   errors=$(ip_in "$1" "${@:2}" -batch - <<<"$body" 2>&1 >/dev/null) && return
   line=${errors##*Command failed -:}
   line=$(sed -n "${line%%[!0-9]*}p" <<<"$body" 2>/dev/null)
-  topology_failed "$what of $1: ${errors%%$'\n'*} (ip $line)"
+  topology_failed "$what of $1: ${errors%%$'\n'*} (${TOOL-ip} $line)"
 }
 
 # sysctls NODE: write $body from one process in NODE.

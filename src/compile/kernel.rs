@@ -15,6 +15,7 @@ pub fn trial(feature: &str) -> String {
         // More than one user of the machine has an id in the sandbox, see user_namespaces(7).
         "ids" => "grep -q '[0-9]\\{5\\}$' /proc/self/uid_map /proc/self/gid_map".into(),
         "netem" => format!("{pair} && tc qdisc add dev p0 root netem delay 1ms"),
+        "tbf" => format!("{pair} && tc qdisc add dev p0 root tbf rate 1mbit burst 1600 latency 1s"),
         // Asking for a link loads the module, which makes the device; whether this user may open that is to be seen.
         "ppp" => "ip link add p0 type ppp 2>/dev/null; : </dev/ppp".into(),
         // Such a socket (AF_PPPOX, SOCK_DGRAM, PX_PROTO_OE) loads the module; nothing of iproute2 makes one.

@@ -5,7 +5,7 @@ use crate::lab::model::Lab;
 use crate::steps::Client;
 
 /// Kernel features that may be a module of Linux, with its name.
-const MODULES: [(&str, &str); 14] = [
+const MODULES: [(&str, &str); 15] = [
     ("bond", "bonding"),
     ("dummy", "dummy"),
     ("gre", "ip_gre"),
@@ -17,6 +17,7 @@ const MODULES: [(&str, &str); 14] = [
     // PPP over a terminal, as of pppoe-server.
     ("ppp", "ppp_async"),
     ("pppoe", "pppoe"),
+    ("tbf", "sch_tbf"),
     ("vlan", "8021q"),
     ("vrf", "vrf"),
     ("vxlan", "vxlan"),

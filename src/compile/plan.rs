@@ -32,6 +32,8 @@ pub enum Action {
     Addresses(NetnsName, Vec<Vec<String>>),
     /// Run these `ip` commands, which say what the routing tables of a namespace are for, of IPv6 if that is so.
     Policy(NetnsName, bool, Vec<Vec<String>>),
+    /// Run these `tc` commands, which impair links, in the namespace.
+    Queues(NetnsName, Vec<Vec<String>>),
     /// Load an nftables ruleset.
     Rules(NetnsName, String),
 }
@@ -90,6 +92,10 @@ pub fn plan(lab: &Topology) -> Plan {
     actions.extend(
         lab.nodes.iter().flat_map(|node| [policy(node, false), policy(node, true)]).flatten(),
     );
+    // Last, so that nothing else takes longer for it.
+    let queues = lab.nodes.iter().map(|node| (node, queues(node)));
+    let queues = queues.filter(|(_, lines)| !lines.is_empty());
+    actions.extend(queues.map(|(node, lines)| Action::Queues(node.netns.clone(), lines)));
     actions.extend(
         lab.nodes
             .iter()
@@ -220,6 +226,18 @@ fn policy(node: &Node, ipv6: bool) -> Option<Action> {
     let lines: Vec<Vec<String>> =
         node.rules.iter().filter(|rule| rule.is_ipv6() == ipv6).map(rule).collect();
     (!lines.is_empty()).then(|| Action::Policy(node.netns.clone(), ipv6, lines))
+}
+
+/// The queueing disciplines of the links of `node` that are impaired, each with the name of its link.
+pub fn impaired(node: &Node) -> impl Iterator<Item = (&str, String)> {
+    let links = node.links.iter();
+    links.filter_map(|link| Some((link.name.as_str(), link.impair.as_ref()?.queue(link.mtu))))
+}
+
+/// With a handle of their own: one that the kernel gives is another each time.
+fn queues(node: &Node) -> Vec<Vec<String>> {
+    let add = |(link, queue)| words(&format!("qdisc add dev {link} root handle 1: {queue}"));
+    impaired(node).map(add).collect()
 }
 
 /// The `ip` command that brings `link` up.

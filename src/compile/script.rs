@@ -123,6 +123,9 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
     if lab.topology.nodes.iter().any(|n| n.nft.is_some()) {
         add("nft", "nftables");
     }
+    if lab.topology.nodes.iter().flat_map(|n| &n.links).any(|link| link.impair.is_some()) {
+        add("tc", "iproute2");
+    }
     if lab.tests.iter().flat_map(Test::rules).any(|rule| rule.filter.is_some()) {
         add("tcpdump", "tcpdump");
     }
@@ -228,6 +231,11 @@ pub fn layout(lab: &Lab, client: Client, folder: &Path) -> Layout {
         writable: topology.writable.iter().map(|folder| folder.value.clone().into()).collect(),
         addresses: plan.actions.iter().filter_map(addresses).collect(),
         ports: lines(&up).join("\n"),
+        queues: (topology.nodes.iter())
+            .flat_map(|node| {
+                plan::impaired(node).map(|(link, queue)| (node.netns.clone(), link.into(), queue))
+            })
+            .collect(),
         captured: captured_nodes(lab).iter().map(|node| node.netns.clone()).collect(),
         commands: commands(lab, client, true),
         subject: topology.subject.as_ref().map(|s| {
@@ -273,6 +281,7 @@ fn network(actions: &[Action]) -> String {
             Action::Links(commands) => ("links", GLOBAL, lines(commands)),
             Action::Devices(node, commands) => ("links inside", node.0.as_str(), lines(commands)),
             Action::Addresses(node, commands) => ("addresses", node.0.as_str(), lines(commands)),
+            Action::Queues(node, commands) => ("queues", node.0.as_str(), lines(commands)),
             Action::Bridges(commands) => ("bridges", GLOBAL, lines(commands)),
             Action::Policy(node, ipv6, commands) => {
                 let what = if *ipv6 { "IPv6 routing rules" } else { "routing rules" };

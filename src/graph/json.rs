@@ -55,6 +55,9 @@ fn vlans(vlans: &[Vlan]) -> Value {
 fn link(lab: &Lab, link: &Link) -> Value {
     let mut value = json!({"name": link.name, "addresses": texts(&link.addresses), "mtu": link.mtu, "mac": link.mac});
     value["vlans"] = vlans(&link.vlans);
+    if let Some(impair) = &link.impair {
+        value["impair"] = json!(impair.about().join(", "));
+    }
     match &link.end {
         End::Port { bridge, port } => {
             value["bridge"] = json!(bridge);

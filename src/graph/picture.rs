@@ -8,6 +8,7 @@
 use crate::lab::model::Lab;
 use crate::text::plain;
 use crate::topology::device::Device;
+use crate::topology::impair::Impairment;
 use crate::topology::index::Plugged;
 use crate::topology::model::{Condition, GLOBAL, LOOPBACK, Service, Vlan};
 use ipnet::IpNet;
@@ -212,7 +213,10 @@ fn socket(plugged: &Plugged) -> Socket {
     let link = plugged.link;
     Socket {
         name: plain(&link.name),
-        addresses: addresses(&link.addresses, &link.vlans),
+        addresses: addresses(&link.addresses, &link.vlans)
+            .into_iter()
+            .chain(link.impair.iter().flat_map(Impairment::about))
+            .collect(),
         port: plugged.port.map(plain),
         net: plugged.net,
     }

@@ -45,9 +45,15 @@ pub fn lab_with(text: &str, file: &str, settings: &[Setting]) -> Result<Lab, Vec
     place::fill(&mut root);
     let read = file::lab(Reader::new(&root, "", &diagnostics));
     diagnostics.name("lab", &read.lab);
-    let topology = topology::topology(&read.lab, &read.topology, &diagnostics);
-    let tests =
+    let mut topology = topology::topology(&read.lab, &read.topology, &diagnostics);
+    let tests: Vec<Test> =
         read.tests.iter().map(|file| test(&read.lab, file, &topology, &diagnostics)).collect();
+    for feature in tests.iter().flat_map(|test| &test.steps).filter_map(|step| step.kind.feature())
+    {
+        if !topology.kernel.iter().any(|known| known == feature) {
+            topology.kernel.push(feature.into());
+        }
+    }
     // What is wrong with all is said of the first.
     let mut said = HashSet::new();
     let mut mistakes = diagnostics.into_sorted();

@@ -12,11 +12,13 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 15] = [
+pub const BUILT_IN: [(&str, &str); 17] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("spread", include_str!("../../labs/spread.yaml")),
     ("kea", include_str!("../../labs/kea.yaml")),
+    ("impair", include_str!("../../labs/impair.yaml")),
+    ("impair-rate", include_str!("../../labs/impair-rate.yaml")),
     ("bridge", include_str!("../../labs/bridge.yaml")),
     ("vpn", include_str!("../../labs/vpn.yaml")),
     ("balance", include_str!("../../labs/balance.yaml")),

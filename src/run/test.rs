@@ -293,8 +293,8 @@ impl Session<'_> {
                 }
                 Some(Event::Step { exit, unsent, span: (began, ended) }) => {
                     // Of several attempts from the first to the last.
-                    let began = self.spans.get(&index).map_or(began, |span| *span.start());
-                    self.spans.insert(index, began..=ended);
+                    let first = self.spans.get(&index).map_or(began, |span| *span.start());
+                    self.spans.insert(index, first..=ended);
                     let mut text = |stream| {
                         String::from_utf8_lossy(&outputs.remove(&stream).unwrap_or_default())
                             .into_owned()
@@ -306,6 +306,7 @@ impl Session<'_> {
                         stderr,
                         lease: text(Stream::Lease),
                         addresses: text(Stream::Addresses),
+                        time: Duration::from_nanos(ended.saturating_sub(began)),
                         unsent,
                     };
                     if self.options.verbose {

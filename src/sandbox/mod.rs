@@ -8,6 +8,7 @@
 
 mod condition;
 mod folder;
+mod impair;
 mod load;
 mod netns;
 mod proc;

@@ -220,7 +220,8 @@ impl Sandbox {
         self.forget_leases()?;
         self.restore_resolver();
         self.restore_links()?;
-        self.restore_silent()
+        self.restore_silent()?;
+        self.restore_queues()
     }
 }
 

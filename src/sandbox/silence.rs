@@ -1,5 +1,6 @@
 //! Cables that carry nothing though their links stay up.
 
+use super::impair::SHUT;
 use super::{Gone, Output, Sandbox};
 use crate::topology::model::GLOBAL;
 use std::fs::{self, OpenOptions};
@@ -18,21 +19,11 @@ pub enum Silent {
 
 impl Silent {
     /// Where the command runs, and its words.
-    fn program(&self, silent: bool) -> (&str, Vec<&str>) {
+    fn program(&self) -> (&str, String) {
         match self {
-            Silent::Port(port) => {
-                // The numbers are those of `disabled` and `forwarding` (bridge(8)).
-                let state = if silent { "0" } else { "3" };
-                (GLOBAL, vec!["bridge", "link", "set", "dev", port, "state", state])
-            }
+            Silent::Port(port) => (GLOBAL, of_port(port, DISABLED)),
             // A queue that has no room for a single packet.
-            Silent::End(netns, link) => match silent {
-                true => (
-                    netns,
-                    vec!["tc", "qdisc", "replace", "dev", link, "root", "pfifo", "limit", "0"],
-                ),
-                false => (netns, vec!["tc", "qdisc", "del", "dev", link, "root"]),
-            },
+            Silent::End(netns, link) => (netns, format!("tc qdisc replace dev {link} root {SHUT}")),
         }
     }
 
@@ -53,6 +44,14 @@ impl Silent {
     }
 }
 
+/// Numbers of bridge(8).
+const DISABLED: u8 = 0;
+const FORWARDING: u8 = 3;
+
+fn of_port(port: &str, state: u8) -> String {
+    format!("bridge link set dev {port} state {state}")
+}
+
 impl Sandbox {
     /// From now on nothing goes through the `ends` of a cable, until the end of the test. What the
     /// command said that could not do it, or the last.
@@ -68,8 +67,8 @@ impl Sandbox {
                 let stderr = format!("it cannot be noted: {error}").into_bytes();
                 return Ok(Output { exit: 1, stderr, ..Output::default() });
             }
-            let (netns, words) = end.program(true);
-            output = self.run(self.program(netns, &words))?;
+            let (netns, words) = end.program();
+            output = self.words(netns, &words)?;
             if output.exit != 0 {
                 break;
             }
@@ -86,9 +85,11 @@ impl Sandbox {
         let (over, left): (Vec<Silent>, Vec<Silent>) =
             noted.into_iter().partition(|one| ends.contains(one));
         for end in &over {
-            let (netns, words) = end.program(false);
-            // It may have ended by itself: a port that was down forwards when it is up again.
-            self.run(self.program(netns, &words))?;
+            match end {
+                // It may have ended by itself: a port that was down forwards when it is up again.
+                Silent::Port(port) => drop(self.words(GLOBAL, &of_port(port, FORWARDING))?),
+                Silent::End(netns, link) => self.put_back(netns, link)?,
+            }
         }
         let text: String = left.iter().map(|end| format!("{}\n", end.line())).collect();
         let _ = match text.is_empty() {
@@ -104,6 +105,15 @@ impl Sandbox {
     /// If the session or the sandbox ended.
     pub(super) fn restore_silent(&self) -> Result<(), Gone> {
         self.end_silence(&self.noted())
+    }
+
+    /// Whether this end was made silent.
+    pub(super) fn is_silent(&self, end: &Silent) -> bool {
+        self.noted().contains(end)
+    }
+
+    pub(super) fn words(&self, netns: &str, words: &str) -> Result<Output, Gone> {
+        self.run(self.program(netns, &words.split(' ').collect::<Vec<_>>()))
     }
 
     fn silent(&self) -> std::path::PathBuf {

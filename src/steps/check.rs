@@ -1,7 +1,7 @@
 //! What a step refers to, looked up in the topology of its lab.
 
 use crate::topology::check_services::ambiguous;
-use crate::topology::model::{GLOBAL, NetnsName, Node, Service, Topology};
+use crate::topology::model::{GLOBAL, Link, NetnsName, Node, Service, Topology};
 use crate::yaml::diagnostic::{Diagnostics, Spanned};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -38,6 +38,28 @@ impl Checker<'_> {
     /// The node called `name`.
     pub fn find_node(&self, name: &str) -> Option<&Node> {
         self.topology.node(name)
+    }
+
+    /// The end of a cable that is called NODE/LINK, which is to be `done` something to.
+    pub fn cable(&self, at: &Spanned<String>, done: &str) -> Option<(&Node, &Link)> {
+        let Some((name, link)) = at.rsplit_once('/') else {
+            self.wrong(at, format!("`{}`: expected NODE/LINK, such as `router/eth0`", at.value));
+            return None;
+        };
+        self.node(&at.with(name.to_string()));
+        let node = self.find_node(name)?;
+        let found = node.links.iter().find(|one| one.name == link);
+        if found.is_none() && node.interfaces().any(|name| name == link) {
+            let message = format!("no cable leads to `{link}` of `{name}`, so none can be {done}");
+            self.wrong(at, message);
+        } else if found.is_none() {
+            self.unknown(
+                &format!("link of `{name}`"),
+                &at.with(link.to_string()),
+                node.links.iter().map(|one| one.name.as_str()),
+            );
+        }
+        found.map(|link| (node, link))
     }
 
     /// The service that `name` means.

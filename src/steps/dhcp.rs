@@ -11,6 +11,7 @@ use crate::packet::server_id;
 use crate::packet::server_id::ServerId;
 #[cfg(target_os = "linux")]
 use crate::sandbox::{Gone, Mark, Sandbox};
+use crate::text::seconds;
 use crate::topology::model::NetnsName;
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
@@ -239,7 +240,11 @@ impl Kind for Dhcp {
         self.expect.judge(&lease, address, on_link.map(|(_, prefix)| *prefix), &mut wrong);
         if wrong.is_empty() {
             let prefix = on_link.map_or(String::new(), |(_, prefix)| format!("/{prefix}"));
-            return Ok(format!("{address}{prefix} from {}", lease.giver()));
+            let time = match seen.time {
+                Duration::ZERO => String::new(),
+                time => format!(" in {}", seconds(time)),
+            };
+            return Ok(format!("{address}{prefix} from {}{time}", lease.giver()));
         }
         wrong.push(format!("the lease: {}", shown(&lease)));
         Err(wrong)

@@ -79,38 +79,19 @@ impl Kind for LinkStep {
     }
 
     fn check(file: &LinkFile, checker: &Checker) -> Option<LinkStep> {
-        let at = &file.link;
-        let Some((name, link)) = at.rsplit_once('/') else {
-            checker.wrong(at, format!("`{}`: expected NODE/LINK, such as `router/eth0`", at.value));
-            return None;
-        };
-        let netns = checker.node(&at.with(name.to_string()));
-        let node = checker.find_node(name)?;
-        let Some(found) = node.links.iter().find(|l| l.name == link) else {
-            if node.interfaces().any(|name| name == link) {
-                let message =
-                    format!("no cable leads to `{link}` of `{name}`, so none can be pulled");
-                checker.wrong(at, message);
-                return None;
-            }
-            checker.unknown(
-                &format!("link of `{name}`"),
-                &at.with(link.to_string()),
-                node.links.iter().map(|l| l.name.as_str()),
-            );
-            return None;
-        };
+        let (node, found) = checker.cable(&file.link, "pulled")?;
+        let (netns, link) = (&node.netns, &found.name);
         let (port, far) = match &found.end {
-            End::Port { port, .. } => (Some(port.clone()), (netns.clone(), link.to_string())),
+            End::Port { port, .. } => (Some(port.clone()), (netns.clone(), link.clone())),
             End::Peer { node, link } => {
                 (None, (checker.topology.nodes[*node].netns.clone(), link.clone()))
             }
         };
         Some(LinkStep {
             action: file.action,
-            node: name.into(),
-            netns,
-            link: link.into(),
+            node: node.name.clone(),
+            netns: netns.clone(),
+            link: link.clone(),
             port,
             far,
         })

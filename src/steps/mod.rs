@@ -8,6 +8,7 @@ mod client;
 mod dhcp;
 pub mod figures;
 mod http;
+mod impair;
 pub mod lease;
 mod link;
 mod output;
@@ -68,6 +69,10 @@ pub trait Kind: Sized {
     /// The commands that it needs, each with its Debian package.
     fn commands(&self) -> Vec<(&'static str, &'static str)> {
         Vec::new()
+    }
+    /// The kernel feature that it needs.
+    fn feature(&self) -> Option<&'static str> {
+        None
     }
     /// Whether it may use files of the user's repository.
     fn uses_folder(&self) -> bool {
@@ -181,6 +186,11 @@ macro_rules! kinds {
                 match self { $(StepKind::$kind(kind) => kind.commands(),)* }
             }
 
+            /// The kernel feature that it needs.
+            pub fn feature(&self) -> Option<&'static str> {
+                match self { $(StepKind::$kind(kind) => kind.feature(),)* }
+            }
+
             /// Whether it may use files of the user's repository.
             pub fn uses_folder(&self) -> bool {
                 match self { $(StepKind::$kind(kind) => kind.uses_folder(),)* }
@@ -222,6 +232,7 @@ kinds! {
     Wait: wait::Wait,
     Service: service::ServiceStep,
     Link: link::LinkStep,
+    Impair: impair::ImpairStep,
     Http: http::Http,
     Bench: bench::BenchStep,
 }

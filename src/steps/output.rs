@@ -3,6 +3,7 @@
 use crate::text::cut;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::time::Duration;
 
 /// What one attempt of a step saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct StepOutput {
     /// The addresses of its link, as `ip -j addr` prints them.
     #[serde(skip)]
     pub addresses: String,
+    /// How long it took.
+    #[serde(skip)]
+    pub time: Duration,
     /// Why nothing of what was to remain unanswered can have left the node; `None` if it can.
     pub unsent: Option<String>,
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
 /// What can be found out about a kernel (`compile::kernel`).
-pub const KERNEL_FEATURES: [&str; 19] = [
+pub const KERNEL_FEATURES: [&str; 20] = [
     "bond",
     "bridge",
     "dummy",
@@ -24,6 +24,7 @@ pub const KERNEL_FEATURES: [&str; 19] = [
     "nftables",
     "ppp",
     "pppoe",
+    "tbf",
     "tun",
     "veth",
     "vlan",
@@ -92,11 +93,16 @@ impl Check<'_> {
             }
         }
         let mut kernel: Vec<String> = self.file.kernel.iter().map(|f| f.value.clone()).collect();
-        let vlans =
-            self.file.nodes.iter().flat_map(|n| &n.links).any(|link| !link.vlans.is_empty());
+        let links = || self.file.nodes.iter().flat_map(|node| &node.links);
+        let vlans = links().any(|link| !link.vlans.is_empty());
+        let queues = links().filter_map(|link| Some(link.impair.as_ref()?.feature()));
         let ids = self.file.ids.then_some("ids");
-        for feature in
-            vlans.then_some(vlan::FEATURE).into_iter().chain(ids).chain(self.device_features())
+        for feature in vlans
+            .then_some(vlan::FEATURE)
+            .into_iter()
+            .chain(ids)
+            .chain(self.device_features())
+            .chain(queues)
         {
             if !kernel.iter().any(|known| known == feature) {
                 kernel.push(feature.into());
@@ -190,6 +196,7 @@ impl Check<'_> {
             name: link.name.value.clone(),
             end,
             port_options: link.port_options.clone(),
+            impair: link.impair.clone(),
             addresses: nets(&link.addresses),
             mtu: link.mtu,
             mac: self.mac(node, link),

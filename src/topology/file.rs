@@ -12,6 +12,7 @@ use crate::topology::fields::{
 use crate::topology::file_device::{DeviceFile, SwitchFile, device, port, switch};
 use crate::topology::file_routes::{RouteFile, RuleFile, route, rule};
 use crate::topology::file_services::{ServiceFile, service};
+use crate::topology::impair::Impairment;
 use crate::topology::model::{Build, LOOPBACK};
 use crate::topology::vlan::{VlanFile, vlans};
 use crate::yaml::decode::{Fields, Reader};
@@ -116,6 +117,8 @@ pub struct LinkFile {
     /// `NODE/LINK` at the other end.
     pub peer: Option<Spanned<String>>,
     pub addresses: Vec<Spanned<Option<IpNet>>>,
+    /// What happens to the packets that it sends.
+    pub impair: Option<Impairment>,
     /// Whether others in the same network may have its addresses, too.
     pub duplicate: Option<Spanned<bool>>,
     /// In bytes.
@@ -292,6 +295,7 @@ fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
         port_options: options.flatten().map(|options| options.value).unwrap_or_default(),
         peer: fields.get("peer", |r| r.at(r.text())),
         addresses,
+        impair: fields.get("impair", Impairment::of_link).flatten(),
         duplicate: fields.get("duplicate", |r| r.at(r.boolean())),
         mtu,
         mac,

@@ -137,7 +137,7 @@ pub struct SwitchFile {
 pub fn device(fields: &Fields) -> Option<DeviceFile> {
     let names = KINDS.map(|kind| kind.name);
     let kind = fields.get("kind", |r| r.at(r.word(&names)));
-    let cable = ["bridge", "port", "peer"];
+    let cable = ["bridge", "port", "peer", "impair"];
     let special: Vec<&str> = DEVICE.iter().chain(&SWITCH).map(|(name, ..)| *name).collect();
     let alien: Vec<(&str, String)> = match kind.as_ref().map(|kind| known(kind)) {
         Some(Some(kind)) => {

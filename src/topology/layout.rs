@@ -21,6 +21,8 @@ pub struct Layout {
     pub addresses: Vec<(NetnsName, String)>,
     /// The `ip -batch` text that puts all cables back.
     pub ports: String,
+    /// The queues of the ends of cables that are impaired: namespace, link, and the words of tc(8).
+    pub queues: Vec<(NetnsName, String, String)>,
     /// The network namespaces that some test is captured in, besides the lab's own.
     pub captured: Vec<NetnsName>,
     /// The commands it needs, each with its Debian package.

@@ -13,6 +13,7 @@ pub(crate) mod file;
 mod file_device;
 mod file_routes;
 pub(crate) mod file_services;
+pub mod impair;
 pub mod index;
 pub(crate) mod layout;
 pub mod model;

@@ -2,6 +2,7 @@
 
 pub use crate::packet::capture::GLOBAL;
 use crate::topology::device::{Device, PortOptions, Switch};
+use crate::topology::impair::Impairment;
 use crate::yaml::diagnostic::Spanned;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -131,6 +132,8 @@ pub struct Link {
     pub end: End,
     /// How the bridge's end of the cable works.
     pub port_options: PortOptions,
+    /// What happens to the packets that it sends.
+    pub impair: Option<Impairment>,
     pub addresses: Vec<IpNet>,
     /// In bytes.
     pub mtu: Option<i64>,

@@ -203,6 +203,56 @@ const CASES: &[Case] = &[
         fails: &[("lost", "WHERE host = 'customer2'")],
     },
     Case {
+        lab: "impair-rate",
+        change: ("impair: {rate: 1mbit}", "impair: {rate: 100mbit}"),
+        fails: &[("download", "step 1, run in other")],
+    },
+    Case {
+        lab: "impair-rate",
+        change: ("{clear: server/eth0}", "{clear: other/eth0}"),
+        fails: &[("slower", "step 4, run in other")],
+    },
+    Case {
+        lab: "impair-rate",
+        change: ("--dhcp-range=10.0.0.10,10.0.0.50", "--dhcp-range=10.0.0.60,10.0.0.90"),
+        fails: &[("lease", "10.0.0.")],
+    },
+    Case {
+        lab: "impair",
+        // All that the relay agent sends is sent twice.
+        change: (
+            "- impair: {clear: relay/lan}\n      - dhcp: *lease\n      - run",
+            "- impair: {link: relay/lan, duplicate: 100%}\n      - dhcp: *lease\n      - run",
+        ),
+        fails: &[("clean", "dhcp4 ")],
+    },
+    Case {
+        lab: "impair",
+        change: ("duplicate: 20%, reorder: 25%, ", ""),
+        fails: &[("rough", "0 doubled, ")],
+    },
+    Case {
+        lab: "impair",
+        change: ("delay: 3s", "delay: 3ms"),
+        fails: &[("late", "no lease was wanted, but ")],
+    },
+    Case {
+        lab: "impair",
+        change: ("loss: 100%", "loss: 0.001%"),
+        fails: &[("lost", "no lease was wanted, but ")],
+    },
+    Case {
+        lab: "impair",
+        change: ("192.168.100.10,192.168.100.50", "192.168.100.60,192.168.100.90"),
+        fails: &[
+            ("clean", "192.168.100."),
+            ("rough", "192.168.100."),
+            ("lossy", "192.168.100."),
+            ("late", "192.168.100."),
+            ("lost", "192.168.100."),
+        ],
+    },
+    Case {
         lab: "vrf",
         change: ("  vrf${each}:\n    each: 2\n", "  vrf${each}:\n    each: 2\n    forward: true\n"),
         fails: &[("apart", "must avoid global")],
@@ -343,4 +393,14 @@ fn what_is_broken_in_pppoe_discovery_is_found_out() {
 #[test]
 fn what_is_broken_in_pppoe_is_found_out() {
     tried("pppoe");
+}
+
+#[test]
+fn what_is_broken_in_impair_is_found_out() {
+    tried("impair");
+}
+
+#[test]
+fn what_is_broken_in_impair_rate_is_found_out() {
+    tried("impair-rate");
 }

@@ -4,6 +4,7 @@ use crate::common;
 use crate::common::labs;
 
 use common::{User, command, has_range, users};
+use labrun::compile::kernel::trial;
 use labs::{Lab, have, lines};
 
 /// Two hosts on one cable, a router with a bridge, all kinds of addresses and routes.
@@ -401,6 +402,9 @@ fn all_built_in_labs_pass_and_those_for_dhcp_with_every_client() {
         "1",
     ]);
     let vlan = probe.output().unwrap().status.success();
+    let mut probe = std::process::Command::new("unshare");
+    probe.args(["--user", "--map-root-user", "--net", "sh", "-c", &trial("netem")]);
+    let netem = probe.output().unwrap().status.success();
     let monitored = have(
         "the lab vrf",
         &["zabbix_server", "zabbix_proxy", "zabbix_agentd", "psql", "pg_ctlcluster"],
@@ -428,6 +432,7 @@ fn all_built_in_labs_pass_and_those_for_dhcp_with_every_client() {
                     let skipped = (*client == "udhcpc" && test == "v6")
                         || (name == "trunk" && !vlan)
                         || (name == "pppoe" && !dials)
+                        || (name == "impair" && !netem)
                         || (name == "mgmt" && !has_range(user))
                         || (name == "vrf" && !monitored);
                     let expected = if skipped { "skip" } else { "pass" };

@@ -20,6 +20,7 @@ mod faults;
 mod forged;
 mod format;
 mod http;
+mod impair;
 mod import;
 mod init;
 mod injection;

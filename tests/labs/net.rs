@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 const LABRUN: &str = env!("CARGO_BIN_EXE_labrun");
 
 /// What is looked at in each namespace: tables of JSON, then all settings.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "ip -j -d link",
     "ip -j -d addr",
     "ip -j -4 route show table all",
@@ -34,6 +34,7 @@ const KINDS: [&str; 8] = [
     "ip -j -d -6 rule",
     "bridge -j -d link",
     "bridge -j vlan",
+    "tc qdisc | sed 's/ seed [0-9]*//; s/.*/\"&\",/; 1s/^/[/; $s/,$/]/'",
 ];
 const MARK: &str = "\nsettings:\n";
 const SETTINGS: &str = "printf '\\nsettings:\\n'; cd /proc/sys/net && grep -rs . ipv4/conf ipv6/conf ipv4/ip_forward ipv4/tcp_rmem bridge | sort";
@@ -142,9 +143,10 @@ fn any_lab(random: &mut Random, vlans: bool) -> String {
             );
         }
         let (peer, address) = (node ^ 1, 1 + node % 2);
+        let impair = if coin(2) { ", impair: {rate: 1gbit}" } else { "" };
         let _ = writeln!(
             text,
-            "      c: {{peer: n{peer}/c, addresses: [192.0.2.{address}/30, \"2001:db8::{address}/127\"]}}"
+            "      c: {{peer: n{peer}/c, addresses: [192.0.2.{address}/30, \"2001:db8::{address}/127\"]{impair}}}"
         );
         let _ = writeln!(
             text,

@@ -3,6 +3,7 @@
 
 use labrun::lab::check;
 use labrun::steps::{Client, StepKind, StepOutput, Verdict};
+use std::time::Duration;
 
 /// The verdict on `seen` for a step that is written as `step` in a lab file.
 fn verdict(step: &str, seen: &StepOutput) -> Verdict {
@@ -37,6 +38,11 @@ fn a_lease_that_is_as_wanted_passes_and_says_what_it_is() {
     assert_eq!(
         verdict(&dhcp(4, all), &leased(4)),
         Ok("192.168.100.44/24 from 192.168.100.1".into())
+    );
+    let late = StepOutput { time: Duration::from_millis(3250), ..leased(4) };
+    assert_eq!(
+        verdict(&dhcp(4, all), &late),
+        Ok("192.168.100.44/24 from 192.168.100.1 in 3.25 s".into())
     );
     let all = "pool: fd00:100::30-fd00:100::30, prefix: 128, dns: fd00:100::1, lease: 10m, server: \"02:00:00:00:00:01\"";
     assert_eq!(

@@ -370,6 +370,74 @@ fn links_are_silent_by_their_ends() {
 }
 
 #[test]
+fn impairments_make_sense() {
+    for (step, feature) in [
+        (
+            "impair: {link: a/eth0, loss: 100%, delay: 1s, jitter: 1s, duplicate: 0.001%, reorder: 50%, corrupt: 1%, rate: 8kbit}",
+            Some("netem"),
+        ),
+        ("impair: {link: a/eth0, rate: 1000gbit}", Some("tbf")),
+        ("impair: {clear: a/eth0}", None),
+    ] {
+        let lab = check::lab(&steps(step), "f").unwrap();
+        assert_eq!(lab.topology.kernel, Vec::from_iter(feature), "{step}");
+        let tc = ("tc".into(), "iproute2".into());
+        assert!(script::commands(&lab, Client::Dhclient, false).contains(&tc), "{step}");
+    }
+    one_mistake(&[
+        (
+            "impair: {link: a/eth0}",
+            "nothing is said of what happens to the packets, such as `loss: 10%`",
+        ),
+        ("impair: {loss: 10%}", "expected exactly one of `link`, `clear`"),
+        (
+            "impair: {link: a/eth0, clear: a/eth0, loss: 10%}",
+            "expected exactly one of `link`, `clear`",
+        ),
+        ("impair: {clear: a/eth0, loss: 10%}", "`clear` ends all of it, and begins nothing"),
+        (
+            "impair: {link: a/eth1, loss: 10%}",
+            "there is no link of `a` `eth1`, did you mean `eth0`?",
+        ),
+        ("impair: {link: aa/eth0, loss: 10%}", "there is no node `aa`"),
+        ("impair: {link: eth0, loss: 10%}", "`eth0`: expected NODE/LINK"),
+        ("impair: {link: a/lo, loss: 10%}", "there is no link of `a` `lo`"),
+        ("impair: {link: a/eth0, los: 10%}", "unknown field `los`, did you mean `loss`?"),
+        ("impair: {link: a/eth0, loss: 101%}", "`101%` is not a share of up to 100 per cent"),
+        ("impair: {link: a/eth0, loss: 10}", "expected text, found"),
+        ("impair: {link: a/eth0, loss: 0%}", "`0%` of the packets is none: leave it out"),
+        ("impair: {link: a/eth0, jitter: 1ms}", "`jitter` is that of a `delay`, which is missing"),
+        ("impair: {link: a/eth0, delay: 1ms, jitter: 2ms}", "it is more than the `delay`, 1ms"),
+        ("impair: {link: a/eth0, reorder: 1%}", "only what has no `delay` overtakes others"),
+        ("impair: {link: a/eth0, delay: 0ms}", "expected a time such as"),
+        ("impair: {link: a/eth0, rate: 1mbps}", "`1mbps` is not a rate such as"),
+        ("impair: {link: a/eth0, rate: 1bit}", "`1bit` is out of range: 8kbit to 1000gbit"),
+    ]);
+    // The same of a link.
+    let link = |impair: &str| {
+        mistakes(&format!(
+            "lab: x\nnodes:\n  a: {{links: {{e: {{peer: b/e, {impair}}}}}}}\n  b: {{links: {{e: {{peer: a/e}}, d: {{kind: dummy}}}}}}\n"
+        ))
+    };
+    assert_eq!(link("impair: {loss: 10%}"), "");
+    for (impair, words) in [
+        (
+            "impair: {}",
+            "f:3:38: nodes.a.links.e.impair: nothing is said of what happens to the packets",
+        ),
+        ("impair:", "nodes.a.links.e.impair: nothing is said"),
+        ("impair: {jitter: 1s}", "nodes.a.links.e.impair.jitter: `jitter` is that of a `delay`"),
+        ("impair: {link: a/e, loss: 1%}", "nodes.a.links.e.impair.link: unknown field `link`"),
+        ("impair: 10%", "nodes.a.links.e.impair: expected a mapping"),
+    ] {
+        assert!(link(impair).contains(words), "{impair}: {}", link(impair));
+    }
+    let inside = "lab: x\nnodes: {a: {links: {d: {kind: dummy, impair: {loss: 1%}}}}}\n";
+    let words = "nodes.a.links.d.impair: a link of the kind `dummy` has no `impair`";
+    assert!(mistakes(inside).contains(words), "{}", mistakes(inside));
+}
+
+#[test]
 fn router_advertisements_have_fields() {
     // Lifetime 1800, managed, the prefix fd00:1::, the servers fd00::53 and fd00::54.
     let mut message = vec![134, 0, 0, 0, 64, 0x80, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];

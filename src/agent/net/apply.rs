@@ -55,6 +55,7 @@ impl Line<'_> {
             | Command::Address { .. }
             | Command::Route(_)
             | Command::Rule(_) => "ip ",
+            Command::Queue(_) => "tc ",
             _ => "",
         }
     }
@@ -120,6 +121,7 @@ impl Network {
             }
             Command::Route(new) => route::add(self.socket()?, new),
             Command::Rule(new) => route::add_rule(self.socket()?, new),
+            Command::Queue(words) => queue(words),
             Command::Folders { parents, folders } => mounts::make(*parents, folders),
             Command::Fifo(path) => mounts::fifo(path),
             Command::File(path) => mounts::file(path),
@@ -173,6 +175,17 @@ fn namespace(file: &str) -> io::Result<()> {
     // SAFETY: descriptors stay shared, which is what the flag that is not given could change.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
     Ok(mount_bind("/proc/thread-self/ns/net", file)?)
+}
+
+/// Has tc(8) do it, in the namespace of this thread: what it makes of a delay or a rate differs from kernel to kernel.
+fn queue(words: &[&str]) -> Result<(), String> {
+    let output = std::process::Command::new("tc").args(words).output();
+    let output = output.map_err(|error| format!("tc: {}", reason(&error)))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(said.lines().next().unwrap_or("tc says nothing").into()),
+    }
 }
 
 fn sysctl(key: &str, value: &str, if_there: bool) -> io::Result<()> {

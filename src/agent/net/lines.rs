@@ -47,6 +47,8 @@ pub enum Command<'a> {
     Route(Route<'a>),
     /// `rule add ...`
     Rule(Rule<'a>),
+    /// `qdisc ...`, all of its words, which are for tc(8)
+    Queue(Vec<&'a str>),
     /// `mkdir [-p] FOLDER...`
     Folders { parents: bool, folders: Vec<Cow<'a, str>> },
     /// `mkfifo PATH`

@@ -15,6 +15,8 @@
 //! ? mount -t sysfs sysfs /sys         may fail; that it did is told on standard output
 //! ```
 //!
+//! Lines of `qdisc` are the exception: tc(8) is run for them.
+//!
 //! Only what the planner and scripts/sandbox.sh write is understood; anything else is an error
 //! before the first line is done. The exit status is [`REFUSED`] when the kernel refused a line, so
 //! that a script can tell that from an agent that does not even start.

@@ -54,6 +54,7 @@ fn command(text: &str) -> Result<Command<'_>, String> {
         ("tuntap", _) => words.expect("add").and_then(|()| tap(&mut words)).map(Command::Tap),
         ("rule", _) => words.expect("add").and_then(|()| rule(&mut words)).map(Command::Rule),
         ("route", _) => words.expect("add").and_then(|()| route(&mut words)).map(Command::Route),
+        ("qdisc", _) => return Ok(Command::Queue(text.split_whitespace().collect())),
         ("mkdir", _) => return folders(text),
         ("mount", _) => return mount(text).map(Command::Mount),
         ("mkfifo", _) => Ok(Command::Fifo(words.next()?)),

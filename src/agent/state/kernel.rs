@@ -76,10 +76,7 @@ fn routing(node: &str, facts: &mut Facts) -> std::io::Result<()> {
                 libc::RTM_GETADDR => Some(address(header, rest)),
                 libc::RTM_GETROUTE => route(header, rest),
                 libc::RTM_GETNEIGH => neighbour(header, rest),
-                // The last number counts who uses it.
-                libc::RTM_GETQDISC => {
-                    Some((kept(header[4..16].to_vec(), rest, |kind| kind <= 2), false))
-                }
+                libc::RTM_GETQDISC => Some((queue(header, rest), false)),
                 _ => Some((kept(header.to_vec(), rest, |_| true), false)),
             };
             if let Some((detail, by_itself)) = read {
@@ -185,6 +182,24 @@ fn address(header: &[u8], rest: &[u8]) -> (Vec<u8>, bool) {
     // Kernels before 5.18 say nothing of it.
     let link_local = header[0] == libc::AF_INET6 as u8 && header[3] == libc::RT_SCOPE_LINK;
     (detail, by_itself || link_local)
+}
+
+/// The kind of a queue, and how it is set.
+fn queue(header: &[u8], rest: &[u8]) -> Vec<u8> {
+    // TCA_KIND, TCA_OPTIONS. The last number of the header counts who uses it.
+    let mut detail = kept(header[4..16].to_vec(), rest, |kind| kind == 1);
+    let is_netem = attributes(rest).any(|(kind, name)| kind == 1 && name == b"netem\0");
+    for (_, options) in attributes(rest).filter(|(kind, _)| *kind == 2) {
+        match options.split_at_checked(size_of::<[u32; 6]>()) {
+            // After `struct tc_netem_qopt`; TCA_NETEM_PRNG_SEED is drawn each time.
+            Some((set, more)) if is_netem => {
+                detail.extend(set);
+                detail = kept(detail, more, |kind| kind != 14);
+            }
+            _ => detail.extend(options),
+        }
+    }
+    detail
 }
 
 fn route(header: &[u8], rest: &[u8]) -> Option<(Vec<u8>, bool)> {
