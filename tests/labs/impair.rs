@@ -35,6 +35,7 @@ tests:
     steps:
       - link: {silence: a/eth0}
       - impair: {link: b/eth0, rate: 3mbit}
+      - run: {<<: *b, match: '^qdisc pfifo '}
       - ping: {node: a, to: 10.0.0.2, timeout: 400ms, fails: true}
       - link: {up: a/eth0}
       - run: *own
