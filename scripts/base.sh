@@ -29,12 +29,10 @@ json_text() {
   local s=$1 code char
   s=${s//\\/\\\\}
   s=${s//\"/\\\"}
-  if [[ $s == *[[:cntrl:]]* ]]; then
-    for code in "${CONTROLS[@]}"; do
-      printf -v char %b "\\x$code"
-      s=${s//"$char"/\\u00$code}
-    done
-  fi
+  [[ $s != *[[:cntrl:]]* ]] || for code in "${CONTROLS[@]}"; do
+    printf -v char %b "\\x$code"
+    s=${s//"$char"/\\u00$code}
+  done
   REPLY="\"$s\""
 }
 
@@ -44,12 +42,8 @@ emit() {
   shift
   for field; do
     key=${field%%=*}
-    if [[ $key == *: ]]; then
-      line+=",\"${key%:}\":${field#*=}"
-    else
-      json_text "${field#*=}"
-      line+=",\"$key\":$REPLY"
-    fi
+    if [[ $key == *: ]]; then REPLY=${field#*=}; else json_text "${field#*=}"; fi
+    line+=",\"${key%:}\":$REPLY"
   done
   # Nobody may be listening any more.
   { printf '%s}\n' "$line" >&"$EVENTS"; } 2>/dev/null || :
@@ -63,8 +57,16 @@ uptime_ms() {
 
 # pause SECONDS: wait without starting a process, by reading from a pipe that nobody writes to.
 exec {TICK}<> <(:)
-pause() {
-  read -rt "$1" -u "$TICK" || :
+pause() { read -rt "$1" -u "$TICK" || :; }
+
+# wait_for MS COMMAND...: until it succeeds, or fail after MS.
+wait_for() {
+  local deadline
+  uptime_ms && deadline=$((REPLY + $1))
+  until "${@:2}"; do
+    uptime_ms && ((REPLY < deadline)) || return
+    pause 0.003
+  done
 }
 
 # start_time PID: when PID started, in clock ticks since boot (field 22 of proc_pid_stat(5)).

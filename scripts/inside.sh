@@ -6,7 +6,7 @@ lab_up() {
   lab_services
   sandbox_mounts
   lab_network
-  apply "$REPLY$network" && sandbox_again && lab_files && lab_rules || return
+  apply "$REPLY$network" && sandbox_again && sandbox_connected && lab_files && lab_rules || return
   for name in "${names[@]}"; do service_files "$name" || return; done
   services_up "${names[@]}"
 }

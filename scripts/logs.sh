@@ -9,10 +9,7 @@ LOG_DUE=0
 
 # log_size NAME: how many bytes the service has printed, in $REPLY, as far as its process tells: all that
 # write to the log share its descriptor. Asking costs no process, so that it can be asked often.
-log_size() {
-  REPLY=0
-  { read -r _ REPLY <"/proc/${LOG_WRITER[$1]}/fdinfo/1"; } 2>/dev/null
-}
+log_size() { REPLY=0 && { read -r _ REPLY <"/proc/${LOG_WRITER[$1]}/fdinfo/1"; } 2>/dev/null; }
 
 # logs_bound: keep every log below LOG_START + LOG_END + LOG_MORE, and what is printed until the next time.
 # Only PID 1 calls this, as often as it likes: it asks less often the more services there are.
@@ -23,10 +20,7 @@ logs_bound() {
   LOG_DUE=$((REPLY + 100 + 2 * ${#LOG_WRITER[@]}))
   for name in "${!LOG_WRITER[@]}"; do
     log=$STATE/log/$name.log
-    if ! log_size "$name"; then
-      unset "LOG_WRITER[$name]"
-      REPLY=$(stat -c %s -- "$log") || continue
-    fi
+    log_size "$name" || { unset "LOG_WRITER[$name]" && REPLY=$(stat -c %s -- "$log"); } || continue
     to=$((REPLY - LOG_END & ~4095))
     ((to - ${LOG_HOLE[$name]-LOG_START} >= LOG_MORE)) || continue
     # On a file system without holes all of it goes, rather than the space of everybody.

@@ -15,7 +15,8 @@
 #   --instance NAME   another instance of the lab than the unnamed one
 #   --subject PATH    the program under test;  --subject-how WORD  where it is from
 #   --strict          no stand-in
-#   --allow env,write what the lab file asks for is granted: variables of `pass-env`, folders of `writable`
+#   --allow env,write,uplink   what the lab file asks for is granted: variables of `pass-env`, folders of
+#                     `writable`, links of `uplink`
 #   --keep            leave a lab up whose set-up failed
 #   --agent PATH      labrun's own program, which does what is done in a lab that is up
 #   --gather          have it report the state of a lab whose set-up failed
@@ -94,8 +95,7 @@ claim() {
   local lock slot=1 base=$NAME
   until safe_root; do :; done
   while :; do
-    STATE=$ROOT/$NAME
-    FRESH=1
+    STATE=$ROOT/$NAME FRESH=1
     [[ -d $STATE ]] || break
     if alive "$STATE/owner"; then
       # Somebody is setting it up or testing in it.
@@ -257,8 +257,7 @@ status() {
       "pid=$(cut -d' ' -f1 "$state/supervisor" 2>/dev/null)"
     for log in "$state"/log/*.log; do
       [[ -e $log ]] || continue
-      service=${log##*/}
-      service=${service%.log}
+      service=${log##*/} service=${service%.log}
       fields=(state=running)
       [[ ! -s ${log%.log}.exit ]] || fields=(state=exited status:="$(<"${log%.log}.exit")")
       emit service "instance=$name" "name=$service" "${fields[@]}" "log=$log"
@@ -272,14 +271,8 @@ logs() {
   shift
   [[ -d $state/log ]] || fail "there is no instance ${state##*/}" 2
   [[ ${1-} != -f ]] || { follow=1 && shift; }
-  (($#)) || {
-    for log in "$state"/log/*.log; do
-      [[ ! -e $log ]] || set -- "$@" "$(basename "$log" .log)"
-    done
-  }
-  for service; do
-    [[ -e $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2
-  done
+  (($#)) || for log in "$state"/log/*.log; do [[ ! -e $log ]] || set -- "$@" "$(basename "$log" .log)"; done
+  for service; do [[ -e $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2; done
   { read -r pid _ <"$state/supervisor"; } 2>/dev/null
   for service; do
     if ((follow)); then log_events "$state" "$service" -F --pid="$pid" & else log_events "$state" "$service"; fi

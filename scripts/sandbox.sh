@@ -10,7 +10,9 @@
 #   kept         set up to stay, by `setup` or --keep
 #   identity     what it was made from;  ready, failed: how set-up ended
 #   dirty        a test is at work in the lab, or has left it other than it was set up
-#   control      a pipe on which PID 1 is told the names of services to start again
+#   control      a pipe on which PID 1 is told the names of services to start again; open as long as PID 1 is
+#   uplink-N     "PID START" of the slirp4netns of an uplink;  connected-N, uplink-N.log: once it works; its output
+#   connected    whether all of them do
 #   bin/         the program under test
 #   service/N/   working folder of service N, with its files
 #   gathered/    the state of a failure, until it has been reported
@@ -86,9 +88,7 @@ user_flags() {
 }
 
 # AppArmor may grant the namespace but no capability in it, so the probe uses one.
-probe_user_namespace() {
-  unshare "${FLAGS[@]}" --mount --net ip link set lo up 2>/dev/null
-}
+probe_user_namespace() { unshare "${FLAGS[@]}" --mount --net ip link set lo up 2>/dev/null; }
 
 # save_script: this program as it came, where a lab that is up finds it.
 save_script() {
@@ -123,15 +123,15 @@ sandbox_start() {
       [[ $line != '{"event":"failed"'* ]] || failed=$line
       # The end of the pipe would not do: unshare(1), waiting for PID 1, holds it open.
       [[ -z $failed ]] || break
+      [[ $line != '{"event":"connect"'* ]] || { sandbox_connect; line= && continue; }
       { printf '%s\n' "$line" >&"$EVENTS"; } 2>/dev/null
       [[ $line != '{"event":"ready"'* ]] || { ready=1 && break; }
       line=
-    elif (($? > 128)); then
+    else
+      (($? > 128)) || break
       line+=$part
       # No request comes before the lab is ready: what can be read is the end of the input.
-      ((TIED)) && read -rt 0 && break
-    else
-      break
+      ((!TIED)) || ! read -rt 0 || break
     fi
   done
   exec {events}<&-
@@ -141,10 +141,50 @@ sandbox_start() {
     [[ $GATHER$AGENT != 1?* ]] || { emit failing && agent failed; }
     { printf '%s\n' "$failed" >&"$EVENTS"; } 2>/dev/null
   }
-  if [[ -s $STATE/supervisor.log && ! -e $STATE/failed ]]; then
-    emit error "message=the supervisor ended: $(tail -n 5 "$STATE/supervisor.log")"
-  fi
+  [[ ! -s $STATE/supervisor.log || -e $STATE/failed ]] || emit error "message=the supervisor ended: $(tail -n 5 "$STATE/supervisor.log")"
   return 1
+}
+
+# sandbox_connect: give the lab's links of `uplink` their other end, on this machine: a program that ends with PID 1, as
+# then nobody has the other end of its input open any more.
+sandbox_connect() {
+  local pid flags=() place there hold i said=yes uplinks
+  read -r pid _ <"$STATE/supervisor"
+  ((EUID == 0)) || flags=(--user --preserve-credentials)
+  lab_uplinks
+  # Were PID 1 gone by now, nobody would be there to open it for.
+  exec {hold}<>"$STATE/control"
+  for ((i = 0; i < ${#uplinks[@]}; i += 3)); do
+    place=/proc/$pid/root/run/netns/${uplinks[i]}
+    [[ ${uplinks[i]} != global ]] || place=/proc/$pid/ns/net
+    # It wants a process to find the way by: for ordinary users, a path does not do.
+    (close_others && exec nsenter --target "$pid" "${flags[@]}" --net="$place" sleep 20) </dev/null >/dev/null 2>&1 &
+    there=$! && disown
+    wait_for 5000 test "$place" -ef "/proc/$there/ns/net"
+    (close_others && exec setsid slirp4netns --disable-host-loopback --enable-sandbox --enable-seccomp --exit-fd=0 --ready-fd=3 \
+      --mtu="${uplinks[i + 2]}" "$there" "${uplinks[i + 1]}" 3>"$STATE/connected-$i") <"$STATE/control" >"$STATE/uplink-$i.log" 2>&1 &
+    start_time $! && write "$STATE/uplink-$i" "$! $REPLY"
+    { wait_for 5000 sandbox_settled "$i" && [[ -s $STATE/connected-$i ]]; } ||
+      { emit error "message=slirp4netns does not connect ${uplinks[i + 1]}: $(grep -v '^\*' "$STATE/uplink-$i.log" | tail -n 1)" && said=no; }
+    kill "$there"
+  done
+  exec {hold}>&-
+  write "$STATE/connected" "$said"
+}
+
+# sandbox_settled N: it works, or has ended.
+sandbox_settled() { [[ -s $STATE/connected-$1 ]] || ! alive "$STATE/uplink-$1"; }
+
+# sandbox_connected: PID 1 has that done, and holds the input of those programs open.
+sandbox_connected() {
+  local uplinks
+  lab_uplinks
+  ((${#uplinks[@]})) || return 0
+  # shellcheck disable=SC2034 # it is open, that is all
+  exec {CONTROL}<>"$STATE/control"
+  emit connect
+  wait_for $((${#uplinks[@]} * 5000)) test -s "$STATE/connected" || emit error "message=nobody has connected the links of \`uplink\`"
+  grep -qsx yes "$STATE/connected"
 }
 
 # sandbox_init: PID 1 from its first instruction to the lab being ready.
@@ -211,9 +251,7 @@ mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
   REPLY+=$late
   # What is not there may be of a service of systemd's, which makes it when it starts.
   for dir in dhcp dhcpcd misc kea NetworkManager; do REPLY+="? mkdir $private/var/lib/upper/$dir"$'\n'; done
-  for dir in /var/lib/{dhcp,dhcpcd,misc,kea,NetworkManager} /var/db/dhcpcd; do
-    [[ ! -d $dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs $dir"$'\n'
-  done
+  for dir in /var/lib/{dhcp,dhcpcd,misc,kea,NetworkManager} /var/db/dhcpcd; do [[ ! -d $dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs $dir"$'\n'; done
   # Host sockets below /run (systemd, D-Bus, resolved) must be out of reach of the lab's daemons.
   # Debian and Ubuntu mount /run noexec, but the program under test lies in $STATE.
   # The last is /run, where mount(8) makes notes.
@@ -320,22 +358,25 @@ enter() {
 
 # sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees.
 sandbox_kill() {
-  local pid namespace left deadline
+  local pid file namespace=none
   # A supervisor that has just started may have opened its file without having written it yet.
-  uptime_ms && deadline=$((REPLY + 1000))
-  while [[ -e $1/supervisor && ! -s $1/supervisor ]] && uptime_ms && ((REPLY < deadline)); do pause 0.005; done
-  alive "$1/supervisor" || return 0
-  read -r pid _ <"$1/supervisor"
-  namespace=$(readlink "/proc/$pid/ns/pid") || namespace=none
-  kill -KILL "$pid" 2>/dev/null || :
-  uptime_ms && deadline=$((REPLY + 10000))
-  while :; do
-    left=$(readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -cFx -- "$namespace")
-    ((left)) || alive "$1/supervisor" || return 0
-    uptime_ms
-    ((REPLY < deadline)) || { emit error "message=$left processes of $1 still run after SIGKILL"; return 1; }
-    pause 0.005
+  wait_for 1000 sandbox_noted "$1"
+  for file in "$1"/supervisor "$1"/uplink-*[0-9]; do
+    alive "$file" || continue
+    read -r pid _ <"$file"
+    [[ $file == */uplink-* ]] || namespace=$(readlink "/proc/$pid/ns/pid") || namespace=none
+    kill -KILL "$pid" 2>/dev/null
   done
+  wait_for 10000 sandbox_ended "$1" "$namespace" || { emit error "message=processes of $1 still run after SIGKILL"; return 1; }
+}
+
+sandbox_noted() { [[ ! -e $1/supervisor || -s $1/supervisor ]]; }
+
+# sandbox_ended STATE NAMESPACE: none of its processes runs any more.
+sandbox_ended() {
+  local file
+  for file in "$1"/supervisor "$1"/uplink-*[0-9]; do ! alive "$file" || return; done
+  [[ $2 == none ]] || ! readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -qFx -- "$2"
 }
 
 # sandbox_remove STATE: end the sandbox and remove its state folder.

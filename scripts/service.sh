@@ -38,7 +38,7 @@ service_file() {
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
 # Only PID 1 calls this, so that a service never hangs on a session that comes and goes.
 service_start() {
-  local node command within after environment files ready started IN i
+  local node command within after environment files ready started IN
   service_describe "$1"
   prefix "$node"
   rm -f "$STATE/log/$1.exit" "$STATE/log/$1.pid"
@@ -47,8 +47,8 @@ service_start() {
   emit service "name=$1" "node=$node" state=starting "command=$command"
   (
     trap - INT HUP PIPE
-    exec {TICK}>&- {EVENTS}>&- </dev/null >>"$STATE/log/$1.log" 2>&1
-    cd "$STATE/service/$1" || exit
+    exec </dev/null >>"$STATE/log/$1.log" 2>&1
+    close_others && cd "$STATE/service/$1" || exit
     in_lab
     # A session of its own: a signal to its group reaches whatever the command started. Every
     # word here replaces its process by the next, so $! becomes the daemon.
@@ -62,10 +62,7 @@ service_start() {
   LOG_WRITER[$1]=$!
   disown
   # The pid file is what everything else goes by. On a full disk it never comes, and the service is late.
-  for ((i = 0; i < 2000; i++)); do
-    [[ ! -s $STATE/log/$1.pid ]] || break
-    pause 0.001
-  done
+  wait_for 2000 test -s "$STATE/log/$1.pid" || :
 }
 
 # service_ended NAME: how is noted. Between its making and its writing the note is empty, and says nothing yet.
@@ -78,7 +75,7 @@ service_pid() {
 }
 
 # service_command NAME SECONDS TEXT: a shell command beside the service, which is described.
-service_command() { (exec {TICK}>&- {EVENTS}>&- </dev/null && in_lab && cd "$STATE/service/$1" && in_node "$node" env -i -- "${OWN[@]}" "${environment[@]}" timeout "$2" "$BASH" -c "$3"); }
+service_command() { (close_others && exec </dev/null && in_lab && cd "$STATE/service/$1" && in_node "$node" env -i -- "${OWN[@]}" "${environment[@]}" timeout "$2" "$BASH" -c "$3"); }
 
 # condition NAME KIND VALUE: one readiness condition of the started service NAME holds now.
 condition() {
@@ -125,9 +122,7 @@ came_from() {
 # unmet NAME: the conditions of NAME that do not hold yet, as text in $REPLY; fails if there are none.
 unmet() {
   local service=$1 i text=
-  for ((i = 0; i < ${#ready[@]}; i += 2)); do
-    condition "$service" "${ready[i]}" "${ready[i + 1]}" || text+="${text:+, }${ready[i]} ${ready[i + 1]}"
-  done
+  for ((i = 0; i < ${#ready[@]}; i += 2)); do condition "$service" "${ready[@]:i:2}" || text+="${text:+, }${ready[*]:i:2}"; done
   REPLY=$text
   [[ -n $text ]]
 }
@@ -174,8 +169,7 @@ services_up() {
   # One that became ready early may have died while the others were waited for.
   for name; do
     service_describe "$name"
-    [[ ${ready[0]} == exit ]] || ! service_ended "$name" ||
-      { service_failed "$name" died "$(<"$STATE/log/$name.exit")"; return 1; }
+    [[ ${ready[0]} == exit ]] || ! service_ended "$name" || { service_failed "$name" died "$(<"$STATE/log/$name.exit")"; return 1; }
   done
 }
 

@@ -42,9 +42,7 @@ subject_install() {
   lab_subject
   try "cannot write to $STATE" write "$STATE/subject" "$HOW"$'\n'"$SUBJECT" || return
   # A copy, because the program may be rebuilt while the lab is up.
-  if [[ $HOW == stand-in ]]; then
-    : >"$STATE/stand-in"
-  else
+  if [[ $HOW == stand-in ]]; then : >"$STATE/stand-in"; else
     try 'cannot copy the subject' cp -L -- "$SUBJECT" "$STATE/bin/$program" && chmod 755 "$STATE/bin/$program"
   fi
 }

@@ -30,22 +30,19 @@ ip_in() {
 apply() {
   local output status
   REFUSED=
-  if [[ -n $AGENT ]]; then
-    output=$("$AGENT" _net <<<"$1" 2>&1)
-    status=$?
-    case $status in
-      0) REFUSED=$output ;;
-      # There is no such program, it does not run here, or it knows no such verb. It has touched nothing.
-      1 | 2 | 126 | 127)
-        emit log service=network "line=$AGENT does not start (${output##*$'\n'}), so this is left to ip(8)"
-        apply_by_commands "$1"
-        ;;
-      4) topology_failed "${output##*$'\n'}" ;;
-      *) topology_failed "the program that builds the network ended with status $status: ${output##*$'\n'}" ;;
-    esac
-    return
-  fi
-  apply_by_commands "$1"
+  [[ -n $AGENT ]] || { apply_by_commands "$1"; return; }
+  output=$("$AGENT" _net <<<"$1" 2>&1)
+  status=$?
+  case $status in
+    0) REFUSED=$output ;;
+    # There is no such program, it does not run here, or it knows no such verb. It has touched nothing.
+    1 | 2 | 126 | 127)
+      emit log service=network "line=$AGENT does not start (${output##*$'\n'}), so this is left to ip(8)"
+      apply_by_commands "$1"
+      ;;
+    4) topology_failed "${output##*$'\n'}" ;;
+    *) topology_failed "the program that builds the network ended with status $status: ${output##*$'\n'}" ;;
+  esac
 }
 
 # apply_by_commands TEXT: the same, section by section.

@@ -2,7 +2,10 @@
 
 use crate::compile::plan::{details, words};
 use crate::topology::device::{Device, Kind, PortOptions, Switch};
-use crate::topology::model::{Node, Vlan};
+use crate::topology::model::{Node, Topology, Vlan};
+
+/// What a tap device carries if nothing is said of it, in bytes.
+const ETHERNET: i64 = 1500;
 
 /// What makes the interfaces inside of `node`, and then what they consist of.
 pub fn devices(node: &Node) -> Vec<Vec<String>> {
@@ -28,6 +31,17 @@ pub fn devices(node: &Node) -> Vec<Vec<String>> {
     lines
 }
 
+/// The links to what the machine reaches: of each the namespace, the name, and the largest packet.
+pub fn uplinks(lab: &Topology) -> Vec<String> {
+    let of = |node: &Node, device: &Device| {
+        let mtu = device.mtu.unwrap_or(ETHERNET).to_string();
+        [node.netns.0.clone(), device.name.clone(), mtu]
+    };
+    let devices = lab.nodes.iter().flat_map(|node| node.devices.iter().map(move |one| (node, one)));
+    let uplinks = devices.filter(|(_, device)| device.kind == Kind::Uplink);
+    uplinks.flat_map(|(node, device)| of(node, device)).collect()
+}
+
 fn vlans(link: &str, vlans: &[Vlan]) -> impl Iterator<Item = Vec<String>> {
     vlans.iter().map(move |Vlan { name, id, .. }| {
         words(&format!("link add link {link} name {name} type vlan id {id}"))
@@ -48,7 +62,7 @@ fn made(device: &Device) -> Vec<Vec<String>> {
         // How often it looks at the links, which it would otherwise never do.
         Kind::Bond { mode } => add("mode", Some(format!("{mode} miimon 100"))),
         Kind::Dummy | Kind::Wireguard => {}
-        Kind::Tap => {
+        Kind::Tap | Kind::Uplink => {
             let name = &device.name;
             let lines = [
                 format!("tuntap add dev {name} mode tap"),

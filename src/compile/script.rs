@@ -3,6 +3,7 @@
 //! The program is the contract with every host: the same bytes run here, over ssh, in a virtual
 //! machine and by hand (`labrun script relay | sudo bash`).
 
+use crate::compile::devices;
 use crate::compile::kernel::trial;
 use crate::compile::plan::{self, Action, Plan, plan};
 use crate::lab::model::{Lab, Test};
@@ -10,6 +11,7 @@ use crate::quote::{command, ip_line, pattern, shell};
 use crate::steps::Client;
 use crate::topology::layout::Layout;
 use crate::topology::model::*;
+use crate::topology::uplink::PROGRAM;
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::values::UNPACK;
 use sha2::{Digest, Sha256};
@@ -84,6 +86,8 @@ fn data(lab: &Lab, client: Client) -> String {
     needs(&mut setup, lab, client);
     handles(&mut setup, lab);
     topology(&mut setup, &plan);
+    let uplinks = command(&devices::uplinks(&lab.topology));
+    function(&mut setup, "lab_uplinks", &[format!("uplinks=({uplinks})")]);
     lab_files(&mut setup, lab);
     services(&mut setup, lab);
     let hash: String = Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8]
@@ -120,6 +124,9 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
         }
     };
     lab.topology.commands.iter().for_each(|(c, p)| add(c, p));
+    if !lab.topology.uplinks.is_empty() {
+        add(PROGRAM, PROGRAM);
+    }
     if lab.topology.nodes.iter().any(|n| n.nft.is_some()) {
         add("nft", "nftables");
     }

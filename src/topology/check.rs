@@ -67,6 +67,7 @@ impl Check<'_> {
             files: self.files(),
             pass_env: self.pass_env(),
             writable: self.writable(),
+            uplinks: self.uplinks(),
             bridges: self.file.bridges.iter().map(bridge).collect(),
             nodes,
             services: self.services(),
@@ -138,6 +139,7 @@ impl Check<'_> {
         if node.ipv6.as_ref().is_some_and(|ipv6| !ipv6.value) {
             self.only_ipv4(node);
         }
+        self.uplink(node);
         for (key, value) in &node.sysctls {
             self.sysctl(key, value);
         }

@@ -188,6 +188,7 @@ impl Check<'_> {
         };
         let kind = match device.kind.as_str() {
             "bond" => Kind::Bond { mode: mode()? },
+            "tap" if link.uplink.is_some() => Kind::Uplink,
             "tap" => Kind::Tap,
             "wireguard" => Kind::Wireguard,
             "bridge" => Kind::Bridge(switch(&device.switch)),

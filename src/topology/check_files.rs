@@ -3,6 +3,7 @@
 use crate::text::quoted;
 use crate::topology::check::Check;
 use crate::topology::model::EMPTY;
+use crate::topology::uplink::RESOLVER;
 use crate::yaml::diagnostic::Spanned;
 use std::path::Path;
 
@@ -14,6 +15,9 @@ const WHOLE: [&str; 14] = [
 /// What is in these is labrun's or the kernel's.
 const TAKEN: [&str; 7] =
     ["/dev", "/proc", "/sys", "/run/labrun", "/run/lock", "/run/netns", "/run/service"];
+
+/// By what names are looked up, see resolv.conf(5).
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 impl Check<'_> {
     pub(crate) fn private(&self) -> Vec<String> {
@@ -65,7 +69,13 @@ impl Check<'_> {
                 self.diagnostics.wrong(path, message);
             }
         }
-        self.file.files.iter().map(|(path, text)| (path.value.clone(), text.clone())).collect()
+        let all = self.file.files.iter().map(|(path, text)| (path.value.clone(), text.clone()));
+        let mut all: Vec<(String, String)> = all.collect();
+        let own = all.iter().any(|(path, _)| path == RESOLV_CONF);
+        if !own && !self.uplinks().is_empty() {
+            all.push((RESOLV_CONF.into(), format!("nameserver {RESOLVER}\n")));
+        }
+        all
     }
 }
 

@@ -45,6 +45,8 @@ pub enum Kind {
         mode: String,
     },
     Tap,
+    /// A tap device by which the node reaches what the machine reaches.
+    Uplink,
     Vrf {
         table: u32,
     },
@@ -97,6 +99,7 @@ impl Kind {
             Kind::Ipvlan { .. } => "ipvlan",
             Kind::Macvlan { .. } => "macvlan",
             Kind::Tap => "tap",
+            Kind::Uplink => "uplink",
             Kind::Vrf { .. } => "vrf",
             Kind::Vxlan { .. } => "vxlan",
             Kind::Wireguard => "wireguard",

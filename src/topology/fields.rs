@@ -129,7 +129,7 @@ pub const NODE: [Known; 8] = [
         "{http: {command: exec busybox httpd -f -p 80, ready: {tcp: 80}}}",
     ),
 ];
-pub const LINK: [Known; 7] = [
+pub const LINK: [Known; 8] = [
     ("kind", "what it is, if no cable leads to it", "dummy"),
     ("bridge", "the bridge it is plugged into", "br0"),
     (
@@ -142,6 +142,11 @@ pub const LINK: [Known; 7] = [
         "impair",
         "what happens to the packets that this end of the cable sends: `loss`, `delay`, `jitter`, `duplicate`, `reorder`, `corrupt`, `rate`",
         "{loss: 10%, delay: 50ms}",
+    ),
+    (
+        "uplink",
+        "`true`: it leads to what the machine reaches, if `--allow uplink` grants it",
+        "true",
     ),
     ("duplicate", "`true`: others in the same network may have its addresses, too", "true"),
     ("vlans", "VLANs (IEEE 802.1Q) on it, by number", "{10: {addresses: 10.0.10.2/24}}"),

@@ -14,6 +14,7 @@ use crate::topology::file_routes::{RouteFile, RuleFile, route, rule};
 use crate::topology::file_services::{ServiceFile, service};
 use crate::topology::impair::Impairment;
 use crate::topology::model::{Build, LOOPBACK};
+use crate::topology::uplink;
 use crate::topology::vlan::{VlanFile, vlans};
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
@@ -108,6 +109,8 @@ pub struct LinkFile {
     pub name: Spanned<String>,
     /// What it is, if no cable leads to it.
     pub device: Option<DeviceFile>,
+    /// Where it says that it leads to what the machine reaches.
+    pub uplink: Option<Spanned<bool>>,
     /// The bridge it is plugged into.
     pub bridge: Option<Spanned<String>>,
     /// The name of the bridge's end of the cable.
@@ -261,7 +264,7 @@ fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
     let links = fields
         .get("links", |r| r.named_entries(&[(LOOPBACK, loopback_about)], true, &mut one))
         .unwrap_or_default();
-    NodeFile {
+    let mut node = NodeFile {
         name,
         links: links.into_iter().flatten().collect(),
         loopback,
@@ -272,12 +275,18 @@ fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
         ipv6: fields.get("ipv6", |r| r.at(r.boolean())),
         nft: fields.get("nft", |r| r.at(r.text())),
         services: fields.get("services", |r| r.entries(service)).unwrap_or_default(),
-    }
+    };
+    uplink::route(&mut node);
+    node
 }
 
 fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
     let fields = reader.fields(&[&LINK[..], &INTERFACE, &DEVICE, &SWITCH].concat());
-    let device = device(&fields);
+    let uplink = uplink::uplink(&fields);
+    let (device, own) = match uplink.as_ref().map(uplink::device) {
+        Some((device, addresses)) => (Some(device), Some(addresses)),
+        None => (device(&fields), None),
+    };
     match fields.present(&["bridge", "peer"]).as_slice() {
         _ if device.is_some() => {}
         [] => reader.wrong("a link needs a `bridge` or a `peer` at its other end"),
@@ -290,12 +299,13 @@ fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
         vlans: fields.get("vlans", |r| vlans(&name, r)).unwrap_or_default(),
         name,
         device,
+        uplink,
         bridge: fields.get("bridge", |r| r.at(r.text())),
         port,
         port_options: options.flatten().map(|options| options.value).unwrap_or_default(),
         peer: fields.get("peer", |r| r.at(r.text())),
-        addresses,
         impair: fields.get("impair", Impairment::of_link).flatten(),
+        addresses: own.unwrap_or(addresses),
         duplicate: fields.get("duplicate", |r| r.at(r.boolean())),
         mtu,
         mac,

@@ -18,5 +18,6 @@ pub mod index;
 pub(crate) mod layout;
 pub mod model;
 pub(crate) mod places;
+pub(crate) mod uplink;
 mod vlan;
 pub mod wants;

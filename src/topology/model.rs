@@ -30,6 +30,8 @@ pub struct Topology {
     pub pass_env: Vec<Spanned<String>>,
     /// Folders of the machine that it is to write to.
     pub writable: Vec<Spanned<String>>,
+    /// Links by which it is to reach what the machine reaches, as NODE/LINK.
+    pub uplinks: Vec<Spanned<String>>,
     /// Files for all of it, by path.
     pub files: Vec<(String, String)>,
     /// Bridges in its own namespace.

@@ -12,24 +12,30 @@ pub enum Allow {
     Env,
     /// Write to the folders that `writable` names
     Write,
+    /// Reach what the machine reaches, by a link of `uplink`
+    Uplink,
 }
 
 impl Allow {
+    pub const ALL: [Allow; 3] = [Allow::Env, Allow::Write, Allow::Uplink];
+
     /// As the command line and the runtime have it.
     pub fn word(self) -> &'static str {
         match self {
             Allow::Env => "env",
             Allow::Write => "write",
+            Allow::Uplink => "uplink",
         }
     }
 }
 
 impl Topology {
-    /// What it asks for: what would grant it, and the names or folders with their places.
-    pub fn wants(&self) -> [(Allow, &'static str, &[Spanned<String>]); 2] {
+    /// What it asks for: what would grant it, and the names, folders or links with their places.
+    pub fn wants(&self) -> [(Allow, &'static str, &[Spanned<String>]); 3] {
         [
             (Allow::Env, "pass-env", &self.pass_env[..]),
             (Allow::Write, "writable", &self.writable[..]),
+            (Allow::Uplink, "uplink", &self.uplinks[..]),
         ]
     }
 }

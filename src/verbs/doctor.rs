@@ -12,6 +12,7 @@ use crate::report::outln;
 use crate::run::describe::{describe_missing, install_command};
 use crate::run::subject::{self, Source, Sources};
 use crate::steps::Client;
+use crate::topology::wants::Allow;
 use crate::verbs::running::host;
 use crate::yaml::values::{NO_PACKAGE, UNPACK};
 use anyhow::Result;
@@ -127,7 +128,7 @@ impl Patient<'_> {
     /// What is lacking for `lab`: what the runtime finds, and what builds its program.
     fn lacks(&self, lab: &Lab) -> Result<Vec<Lack>> {
         // Nothing of the machine is lacking for what is only to be granted.
-        let mut words: Vec<String> = vec!["--allow".into(), "env,write".into()];
+        let mut words: Vec<String> = vec!["--allow".into(), Allow::ALL.map(Allow::word).join(",")];
         if let Some(source) = self.source(lab) {
             words.extend(["--subject-how".into(), source.how().into()]);
         }

@@ -40,6 +40,8 @@ mod subject;
 mod sudo;
 mod tried;
 mod tutorial;
+#[cfg(target_os = "linux")]
+mod uplink;
 mod vm;
 mod vocabulary;
 mod watch;

@@ -51,6 +51,27 @@ fn every_mistake_of_path_rules_is_reported_in_one_go() {
 }
 
 #[test]
+fn an_uplink_is_one_and_has_its_network_for_itself() {
+    let links = "
+      u0: {uplink: true, addresses: 10.5.0.9/24, kind: tap, vlans: {7: {}}}
+      u1: {uplink: true, mtu: 1400}
+      e: {peer: b/e, addresses: [10.0.2.9/25, 10.0.0.9/8]}
+";
+    let text =
+        format!("lab: lab\nnodes:\n  b: {{links: {{e: {{peer: a/e}}}}}}\n  a:\n    links:{links}");
+    let expected = "\
+lab.yaml:6:37: nodes.a.links.u0.addresses: an `uplink` has the address `10.0.2.100/24` and no others
+lab.yaml:6:56: nodes.a.links.u0.kind: an `uplink` has no `kind`: it leads out of the lab
+lab.yaml:6:68: nodes.a.links.u0.vlans: an `uplink` has no `vlans`: it leads out of the lab
+lab.yaml:7:20: nodes.a.links.u1.uplink: `u0` is an uplink of this node already
+lab.yaml:8:34: nodes.a.links.e.addresses[0]: `10.0.2.0/24` is the network of `u0`, an uplink
+lab.yaml:8:47: nodes.a.links.e.addresses[1]: `10.0.2.0/24` is the network of `u0`, an uplink";
+    assert_eq!(mistakes(&text).trim_end(), expected);
+    let plain = text.replace("uplink: true", "uplink: false");
+    assert!(mistakes(&plain).contains("u1: a link needs a `bridge` or a `peer`"), "{plain}");
+}
+
+#[test]
 fn a_name_that_is_empty_refers_to_nothing() {
     let link = |link: &str| {
         mistakes(&format!("lab: x\nbridges: [b]\nnodes: {{a: {{links: {{l: {{{link}}}}}}}}}\n"))

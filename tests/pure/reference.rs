@@ -68,6 +68,14 @@ fn the_links_and_routes_of_the_reference_are_right() {
     assert_eq!((lab.topology.nodes[0].routes.len(), lab.topology.nodes[0].rules.len()), (4, 2));
 }
 
+#[test]
+fn the_way_out_of_the_reference_is_right() {
+    let text = format!("lab: x\n{}", block("nodes:\n  inner:\n"));
+    let lab = labrun::lab::check::lab(&text, "x")
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}\n{text}"));
+    assert_eq!(lab.topology.uplinks[0].value, "gate/wan");
+}
+
 /// `a`, `b`.
 fn quoted<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
