@@ -6,18 +6,52 @@ use common::{User, folder, labrun, text, write};
 
 const LAB_FILES: &str = include_str!("../../docs/lab-files.md");
 
-/// The code block of the document that begins with `start`.
-fn block(start: &str) -> String {
-    let begin = LAB_FILES.find(&format!("```yaml\n{start}")).expect("the document has it")
+const README: &str = include_str!("../../README.md");
+
+/// The code block of `document` that begins with `start`.
+fn block(document: &str, start: &str) -> String {
+    let begin = document.find(&format!("```yaml\n{start}")).expect("the document has it")
         + "```yaml\n".len();
-    let length = LAB_FILES[begin..].find("```").unwrap();
-    LAB_FILES[begin..begin + length].to_string()
+    let length = document[begin..].find("```").unwrap();
+    document[begin..begin + length].to_string()
+}
+
+/// Who copies it to begin with has a lab that passes, and fails when the program is another.
+#[test]
+fn the_ten_lines_of_the_readme_are_a_lab_that_passes_and_can_fail() {
+    if which::which("python3").is_err() {
+        eprintln!(
+            "SKIP the_ten_lines_of_the_readme_are_a_lab_that_passes_and_can_fail: there is no python3"
+        );
+        return;
+    }
+    let lab = block(README, "lab: web");
+    assert_eq!(lab.lines().count(), 10);
+    let folder = folder();
+    // The page is not there, and the packets are to go the other way.
+    let broken = [("10.0.0.2/\"", "10.0.0.2/no\""), ("[client, server]", "[server, client]")];
+    let broken = broken.map(|(right, wrong)| {
+        assert!(lab.contains(right), "{right}");
+        lab.replace(right, wrong)
+    });
+    for user in common::users() {
+        let test = |text_of_lab: &str| {
+            let file = write(folder.path(), "web.yaml", text_of_lab);
+            labrun(user).args(["test", "web-page", "--file"]).arg(file).output().unwrap()
+        };
+        let output = test(&lab);
+        assert!(output.status.success(), "{user:?}: {}", text(&output));
+        for broken in &broken {
+            let output = test(broken);
+            assert_eq!(output.status.code(), Some(1), "{user:?}: {}", text(&output));
+        }
+    }
 }
 
 #[test]
 fn the_small_lab_of_the_reference_passes() {
     let folder = folder();
-    let file = write(folder.path(), "web.yaml", &block("lab: web"));
+    let file = write(folder.path(), "web.yaml", &block(LAB_FILES, "lab: web"));
     for user in common::users() {
         let output =
             labrun(user).args(["test", "web-fetch", "--file"]).arg(&file).output().unwrap();
@@ -45,7 +79,7 @@ fn the_mistakes_that_the_reference_shows_are_reported_so() {
 
 #[test]
 fn the_verbs_and_exit_codes_of_the_readme_exist() {
-    let readme = include_str!("../../README.md");
+    let readme = README;
     let help = labrun(User::Own).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     for verb in [
