@@ -80,20 +80,20 @@ pub fn details(
         hidden.filter(|row| !rows.contains(row) && on_way(row)).take(MORE).collect();
     rows.extend(more);
     let sites = Sites::of(lab);
-    let plugs = Plugs { lab, sites: &sites };
+    let plugs = Plugs::of(lab, &sites);
     let began = capture.began();
     rows.into_iter()
         .filter_map(|index| {
             let row = ladder.rows.get(index)?;
             let packets: Vec<&Packet> =
                 row.packets.iter().filter_map(|number| capture.packets.get(*number)).collect();
-            let (from, to) = plugs.ends(&packets);
+            let end = |node: &usize| plugs.end(ladder.nodes.get(*node)?, &packets);
             let packet = packets.first()?;
             Some(Detail {
                 row: index,
                 first: ways[index],
-                from,
-                to,
+                from: end(&row.from).unwrap_or_default(),
+                to: row.to.iter().filter_map(end).collect(),
                 seen: packets.iter().take(SIGHTINGS).map(|one| sighting(one, began)).collect(),
                 layers: layers(&packet.data),
                 bytes: packet.data.iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect(),
@@ -127,35 +127,28 @@ fn layers(data: &[u8]) -> Vec<Fields> {
 struct Plugs<'a> {
     lab: &'a Topology,
     sites: &'a Sites,
+    /// Each with its node and its network.
+    all: Vec<(String, String, usize)>,
 }
 
 impl Plugs<'_> {
-    /// The interface that a message left by, and those that it reached, by its sightings.
-    fn ends(&self, packets: &[&Packet]) -> (String, Vec<String>) {
-        let (mut from, mut to) = (String::new(), Vec::new());
-        let mut net = None;
-        for packet in packets {
-            let Some(site) = self.sites.sites.get(&packet.interface) else { continue };
-            net = Some(site.net);
-            let name = self.name(packet);
-            if packet.direction.is_sent() != site.port {
-                from = name;
-            } else if !to.contains(&name) {
-                to.push(name);
-            }
-        }
-        to.retain(|name| *name != from);
-        // On a cable between two nodes it may have been seen at one end only.
-        let ends = self.cable(net);
-        if let [one, other] = ends.as_slice() {
-            let far = |name: &String| if name == one { other.clone() } else { one.clone() };
-            match (from.is_empty(), to.first()) {
-                (true, Some(near)) => from = far(near),
-                (false, None) => to.push(far(&from)),
-                _ => {}
-            }
-        }
-        (from, to)
+    fn of<'a>(lab: &'a Topology, sites: &'a Sites) -> Plugs<'a> {
+        let links = lab.wiring().links.into_iter();
+        let links = links.map(|one| (plain(&lab.nodes[one.node].name), &one.link.name, one.net));
+        let own = lab.own_bridges().map(|(net, bridge)| (GLOBAL.to_string(), &bridge.name, net));
+        let plug = |(node, link, net): (String, &String, usize)| (plug(&node, link), node, net);
+        Plugs { lab, sites, all: links.chain(own).map(plug).collect() }
+    }
+
+    /// The interface of `node` by which a message with these sightings left it or came in: where it was seen,
+    /// or else any in the same network, because not everything is captured at both ends.
+    fn end(&self, node: &str, packets: &[&Packet]) -> Option<String> {
+        let sites = || packets.iter().filter_map(|packet| self.sites.sites.get(&packet.interface));
+        let seen: Vec<String> = packets.iter().map(|packet| self.name(packet)).collect();
+        let own = self.all.iter().filter(|(_, owner, _)| owner == node);
+        let near = own.clone().find(|(name, ..)| seen.contains(name));
+        let far = || own.clone().find(|(.., net)| sites().any(|site| site.net == *net));
+        near.or_else(far).map(|(name, ..)| name.clone())
     }
 
     fn name(&self, packet: &Packet) -> String {
@@ -165,17 +158,6 @@ impl Plugs<'_> {
             Some(port) => plug(&port.node.name, &port.link.name),
             None => plug(&place.node, &place.link),
         }
-    }
-
-    /// Both ends of the network `net`, if that is a cable.
-    fn cable(&self, net: Option<usize>) -> Vec<String> {
-        let wiring = self.lab.wiring();
-        let cable = wiring.cables.iter().find(|ends| Some(wiring.links[ends[0]].net) == net);
-        let end = |end: &usize| {
-            let link = &wiring.links[*end];
-            plug(&self.lab.nodes[link.node].name, &link.link.name)
-        };
-        cable.map_or(Vec::new(), |ends| ends.iter().map(end).collect())
     }
 }
 

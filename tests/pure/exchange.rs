@@ -83,6 +83,34 @@ fn a_message_is_taken_apart_and_found_on_the_drawing() {
     }
 }
 
+/// Bridges, cables and what was captured inside of nodes: a message leaves by an interface of its sender and
+/// reaches one of each of its receivers, and the drawing has all of them.
+#[test]
+fn the_way_of_every_message_of_real_runs_can_be_drawn() {
+    for (name, text) in BUILT_IN {
+        let lab = check::lab(text, name).unwrap();
+        let (_, plan) = graph::planned(&lab);
+        let of_lab = |capture: &String| capture.split('-').next() == Some(name);
+        for (capture_name, capture) in captures::all().into_iter().filter(|(one, _)| of_lab(one)) {
+            let ladder = Ladder::of(&lab.topology, &capture);
+            let messages = details(&lab.topology, &capture, &ladder, &BTreeSet::new());
+            assert!(!messages.is_empty());
+            for of in messages {
+                let row = &ladder.rows[of.row];
+                let node = |place: &str| {
+                    assert!(plan.plug(place).is_some(), "{capture_name}: {place} of {of:?}");
+                    let (node, _) = place.rsplit_once('/').unwrap();
+                    ladder.nodes.iter().position(|name| name == node).unwrap()
+                };
+                assert_eq!(node(&of.from), row.from, "{capture_name}: {of:?}");
+                let mut to: Vec<usize> = of.to.iter().map(|place| node(place)).collect();
+                to.sort_unstable();
+                assert_eq!(to, row.to, "{capture_name}: {of:?}");
+            }
+        }
+    }
+}
+
 /// What is taken apart is bounded, but what failed is among it, however far in.
 #[test]
 fn of_many_messages_the_first_the_last_and_those_that_failed_are_taken_apart() {
