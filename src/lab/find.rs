@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 17] = [
+pub const BUILT_IN: [(&str, &str); 18] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("spread", include_str!("../../labs/spread.yaml")),
@@ -28,6 +28,7 @@ pub const BUILT_IN: [(&str, &str); 17] = [
     ("l3vpn", include_str!("../../labs/l3vpn.yaml")),
     ("cpe", include_str!("../../labs/cpe.yaml")),
     ("vrf", include_str!("../../labs/vrf.yaml")),
+    ("vrf-vlan", include_str!("../../labs/vrf-vlan.yaml")),
     ("pppoe", include_str!("../../labs/pppoe.yaml")),
     ("pppoe-discovery", include_str!("../../labs/pppoe-discovery.yaml")),
 ];

@@ -258,6 +258,20 @@ const CASES: &[Case] = &[
         fails: &[("apart", "must avoid global")],
     },
     Case {
+        lab: "vrf-vlan",
+        // Each VLAN leads to the other's namespace.
+        change: (
+            "br${each}: {each: [10, 20], kind: bridge, ports: [\"trunk.${each}\", \"uplink${each}\"]}",
+            "br10: {kind: bridge, ports: [trunk.20, uplink10]}\n      br20: {kind: bridge, ports: [trunk.10, uplink20]}",
+        ),
+        fails: &[
+            ("own10", "customer20"),
+            ("own20", "customer10"),
+            ("apart", "must avoid vrf20"),
+            ("cut", "10.0.0.2"),
+        ],
+    },
+    Case {
         lab: "pppoe-discovery",
         change: ("-I eth0 -C lab-ac", "-I eth0 -C other-ac"),
         fails: &[("offer", "Access-Concentrator: other-ac")],
@@ -383,6 +397,11 @@ fn what_is_broken_in_cpe_is_found_out() {
 #[test]
 fn what_is_broken_in_vrf_is_found_out() {
     tried("vrf");
+}
+
+#[test]
+fn what_is_broken_in_vrf_vlan_is_found_out() {
+    tried("vrf-vlan");
 }
 
 #[test]

@@ -430,7 +430,7 @@ fn all_built_in_labs_pass_and_those_for_dhcp_with_every_client() {
                 );
                 for (test, result) in results {
                     let skipped = (*client == "udhcpc" && test == "v6")
-                        || (name == "trunk" && !vlan)
+                        || (["trunk", "vrf-vlan"].contains(&name) && !vlan)
                         || (name == "pppoe" && !dials)
                         || (name == "impair" && !netem)
                         || (name == "mgmt" && !has_range(user))

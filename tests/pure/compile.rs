@@ -59,7 +59,15 @@ fn settings_come_before_links_links_before_addresses_addresses_before_rules() {
     for (name, _) in BUILT_IN {
         let actions = plan(&built_in(name).topology).actions;
         let nodes = places(&actions, |a| matches!(a, Action::Nodes(_)));
-        let settings = places(&actions, |a| matches!(a, Action::Sysctls(..)));
+        // Those of a single link, such as the port of a bridge, can only be written when it is there.
+        let of_link = |key: &str| {
+            let link = key.split_once("/conf/").and_then(|(_, rest)| rest.split('/').next());
+            link.is_some_and(|link| !["all", "default", "lo"].contains(&link))
+        };
+        let settings = places(
+            &actions,
+            |a| matches!(a, Action::Sysctls(_, all) if !all.iter().all(|(key, _)| of_link(key))),
+        );
         let links = places(&actions, |a| matches!(a, Action::Links(_)));
         let addresses = places(&actions, |a| matches!(a, Action::Addresses(..)));
         let rules = places(&actions, |a| matches!(a, Action::Rules(..)));
