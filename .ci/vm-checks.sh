@@ -217,7 +217,7 @@ older() {
 }
 # Nobody says where it is: this kernel cannot run it, so it can only be in the VM.
 trunk() {
-  labrun test trunk vrf-vlan --strict && expect 0 '7 passed, 0 failed' || return
+  labrun test trunk vrf-vlan wireguard --strict && expect 0 '9 passed, 0 failed' || return
   labrun setup trunk && expect 0 'labrun clean trunk --host lima$' || return
   labrun exec trunk router -- ip -brief link && expect 0 '^eth0.20@eth0' || return
   labrun clean trunk && expect 0 'cleaned trunk'

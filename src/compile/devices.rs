@@ -61,7 +61,7 @@ fn made(device: &Device) -> Vec<Vec<String>> {
         Kind::Bridge(switch) => options = self::options(switch),
         // How often it looks at the links, which it would otherwise never do.
         Kind::Bond { mode } => add("mode", Some(format!("{mode} miimon 100"))),
-        Kind::Dummy | Kind::Wireguard => {}
+        Kind::Dummy | Kind::Wireguard { .. } => {}
         Kind::Tap | Kind::Uplink => {
             let name = &device.name;
             let lines = [

@@ -6,3 +6,4 @@ pub(crate) mod needs;
 pub mod plan;
 mod routes;
 pub mod script;
+mod wireguard;

@@ -6,6 +6,7 @@
 use crate::compile::devices;
 use crate::compile::kernel::trial;
 use crate::compile::plan::{self, Action, Plan, plan};
+use crate::compile::wireguard;
 use crate::lab::model::{Lab, Test};
 use crate::quote::{command, ip_line, pattern, shell};
 use crate::steps::Client;
@@ -85,7 +86,7 @@ fn data(lab: &Lab, client: Client) -> String {
     let mut setup = String::new();
     needs(&mut setup, lab, client);
     handles(&mut setup, lab);
-    topology(&mut setup, &plan);
+    topology(&mut setup, &lab.topology, &plan);
     let uplinks = command(&devices::uplinks(&lab.topology));
     function(&mut setup, "lab_uplinks", &[format!("uplinks=({uplinks})")]);
     lab_files(&mut setup, lab);
@@ -132,6 +133,10 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
     }
     if lab.topology.nodes.iter().flat_map(|n| &n.links).any(|link| link.impair.is_some()) {
         add("tc", "iproute2");
+    }
+    if wireguard::has_keys(&lab.topology) {
+        let (wg, package) = wireguard::COMMAND;
+        add(wg, package);
     }
     if lab.tests.iter().flat_map(Test::rules).any(|rule| rule.filter.is_some()) {
         add("tcpdump", "tcpdump");
@@ -202,7 +207,7 @@ fn handles(text: &mut String, lab: &Lab) {
     function(text, "lab_handle", &lines);
 }
 
-fn topology(text: &mut String, plan: &Plan) {
+fn topology(text: &mut String, lab: &Topology, plan: &Plan) {
     function(text, "lab_network", &[format!("network={}", shell(&network(&plan.actions)))]);
     let rules = plan.actions.iter().filter_map(|action| match action {
         Action::Rules(node, rules) => {
@@ -210,7 +215,7 @@ fn topology(text: &mut String, plan: &Plan) {
         }
         _ => None,
     });
-    function(text, "lab_rules", &rules.collect::<Vec<_>>());
+    function(text, "lab_rules", &rules.chain(wireguard::lines(lab)).collect::<Vec<_>>());
 }
 
 /// The files of the lab that belong to no service.

@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 
 /// The labs that labrun brings along.
-pub const BUILT_IN: [(&str, &str); 18] = [
+pub const BUILT_IN: [(&str, &str); 19] = [
     ("relay", include_str!("../../labs/relay.yaml")),
     ("server", include_str!("../../labs/server.yaml")),
     ("spread", include_str!("../../labs/spread.yaml")),
@@ -21,6 +21,7 @@ pub const BUILT_IN: [(&str, &str); 18] = [
     ("impair-rate", include_str!("../../labs/impair-rate.yaml")),
     ("bridge", include_str!("../../labs/bridge.yaml")),
     ("vpn", include_str!("../../labs/vpn.yaml")),
+    ("wireguard", include_str!("../../labs/wireguard.yaml")),
     ("balance", include_str!("../../labs/balance.yaml")),
     ("trunk", include_str!("../../labs/trunk.yaml")),
     ("proxy", include_str!("../../labs/proxy.yaml")),

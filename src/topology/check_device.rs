@@ -4,7 +4,7 @@ use crate::topology::check::{Check, nets};
 use crate::topology::device::{Device, Kind, Switch};
 use crate::topology::file::{LinkFile, NodeFile};
 use crate::topology::file_device::{DeviceFile, KINDS, Known, SwitchFile, known};
-use crate::topology::vlan;
+use crate::topology::{vlan, wireguard};
 use crate::yaml::diagnostic::Spanned;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -35,6 +35,7 @@ impl Check<'_> {
     pub(crate) fn devices(&self, node: &NodeFile) -> Vec<Device> {
         self.ports_of_one(node);
         self.tunnels_of_one(node);
+        self.wireguard_peers(node);
         let mut tables: BTreeMap<i64, &Spanned<String>> = BTreeMap::new();
         for (link, device) in node.devices() {
             self.device(node, link, device);
@@ -190,7 +191,10 @@ impl Check<'_> {
             "bond" => Kind::Bond { mode: mode()? },
             "tap" if link.uplink.is_some() => Kind::Uplink,
             "tap" => Kind::Tap,
-            "wireguard" => Kind::Wireguard,
+            "wireguard" => Kind::Wireguard {
+                port: wireguard::has_keys(device).then(|| wireguard::port(device) as u16),
+                peers: self.checked_peers(node, device),
+            },
             "bridge" => Kind::Bridge(switch(&device.switch)),
             "dummy" => Kind::Dummy,
             "gre" => Kind::Gre {

@@ -2,7 +2,7 @@
 
 use crate::topology::model::Vlan;
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// An interface that is made inside of its node.
 #[derive(Clone, Debug)]
@@ -57,7 +57,24 @@ pub enum Kind {
         remote: Option<IpAddr>,
         dstport: u16,
     },
-    Wireguard,
+    Wireguard {
+        /// The UDP port that it listens on; none where it gets no key.
+        port: Option<u16>,
+        peers: Vec<Peer>,
+    },
+}
+
+/// The other end of a WireGuard tunnel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peer {
+    pub node: String,
+    pub link: String,
+    /// What goes there, and may come from there.
+    pub allowed: Vec<IpNet>,
+    /// Where it is reached, if this end can be the first to speak.
+    pub endpoint: Option<SocketAddr>,
+    /// How often something is sent there, in seconds.
+    pub keepalive: Option<u64>,
 }
 
 /// How a bridge works.
@@ -102,7 +119,7 @@ impl Kind {
             Kind::Uplink => "uplink",
             Kind::Vrf { .. } => "vrf",
             Kind::Vxlan { .. } => "vxlan",
-            Kind::Wireguard => "wireguard",
+            Kind::Wireguard { .. } => "wireguard",
         }
     }
 }

@@ -152,7 +152,7 @@ pub const LINK: [Known; 8] = [
     ("vlans", "VLANs (IEEE 802.1Q) on it, by number", "{10: {addresses: 10.0.10.2/24}}"),
 ];
 /// What links have that no cable leads to; which of these, is known by their kind.
-pub const DEVICE: [Known; 9] = [
+pub const DEVICE: [Known; 11] = [
     (
         "ports",
         "one link of the node or a list: those that belong to this bridge, bond or VRF; each is a name or, of a bridge, a mapping with `name` and how it works",
@@ -166,6 +166,26 @@ pub const DEVICE: [Known; 9] = [
     ("remote", "the address of the other end of a tunnel", "10.0.0.2"),
     ("dstport", "the UDP port that frames are sent to (4789)", "4789"),
     ("key", "what tells tunnels with the same ends apart", "7"),
+    ("listen-port", "the UDP port that a WireGuard link listens on (51820)", "51821"),
+    (
+        "peers",
+        "the WireGuard links that it has a tunnel to, by NODE/LINK, each of which names it, too",
+        "{right/wg0: {allowed: [10.9.0.2/32]}}",
+    ),
+];
+/// What a WireGuard link says of one of its peers.
+pub const PEER: [Known; 3] = [
+    (
+        "allowed",
+        "networks, one or a list: what is sent to them goes to this peer, and nothing else is taken from it",
+        "[10.9.0.2/32, 192.168.2.0/24]",
+    ),
+    (
+        "endpoint",
+        "the address that it is reached at, if none is in a network that is common to both nodes",
+        "203.0.113.2",
+    ),
+    ("keepalive", "how often something is sent to it, as for NAT on the way", "25s"),
 ];
 /// What may be said of the port of a bridge, besides its name.
 pub const PORT: [Known; 4] = [

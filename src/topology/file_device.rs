@@ -2,6 +2,7 @@
 
 use crate::topology::device::PortOptions;
 use crate::topology::fields::{DEVICE, PORT, SWITCH};
+use crate::topology::wireguard::{self, PeerFile};
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Value;
@@ -84,7 +85,7 @@ pub const KINDS: [Known; 10] = [
         needed: &["id"],
         ..kind("vxlan")
     },
-    Known { ethernet: false, ..kind("wireguard") },
+    Known { fields: &["listen-port", "peers"], ethernet: false, ..kind("wireguard") },
 ];
 
 const fn kind(name: &'static str) -> Known {
@@ -116,6 +117,9 @@ pub struct DeviceFile {
     /// Of two tunnels between the same ends.
     pub key: Option<i64>,
     pub mode: Option<Spanned<String>>,
+    /// The UDP port that peers send to.
+    pub listen_port: Option<i64>,
+    pub peers: Vec<PeerFile>,
     pub switch: SwitchFile,
 }
 
@@ -182,6 +186,8 @@ pub fn device(fields: &Fields) -> Option<DeviceFile> {
         dstport: fields.get("dstport", |r| r.integer(1..=65535)),
         key: fields.get("key", |r| r.integer(0..=i64::from(u32::MAX))),
         mode: fields.get("mode", |r| r.at(r.word(&modes))),
+        listen_port: fields.get("listen-port", |r| r.integer(1..=65535)),
+        peers: fields.get("peers", wireguard::peers).unwrap_or_default(),
         switch: switch(fields),
         kind: kind.clone().unwrap_or_default(),
     };

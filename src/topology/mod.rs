@@ -21,3 +21,4 @@ pub(crate) mod places;
 pub(crate) mod uplink;
 mod vlan;
 pub mod wants;
+mod wireguard;

@@ -258,6 +258,18 @@ const CASES: &[Case] = &[
         fails: &[("apart", "must avoid global")],
     },
     Case {
+        lab: "wireguard",
+        // A way around the tunnel.
+        change: ("{to: 192.168.2.0/24, dev: wg0}", "{to: 192.168.2.0/24, via: 203.0.113.2}"),
+        fails: &[("through", "icmp must avoid left/wan"), ("key", "icmp must avoid left/wan")],
+    },
+    Case {
+        lab: "wireguard",
+        // What comes from there is not taken.
+        change: ("[10.9.0.2/32, 192.168.2.0/24]", "[10.9.0.2/32]"),
+        fails: &[("through", "192.168.2.2"), ("key", "192.168.2.2")],
+    },
+    Case {
         lab: "vrf-vlan",
         // Each VLAN leads to the other's namespace.
         change: (
@@ -397,6 +409,11 @@ fn what_is_broken_in_cpe_is_found_out() {
 #[test]
 fn what_is_broken_in_vrf_is_found_out() {
     tried("vrf");
+}
+
+#[test]
+fn what_is_broken_in_wireguard_is_found_out() {
+    tried("wireguard");
 }
 
 #[test]

@@ -385,26 +385,15 @@ fn all_built_in_labs_pass_and_those_for_dhcp_with_every_client() {
         return;
     }
     let mut probe = std::process::Command::new("unshare");
-    let probe = probe.args([
-        "--user",
-        "--map-root-user",
-        "--net",
-        "ip",
-        "link",
-        "add",
-        "link",
-        "lo",
-        "name",
-        "tagged",
-        "type",
-        "vlan",
-        "id",
-        "1",
-    ]);
-    let vlan = probe.output().unwrap().status.success();
-    let mut probe = std::process::Command::new("unshare");
     probe.args(["--user", "--map-root-user", "--net", "sh", "-c", &trial("netem")]);
     let netem = probe.output().unwrap().status.success();
+    let takes = |link: &str| {
+        let mut probe = std::process::Command::new("unshare");
+        probe.args(["--user", "--map-root-user", "--net", "ip", "link", "add"]);
+        probe.args(link.split(' ')).output().unwrap().status.success()
+    };
+    let vlan = takes("link lo name tagged type vlan id 1");
+    let wireguard = takes("name tunnel type wireguard");
     let monitored = have(
         "the lab vrf",
         &["zabbix_server", "zabbix_proxy", "zabbix_agentd", "psql", "pg_ctlcluster"],
@@ -431,6 +420,7 @@ fn all_built_in_labs_pass_and_those_for_dhcp_with_every_client() {
                 for (test, result) in results {
                     let skipped = (*client == "udhcpc" && test == "v6")
                         || (["trunk", "vrf-vlan"].contains(&name) && !vlan)
+                        || (name == "wireguard" && !wireguard)
                         || (name == "pppoe" && !dials)
                         || (name == "impair" && !netem)
                         || (name == "mgmt" && !has_range(user))
