@@ -13,8 +13,7 @@ shopt -u dotglob extdebug failglob inherit_errexit lastpipe nocaseglob nocasemat
 umask 022
 # An ordinary user's PATH lacks the folders that ip, dnsmasq and dhclient live in on Debian.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-EVENTS=1
-FLAGS=()
+EVENTS=1 FLAGS=()
 
 # All that a lab has of the environment that it is set up in, as words of env(1): its programs are a lab file's, and
 # none of their business is what else a user or a CI service keeps there. $PASS is the lab's `pass-env`.

@@ -2,11 +2,11 @@
 
 # lab_up: PID 1's work, until the lab is ready.
 lab_up() {
-  local name names network
+  local name names network later
   lab_services
   sandbox_mounts
   lab_network
-  apply "$REPLY$network" && sandbox_again && sandbox_connected && lab_files && lab_rules || return
+  apply "$REPLY$network" && sandbox_again && sandbox_connected && { [[ -z $later ]] || apply "$later"; } && lab_files && lab_rules || return
   for name in "${names[@]}"; do service_files "$name" || return; done
   services_up "${names[@]}"
 }
@@ -25,8 +25,6 @@ execute() {
   # shellcheck disable=SC2016 # expanded by the shell that reads it
   if (($# > 1)); then exec -- "${IN[@]}" "$BASH" -c 'exec -- "$@"' labrun "${@:2}"; fi
   # shellcheck disable=SC2016 # expanded by the shell that reads it
-  printf '[ ! -f ~/.bashrc ] || . ~/.bashrc
-PS1=%q
-' "($LAB $1) \\w # " >"$STATE/tmp/.shellrc"
+  printf '[ ! -f ~/.bashrc ] || . ~/.bashrc\nPS1=%q\n' "($LAB $1) \\w # " >"$STATE/tmp/.shellrc"
   exec -- "${IN[@]}" bash --rcfile "$STATE/tmp/.shellrc" -i
 }

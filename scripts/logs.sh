@@ -2,10 +2,9 @@
 # by a hole in the file, so that places in it stay where they are. log/NAME.cut says where the hole is.
 
 # There may be LOG_MORE before a hole is made. In LOG_SEEN bytes a pattern is looked for.
-LOG_START=$((1 << 20)) LOG_END=$((4 << 20)) LOG_MORE=$((4 << 20)) LOG_SEEN=$((1 << 20))
+LOG_START=$((1 << 20)) LOG_END=$((4 << 20)) LOG_MORE=$((4 << 20)) LOG_SEEN=$((1 << 20)) LOG_DUE=0
 # By service: the process whose output is the log, and where the hole in it ends.
 declare -A LOG_WRITER=() LOG_HOLE=()
-LOG_DUE=0
 
 # log_size NAME: how many bytes the service has printed, in $REPLY, as far as its process tells: all that
 # write to the log share its descriptor. Asking costs no process, so that it can be asked often.

@@ -15,8 +15,8 @@
 #   --instance NAME   another instance of the lab than the unnamed one
 #   --subject PATH    the program under test;  --subject-how WORD  where it is from
 #   --strict          no stand-in
-#   --allow env,write,uplink   what the lab file asks for is granted: variables of `pass-env`, folders of
-#                     `writable`, links of `uplink`
+#   --allow env,write,uplink,device   what the lab file asks for is granted: variables of `pass-env`, folders of
+#                     `writable`, links of `uplink` and of `device`
 #   --keep            leave a lab up whose set-up failed
 #   --agent PATH      labrun's own program, which does what is done in a lab that is up
 #   --gather          have it report the state of a lab whose set-up failed
@@ -75,6 +75,9 @@ missing() {
   while read -r what which; do
     [[ ,$ALLOW, == *",$what,"* ]] || { emit missing kind=allow "name=$what" "why=$which"; status=3; }
   done < <(lab_wants)
+  while read -r what; do
+    [[ $EUID$AGENT == 0?* ]] || { emit missing kind=device "name=$what" 'why=only labrun as root does that, and no script alone'; status=3; }
+  done < <(lab_devices)
   while read -r command package; do
     command -v "$command" >/dev/null || { emit missing kind=command "name=$command" "package=$package"; status=3; }
   done < <(lab_needs "$HOW")
@@ -100,8 +103,7 @@ claim() {
     if alive "$STATE/owner"; then
       # Somebody is setting it up or testing in it.
       [[ $1 != setup && -z $INSTANCE ]] || fail "$NAME is in use by another labrun (pid $(cut -d' ' -f1 "$STATE/owner"))"
-      slot=$((slot + 1)) NAME=$base@$slot
-      continue
+      slot=$((slot + 1)) NAME=$base@$slot && continue
     fi
     [[ -e $STATE/kept && -e $STATE/ready ]] && alive "$STATE/supervisor" && { FRESH=0 && break; }
     sandbox_remove "$STATE" || exit 4

@@ -11,8 +11,10 @@
 #   identity     what it was made from;  ready, failed: how set-up ended
 #   dirty        a test is at work in the lab, or has left it other than it was set up
 #   control      a pipe on which PID 1 is told the names of services to start again; open as long as PID 1 is
-#   uplink-N     "PID START" of the slirp4netns of an uplink;  connected-N, uplink-N.log: once it works; its output
-#   connected    whether all of them do
+#   uplink-N     "PID START" of what a link that leads out has outside;  uplink-N.works: once it does;  uplink-N.said: its
+#                output
+#   device-N     the same for an interface of the machine;  device-N.saved: what it was;  device-N.agent: labrun's program
+#   connected    whether all of them work
 #   bin/         the program under test
 #   service/N/   working folder of service N, with its files
 #   gathered/    the state of a failure, until it has been reported
@@ -145,45 +147,51 @@ sandbox_start() {
   return 1
 }
 
-# sandbox_connect: give the lab's links of `uplink` their other end, on this machine: a program that ends with PID 1, as
-# then nobody has the other end of its input open any more.
+# sandbox_connect: see to the lab's links that lead out, from this machine, by programs that end with PID 1. slirp4netns is
+# the other end of one of `uplink`: when it has ended, nobody has the other end of its input open any more. labrun moves
+# one of `device` in, and back.
 sandbox_connect() {
-  local pid flags=() place there hold i said=yes uplinks
+  local pid flags=() there='' hold i said=yes outside kind place link what file run
   read -r pid _ <"$STATE/supervisor"
   ((EUID == 0)) || flags=(--user --preserve-credentials)
-  lab_uplinks
+  lab_outside
   # Were PID 1 gone by now, nobody would be there to open it for.
   exec {hold}<>"$STATE/control"
-  for ((i = 0; i < ${#uplinks[@]}; i += 3)); do
-    place=/proc/$pid/root/run/netns/${uplinks[i]}
-    [[ ${uplinks[i]} != global ]] || place=/proc/$pid/ns/net
-    # It wants a process to find the way by: for ordinary users, a path does not do.
-    (close_others && exec nsenter --target "$pid" "${flags[@]}" --net="$place" sleep 20) </dev/null >/dev/null 2>&1 &
-    there=$! && disown
-    wait_for 5000 test "$place" -ef "/proc/$there/ns/net"
-    (close_others && exec setsid slirp4netns --disable-host-loopback --enable-sandbox --enable-seccomp --exit-fd=0 --ready-fd=3 \
-      --mtu="${uplinks[i + 2]}" "$there" "${uplinks[i + 1]}" 3>"$STATE/connected-$i") <"$STATE/control" >"$STATE/uplink-$i.log" 2>&1 &
-    start_time $! && write "$STATE/uplink-$i" "$! $REPLY"
-    { wait_for 5000 sandbox_settled "$i" && [[ -s $STATE/connected-$i ]]; } ||
-      { emit error "message=slirp4netns does not connect ${uplinks[i + 1]}: $(grep -v '^\*' "$STATE/uplink-$i.log" | tail -n 1)" && said=no; }
-    kill "$there"
+  for ((i = 0; i < ${#outside[@]}; i += 4)); do
+    read -r kind place link what <<<"${outside[*]:i:4}"
+    file=$STATE/$kind-$i
+    if [[ $place == global ]]; then place=/proc/$pid/ns/net; else place=/proc/$pid/root/run/netns/$place; fi
+    write "$file.agent" "$AGENT"
+    run=("$AGENT" _device keep "$file.saved" "$pid" "$place" "$link" "$what")
+    [[ $kind == device ]] || {
+      # It wants a process to find the way by: for ordinary users, a path does not do.
+      (close_others && exec nsenter --target "$pid" "${flags[@]}" --net="$place" sleep 20) </dev/null >/dev/null 2>&1 &
+      there=$! && disown
+      wait_for 5000 test "$place" -ef "/proc/$there/ns/net"
+      run=(slirp4netns --disable-host-loopback --enable-sandbox --enable-seccomp --exit-fd=0 --ready-fd=3 --mtu="$what" "$there" "$link")
+    }
+    (close_others && exec setsid "${run[@]}" 3>"$file.works") <"$STATE/control" >"$file.said" 2>&1 &
+    start_time $! && write "$file" "$! $REPLY"
+    { wait_for 5000 sandbox_settled "$file" && [[ -s $file.works ]]; } ||
+      { what=$(grep -v '^\*' "$file.said" | tail -n 1) said=no && emit error "message=cannot connect $link: ${what#labrun: }"; }
+    [[ $kind == device ]] || kill "$there"
   done
   exec {hold}>&-
   write "$STATE/connected" "$said"
 }
 
-# sandbox_settled N: it works, or has ended.
-sandbox_settled() { [[ -s $STATE/connected-$1 ]] || ! alive "$STATE/uplink-$1"; }
+# sandbox_settled FILE: the program of FILE works, or has ended.
+sandbox_settled() { [[ -s $1.works ]] || ! alive "$1"; }
 
 # sandbox_connected: PID 1 has that done, and holds the input of those programs open.
 sandbox_connected() {
-  local uplinks
-  lab_uplinks
-  ((${#uplinks[@]})) || return 0
+  local outside
+  lab_outside
+  ((${#outside[@]})) || return 0
   # shellcheck disable=SC2034 # it is open, that is all
   exec {CONTROL}<>"$STATE/control"
   emit connect
-  wait_for $((${#uplinks[@]} * 5000)) test -s "$STATE/connected" || emit error "message=nobody has connected the links of \`uplink\`"
+  wait_for $((${#outside[@]} * 5000)) test -s "$STATE/connected" || emit error "message=nobody has connected the links that lead out"
   grep -qsx yes "$STATE/connected"
 }
 
@@ -241,9 +249,7 @@ mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
 "
   # Before all can only be read.
   for dir in "${WRITE[@]}"; do REPLY+="mkdir -p $private/write$dir $private$dir"$'\n'"mount --rbind $dir $private/write$dir"$'\n'; done
-  for dir in "${mounts[@]}"; do
-    [[ $dir/ == @(/dev|/proc|/sys|/run|/tmp|/var/tmp)/* ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'
-  done
+  for dir in "${mounts[@]}"; do [[ $dir/ == @(/dev|/proc|/sys|/run|/tmp|/var/tmp)/* ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'; done
   sandbox_devices
   ((EUID)) || sandbox_kernel
   sandbox_folder
@@ -276,9 +282,7 @@ sandbox_devices() {
   REPLY+=$links"? mount -t devpts -o newinstance,mode=620,ptmxmode=666 devpts $dev/pts
 mount -t tmpfs -o mode=1777 tmpfs $dev/shm
 "
-  for dir in null zero full random urandom tty kvm ppp vhost-net net/tun; do
-    [[ ! -c /dev/$dir ]] || REPLY+="touch $dev/$dir"$'\n'"mount --rbind /dev/$dir $dev/$dir"$'\n'
-  done
+  for dir in null zero full random urandom tty kvm ppp vhost-net net/tun; do [[ ! -c /dev/$dir ]] || REPLY+="touch $dev/$dir"$'\n'"mount --rbind /dev/$dir $dev/$dir"$'\n'; done
 }
 
 # sandbox_kernel: root's labs keep off the settings of the whole machine, and its memory.
@@ -287,9 +291,7 @@ sandbox_kernel() {
   for dir in sys bus fs irq; do
     REPLY+="? mount --rbind /proc/$dir /proc/$dir"$'\n'"? mount -o remount,bind,ro /proc/$dir"$'\n'
   done
-  for dir in kcore keys kmsg mtrr sysrq-trigger timer_list; do
-    [[ ! -e /proc/$dir ]] || REPLY+="? mount --rbind /dev/null /proc/$dir"$'\n'
-  done
+  for dir in kcore keys kmsg mtrr sysrq-trigger timer_list; do [[ ! -e /proc/$dir ]] || REPLY+="? mount --rbind /dev/null /proc/$dir"$'\n'; done
 }
 
 # sandbox_over FOLDER [LOWER TARGET NAME]: TARGET is as LOWER, which is the host's FOLDER, but what is written there is
@@ -361,6 +363,8 @@ sandbox_kill() {
   local pid file namespace=none
   # A supervisor that has just started may have opened its file without having written it yet.
   wait_for 1000 sandbox_noted "$1"
+  # Before the lab takes it along: what would give it back has been killed.
+  for file in "$1"/device-*.saved; do [[ ! -e $file ]] || alive "${file%.*}" || sandbox_back "$file" || return; done
   for file in "$1"/supervisor "$1"/uplink-*[0-9]; do
     alive "$file" || continue
     read -r pid _ <"$file"
@@ -368,14 +372,18 @@ sandbox_kill() {
     kill -KILL "$pid" 2>/dev/null
   done
   wait_for 10000 sandbox_ended "$1" "$namespace" || { emit error "message=processes of $1 still run after SIGKILL"; return 1; }
+  for file in "$1"/device-*.said; do [[ ! -s $file || $1 == */.gone-* ]] || emit error "message=$(<"$file")"; done
 }
 
 sandbox_noted() { [[ ! -e $1/supervisor || -s $1/supervisor ]]; }
 
+# sandbox_back SAVED: give an interface back. One that has gone can be waited for no longer.
+sandbox_back() { REPLY=$("$(<"${1%.*}.agent")" _device back "$1" 2>&1) || { emit error "message=$REPLY" && [[ ! -e $1 ]]; }; }
+
 # sandbox_ended STATE NAMESPACE: none of its processes runs any more.
 sandbox_ended() {
   local file
-  for file in "$1"/supervisor "$1"/uplink-*[0-9]; do ! alive "$file" || return; done
+  for file in "$1"/supervisor "$1"/{uplink,device}-*[0-9]; do ! alive "$file" || return; done
   [[ $2 == none ]] || ! readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -qFx -- "$2"
 }
 

@@ -6,6 +6,8 @@ pub mod message;
 #[cfg(target_os = "linux")]
 mod capture;
 #[cfg(target_os = "linux")]
+mod device;
+#[cfg(target_os = "linux")]
 mod gather;
 #[cfg(target_os = "linux")]
 mod live;
@@ -39,6 +41,8 @@ type Run = fn(&[String]) -> Result<u8>;
 const VERBS: &[(&str, Run)] = &[
     #[cfg(target_os = "linux")]
     ("_agent", agent),
+    #[cfg(target_os = "linux")]
+    ("_device", device::run),
     #[cfg(target_os = "linux")]
     ("_capture", |_| live::run().map(|()| 0)),
     #[cfg(target_os = "linux")]

@@ -31,15 +31,19 @@ pub fn devices(node: &Node) -> Vec<Vec<String>> {
     lines
 }
 
-/// The links to what the machine reaches: of each the namespace, the name, and the largest packet.
-pub fn uplinks(lab: &Topology) -> Vec<String> {
+/// The links that something outside of the lab has to do with: of each what it is, the namespace, the name, and the
+/// largest packet or the interface of the machine.
+pub fn outside(lab: &Topology) -> Vec<String> {
     let of = |node: &Node, device: &Device| {
-        let mtu = device.mtu.unwrap_or(ETHERNET).to_string();
-        [node.netns.0.clone(), device.name.clone(), mtu]
+        let what = match &device.kind {
+            Kind::Uplink => device.mtu.unwrap_or(ETHERNET).to_string(),
+            Kind::Lent { device } => device.clone(),
+            _ => return None,
+        };
+        Some([device.kind.name().into(), node.netns.0.clone(), device.name.clone(), what])
     };
     let devices = lab.nodes.iter().flat_map(|node| node.devices.iter().map(move |one| (node, one)));
-    let uplinks = devices.filter(|(_, device)| device.kind == Kind::Uplink);
-    uplinks.flat_map(|(node, device)| of(node, device)).collect()
+    devices.filter_map(|(node, device)| of(node, device)).flatten().collect()
 }
 
 fn vlans(link: &str, vlans: &[Vlan]) -> impl Iterator<Item = Vec<String>> {
@@ -70,6 +74,8 @@ fn made(device: &Device) -> Vec<Vec<String>> {
             ];
             return lines.iter().map(|line| words(line)).collect();
         }
+        // It is there already.
+        Kind::Lent { .. } => return Vec::new(),
         Kind::Gre { local, remote, key } => {
             add("local", Some(local.to_string()));
             add("remote", Some(remote.to_string()));

@@ -10,6 +10,7 @@ use crate::compile::wireguard;
 use crate::lab::model::{Lab, Test};
 use crate::quote::{command, ip_line, pattern, shell};
 use crate::steps::Client;
+use crate::topology::device::Kind;
 use crate::topology::layout::Layout;
 use crate::topology::model::*;
 use crate::topology::uplink::PROGRAM;
@@ -86,9 +87,9 @@ fn data(lab: &Lab, client: Client) -> String {
     let mut setup = String::new();
     needs(&mut setup, lab, client);
     handles(&mut setup, lab);
-    topology(&mut setup, &lab.topology, &plan);
-    let uplinks = command(&devices::uplinks(&lab.topology));
-    function(&mut setup, "lab_uplinks", &[format!("uplinks=({uplinks})")]);
+    topology(&mut setup, lab, &plan);
+    let outside = command(&devices::outside(&lab.topology));
+    function(&mut setup, "lab_outside", &[format!("outside=({outside})")]);
     lab_files(&mut setup, lab);
     services(&mut setup, lab);
     let hash: String = Sha256::digest(format!("{}{setup}", RUNTIME.map(|(_, s)| s).concat()))[..8]
@@ -167,6 +168,9 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
     let asked: Vec<String> = asked.collect();
     let print = (!asked.is_empty()).then(|| format!("printf '%s\\n' {}", asked.join(" ")));
     function(text, "lab_wants", &Vec::from_iter(print));
+    let lent = names(&lab.topology.lent);
+    let print = (!lent.is_empty()).then(|| format!("printf '%s\\n' {}", command(&lent)));
+    function(text, "lab_devices", &Vec::from_iter(print));
     let mut lines = vec![format!("printf '%s\\n' {}", words(&common))];
     let more = commands(lab, client, true).split_off(common.len());
     if !more.is_empty() {
@@ -207,15 +211,36 @@ fn handles(text: &mut String, lab: &Lab) {
     function(text, "lab_handle", &lines);
 }
 
-fn topology(text: &mut String, lab: &Topology, plan: &Plan) {
-    function(text, "lab_network", &[format!("network={}", shell(&network(&plan.actions)))]);
+fn topology(text: &mut String, lab: &Lab, plan: &Plan) {
+    let (now, later) = halves(lab, &plan.actions);
+    let [now, later] = [now, later].map(|actions| shell(&network(&actions)));
+    function(text, "lab_network", &[format!("network={now} later={later}")]);
     let rules = plan.actions.iter().filter_map(|action| match action {
         Action::Rules(node, rules) => {
             Some(format!("rules {} {} || return", shell(&node.0), shell(rules)))
         }
         _ => None,
     });
-    function(text, "lab_rules", &rules.chain(wireguard::lines(lab)).collect::<Vec<_>>());
+    function(text, "lab_rules", &rules.chain(wireguard::lines(&lab.topology)).collect::<Vec<_>>());
+}
+
+/// What is done before, and what after, interfaces of the machine are in their nodes: all of these that has to do with
+/// links.
+fn halves<'p>(lab: &Lab, actions: &'p [Action]) -> (Vec<&'p Action>, Vec<&'p Action>) {
+    let lent = |node: &&Node| node.devices.iter().any(|d| matches!(d.kind, Kind::Lent { .. }));
+    let waiting: Vec<&NetnsName> =
+        lab.topology.nodes.iter().filter(lent).map(|node| &node.netns).collect();
+    let links = actions.iter().position(|action| matches!(action, Action::Links(_)));
+    let (before, after) = actions.split_at(links.map_or(0, |at| at + 1));
+    let waits = |action: &&Action| match action {
+        Action::Sysctls(node, _)
+        | Action::Devices(node, _)
+        | Action::Addresses(node, _)
+        | Action::Policy(node, ..) => waiting.contains(&node),
+        _ => false,
+    };
+    let (later, now): (Vec<&Action>, Vec<&Action>) = after.iter().partition(waits);
+    (before.iter().chain(now).collect(), later)
 }
 
 /// The files of the lab that belong to no service.
@@ -268,11 +293,11 @@ fn files(service: &Service) -> Vec<(String, String)> {
 }
 
 /// What makes the network, in the lines that `labrun _net` and scripts/topology.sh understand.
-fn network(actions: &[Action]) -> String {
+fn network(actions: &[&Action]) -> String {
     /// What lines are for, in which namespaces, and the lines.
     type Section<'a> = (&'a str, Vec<&'a str>, Vec<String>);
     let mut sections: Vec<Section> = Vec::new();
-    for action in actions {
+    for &action in actions {
         let (what, place, lines) = match action {
             Action::Nodes(handles) => {
                 let add = handles.iter().map(|handle| format!("netns add {}", handle.0));

@@ -32,6 +32,7 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
     }));
     lines.extend(others.iter().map(|Missing { kind, name, stand_in, why, .. }| match kind.as_str() {
         "allow" => format!("{why}: add `--allow {name}` if you trust its lab file"),
+        "device" => format!("the interface {name} cannot be lent to the lab: {why}. Run `sudo labrun`"),
         // It is there, but not for everybody, such as /dev/net/tun, or not in this container.
         "kernel" if why.contains("Permission denied") || why.contains("not permitted") => {
             format!("{name} may not be used by this user ({why}): run labrun as root, or change that")

@@ -68,6 +68,7 @@ impl Check<'_> {
             pass_env: self.pass_env(),
             writable: self.writable(),
             uplinks: self.uplinks(),
+            lent: self.lent(),
             bridges: self.file.bridges.iter().map(bridge).collect(),
             nodes,
             services: self.services(),

@@ -4,7 +4,7 @@ use crate::topology::check::{Check, nets};
 use crate::topology::device::{Device, Kind, Switch};
 use crate::topology::file::{LinkFile, NodeFile};
 use crate::topology::file_device::{DeviceFile, KINDS, Known, SwitchFile, known};
-use crate::topology::{vlan, wireguard};
+use crate::topology::{lent, vlan, wireguard};
 use crate::yaml::diagnostic::Spanned;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -51,6 +51,9 @@ impl Check<'_> {
     }
 
     fn device(&self, node: &NodeFile, link: &LinkFile, device: &DeviceFile) {
+        if link.lent.is_some() {
+            return;
+        }
         let Some(kind) = known(&device.kind) else {
             let names = KINDS.iter().map(|kind| kind.name);
             return self.diagnostics.unknown("kind of link", &device.kind, names);
@@ -190,6 +193,7 @@ impl Check<'_> {
         let kind = match device.kind.as_str() {
             "bond" => Kind::Bond { mode: mode()? },
             "tap" if link.uplink.is_some() => Kind::Uplink,
+            lent::KIND => Kind::Lent { device: link.lent.as_ref()?.value.clone() },
             "tap" => Kind::Tap,
             "wireguard" => Kind::Wireguard {
                 port: wireguard::has_keys(device).then(|| wireguard::port(device) as u16),

@@ -1,5 +1,6 @@
 //! Links that no cable leads to: a node makes them of itself, of its other links or on one of them.
 
+use crate::topology::lent;
 use crate::topology::model::Vlan;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -43,6 +44,10 @@ pub enum Kind {
     },
     Macvlan {
         mode: String,
+    },
+    /// An interface of the machine, of this name there.
+    Lent {
+        device: String,
     },
     Tap,
     /// A tap device by which the node reaches what the machine reaches.
@@ -115,6 +120,7 @@ impl Kind {
             Kind::Gre { .. } => "gre",
             Kind::Ipvlan { .. } => "ipvlan",
             Kind::Macvlan { .. } => "macvlan",
+            Kind::Lent { .. } => lent::KIND,
             Kind::Tap => "tap",
             Kind::Uplink => "uplink",
             Kind::Vrf { .. } => "vrf",
@@ -129,6 +135,7 @@ impl Device {
     pub fn about(&self) -> String {
         let mut about = match &self.kind {
             Kind::Vxlan { id, .. } => format!("vxlan {id}"),
+            Kind::Lent { device } => format!("device {device}"),
             kind => kind.name().into(),
         };
         let mut add = |word: &str, what: String| {

@@ -129,7 +129,7 @@ pub const NODE: [Known; 8] = [
         "{http: {command: exec busybox httpd -f -p 80, ready: {tcp: 80}}}",
     ),
 ];
-pub const LINK: [Known; 8] = [
+pub const LINK: [Known; 9] = [
     ("kind", "what it is, if no cable leads to it", "dummy"),
     ("bridge", "the bridge it is plugged into", "br0"),
     (
@@ -147,6 +147,11 @@ pub const LINK: [Known; 8] = [
         "uplink",
         "`true`: it leads to what the machine reaches, if `--allow uplink` grants it",
         "true",
+    ),
+    (
+        "device",
+        "the interface of the machine that it is while the lab is up, if `--allow device` grants it",
+        "enp0s4",
     ),
     ("duplicate", "`true`: others in the same network may have its addresses, too", "true"),
     ("vlans", "VLANs (IEEE 802.1Q) on it, by number", "{10: {addresses: 10.0.10.2/24}}"),

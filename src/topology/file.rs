@@ -14,8 +14,8 @@ use crate::topology::file_routes::{RouteFile, RuleFile, route, rule};
 use crate::topology::file_services::{ServiceFile, service};
 use crate::topology::impair::Impairment;
 use crate::topology::model::{Build, LOOPBACK};
-use crate::topology::uplink;
 use crate::topology::vlan::{VlanFile, vlans};
+use crate::topology::{lent, uplink};
 use crate::yaml::decode::{Fields, Reader};
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree::Value;
@@ -111,6 +111,8 @@ pub struct LinkFile {
     pub device: Option<DeviceFile>,
     /// Where it says that it leads to what the machine reaches.
     pub uplink: Option<Spanned<bool>>,
+    /// Which interface of the machine it is.
+    pub lent: Option<Spanned<String>>,
     /// The bridge it is plugged into.
     pub bridge: Option<Spanned<String>>,
     /// The name of the bridge's end of the cable.
@@ -283,9 +285,11 @@ fn node(name: Spanned<String>, reader: Reader) -> NodeFile {
 fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
     let fields = reader.fields(&[&LINK[..], &INTERFACE, &DEVICE, &SWITCH].concat());
     let uplink = uplink::uplink(&fields);
-    let (device, own) = match uplink.as_ref().map(uplink::device) {
-        Some((device, addresses)) => (Some(device), Some(addresses)),
-        None => (device(&fields), None),
+    let lent = lent::lent(&fields).filter(|_| uplink.is_none());
+    let (device, own) = match (uplink.as_ref().map(uplink::device), &lent) {
+        (Some((device, addresses)), _) => (Some(device), Some(addresses)),
+        (None, Some(name)) => (Some(lent::device(name)), None),
+        (None, None) => (device(&fields), None),
     };
     match fields.present(&["bridge", "peer"]).as_slice() {
         _ if device.is_some() => {}
@@ -300,6 +304,7 @@ fn link(name: Spanned<String>, reader: Reader) -> LinkFile {
         name,
         device,
         uplink,
+        lent,
         bridge: fields.get("bridge", |r| r.at(r.text())),
         port,
         port_options: options.flatten().map(|options| options.value).unwrap_or_default(),

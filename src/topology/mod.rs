@@ -16,6 +16,7 @@ pub(crate) mod file_services;
 pub mod impair;
 pub mod index;
 pub(crate) mod layout;
+pub(crate) mod lent;
 pub mod model;
 pub(crate) mod places;
 pub(crate) mod uplink;

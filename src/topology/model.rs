@@ -32,6 +32,8 @@ pub struct Topology {
     pub writable: Vec<Spanned<String>>,
     /// Links by which it is to reach what the machine reaches, as NODE/LINK.
     pub uplinks: Vec<Spanned<String>>,
+    /// Interfaces of the machine that it is to have.
+    pub lent: Vec<Spanned<String>>,
     /// Files for all of it, by path.
     pub files: Vec<(String, String)>,
     /// Bridges in its own namespace.

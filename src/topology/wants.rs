@@ -14,10 +14,12 @@ pub enum Allow {
     Write,
     /// Reach what the machine reaches, by a link of `uplink`
     Uplink,
+    /// Take the interfaces of the machine that `device` names
+    Device,
 }
 
 impl Allow {
-    pub const ALL: [Allow; 3] = [Allow::Env, Allow::Write, Allow::Uplink];
+    pub const ALL: [Allow; 4] = [Allow::Env, Allow::Write, Allow::Uplink, Allow::Device];
 
     /// As the command line and the runtime have it.
     pub fn word(self) -> &'static str {
@@ -25,17 +27,19 @@ impl Allow {
             Allow::Env => "env",
             Allow::Write => "write",
             Allow::Uplink => "uplink",
+            Allow::Device => "device",
         }
     }
 }
 
 impl Topology {
     /// What it asks for: what would grant it, and the names, folders or links with their places.
-    pub fn wants(&self) -> [(Allow, &'static str, &[Spanned<String>]); 3] {
+    pub fn wants(&self) -> [(Allow, &'static str, &[Spanned<String>]); 4] {
         [
             (Allow::Env, "pass-env", &self.pass_env[..]),
             (Allow::Write, "writable", &self.writable[..]),
             (Allow::Uplink, "uplink", &self.uplinks[..]),
+            (Allow::Device, "device", &self.lent[..]),
         ]
     }
 }

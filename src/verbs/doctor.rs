@@ -129,6 +129,7 @@ impl Patient<'_> {
     fn lacks(&self, lab: &Lab) -> Result<Vec<Lack>> {
         // Nothing of the machine is lacking for what is only to be granted.
         let mut words: Vec<String> = vec!["--allow".into(), Allow::ALL.map(Allow::word).join(",")];
+        words.extend(["--agent".into(), "labrun".into()]);
         if let Some(source) = self.source(lab) {
             words.extend(["--subject-how".into(), source.how().into()]);
         }

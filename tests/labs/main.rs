@@ -13,6 +13,8 @@ mod causes;
 mod choosing;
 mod cli;
 mod completions;
+#[cfg(target_os = "linux")]
+mod device;
 mod dhcplb;
 mod docs;
 mod doctor;

@@ -1,7 +1,7 @@
 //! `uplink`: a lab's way to what the machine reaches. The machine is a network namespace of the test's own, and another
 //! one is what it reaches; no packet leaves either.
 
-use crate::common::labs::{self, Done, Lab, have};
+use crate::common::labs::{self, Lab, have};
 use crate::common::{User, command, is_root, users, wait_for};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -74,11 +74,11 @@ fn can(test: &str, user: User) -> bool {
     false
 }
 
-/// A process that keeps a network namespace.
-struct Namespace(Child);
+/// A process that keeps a network namespace, a machine of a test's own.
+pub struct Namespace(Child);
 
 impl Namespace {
-    fn new() -> Namespace {
+    pub fn new() -> Namespace {
         let child = Command::new("unshare").args(["--net", "sleep", "600"]).spawn().unwrap();
         let link = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
         wait_for("a namespace", || link(&child.id().to_string()) != link("self"));
@@ -88,13 +88,27 @@ impl Namespace {
     }
 
     /// `program` in it.
-    fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.args([&format!("--net=/proc/{}/ns/net", self.0.id()), program]);
         command
     }
 
-    fn ip(&self, words: &str) {
+    /// labrun in it.
+    pub fn labrun(&self, lab: &Lab, words: &[&str]) -> Command {
+        let inside = lab.command(words);
+        let mut command = self.command(inside.get_program().to_str().unwrap());
+        command.args(inside.get_args()).current_dir("/").stdin(Stdio::null());
+        for (name, value) in inside.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
+    pub fn ip(&self, words: &str) {
         let output = self.command("ip").args(words.split(' ')).output().unwrap();
         assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -159,19 +173,8 @@ fn behind_nat_a_node_reaches_the_outside_by_the_address_of_the_machine_and_witho
             continue;
         }
         let (lab, link) = lab(user, &tests);
-        let on_machine = |words: &[&str]| -> Done {
-            let inside = lab.command(words);
-            let mut command = machine.command(inside.get_program().to_str().unwrap());
-            command.args(inside.get_args()).current_dir("/");
-            for (name, value) in inside.get_envs() {
-                match value {
-                    Some(value) => command.env(name, value),
-                    None => command.env_remove(name),
-                };
-            }
-            labs::run(command)
-        };
-        let done = on_machine(&["test", &lab.name, "--allow", "uplink", "--strict"]);
+        let words = ["test", &lab.name, "--allow", "uplink", "--strict"];
+        let done = labs::run(machine.labrun(&lab, &words));
         assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
         assert!(done.all.contains("3 passed"), "{user:?}: {}", done.all);
         wait_for("the end of the uplink", || ends(&link).is_empty());

@@ -72,6 +72,28 @@ lab.yaml:8:47: nodes.a.links.e.addresses[1]: `10.0.2.0/24` is the network of `u0
 }
 
 #[test]
+fn an_interface_of_the_machine_is_as_it_is_and_lent_once() {
+    let links = "
+      d0: {device: enp0s4, mtu: 1400, mac: \"02:00:00:00:00:01\", kind: tap}
+      d1: {device: enp0s4}
+      d2: {device: lo}
+      d3: {device: \"en p\"}
+";
+    let text = format!("lab: lab\nnodes:\n  a:\n    links:{links}");
+    let expected = "\
+lab.yaml:5:33: nodes.a.links.d0.mtu: a `device` has no `mtu`: it is the machine's, as it is
+lab.yaml:5:44: nodes.a.links.d0.mac: a `device` has no `mac`: it is the machine's, as it is
+lab.yaml:5:71: nodes.a.links.d0.kind: a `device` has no `kind`: it is the machine's, as it is
+lab.yaml:6:20: nodes.a.links.d1.device: `enp0s4` is lent already, in line 5
+lab.yaml:7:20: nodes.a.links.d2.device: each namespace has its own `lo`, which cannot be moved";
+    let found = mistakes(&text);
+    assert!(found.starts_with(expected), "{found}");
+    let last = found.lines().last().unwrap();
+    assert!(last.starts_with("lab.yaml:8:20: nodes.a.links.d3.device: `en p`"), "{last}");
+    assert_eq!(found.lines().count(), 6, "{found}");
+}
+
+#[test]
 fn a_name_that_is_empty_refers_to_nothing() {
     let link = |link: &str| {
         mistakes(&format!("lab: x\nbridges: [b]\nnodes: {{a: {{links: {{l: {{{link}}}}}}}}}\n"))
