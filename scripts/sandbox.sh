@@ -363,8 +363,9 @@ sandbox_kill() {
   local pid file namespace=none
   # A supervisor that has just started may have opened its file without having written it yet.
   wait_for 1000 sandbox_noted "$1"
-  # Before the lab takes it along: what would give it back has been killed.
-  for file in "$1"/device-*.saved; do [[ ! -e $file ]] || alive "${file%.*}" || sandbox_back "$file" || return; done
+  # Before the lab takes it along: what would give it back has been killed. Looked at in this order, as one that is done
+  # removes what it has saved, and ends.
+  for file in "$1"/device-*.saved; do alive "${file%.*}" || [[ ! -e $file ]] || sandbox_back "$file" || return; done
   for file in "$1"/supervisor "$1"/uplink-*[0-9]; do
     alive "$file" || continue
     read -r pid _ <"$file"
