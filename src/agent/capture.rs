@@ -4,6 +4,7 @@
 use super::ring;
 use super::source::{Lost, Source, drain, settle};
 use super::triage::Take;
+use crate::packet::bpf::{self, Instruction};
 use crate::packet::capture::{Capture, Packet};
 use crate::packet::pcapng;
 use anyhow::{Context, Result, bail};
@@ -56,14 +57,14 @@ impl Capturer {
         Capturer { shared, machine }
     }
 
-    /// From here on what `nodes` see is kept.
+    /// From here on what `nodes` see is kept: what one of the programs `keep` accepts, or all if there are none.
     ///
     /// # Errors
     /// Why nothing can be captured.
-    pub fn begin(&self, nodes: &[String]) -> Result<()> {
+    pub fn begin(&self, nodes: &[String], keep: Vec<Vec<Instruction>>) -> Result<()> {
         self.with(|sources, recording| {
             settle(&self.machine);
-            *recording = Recording::default();
+            *recording = Recording { keep, ..Recording::default() };
             for source in sources {
                 if nodes.iter().any(|node| node == source.node()) {
                     source.begin()?;
@@ -176,11 +177,16 @@ struct Recording {
     packets: Vec<(Packet, bool)>,
     size: usize,
     bulk: usize,
+    keep: Vec<Vec<Instruction>>,
 }
 
 impl Recording {
     fn settle(&mut self) {
-        for (packet, bulk) in self.packets.drain(..) {
+        let wanted = |(packet, _): &(Packet, bool)| {
+            let accepts = |program: &Vec<_>| bpf::accepts(program, &packet.data, packet.length);
+            self.keep.is_empty() || self.keep.iter().any(accepts)
+        };
+        for (packet, bulk) in self.packets.drain(..).filter(wanted) {
             let size = packet.data.len() + OVERHEAD;
             if bulk && self.bulk + size > BULK {
                 self.capture.bulk_left_out += 1;

@@ -6,6 +6,7 @@
 //! and nothing that it starts inherits a descriptor.
 
 use crate::event::{Service, of_service};
+use crate::packet::bpf::Instruction;
 use crate::steps::StepKind;
 use crate::topology::layout::Layout;
 use base64::Engine;
@@ -33,6 +34,9 @@ pub enum Request {
     Begin {
         /// By their names in the sandbox.
         nodes: Vec<String>,
+        /// What one of these programs accepts is kept; all, if there are none.
+        #[serde(default)]
+        keep: Vec<Vec<Instruction>>,
     },
     /// The capture ends: [`Event::Output`] and [`Event::Captured`], or [`Event::NoCapture`].
     Captured,

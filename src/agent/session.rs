@@ -121,13 +121,13 @@ impl Session {
             Request::Hello { .. } => {
                 say(Event::Error { message: "labrun says hello twice".into() })
             }
-            Request::Begin { nodes } => {
+            Request::Begin { nodes, keep } => {
                 // First, so that nothing of what follows is missed.
                 match self
                     .capturer
                     .as_ref()
                     .context("the lab was not set up")
-                    .and_then(|capturer| capturer.begin(&nodes))
+                    .and_then(|capturer| capturer.begin(&nodes, keep))
                 {
                     Ok(()) => say(Event::Begun),
                     Err(error) => say(Event::NoCapture { reason: format!("{error:#}") }),

@@ -139,7 +139,7 @@ pub fn commands(lab: &Lab, client: Client, stand_in: bool) -> Vec<(String, Strin
         let (wg, package) = wireguard::COMMAND;
         add(wg, package);
     }
-    if lab.tests.iter().flat_map(Test::rules).any(|rule| rule.filter.is_some()) {
+    if lab.tests.iter().flat_map(Test::filters).next().is_some() {
         add("tcpdump", "tcpdump");
     }
     for step in lab.tests.iter().flat_map(|t| &t.steps) {

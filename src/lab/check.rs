@@ -110,6 +110,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
     let all: Vec<&Rule> = all.collect();
     let unwanted = matches!(file.capture.as_slice(), [none]
         if none.value == NONE && topology.nodes.iter().all(|node| node.name != NONE));
+    let usual = file.capture.is_empty() && file.capture_filter.is_none();
     // A capture costs more than half of what could be transferred without it.
     let measures = |step: &&StepEntry| step.kind.value.as_ref().is_some_and(StepFile::measures);
     let bench = file.steps.iter().find(measures);
@@ -121,14 +122,26 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         }
         capture.extend(inside(topology, &all));
         capture.extend(file.capture.iter().map(|node| node.value.clone()));
-    } else if let Some(bench) =
-        bench.filter(|_| !all.is_empty() || !(unwanted || file.capture.is_empty()))
-    {
+    } else if let Some(bench) = bench.filter(|_| !all.is_empty() || !(unwanted || usual)) {
         diagnostics
             .wrong(&bench.kind, "`bench` measures without a capture: `path`, `capture` and a `wait` for a packet belong in another test");
     } else if bench.is_none() && !all.is_empty() {
         diagnostics
             .wrong(&file.capture[0], "`path` is judged from the capture, and `wait` finds a packet there: leave out one of both");
+    }
+    if let Some(filter) = &file.capture_filter {
+        if filter.trim().is_empty() {
+            diagnostics.wrong(filter, "an empty filter: without one all packets are kept");
+        }
+        for rule in all.iter().filter(|rule| rule.filter.is_none()) {
+            diagnostics.wrong(
+                filter,
+                format!(
+                    "`{}` in line {} would be judged from what this happens to keep: give it a `filter`, too, by which its packets are kept besides",
+                    rule.name, rule.line
+                ),
+            );
+        }
     }
     let steps =
         file.steps.iter().zip(of_steps).zip(awaited).filter_map(|((step, path), awaited)| {
@@ -144,6 +157,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
         fresh: file.fresh,
         captured,
         capture: capture.into_iter().collect(),
+        keep: file.capture_filter.clone(),
         steps: steps.collect(),
         path,
     }

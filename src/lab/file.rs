@@ -10,6 +10,7 @@ use crate::topology::file::TopologyFile;
 use crate::yaml::decode::{MAX_WAIT, Reader};
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::outline::Known;
+use crate::yaml::tree::Value;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
@@ -38,6 +39,8 @@ pub struct TestFile {
     pub fresh: bool,
     /// The nodes inside which it is captured, too; `none` if it is not captured at all.
     pub capture: Vec<Spanned<String>>,
+    /// Which packets are kept of it.
+    pub capture_filter: Option<Spanned<String>>,
     /// What it does, in this order.
     pub steps: Vec<StepEntry>,
     /// Which way its packets must have gone.
@@ -70,7 +73,11 @@ const TEST: [Known; 7] = [
     ("tags", "what it can be chosen by, besides its name", "[slow]"),
     ("timeout", "how long all its steps may take", "30s"),
     ("fresh", "`true`: in a lab that no other test has run in", "true"),
-    ("capture", "nodes inside which packets are captured, too; `none`: no packet is", "[client]"),
+    (
+        "capture",
+        "nodes inside which packets are captured, too; `none`: no packet is; or a mapping with `nodes` and `filter`",
+        "[client]",
+    ),
     ("steps", "what it does, one after the other", "[ping: {node: client, to: 10.0.0.2}]"),
     (
         "path",
@@ -84,6 +91,15 @@ const STEP_PATH: Known = (
     "which way the packets must have gone that were sent between its begin and its end",
     "[{packet: icmp, at: p-client}]",
 );
+
+const CAPTURE: [Known; 2] = [
+    ("nodes", "nodes inside which packets are captured, too", "[client]"),
+    (
+        "filter",
+        "which packets are kept, besides those that the test's path rules are about: a tcpdump expression (pcap-filter(7))",
+        "icmp or arp",
+    ),
+];
 
 /// Reads a whole lab file.
 pub fn lab(reader: Reader) -> LabFile {
@@ -107,16 +123,29 @@ fn step(reader: Reader) -> StepEntry {
     }
 }
 
+/// Reads `capture`: nodes, and which packets are kept.
+fn capture(reader: Reader) -> (Vec<Spanned<String>>, Option<Spanned<String>>) {
+    let nodes = |r: Reader| r.one_or_more(|r| r.at(r.text()));
+    let mapping = |r: Reader| {
+        let fields = r.fields(&CAPTURE);
+        let filter = fields.need("filter", |r| r.at(r.text()));
+        (fields.get("nodes", nodes).unwrap_or_default(), filter)
+    };
+    reader.either(|value| matches!(value, Value::Map(_)), mapping, |r| (nodes(r), None))
+}
+
 /// Reads an entry of `tests`.
 fn test(name: Spanned<String>, reader: Reader) -> TestFile {
     let fields = reader.fields(&TEST);
+    let (capture, capture_filter) = fields.get("capture", capture).unwrap_or_default();
     TestFile {
         name,
         about: fields.get("about", |r| r.text()).unwrap_or_default(),
         tags: fields.get("tags", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         timeout: fields.get("timeout", |r| r.duration(MAX_WAIT)),
         fresh: fields.get("fresh", |r| r.boolean()).unwrap_or_default(),
-        capture: fields.get("capture", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
+        capture,
+        capture_filter,
         steps: fields.need("steps", |r| r.list(step)).unwrap_or_default(),
         path: fields.get("path", |r| r.list(rule)).unwrap_or_default(),
     }

@@ -3,6 +3,7 @@
 use crate::rules::model::Rule;
 use crate::steps::StepKind;
 use crate::topology::model::Topology;
+use crate::yaml::diagnostic::Spanned;
 use std::iter;
 use std::time::Duration;
 
@@ -58,6 +59,9 @@ pub struct Test {
     /// Names of the nodes inside which it is captured, besides the lab's own namespace; those that
     /// its path rules need among them.
     pub capture: Vec<String>,
+    /// The packets that are kept, besides those that its rules are about, whose own filters say which
+    /// these are: a tcpdump expression. All, if `None`.
+    pub keep: Option<Spanned<String>>,
     pub steps: Vec<Step>,
     /// Which way its packets must have gone.
     pub path: Vec<Rule>,
@@ -80,5 +84,10 @@ impl Test {
     /// Its rules and those of its steps.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.path.iter().chain(self.steps.iter().flat_map(|step| &step.path))
+    }
+
+    /// The tcpdump expressions in it.
+    pub fn filters(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.keep.iter().chain(self.rules().filter_map(|rule| rule.filter.as_ref()))
     }
 }

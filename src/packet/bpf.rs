@@ -2,8 +2,10 @@
 //! expressions to (pcap-filter(7)), and running them: over frames as they were on the wire, so that
 //! a VLAN tag is where the program looks for it, and no right to attach a filter is needed.
 
+use serde::{Deserialize, Serialize};
+
 /// An instruction of the filter's machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instruction {
     /// What it does.
     pub code: u16,

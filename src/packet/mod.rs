@@ -15,6 +15,7 @@ mod dns;
 mod eapol;
 pub mod ethernet;
 pub mod frame;
+mod gre;
 pub(crate) mod headers;
 mod icmp;
 mod icmp6;
@@ -49,6 +50,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &bfd::BFD,
     &tftp::TFTP,
     &vxlan::VXLAN,
+    &gre::GRE,
     &icmp::ICMP,
     &icmp6::ICMP6,
     &igmp::IGMP,

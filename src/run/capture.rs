@@ -5,9 +5,11 @@ use crate::analysis::ladder::Ladder;
 use crate::lab::model::Test;
 use crate::packet::capture::Capture;
 use crate::packet::pcapng;
+use crate::packet::tcpdump;
 use crate::record::result::TestResult;
 use crate::run::session::Session;
 use crate::topology::model::GLOBAL;
+use anyhow::Result;
 
 /// How many bytes a capture may have; the agent sends fewer.
 const MOST: usize = 64 << 20;
@@ -26,8 +28,11 @@ impl Session<'_> {
             .filter(|_| test.captured)
             .chain(nodes.map(|node| node.netns.0.as_str()))
             .collect();
-        self.process
-            .ask(&Request::Begin { nodes: handles.into_iter().map(String::from).collect() });
+        let nodes = handles.into_iter().map(String::from).collect();
+        let programs = test.keep.iter().flat_map(|_| test.filters());
+        // Expressions have been compiled before; where that fails now, all is kept.
+        let keep = programs.map(|text| tcpdump::compile(text)).collect::<Result<_>>();
+        self.process.ask(&Request::Begin { nodes, keep: keep.unwrap_or_default() });
         while !matches!(
             self.agent(),
             Some(Event::Begun | Event::NoCapture { .. } | Event::Lost) | None

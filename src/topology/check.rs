@@ -77,7 +77,7 @@ impl Check<'_> {
 
     fn commands(&self) -> Vec<(String, String)> {
         for (command, _) in &self.file.commands {
-            if let Err(message) = values::command(command) {
+            if let Err(message) = values::command_or_path(command) {
                 self.diagnostics.wrong(command, message);
             }
         }

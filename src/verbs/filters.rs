@@ -1,4 +1,4 @@
-//! The tcpdump expressions in path rules: only tcpdump can tell whether they are right, so that is
+//! The tcpdump expressions in tests: only tcpdump can tell whether they are right, so that is
 //! found out by the verbs that may start programs, before any lab is.
 
 use crate::error::Failure;
@@ -12,12 +12,11 @@ pub fn diagnostics(lab: &Lab) -> Vec<Diagnostic> {
     if which::which("tcpdump").is_err() {
         return Vec::new();
     }
-    let filters = lab.tests.iter().flat_map(Test::rules).filter_map(|rule| rule.filter.as_ref());
     let problem = |at: &Spanned<String>| {
         let message = format!("{:#}", tcpdump::compile(at).err()?);
         Some(Diagnostic { position: at.position, path: at.path.clone(), message })
     };
-    filters.filter_map(problem).collect()
+    lab.tests.iter().flat_map(Test::filters).filter_map(problem).collect()
 }
 
 /// Refuses labs whose filters are wrong.

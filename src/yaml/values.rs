@@ -186,6 +186,15 @@ pub fn command(text: &str) -> Result<String, String> {
     }
 }
 
+/// The same, or the path of a program that no `PATH` leads to.
+pub fn command_or_path(text: &str) -> Result<String, String> {
+    let Some(path) = text.strip_prefix('/') else { return command(text) };
+    match path.split('/').all(|part| is_word(part, "+-._:")) {
+        true => Ok(text.into()),
+        false => Err(format!("`{}` cannot be the path of a command", text.escape_debug())),
+    }
+}
+
 /// Stands in a package's place where none can be installed for a command.
 pub const NO_PACKAGE: &str = "none";
 

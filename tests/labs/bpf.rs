@@ -11,6 +11,7 @@ use labrun::packet::pcapng;
 use labrun::packet::tcpdump::compile;
 use labs::{Lab, have};
 use proptest::prelude::*;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -184,5 +185,64 @@ tests:
             );
             assert!(!done.all.contains("path[1]"), "{}", done.all);
         }
+    }
+}
+
+#[test]
+fn a_capture_keeps_what_its_filter_and_those_of_its_rules_choose() {
+    if !have("a_capture_keeps", &["tcpdump", "ping"]) {
+        return;
+    }
+    let body = r#"
+bridges: [br0]
+nodes:
+  a: {links: {eth0: {bridge: br0, port: pa, addresses: 10.0.0.1/24}}}
+  b: {links: {eth0: {bridge: br0, port: pb, addresses: 10.0.0.2/24}}}
+x-steps: &steps
+- {ping: {node: a, to: 10.0.0.2}}
+- {run: {node: a, command: "bash -c 'echo >/dev/udp/10.0.0.2/9'"}}
+tests:
+  some: {steps: *steps, capture: {filter: "icmp[icmptype] == icmp-echo", nodes: [b]}, path: [{filter: udp port 9, at: b}]}
+  # That there was ARP is known, whatever else is kept.
+  arp: {fresh: true, steps: *steps, capture: {filter: icmp}, path: [{filter: arp, avoids: pb}]}
+  all: {fresh: true, steps: *steps}
+"#;
+    for user in users() {
+        let lab = Lab::new(user, body);
+        let out = lab.folder.path().join("out");
+        std::fs::create_dir(&out).unwrap();
+        std::fs::set_permissions(&out, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let folder = format!("--artifacts-dir={}", out.display());
+        let (done, results) = lab.results(&["--artifacts=always", &folder]);
+        assert_eq!(results["some"]["outcome"], "pass", "{user:?}: {}", done.all);
+        assert_eq!(results["arp"]["outcome"], "fail", "{user:?}: {}", done.all);
+        assert!(done.all.contains("must avoid pb, but was there"), "{user:?}: {}", done.all);
+        let kept = |test: &str| -> Vec<(bool, bool, bool)> {
+            let file = out.join(format!("{}-{test}/1/capture.pcapng", lab.name));
+            let packets = pcapng::read(&std::fs::read(file).unwrap()).unwrap().packets;
+            let is = |packet: &Packet, words: &str| {
+                accepts(&compile(words).unwrap(), &packet.data, packet.length)
+            };
+            let kinds = packets
+                .iter()
+                .map(|packet| (is(packet, "arp"), is(packet, "icmp"), is(packet, "udp port 9")));
+            kinds.collect()
+        };
+        let count = |test: &str| {
+            let kept = kept(test);
+            [
+                kept.iter().filter(|kind| kind.0).count(),
+                kept.iter().filter(|kind| kind.1).count(),
+                kept.iter().filter(|kind| kind.2).count(),
+                kept.len(),
+            ]
+        };
+        // The request at both ports and in b; so is what the rule is about.
+        let [arp, icmp, udp, all] = count("some");
+        assert!(arp == 0 && icmp == 3 && udp == 3 && all == 6, "{user:?}: {:?}", count("some"));
+        let [arp, icmp, udp, _] = count("arp");
+        assert!(arp > 0 && icmp >= 4 && udp == 0, "{user:?}: {:?}", count("arp"));
+        let [arp, icmp, udp, _] = count("all");
+        assert!(arp > 0 && icmp >= 4 && udp == 2, "{user:?}: {:?}", count("all"));
     }
 }

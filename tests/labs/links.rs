@@ -291,15 +291,15 @@ nodes:
   left:
     links:
       eth0: {peer: right/eth0, addresses: 10.0.0.1/24}
-      gre1: {kind: gre, local: 10.0.0.1, remote: 10.0.0.2, addresses: 172.16.0.1/30}
+      gre1: {kind: gre, local: 10.0.0.1, remote: 10.0.0.2, key: 7, addresses: 172.16.0.1/30}
   right:
     links:
       eth0: {peer: left/eth0, addresses: 10.0.0.2/24}
-      gre1: {kind: gre, local: 10.0.0.2, remote: 10.0.0.1, addresses: 172.16.0.2/30}
+      gre1: {kind: gre, local: 10.0.0.2, remote: 10.0.0.1, key: 7, addresses: 172.16.0.2/30}
 tests:
   tunnel:
     steps: [{ping: {node: left, to: 172.16.0.2}}]
-    path: [{filter: ip proto 47, at: right/eth0}]
+    path: [{filter: ip proto 47, at: right/eth0}, {packet: gre, at: right/eth0, fields: {key: 7, source: 172.16.0.1-172.16.0.2}}]
 "#;
 
 #[test]

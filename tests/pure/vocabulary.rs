@@ -534,6 +534,45 @@ fn tftp_is_known_by_its_port_and_what_it_looks_like() {
 }
 
 #[test]
+fn what_gre_carries_is_a_packet_too() {
+    let inner = datagram(4000, 69, b"\0\x01boot.img\0octet\0");
+    let gre = |header: &[u8], data: &[u8]| {
+        let length = (20 + header.len() + data.len()) as u16;
+        let [high, low] = length.to_be_bytes();
+        let ip = [0x45, 0, high, low, 0, 9, 0, 0, 64, 47, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        [&inner[..14], &ip, header, data].concat()
+    };
+    // A key, after a checksum or not; none.
+    for (header, key) in [
+        (&[0x20, 0, 0x65, 0x58, 0, 1, 0, 2][..], Some("65538")),
+        (&[0xb0, 0, 0x65, 0x58, 9, 9, 9, 9, 0, 0, 0, 7, 8, 8, 8, 8], Some("7")),
+        (&[0x10, 0, 0x65, 0x58, 8, 8, 8, 8], None),
+    ] {
+        let outer = gre(header, &inner);
+        assert_eq!(summary(&outer), "tftp READ file `boot.img`");
+        let frame = Frame::of(&outer);
+        assert_eq!(frame.field("key").map(|key| key.to_string()).as_deref(), key);
+        assert_eq!(frame.field("protocol").unwrap().to_string(), 0x6558.to_string());
+        let is = |packet: &str| labrun::rules::kind::Kind::read(packet).unwrap().is(&frame);
+        assert!(is("gre") && is("udp to port 69") && is("tftp read") && !is("vxlan"));
+    }
+    let packet = gre(&[0, 0, 0x08, 0x00], &inner[14..]);
+    assert_eq!(summary(&packet), "tftp READ file `boot.img`");
+    // What it carries may be nothing that is known; PPTP's is another one, and so is what was cut short.
+    assert_eq!(
+        summary(&gre(&[0x20, 0, 0x88, 0xb7, 0, 0, 0, 3], b"?")),
+        "gre PACKET key 3 protocol 34999"
+    );
+    for other in [&[0x20, 0x01, 0x88, 0x0b, 0, 0, 0, 3][..], &[0x20, 0, 0x65, 0x58, 0, 0], &[0x20]]
+    {
+        let is = |packet: &str| {
+            labrun::rules::kind::Kind::read(packet).unwrap().is(&Frame::of(&gre(other, b"")))
+        };
+        assert!(!is("gre") && is("ip"), "{other:?}");
+    }
+}
+
+#[test]
 fn what_vxlan_carries_is_a_packet_too() {
     let inner = datagram(4000, 69, b"\0\x01boot.img\0octet\0");
     let outer = datagram(40000, 4789, &[&[8, 0, 0, 0, 0x01, 0x02, 0x03, 0], &inner[..]].concat());
