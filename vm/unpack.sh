@@ -1,6 +1,6 @@
 # unpack PACKAGE[=VERSION]...: unpacks Debian packages that can't be installed, because others exclude them, into the
-# cache, where labs that need them have them on their PATH: all users' if root does it. Of one that is there already
-# the new takes the place.
+# cache, where labs that need them have them on their PATH: that of all users if root does it, unless XDG_CACHE_HOME
+# says which. Of one that is there already the new takes the place.
 unpack() (
   umask 022
   cache=$HOME/.cache
@@ -11,7 +11,7 @@ unpack() (
     apt-get -qq -o APT::Sandbox::User=root download "$package" && dpkg-deb -x ./*.deb tree && chmod 755 tree && rm ./*.deb || exit
     # A colon would part the PATH.
     folder=$cache/${package//:/%3a}
-    rm -rf "$folder" && mv tree "$folder" || exit
+    rm -rf "$folder" && mv -T tree "$folder" || exit
     lacks=$(ldd "$folder"/{usr/local/,usr/,}{sbin,bin}/* 2>/dev/null | sed -n 's/^\s*\(.*\) => not found$/\1/p' | sort -u | xargs)
     [[ -z $lacks ]] || echo "the programs of $package need libraries that are not there: $lacks"
   done

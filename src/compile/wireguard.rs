@@ -27,9 +27,14 @@ pub fn lines(lab: &Topology) -> Vec<String> {
     let file =
         |node: &str, link: &str| format!("\"$STATE/keys/\"{}", shell(&format!("{node}@{link}")));
     let mut lines = vec!["(umask 077 && mkdir -p \"$STATE/keys\") || return".to_string()];
+    let cannot = |node: &str, link: &str| shell(&format!("cannot make the key of {node}/{link}"));
     for (node, device) in tunnels(lab) {
         let file = file(&node.name, &device.name);
-        lines.push(format!("(umask 077 && wg genkey >{file}) || return"));
+        lines.push(format!(
+            "try {} eval {} || return",
+            cannot(&node.name, &device.name),
+            shell(&format!("umask 077; wg genkey >{file}"))
+        ));
     }
     for (node, device) in tunnels(lab) {
         let Kind::Wireguard { port: Some(port), peers } = &device.kind else { continue };

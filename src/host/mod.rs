@@ -114,6 +114,14 @@ impl Host {
         }
     }
 
+    /// Whether labs run there through sudo.
+    pub fn is_elevated(&self) -> bool {
+        match self {
+            Host::Native(native) => native.elevated,
+            Host::Remote(remote) => remote.how() == "sudo",
+        }
+    }
+
     /// How labs run there, in words.
     pub fn how(&self) -> &'static str {
         let how = match self {

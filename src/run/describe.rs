@@ -24,7 +24,7 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
         lines.push(format!("{} {are} missing, install {them}: {install}", names.join(", ")));
     }
     lines.extend(unpacked.iter().map(|Missing { name, package, .. }| {
-        let package = package.trim_start_matches(UNPACK);
+        let package = package.strip_prefix(UNPACK).unwrap_or(package);
         format!("{name} is missing, and its package {package} is to be unpacked, not installed: `labrun doctor LAB --install` does so")
     }));
     lines.extend(by_hand.iter().map(|Missing { name, .. }| {

@@ -54,11 +54,11 @@ impl Sandbox {
     }
 
     /// Gives the end of a cable the queue that it has while it is not silent.
-    pub(super) fn put_back(&self, netns: &str, link: &str) -> Result<(), Gone> {
+    pub(super) fn put_back(&self, netns: &str, link: &str) -> Result<Output, Gone> {
         let noted = self.noted_queues().into_iter().rev();
         let noted = noted.filter(|one| one.netns == netns && one.link == link).map(|one| one.queue);
         let queue = noted.chain([self.own_queue(netns, link)]).next().unwrap_or_default();
-        self.put(netns, link, &queue).map(drop)
+        self.put(netns, link, &queue)
     }
 
     /// That of the lab file.

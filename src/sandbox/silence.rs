@@ -76,27 +76,32 @@ impl Sandbox {
         Ok(output)
     }
 
-    /// Ends the silence of these `ends`, if they are silent.
+    /// Ends the silence of these `ends`, if they are silent. What the command said that could not do it.
     ///
     /// # Errors
     /// If the session or the sandbox ended.
-    pub fn end_silence(&self, ends: &[Silent]) -> Result<(), Gone> {
+    pub fn end_silence(&self, ends: &[Silent]) -> Result<Output, Gone> {
         let noted = self.noted();
         let (over, left): (Vec<Silent>, Vec<Silent>) =
             noted.into_iter().partition(|one| ends.contains(one));
+        let mut failed = None;
         for end in &over {
-            match end {
+            let output = match end {
                 // It may have ended by itself: a port that was down forwards when it is up again.
-                Silent::Port(port) => drop(self.words(GLOBAL, &of_port(port, FORWARDING))?),
+                Silent::Port(port) => {
+                    self.words(GLOBAL, &of_port(port, FORWARDING))?;
+                    continue;
+                }
                 Silent::End(netns, link) => self.put_back(netns, link)?,
-            }
+            };
+            failed = failed.or((output.exit != 0).then_some(output));
         }
         let text: String = left.iter().map(|end| format!("{}\n", end.line())).collect();
         let _ = match text.is_empty() {
             true => fs::remove_file(self.silent()),
             false => fs::write(self.silent(), text),
         };
-        Ok(())
+        Ok(failed.unwrap_or_default())
     }
 
     /// Ends all silence.
@@ -104,7 +109,7 @@ impl Sandbox {
     /// # Errors
     /// If the session or the sandbox ended.
     pub(super) fn restore_silent(&self) -> Result<(), Gone> {
-        self.end_silence(&self.noted())
+        self.end_silence(&self.noted()).map(drop)
     }
 
     /// Whether this end was made silent.

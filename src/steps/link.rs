@@ -123,7 +123,10 @@ impl Kind for LinkStep {
             return Ok(output.into());
         }
         if up {
-            sandbox.end_silence(&ends)?;
+            let ended = sandbox.end_silence(&ends)?;
+            if ended.exit != 0 {
+                return Ok(ended.into());
+            }
         }
         if up && self.port.is_none() {
             sandbox.restore_addresses(&self.netns.0)?;

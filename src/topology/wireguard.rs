@@ -43,7 +43,13 @@ pub fn peers(reader: Reader) -> Vec<PeerFile> {
             name,
             allowed: fields.need("allowed", |r| r.one_or_more(network)).unwrap_or_default(),
             endpoint: fields.get("endpoint", |r| r.parsed(|t| values::address(t).map(Some))),
-            keepalive: fields.get("keepalive", |r| r.duration(Duration::from_secs(65535))),
+            keepalive: fields.get("keepalive", |r| {
+                let time = r.duration(Duration::from_secs(65535));
+                if time.subsec_nanos() != 0 {
+                    r.wrong("it is in whole seconds, from `1s` to `65535s`");
+                }
+                time
+            }),
         }
     })
 }
@@ -119,7 +125,9 @@ impl Check<'_> {
         let (other, _, device) = self.wireguard_link(&peer.name)?;
         let outer = |node: &'_ NodeFile| -> Vec<IpNet> {
             let carries = |link: &&LinkFile| {
-                link.device.as_ref().is_none_or(|device| device.kind.value != KIND)
+                let tunnel = |device: &DeviceFile| device.kind.value == KIND;
+                // The network of an uplink is its own, though all have the same addresses.
+                !link.device.as_ref().is_some_and(tunnel) && link.uplink.is_none()
             };
             let links = node.links.iter().filter(carries);
             links
@@ -251,6 +259,7 @@ nodes:
             ),
             ("10.2.0.0/16]", "default]", &format!("{at}.allowed[1]"), "`0.0.0.0/0`"),
             ("keepalive: 25s", "keepalive: x", &format!("{at}.keepalive"), "x"),
+            ("keepalive: 25s", "keepalive: 1500ms", &format!("{at}.keepalive"), "whole seconds"),
             ("listen-port: 7", "listen-port: 70000", "nodes.b.links.wg0.listen-port", "65535"),
             (
                 "kind: wireguard, listen-port: 7",

@@ -198,7 +198,7 @@ impl Patient<'_> {
         }
         let packages: Vec<&str> = packages.iter().filter_map(|p| p.strip_prefix(UNPACK)).collect();
         outln!("unpacking: {}", packages.join(" "));
-        let sudo = (self.host.how() == "sudo").then_some("sudo");
+        let sudo = self.host.is_elevated().then_some("sudo");
         let program = format!("{UNPACKER}unpack \"$@\"");
         let bash = ["bash", "-c", &program, "unpack"];
         let words = sudo.into_iter().chain(bash).chain(packages).map(String::from);

@@ -152,7 +152,7 @@ impl Session {
     fn begins(&mut self, nodes: &str) -> Event {
         let nodes =
             ["global"].into_iter().chain(nodes.split_whitespace()).map(String::from).collect();
-        self.ask(&Request::Begin { nodes });
+        self.ask(&Request::Begin { nodes, keep: Vec::new() });
         self.until(|event| matches!(event, Event::Begun | Event::NoCapture { .. })).pop().unwrap()
     }
 
