@@ -12,6 +12,7 @@ mod decode;
 mod dhcp;
 mod each;
 mod exchange;
+mod formula;
 mod graph;
 mod hostile;
 mod import;
