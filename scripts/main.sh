@@ -118,8 +118,7 @@ prepare() {
   local identity
   claim "$1"
   subject_choose || return 3
-  identity
-  identity=$REPLY
+  identity && identity=$REPLY
   if ((!FRESH)); then
     if [[ $1 != anew && ! -e $STATE/dirty && $(<"$STATE/identity") == "$identity" ]]; then
       save_script || return 4
@@ -161,10 +160,7 @@ own_anew() {
 
 # leave STATUS: the end of every use. A kept lab stays if its set-up came to an end, anything else goes.
 leave() {
-  if [[ -e $STATE/keep ]] || { ((KEEP)) && [[ -e $STATE/failed ]]; }; then
-    : >"$STATE/kept"
-    emit kept "instance=$NAME"
-  fi
+  if [[ -e $STATE/keep ]] || { ((KEEP)) && [[ -e $STATE/failed ]]; }; then : >"$STATE/kept" && emit kept "instance=$NAME"; fi
   if [[ -e $STATE/kept && (-e $STATE/ready || -e $STATE/failed) ]] && alive "$STATE/supervisor"; then
     [[ ! -e $STATE/keep ]] || rm -f "$STATE/keep"
     # Nobody's, without a process that removes the file.
@@ -240,29 +236,26 @@ clean() {
   return "$status"
 }
 
-# status: every instance, and the services of those that run.
+# status: every instance, the services of those that run, and the processes in it, as the kernel tells of them.
 status() {
-  local state name condition log service how path fields
+  local state name condition log how path pid fields
   for state in "$ROOT"/* "$ROOT"/.gone-*; do
     [[ -d $state ]] || continue
-    name=${state##*/} condition=starting how='' path=''
+    name=${state##*/} condition=starting how='' path='' pid=$(cut -d' ' -f1 "$state/supervisor" 2>/dev/null)
     if ! alive "$state/supervisor"; then
       alive "$state/owner" || condition=dead
-    elif [[ -e $state/failed ]]; then
-      condition=failed
-    elif [[ -e $state/ready ]]; then
+    elif [[ -e $state/failed ]]; then condition=failed; elif [[ -e $state/ready ]]; then
       condition=ready
       ! alive "$state/owner" || condition=testing
     fi
     { read -r how && IFS= read -r path; } 2>/dev/null <"$state/subject"
-    emit instance "instance=$name" "condition=$condition" "state=$state" "how=$how" "path=$path" \
-      "pid=$(cut -d' ' -f1 "$state/supervisor" 2>/dev/null)"
+    emit instance "instance=$name" "condition=$condition" "state=$state" "how=$how" "path=$path" "pid=$pid"
+    [[ $condition == dead ]] || emit processes "stats=$(cat "/proc/$pid/root/proc"/[0-9]*/stat 2>/dev/null)" "uptime=$(</proc/uptime)" page:="$(getconf PAGESIZE)"
     for log in "$state"/log/*.log; do
       [[ -e $log ]] || continue
-      service=${log##*/} service=${service%.log}
-      fields=(state=running)
-      [[ ! -s ${log%.log}.exit ]] || fields=(state=exited status:="$(<"${log%.log}.exit")")
-      emit service "instance=$name" "name=$service" "${fields[@]}" "log=$log"
+      name=${log##*/} log=${log%.log} fields=(state=running)
+      [[ ! -s $log.exit ]] || fields=(state=exited status:="$(<"$log.exit")")
+      emit service "name=${name%.log}" "${fields[@]}" "log=$log.log" "pid=$(cat "$log.pid" 2>/dev/null)" "restarts=$(grep -cs "" "$log.restarts")"
     done
   done
 }

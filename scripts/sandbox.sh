@@ -19,7 +19,8 @@
 #   service/N/   working folder of service N, with its files
 #   gathered/    the state of a failure, until it has been reported
 #   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status;
-#                log/N.from: where in its output its last start is;  log/N.cut: what of it is left out
+#                log/N.from: where in its output its last start is;  log/N.cut: what of it is left out;
+#                log/N.restarts: when (ms since boot) it failed and was to be started again, and with which exit status
 #   tmp/         $TMPDIR of everything that runs in the lab
 
 # What no program of a lab needs, but could do the machine harm with: modules, raw memory and disks, the clock,

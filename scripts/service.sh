@@ -1,12 +1,12 @@
 # The daemons of a lab: starting, judging readiness, stopping.
 #
 # A service is described by the function lab_runs_NAME of the compiled lab, which sets $node,
-# $command, $after, $within (ms), $environment, the readiness conditions in $ready, and in $started what is run
-# after that.
+# $command, $after, $within (ms), $environment, the readiness conditions in $ready, in $started what is run
+# after that, and in $restart whether it is started again when it has failed.
 
 # service_describe NAME: load its description, preferring the stand-in when that runs.
 service_describe() {
-  node='' command='' within=10000 after=() environment=() files=() ready=() started=()
+  node='' command='' within=10000 restart='' after=() environment=() files=() ready=() started=()
   if [[ -e $STATE/stand-in ]] && declare -F "lab_stand_in_$1" >/dev/null; then "lab_stand_in_$1"; else "lab_runs_$1"; fi
 }
 
@@ -15,7 +15,7 @@ in_lab() { OWN+=("TMPDIR=$STATE/tmp" "PATH=$STATE/bin:$PATH" "LABRUN_LAB=$LAB" "
 
 # service_files NAME: its folder, with its files in it.
 service_files() {
-  local node command within after environment files ready started i path
+  local node command within restart after environment files ready started i path
   service_describe "$1"
   try "cannot make the folder of service $1" mkdir -p "$STATE/service/$1" || return
   for ((i = 0; i < ${#files[@]}; i += 2)); do
@@ -38,7 +38,7 @@ service_file() {
 # service_start NAME: start it and watch it from a process of its own, which keeps its exit status.
 # Only PID 1 calls this, so that a service never hangs on a session that comes and goes.
 service_start() {
-  local node command within after environment files ready started IN
+  local node command within restart after environment files ready started status IN
   service_describe "$1"
   prefix "$node"
   rm -f "$STATE/log/$1.exit" "$STATE/log/$1.pid"
@@ -57,7 +57,8 @@ service_start() {
     printf '%s\n' "$!" >"$STATE/log/$1.pid"
     # The shell's own note of a signal has no place in the service's output.
     { wait "$!"; } 2>/dev/null
-    printf '%s\n' "$?" >"$STATE/log/$1.exit"
+    status=$?
+    if service_again "$1" "$status"; then printf '%s\n' "$1" >"$STATE/control"; else printf '%s\n' "$status" >"$STATE/log/$1.exit"; fi
   ) &
   LOG_WRITER[$1]=$!
   disown
@@ -65,14 +66,20 @@ service_start() {
   wait_for 2000 test -s "$STATE/log/$1.pid" || :
 }
 
+# service_again NAME STATUS: it has failed in a lab that is up, and PID 1 is to start it again, which is noted; not
+# more than 5 times in a minute, or what never works would look alive for ever.
+service_again() {
+  local times
+  [[ -n $restart && $2 != 0 && -e $STATE/ready && ! -e $STATE/log/$1.stopped ]] || return
+  mapfile -t times < <(tail -n 5 -- "$STATE/log/$1.restarts" 2>/dev/null)
+  uptime_ms && { ((${#times[@]} < 5)) || ((REPLY - ${times[0]% *} > 60000)); } && printf '%s\n' "$REPLY $2" >>"$STATE/log/$1.restarts"
+}
+
 # service_ended NAME: how is noted. Between its making and its writing the note is empty, and says nothing yet.
 service_ended() { [[ -s $STATE/log/$1.exit ]]; }
 
 # service_pid NAME: its process in $REPLY, if it runs.
-service_pid() {
-  REPLY=
-  ! service_ended "$1" && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null
-}
+service_pid() { REPLY= && ! service_ended "$1" && { read -r REPLY <"$STATE/log/$1.pid"; } 2>/dev/null; }
 
 # service_command NAME SECONDS TEXT: a shell command beside the service, which is described.
 service_command() { (close_others && exec </dev/null && in_lab && cd "$STATE/service/$1" && in_node "$node" env -i -- "${OWN[@]}" "${environment[@]}" timeout "$2" "$BASH" -c "$3"); }
@@ -130,7 +137,7 @@ unmet() {
 # services_up NAME...: start them in the order their `after` asks for, side by side otherwise, and
 # wait until all are ready. The first that dies or is late ends it.
 services_up() {
-  local node command within after environment files ready started name other lacking status text waiting=$#
+  local node command within restart after environment files ready started name other lacking status text waiting=$#
   local -A state=() deadline=() began=()
   for name; do state[$name]=waiting; done
   while ((waiting)); do
@@ -175,7 +182,7 @@ services_up() {
 
 # service_failed NAME died|late|failed DETAIL: all that is known of it, with its last 20 lines.
 service_failed() {
-  local node command within after environment files ready started lines line detail=(status:="${3:-null}")
+  local node command within restart after environment files ready started lines line detail=(status:="${3:-null}")
   service_describe "$1"
   [[ $2 == died ]] || detail=("waiting=$3" within:="$within")
   emit service "name=$1" "node=$node" "state=$2" "${detail[@]}" "command=$command" "log=$STATE/log/$1.log"

@@ -87,6 +87,8 @@ pub enum Event {
     },
     /// An instance, for `status`.
     Instance(Instance),
+    /// The processes in the instance, for `status`.
+    Processes(Processes),
     /// Something else went wrong.
     Error {
         /// What.
@@ -138,6 +140,23 @@ pub struct Service {
     /// Where its output is.
     #[serde(default)]
     pub log: String,
+    /// Its first process, as its lab numbers it.
+    #[serde(default)]
+    pub pid: String,
+    /// How often it has failed and was started again; empty if never.
+    #[serde(default)]
+    pub restarts: String,
+}
+
+/// The processes in an instance, as the kernel tells of them.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Processes {
+    /// A line each, see proc_pid_stat(5).
+    pub stats: String,
+    /// For how long the machine has been up, see proc_uptime(5).
+    pub uptime: String,
+    /// How many bytes a page of memory has.
+    pub page: u64,
 }
 
 /// Reads what the runtime calls a service, which is shown as the lab file names it.

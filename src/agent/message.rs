@@ -139,6 +139,9 @@ pub enum Event {
         /// The services that were found stopped by a signal.
         #[serde(default)]
         halted: Vec<String>,
+        /// The services that failed and were started again since the last time, with the exit statuses.
+        #[serde(default)]
+        restarted: Vec<(String, Vec<i32>)>,
     },
     /// It could not be put back.
     Broken,

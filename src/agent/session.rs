@@ -13,6 +13,7 @@ use crate::text::service;
 use crate::topology::layout::Layout;
 use crate::topology::model::{Condition, GLOBAL};
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
 use std::io::{self, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -65,7 +66,9 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
         speaker.say(Event::Error { message: format!("{error:#}") });
     }
     let found = Found::of(&sandbox);
-    let mut session = Session { sandbox, speaker, capturer, follow, mark: Mark::default(), found };
+    let restarts = restarts(&sandbox);
+    let mark = Mark::default();
+    let mut session = Session { sandbox, speaker, capturer, follow, mark, found, restarts };
     let result = if failed { session.gather() } else { session.serve(&requests) };
     if result == Err(Gone::Lost) {
         // Its processes are gone, what they wrote is not.
@@ -100,6 +103,15 @@ struct Session {
     mark: Mark,
     /// How the lab was then.
     found: Found,
+    /// How the services have failed and were started again, as far as that was told.
+    restarts: BTreeMap<String, Vec<i32>>,
+}
+
+fn restarts(sandbox: &Sandbox) -> BTreeMap<String, Vec<i32>> {
+    let of = |service: &crate::topology::model::Service| {
+        (service.id.clone(), sandbox.restarts(&service.id))
+    };
+    sandbox.layout.services.iter().map(of).collect()
 }
 
 impl Session {
@@ -257,11 +269,34 @@ impl Session {
                 return Ok(Event::Broken);
             }
         }
+        let restarted = self.restarted();
+        for (name, _) in &restarted {
+            // The next test is to find it ready.
+            let within =
+                self.sandbox.service(name).map_or(WORK, crate::topology::model::Service::within);
+            self.speaker.busy(within + WORK);
+            let back = self.sandbox.start_service(name)?;
+            self.tell_troubles();
+            if !back {
+                return Ok(Event::Broken);
+            }
+        }
+        let restarted = restarted.into_iter().map(|(id, how)| (service(&id), how)).collect();
         self.speaker.busy(WORK);
         let mut changes = self.found.changes(&self.sandbox)?;
         changes.extend(halted.iter().map(|name| format!("the service {name}, which is stopped")));
         changes.extend(self.sandbox.renew_folder().err().map(|error| format!("{error:#}")));
-        Ok(Event::Restored { changes, halted })
+        Ok(Event::Restored { changes, halted, restarted })
+    }
+
+    /// The services that have failed and were started again since this was asked last, and how.
+    fn restarted(&mut self) -> Vec<(String, Vec<i32>)> {
+        let before = std::mem::replace(&mut self.restarts, restarts(&self.sandbox));
+        let new = self.restarts.iter().map(|(name, all)| {
+            let known = before.get(name).map_or(0, Vec::len);
+            (name.clone(), all[known.min(all.len())..].to_vec())
+        });
+        new.filter(|(_, how)| !how.is_empty()).collect()
     }
 
     /// Says which services are not up though they should be.

@@ -398,6 +398,9 @@ fn description(service: &Service, run: &Run) -> Vec<String> {
     }
     let ready: Vec<String> = run.ready.iter().flat_map(condition).collect();
     lines.push(format!("ready=({})", command(&ready)));
+    if run.restart {
+        lines.push("restart=on-failure".into());
+    }
     if !run.started.is_empty() {
         lines.push(format!("started=({})", command(&run.started)));
     }

@@ -52,15 +52,26 @@ pub fn install_command(packages: &[String], host: &Host) -> Vec<String> {
     sudo.into_iter().chain(words).map(String::from).chain(packages.iter().cloned()).collect()
 }
 
+fn died(status: i32) -> String {
+    event::signal(status).map_or_else(
+        || format!("died with exit status {status}"),
+        |signal| format!("died of signal {signal}"),
+    )
+}
+
+/// That a service failed, each time with one of `statuses`, and was started again.
+pub fn describe_restarts(service: &str, statuses: &[i32]) -> String {
+    let how: Vec<String> = statuses.iter().map(|status| died(*status)).collect();
+    let again = if how.len() == 1 { "once".into() } else { format!("{} times", how.len()) };
+    format!("service {service} was started again {again}: it {}", how.join(", "))
+}
+
 /// Why a service is not up, its command, and what its output is headed by; nothing if all is well
 /// with it.
 pub fn describe_service(service: &event::Service) -> Vec<String> {
     let what = match (service.state.as_str(), service.status) {
         ("died", Some(127)) => "could not be run (exit status 127)".into(),
-        ("died", Some(status)) => event::signal(status).map_or_else(
-            || format!("died with exit status {status}"),
-            |signal| format!("died of signal {signal}"),
-        ),
+        ("died", Some(status)) => died(status),
         ("late", _) => {
             let waited = Duration::from_millis(service.within.unwrap_or_default());
             format!("was not ready within {waited:?}, still waiting for: {}", service.waiting)

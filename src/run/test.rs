@@ -10,6 +10,7 @@ use crate::record::result::{Outcome, TestResult};
 use crate::record::timing::Phase;
 use crate::rules::judge::{ALWAYS, Filters, judge};
 use crate::rules::model::Rule;
+use crate::run::describe::describe_restarts;
 use crate::run::gather::Gathered;
 use crate::run::path::{path, suspects};
 use crate::run::session::Session;
@@ -131,8 +132,15 @@ impl Session<'_> {
         let mut troubles: usize = 0;
         loop {
             match self.agent() {
-                Some(Event::Restored { changes, halted }) => {
+                Some(Event::Restored { changes, halted, restarted }) => {
                     self.changes = changes;
+                    for (service, statuses) in restarted {
+                        let said = describe_restarts(&service, &statuses);
+                        match result.outcome {
+                            Outcome::Pass => result.detail += &format!("; {said}"),
+                            _ => result.lines.push(said),
+                        }
+                    }
                     if result.outcome == Outcome::Fail {
                         result.lines.extend(halted.iter().map(|name| {
                             format!(

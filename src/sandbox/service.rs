@@ -6,6 +6,7 @@
 //! log/NAME.pid    its process         log/NAME.exit     how it ended, if it has
 //! control         on which PID 1 is told which to start again
 //! log/NAME.stopped   it was stopped on purpose
+//! log/NAME.restarts  when and how it failed and was started again, a line each time
 //! ```
 
 use super::condition::{Asker, holds};
@@ -136,7 +137,8 @@ impl Sandbox {
         if let Some(pid) = self.pid_of(name)
             && Process::of(pid).is_none_or(|process| process.is_dying())
         {
-            self.until(Instant::now() + NOTED, || Ok(self.ended(name).is_some()))?;
+            // One that is started again has another process then.
+            self.until(Instant::now() + NOTED, || Ok(self.pid_of(name) != Some(pid)))?;
         }
         Ok(self.ended(name))
     }
@@ -160,8 +162,20 @@ impl Sandbox {
                 return Ok(true);
             }
         }
-        self.signal_service(name, Signal::KILL);
-        self.until(Instant::now() + Duration::from_secs(5), ended)
+        for _ in 0..5 {
+            // Again, because it may just have been started again.
+            self.signal_service(name, Signal::KILL);
+            if self.until(Instant::now() + Duration::from_secs(1), ended)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// With which exit statuses `name` has failed and was started again since the lab is up.
+    pub fn restarts(&self, name: &str) -> Vec<i32> {
+        let note = fs::read_to_string(self.note(name, "restarts")).unwrap_or_default();
+        note.lines().filter_map(|line| line.split_once(' ')?.1.parse().ok()).collect()
     }
 
     /// To all of its processes: one in a session of its own would keep the port from the next.
@@ -207,7 +221,8 @@ impl Sandbox {
         let Some(service) = self.service(name) else { return Ok(Err(ServiceFailure::Unknown)) };
         let run = self.run_of(service);
         let deadline = Instant::now() + run.within;
-        let runs = self.pid_of(name).is_some();
+        // While it is being started again, it has no process.
+        let runs = self.ended(name).is_none() && (run.restart || self.pid_of(name).is_some());
         if !runs {
             let _ = fs::remove_file(self.note(name, "pid"));
             let _ = fs::remove_file(self.note(name, "exit"));

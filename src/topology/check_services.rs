@@ -3,7 +3,7 @@
 use crate::text::quoted;
 use crate::topology::check::{Check, netns_name};
 use crate::topology::file::NodeFile;
-use crate::topology::file_services::{RunFile, ServiceFile};
+use crate::topology::file_services::{RESTART, RunFile, ServiceFile};
 use crate::topology::model::*;
 use crate::yaml::diagnostic::Spanned;
 use crate::yaml::tree;
@@ -184,6 +184,20 @@ impl Check<'_> {
             }
         }
         let exits = run.ready.conditions.iter().find(|c| matches!(c.value, Condition::Exit(_)));
+        if let Some(restart) = run.restart.as_ref() {
+            if !RESTART.contains(&restart.as_str()) {
+                self.diagnostics.wrong(restart, format!("expected one of {}", quoted(&RESTART)));
+            } else if restart.value == "never" {
+                // As without it.
+            } else if exits.is_some() {
+                self.diagnostics.wrong(
+                    restart,
+                    "a service that is ready when it has ended is not started again",
+                );
+            } else if !run.started.is_empty() {
+                self.diagnostics.wrong(restart, "nobody would run `started` of a service that is started again: make it part of `command`");
+            }
+        }
         if let Some(exit) = exits
             && run.ready.conditions.len() > 1
         {
@@ -217,6 +231,7 @@ impl Check<'_> {
             within,
             started: run.started.iter().map(|text| text.value.clone()).collect(),
             reload: run.reload.as_ref().map(|text| text.value.clone()),
+            restart: run.restart.as_ref().is_some_and(|restart| restart.value == "on-failure"),
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct RunFile {
     pub started: Vec<Spanned<String>>,
     /// The shell command that has it read its configuration again.
     pub reload: Option<Spanned<String>>,
+    /// Whether, and when, it is started again.
+    pub restart: Option<Spanned<String>>,
 }
 
 /// `ready`: all of the conditions must hold.
@@ -46,7 +48,10 @@ pub struct ReadyFile {
     pub within: Option<Duration>,
 }
 
-const RUN_FIELDS: [Known; 6] = [
+/// What `restart` may be.
+pub const RESTART: [&str; 2] = ["never", "on-failure"];
+
+const RUN_FIELDS: [Known; 7] = [
     (
         "command",
         "a shell command, run in the service's own folder. Begin it with `exec` if it is more than one word of shell: signals reach it either way, but its exit status is its own then",
@@ -69,6 +74,11 @@ const RUN_FIELDS: [Known; 6] = [
         "the shell command by which a `service` step has it read its configuration again; without one it gets SIGHUP",
         "httpctl reload",
     ),
+    (
+        "restart",
+        "`on-failure`: when it has ended with another exit status than 0, or by a signal, though no step asked for it, it is started again, up to 5 times in a minute; a test in which that happened says so. `never` (the default): the test fails",
+        "on-failure",
+    ),
 ];
 const SERVICE_FIELDS: [Known; 2] = [
     (
@@ -78,7 +88,7 @@ const SERVICE_FIELDS: [Known; 2] = [
     ),
     (
         "stand-in",
-        "how the packaged daemon runs that takes the subject's place: `command`, `files`, `environment`, `ready`, `started`, `reload`",
+        "how the packaged daemon runs that takes the subject's place: `command`, `files`, `environment`, `ready`, `started`, `reload`, `restart`",
         "{command: exec dhcrelay -d 10.0.0.2, ready: {udp: 67}}",
     ),
 ];
@@ -102,6 +112,7 @@ fn run(fields: &Fields) -> RunFile {
         ready: fields.need("ready", ready).unwrap_or_default(),
         started: fields.get("started", |r| r.one_or_more(|r| r.at(r.text()))).unwrap_or_default(),
         reload: fields.get("reload", |r| r.at(r.text())),
+        restart: fields.get("restart", |r| r.at(r.word(&RESTART))),
     }
 }
 

@@ -288,6 +288,8 @@ pub struct Run {
     pub started: Vec<String>,
     /// The shell command that has it read its configuration again; without one it gets SIGHUP.
     pub reload: Option<String>,
+    /// It is started again when it has failed.
+    pub restart: bool,
 }
 
 impl Run {

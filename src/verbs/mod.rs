@@ -18,6 +18,7 @@ mod schema;
 mod sessions;
 mod setup;
 mod show;
+mod status;
 mod stress;
 mod test;
 mod tries;
@@ -58,7 +59,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
             report::merge(cli, inputs, reports)
         }
         Verb::Clean { labs, force } => clean::clean(cli, labs, *force),
-        Verb::Status => running::status(cli),
+        Verb::Status => status::status(cli),
         Verb::Exec { lab, node, command } => running::exec(cli, lab, node, command),
         Verb::Shell { lab, node } => running::exec(cli, lab, node, &[]),
         Verb::Logs { lab, services, follow } => running::logs(cli, lab, services, *follow),

@@ -1,9 +1,8 @@
-//! What is asked of labs that are up: `status`, `exec`, `shell`, `logs`.
+//! What is asked of labs that are up: `exec`, `shell`, `logs`, and where they are.
 
 use crate::cli::Cli;
 use crate::compile::script;
 use crate::error::{Exit, Failure};
-use crate::event;
 use crate::event::Event;
 use crate::host::lima::Vm;
 use crate::host::lima::progress::Progress;
@@ -14,11 +13,10 @@ use crate::lab::find::Labs;
 use crate::record::event::RunEvent;
 use crate::report::errln;
 use crate::report::outln;
-use crate::report::{Format, Reporter, print_json};
+use crate::report::{Format, Reporter};
 use crate::text::{quoted, suggest};
 use crate::topology::check_services::ambiguous;
 use anyhow::Result;
-use serde_json::json;
 use std::env::consts::OS;
 use std::path::Path;
 
@@ -103,77 +101,6 @@ pub fn collect(host: &Host, words: &[String]) -> Result<(Vec<Event>, i32)> {
         errln!("labrun: {line}");
     }
     Ok((events, process.finish()))
-}
-
-/// Shows what is up.
-///
-/// # Errors
-/// If nothing can be run on this machine.
-pub fn status(cli: &Cli) -> Result<u8> {
-    let (hosts, none) = hosts(cli)?;
-    let mut events = Vec::new();
-    for host in &hosts {
-        events.extend(collect(host, &["status".to_string()])?.0);
-    }
-    if cli.format == Format::Json {
-        print_json(&status_json(&events).to_string());
-        return Ok(Exit::Passed as u8);
-    }
-    if events.is_empty() {
-        outln!("{none}");
-    }
-    for event in &events {
-        match event {
-            Event::Instance(instance) => {
-                let subject = match instance.how.as_str() {
-                    "" => String::new(),
-                    "stand-in" => "  on its stand-in".into(),
-                    _ => format!("  testing {}", instance.path),
-                };
-                let hint = if instance.condition == "dead" {
-                    format!("  (run `labrun clean{}`)", at(&kind(cli)?))
-                } else {
-                    String::new()
-                };
-                outln!(
-                    "{:<16} {:<8} pid {}{subject}{hint}",
-                    instance.instance,
-                    instance.condition,
-                    instance.pid
-                );
-            }
-            Event::Service(service) => outln!("  {:<14} {}", service.name, service_state(service)),
-            _ => {}
-        }
-    }
-    Ok(Exit::Passed as u8)
-}
-
-fn service_state(service: &event::Service) -> String {
-    match service.status {
-        Some(status) if status > 128 => format!("ended by signal {}", status - 128),
-        Some(status) => format!("ended with exit status {status}"),
-        None => service.state.clone(),
-    }
-}
-
-fn status_json(events: &[Event]) -> serde_json::Value {
-    let mut instances: Vec<serde_json::Value> = Vec::new();
-    for event in events {
-        match event {
-            Event::Instance(i) => instances.push(json!({
-                "instance": i.instance, "condition": i.condition, "state": i.state,
-                "pid": i.pid.parse::<u32>().ok(), "subject": {"how": i.how, "path": i.path}, "services": [],
-            })),
-            Event::Service(s) => {
-                if let Some(services) = instances.last_mut().and_then(|i| i["services"].as_array_mut()) {
-                    services.push(json!({"name": s.name, "state": s.state, "status": s.status, "log": s.log}));
-                }
-            }
-            _ => {}
-        }
-    }
-    serde_json::Value::Array(instances)
 }
 
 /// The instance that `name` means, which must be up.

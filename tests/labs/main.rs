@@ -35,6 +35,7 @@ mod path;
 mod readiness;
 mod recipes;
 mod reporting;
+mod restart;
 #[cfg(target_os = "linux")]
 mod security;
 mod show;

@@ -159,6 +159,17 @@ fn commands_after_a_start_and_for_reloading_are_not_empty() {
         let said = mistakes(&text(fields));
         assert!(said.lines().count() == 1 && said.contains("an empty command"), "{fields}: {said}");
     }
+    assert!(!script.contains("restart=on-failure"), "{script}");
+    let script = script_of(&text("restart: on-failure"));
+    assert!(script.contains("\n  restart=on-failure\n"), "{script}");
+    for (fields, expected) in [
+        ("restart: always", "expected one of `never`, `on-failure`"),
+        ("restart: on-failure, started: a", "nobody would run `started`"),
+    ] {
+        let said = mistakes(&text(fields));
+        assert!(said.lines().count() == 1 && said.contains(expected), "{fields}: {said}");
+    }
+    assert_eq!(mistakes(&text("restart: never, started: a")), "");
     one_mistake(&[("service: {reload: htp}", "there is no service `htp`, did you mean `http`?")]);
 }
 
