@@ -5,7 +5,6 @@
 
 mod arp;
 mod bfd;
-#[cfg(feature = "cli")]
 pub mod bpf;
 pub mod bytes;
 pub mod capture;
