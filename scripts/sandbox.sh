@@ -11,9 +11,6 @@
 #   identity     what it was made from;  ready, failed: how set-up ended
 #   dirty        a test is at work in the lab, or has left it other than it was set up
 #   control      a pipe on which PID 1 is told the names of services to start again; open as long as PID 1 is
-#   uplink-N     "PID START" of what a link that leads out has outside;  uplink-N.works: once it does;  uplink-N.said: its
-#                output
-#   device-N     the same for an interface of the machine;  device-N.saved: what it was;  device-N.agent: labrun's program
 #   connected    whether all of them work
 #   bin/         the program under test
 #   service/N/   working folder of service N, with its files
@@ -22,6 +19,13 @@
 #                log/N.from: where in its output its last start is;  log/N.cut: what of it is left out;
 #                log/N.restarts: when (ms since boot) it failed and was to be started again, and with which exit status
 #   tmp/         $TMPDIR of everything that runs in the lab
+#
+# and for what is acted on outside, $ROOT/.outside-INSTANCE, which the lab does not see. It is there only as long as the
+# state folder is:
+#
+#   uplink-N     "PID START" of what a link that leads out has outside;  uplink-N.works: once it does;  uplink-N.said: its
+#                output
+#   device-N     the same for an interface of the machine;  device-N.saved: what it was
 
 # What no program of a lab needs, but could do the machine harm with: modules, raw memory and disks, the clock,
 # security modules, opening files by handles. In a user namespace these reach nothing of the machine anyway.
@@ -160,16 +164,16 @@ sandbox_connect() {
   exec {hold}<>"$STATE/control"
   for ((i = 0; i < ${#outside[@]}; i += 4)); do
     read -r kind place link what <<<"${outside[*]:i:4}"
-    file=$STATE/$kind-$i
+    file=$ROOT/.outside-$NAME/$kind-$i
     if [[ $place == global ]]; then place=/proc/$pid/ns/net; else place=/proc/$pid/root/run/netns/$place; fi
-    write "$file.agent" "$AGENT"
     run=("$AGENT" _device keep "$file.saved" "$pid" "$place" "$link" "$what")
     [[ $kind == device ]] || {
       # It wants a process to find the way by: for ordinary users, a path does not do.
       (close_others && exec nsenter --target "$pid" "${flags[@]}" --net="$place" sleep 20) </dev/null >/dev/null 2>&1 &
-      there=$! && disown
-      wait_for 5000 test "$place" -ef "/proc/$there/ns/net"
-      run=(slirp4netns --disable-host-loopback --enable-sandbox --enable-seccomp --exit-fd=0 --ready-fd=3 --mtu="$what" "$there" "$link")
+      there=$! run=(echo 'no way into its namespace') && disown
+      # Else that would still be in the machine's.
+      ! wait_for 5000 test "$place" -ef "/proc/$there/ns/net" ||
+        run=(slirp4netns --disable-host-loopback --enable-sandbox --enable-seccomp --exit-fd=0 --ready-fd=3 --mtu="$what" "$there" "$link")
     }
     (close_others && exec setsid "${run[@]}" 3>"$file.works") <"$STATE/control" >"$file.said" 2>&1 &
     start_time $! && write "$file" "$! $REPLY"
@@ -361,31 +365,32 @@ enter() {
 
 # sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees.
 sandbox_kill() {
-  local pid file namespace=none
+  local pid file namespace=none outside=$ROOT/.outside-${1##*/}
   # A supervisor that has just started may have opened its file without having written it yet.
   wait_for 1000 sandbox_noted "$1"
   # Before the lab takes it along: what would give it back has been killed. Looked at in this order, as one that is done
   # removes what it has saved, and ends.
-  for file in "$1"/device-*.saved; do alive "${file%.*}" || [[ ! -e $file ]] || sandbox_back "$file" || return; done
-  for file in "$1"/supervisor "$1"/uplink-*[0-9]; do
+  ((EUID)) || for file in "$outside"/device-*.saved; do alive "${file%.*}" || [[ ! -e $file ]] || sandbox_back "$file" || return; done
+  for file in "$1"/supervisor "$outside"/uplink-*[0-9]; do
     alive "$file" || continue
     read -r pid _ <"$file"
     [[ $file == */uplink-* ]] || namespace=$(readlink "/proc/$pid/ns/pid") || namespace=none
     kill -KILL "$pid" 2>/dev/null
   done
   wait_for 10000 sandbox_ended "$1" "$namespace" || { emit error "message=processes of $1 still run after SIGKILL"; return 1; }
-  for file in "$1"/device-*.said; do [[ ! -s $file || $1 == */.gone-* ]] || emit error "message=$(<"$file")"; done
+  for file in "$outside"/device-*.said; do [[ ! -s $file ]] || emit error "message=$(<"$file")"; [[ ! -e ${file%.said}.saved ]] || return; done
 }
 
 sandbox_noted() { [[ ! -e $1/supervisor || -s $1/supervisor ]]; }
 
-# sandbox_back SAVED: give an interface back. One that has gone can be waited for no longer.
-sandbox_back() { REPLY=$("$(<"${1%.*}.agent")" _device back "$1" 2>&1) || { emit error "message=$REPLY" && [[ ! -e $1 ]]; }; }
+# sandbox_back SAVED: give an interface back, by the program of who cleans up. One that has gone can be waited for no
+# longer.
+sandbox_back() { REPLY=$("${AGENT:-labrun}" _device back "$1" 2>&1 >"${1%.*}.said") || { emit error "message=$REPLY" && [[ ! -e $1 ]]; }; }
 
 # sandbox_ended STATE NAMESPACE: none of its processes runs any more.
 sandbox_ended() {
   local file
-  for file in "$1"/supervisor "$1"/{uplink,device}-*[0-9]; do ! alive "$file" || return; done
+  for file in "$1"/supervisor "$ROOT/.outside-${1##*/}"/{uplink,device}-*[0-9]; do ! alive "$file" || return; done
   [[ $2 == none ]] || ! readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -qFx -- "$2"
 }
 
@@ -395,7 +400,7 @@ sandbox_remove() {
   [[ -d $1 ]] || return 0
   # Killed first: what still runs could make its folder anew after the rename. A supervisor
   # that has not written its identity yet fails to after the rename, and ends.
-  sandbox_kill "$1" || return
+  { sandbox_kill "$1" && rm -rf -- "$ROOT/.outside-${1##*/}"; } || return
   if [[ ${1##*/} == .gone-* ]]; then gone=$1; else mv -T "$1" "$gone" 2>/dev/null || return 0; fi
   sandbox_kill "$gone" || return
   # Daemons that dropped privileges leave files of mapped ids, which only the namespace may remove.

@@ -418,7 +418,8 @@ impl<'a> Session<'a> {
     /// Takes the lab down in the place of the script, which was killed. On another machine that
     /// script has only lost its connection, and does so itself.
     fn clean(&self) {
-        let words = ["clean".to_string(), self.instance.clone()];
+        let agent = self.options.agent.to_string_lossy().into_owned();
+        let words = ["--agent".to_string(), agent, "clean".to_string(), self.instance.clone()];
         let Host::Native(native) = &self.options.host else { return };
         let Ok(mut process) = native.run(&script::runtime(), &words, Path::new("/"), &[]) else {
             return;

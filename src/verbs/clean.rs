@@ -3,11 +3,14 @@
 use crate::cli::Cli;
 use crate::error::Exit;
 use crate::event::Event;
+use crate::host::transfer::files::Files;
+use crate::record::artifacts::FOLDER;
 use crate::record::event::RunEvent;
 use crate::report::Reporter;
 use crate::report::errln;
 use crate::verbs::running::{at, collect, hosts, kind, noun};
 use anyhow::Result;
+use std::path::Path;
 
 /// Takes instances down: those that are named, else all but what another labrun is at work in, with
 /// `force` these, too. Works without any lab file.
@@ -41,7 +44,12 @@ pub fn clean(cli: &Cli, names: &[String], force: bool) -> Result<u8> {
     }
     let (mut seen, mut failed) = (0, false);
     for (index, host) in hosts.iter().enumerate() {
-        let mut words = vec!["clean".to_string()];
+        let mut words = Vec::new();
+        // It gives back what a lab was lent, where what would have done that was killed.
+        if let Ok(agent) = Files::on(host, Path::new(FOLDER)).agent() {
+            words.extend(["--agent".to_string(), agent.to_string_lossy().into_owned()]);
+        }
+        words.push("clean".into());
         words.extend(force.then(|| "--force".into()));
         let named = words.len();
         words.extend(

@@ -30,7 +30,10 @@ fn machine() -> Namespace {
         "link add h0 type veth peer name h1",
         "addr add 192.168.10.10/24 brd + dev h0 label h0:one",
         "addr add 192.168.10.11/24 brd + dev h0",
+        "addr add 192.168.20.1/24 dev h0 noprefixroute",
+        "addr add 192.168.30.1/24 dev h0 metric 50",
         "addr add fd00:9::1/64 dev h0 nodad",
+        "addr add fe80::5/64 dev h0 nodad",
         "link set h0 mtu 1400 alias cable",
         "link set h0 up",
         "addr add 10.77.0.2/24 dev h1",
@@ -38,18 +41,24 @@ fn machine() -> Namespace {
         "route add 172.30.0.0/16 via 192.168.10.1 dev h0 metric 7 proto static",
         "route add 172.31.0.0/16 via 192.168.10.1 dev h0 table 100",
         "route add fd01::/64 via fd00:9::2 dev h0",
+        // As NetworkManager does it.
+        "route add 192.168.20.0/24 dev h0 proto kernel scope link src 192.168.20.1 metric 100",
+        // One that stands before the one that it needs.
+        "route add 192.168.40.0/24 dev h0",
+        "route add 10.60.0.0/16 via 192.168.40.1 dev h0",
     ] {
         machine.ip(words);
     }
     // The kernel gives it that by itself, a little later.
-    wait_for("an address of the link", || looks(&machine).contains("fe80:"));
+    wait_for("an address of the link", || looks(&machine).matches("inet6 fe80:").count() == 2);
     machine
 }
 
 /// What the machine has of interfaces, addresses and routes, without what differs by itself.
 fn looks(machine: &Namespace) -> String {
     let script = "ip -o link show dev h0 | sed 's/^[0-9]*: h0@[^:]*//; s/state [A-Z]*//; s/qdisc [a-z]*//'
-ip -o addr show dev h0 | sed 's/^[0-9]*://'
+ip -4 -o addr show dev h0 | sed 's/^[0-9]*://'
+ip -6 -o addr show dev h0 | sed 's/^[0-9]*://' | sort
 for version in -4 -6; do ip $version route show table all dev h0 | grep -v multicast | sed 's/ linkdown//'; done";
     let output = machine.command("bash").args(["-c", script]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
@@ -95,9 +104,11 @@ fn clean(machine: &Namespace, lab: &Lab) -> Done {
     labs::run(machine.labrun(lab, &["clean", &lab.name]))
 }
 
-/// The process that `file` of the lab's state names.
+/// The process that `file` of the lab's state names, or of what it has outside.
 fn pid(lab: &Lab, file: &str) -> String {
-    let text = std::fs::read_to_string(format!("/run/labrun/{}/{file}", lab.name)).unwrap();
+    let folder = if file.starts_with("device") { ".outside-" } else { "" };
+    let file = format!("/run/labrun/{folder}{}/{file}", lab.name);
+    let text = std::fs::read_to_string(file).unwrap();
     text.split(' ').next().unwrap().into()
 }
 
@@ -217,6 +228,12 @@ fn an_interface_that_the_machine_needs_is_not_lent() {
     machine.ip("route add default via 192.168.10.1 dev h0");
     refused("the machine's default route leads by the interface h0");
     machine.ip("route del default");
+    for to in ["default", "10.50.0.0/16"] {
+        let hops = "nexthop via 192.168.10.1 dev h0 nexthop via 192.168.10.2 dev h0";
+        machine.ip(&format!("route add {to} {hops}"));
+        refused("a route with several next hops leads by the interface h0");
+        machine.ip(&format!("route del {to}"));
+    }
     machine.ip("link add up0 link h0 type macvlan");
     refused("is on the interface h0, and the kernel would remove it");
     machine.ip("link del up0");
@@ -227,6 +244,79 @@ fn an_interface_that_the_machine_needs_is_not_lent() {
     machine.ip("link set h0 down");
     machine.ip("link set h0 name other0");
     refused("this machine has no interface h0");
+}
+
+#[test]
+fn an_interface_comes_back_whatever_has_become_of_names_and_addresses() {
+    if !can("an_interface_comes_back_whatever") {
+        return;
+    }
+    let machine = machine();
+    let before = looks(&machine);
+    let lab = Lab::new(User::Own, LENT);
+    // Its name has been taken in the meantime: it is there by another one until it can have its own.
+    assert_eq!(setup(&machine, &lab).exit, 0);
+    machine.ip("link add h0 type veth peer name x0");
+    let done = clean(&machine, &lab);
+    let called = "the interface h0 is back, but called lr";
+    assert!(done.exit == 4 && done.all.contains(called), "{}", done.all);
+    machine.ip("link del h0");
+    let done = clean(&machine, &lab);
+    assert_eq!(done.exit, 0, "{}", done.all);
+    is_as(&machine, &before, "after its name was taken");
+    // Its hardware address was changed in the lab, and another interface has the old one.
+    let mac = before.split("link/ether ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    machine.ip(&format!("link add twin0 address {mac} type veth peer name twin1"));
+    machine.ip("link set twin0 up");
+    assert_eq!(setup(&machine, &lab).exit, 0);
+    let change = ["ip", "link", "set", "wan", "address", "02:00:00:00:00:07"];
+    assert_eq!(lab.exec("vpn", &change).exit, 0);
+    let done = clean(&machine, &lab);
+    assert_eq!(done.exit, 0, "{}", done.all);
+    is_as(&machine, &before, "after its address was changed");
+    let twin = machine.command("ip").args(["link", "show", "dev", "twin0", "up"]).output().unwrap();
+    assert!(!twin.stdout.is_empty(), "the other one is still up");
+    // One without a hardware address.
+    if std::path::Path::new("/dev/net/tun").exists() {
+        machine.ip("tuntap add t0 mode tun");
+        let lab = Lab::new(User::Own, &LENT.replace("device: h0", "device: t0"));
+        assert_eq!(setup(&machine, &lab).exit, 0);
+        let done = clean(&machine, &lab);
+        assert_eq!(done.exit, 0, "{}", done.all);
+        machine.ip("link show dev t0");
+    }
+}
+
+#[test]
+fn what_a_lab_writes_to_its_state_runs_nothing_outside_of_it() {
+    const FORGED: &str = "
+nodes:
+  a:
+    services:
+      forger:
+        command: |
+          cd $TMPDIR/..
+          printf '#!/bin/sh\\ntouch RAN\\nexit 1\\n' >tmp/x
+          chmod 755 tmp/x
+          echo $PWD/tmp/x >device-9.agent
+          echo 1 >device-9.saved
+          mkfifo device-99.agent device-99.saved
+          echo forged
+          exec sleep 1000
+        ready: {log: forged}
+tests: {t: {steps: [{ping: {node: a, to: 127.0.0.1}}]}}
+";
+    for user in users() {
+        // Of the machine's own /tmp, which the lab does not see.
+        let ran = std::path::PathBuf::from(format!("/tmp/ran-{}-{user:?}", std::process::id()));
+        let lab = Lab::new(user, &FORGED.replace("RAN", &ran.to_string_lossy()));
+        let done = lab.run(&["setup", &lab.name]);
+        assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
+        let done = lab.run(&["clean", &lab.name]);
+        let has_run = std::fs::remove_file(&ran).is_ok();
+        assert!(!has_run, "{user:?}: a program of the lab's ran outside of it");
+        assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
+    }
 }
 
 #[test]
