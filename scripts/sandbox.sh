@@ -52,6 +52,7 @@ safe_root() {
 # can prepare one. What was opened is looked at, too, not only what bears the name. Fails if there is none.
 own_root() {
   local own="directory $EUID"
+  ((${1-0} < 100)) || fail "$ROOT cannot be looked at"
   lock=none
   # A pipe of that name would keep us.
   [[ ! -d $ROOT ]] || { exec {lock}<"$ROOT"; } 2>/dev/null || :
@@ -63,7 +64,7 @@ own_root() {
   # It has just come or gone, or others may look into it.
   [[ $REPLY == "$own "+([0-7])?($'\n'"$own "+([0-7])) ]] && chmod 700 -- "$ROOT" 2>/dev/null || [[ ! -e $ROOT ]] ||
     fail "$ROOT is not a folder of this user's; remove it"
-  own_root
+  own_root $((${1-0} + 1))
 }
 
 # root_lock: lock $ROOT, by the descriptor $lock. Fails when it has been removed in the meantime.
@@ -287,7 +288,7 @@ sandbox_devices() {
   REPLY+=$links"? mount -t devpts -o newinstance,mode=620,ptmxmode=666 devpts $dev/pts
 mount -t tmpfs -o mode=1777 tmpfs $dev/shm
 "
-  for dir in null zero full random urandom tty kvm ppp vhost-net net/tun; do [[ ! -c /dev/$dir ]] || REPLY+="touch $dev/$dir"$'\n'"mount --rbind /dev/$dir $dev/$dir"$'\n'; done
+  for dir in null zero full random urandom tty kvm ppp vhost-net net/tun; do [[ ! -c /dev/$dir ]] || REPLY+="touch $dev/$dir"$'\n'"mount --rbind /dev/$dir $dev/$dir"$'\n'"? mount -o remount,bind,ro $dev/$dir"$'\n'; done
 }
 
 # sandbox_kernel: root's labs keep off the settings of the whole machine, and its memory.
