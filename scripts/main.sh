@@ -139,7 +139,8 @@ prepare() {
 
 # own: make the state folder with what is in it, and note whose it is for now.
 own() {
-  try "cannot make $STATE" mkdir "$STATE" "$STATE"/{bin,service,log,tmp,client} "$ROOT/.outside-$NAME" && sign
+  # What is outside stays where somebody has removed the state folder by hand.
+  try "cannot make $STATE" mkdir -p "$STATE" "$STATE"/{bin,service,log,tmp,client} "$ROOT/.outside-$NAME" && sign
 }
 
 # sign: note in $STATE that it is this process's for now.

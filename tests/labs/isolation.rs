@@ -532,7 +532,10 @@ fn what_a_clean_that_was_killed_left_goes_with_the_next() {
         let lab = Lab::new(user, "nodes: {a: {}}\n");
         let root = crate::common::host::state_root(user);
         assert_eq!(lab.run(&["setup", &lab.name]).exit, 0);
+        let outside = root.join(format!(".outside-{}", lab.name));
         let gone = root.join(format!(".gone-{}-123-456", lab.name));
+        // It goes before the lab's own folder is renamed.
+        fs::remove_dir(&outside).unwrap();
         fs::rename(root.join(&lab.name), &gone).unwrap();
         let done = lab.run(&["clean", &lab.name]);
         assert_eq!(done.exit, 0, "{user:?}: {}", done.all);
