@@ -3,6 +3,7 @@
 use crate::cli::Cli;
 use crate::error::Exit;
 use crate::event::Event;
+use crate::host::Host;
 use crate::host::transfer::files::Files;
 use crate::record::artifacts::FOLDER;
 use crate::record::event::RunEvent;
@@ -45,8 +46,9 @@ pub fn clean(cli: &Cli, names: &[String], force: bool) -> Result<u8> {
     let (mut seen, mut failed) = (0, false);
     for (index, host) in hosts.iter().enumerate() {
         let mut words = Vec::new();
-        // It gives back what a lab was lent, where what would have done that was killed.
-        if let Ok(agent) = Files::on(host, Path::new(FOLDER)).agent() {
+        // It gives back what a lab was lent, where what would have done that was killed. To another machine nothing
+        // is brought for that.
+        if let (Host::Native(_), Ok(agent)) = (host, Files::on(host, Path::new(FOLDER)).agent()) {
             words.extend(["--agent".to_string(), agent.to_string_lossy().into_owned()]);
         }
         words.push("clean".into());
