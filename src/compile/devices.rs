@@ -42,8 +42,7 @@ pub fn outside(lab: &Topology) -> Vec<String> {
         };
         Some([device.kind.name().into(), node.netns.0.clone(), device.name.clone(), what])
     };
-    let devices = lab.nodes.iter().flat_map(|node| node.devices.iter().map(move |one| (node, one)));
-    devices.filter_map(|(node, device)| of(node, device)).flatten().collect()
+    lab.devices().filter_map(|(node, device)| of(node, device)).flatten().collect()
 }
 
 fn vlans(link: &str, vlans: &[Vlan]) -> impl Iterator<Item = Vec<String>> {

@@ -9,8 +9,8 @@ pub const COMMAND: (&str, &str) = ("wg", "wireguard-tools");
 
 /// The links that have keys, with their nodes.
 fn tunnels(lab: &Topology) -> impl Iterator<Item = (&Node, &Device)> {
-    let devices = lab.nodes.iter().flat_map(|node| node.devices.iter().map(move |d| (node, d)));
-    devices.filter(|(_, device)| matches!(&device.kind, Kind::Wireguard { port: Some(_), .. }))
+    lab.devices()
+        .filter(|(_, device)| matches!(&device.kind, Kind::Wireguard { port: Some(_), .. }))
 }
 
 /// Whether any link of `lab` has keys.

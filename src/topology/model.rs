@@ -157,6 +157,13 @@ pub struct Vlan {
     pub addresses: Vec<IpNet>,
 }
 
+impl Topology {
+    /// The links inside of nodes, each with its node.
+    pub fn devices(&self) -> impl Iterator<Item = (&Node, &Device)> {
+        self.nodes.iter().flat_map(|node| node.devices.iter().map(move |device| (node, device)))
+    }
+}
+
 impl Node {
     /// The names of all its interfaces.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> + Clone {
