@@ -251,7 +251,7 @@ status() {
     fi
     { read -r how && IFS= read -r path; } 2>/dev/null <"$state/subject"
     emit instance "instance=$name" "condition=$condition" "state=$state" "how=$how" "path=$path" "pid=$pid"
-    [[ $condition == dead ]] || emit processes "stats=$(cat "/proc/$pid/root/proc"/[0-9]*/stat 2>/dev/null)" "uptime=$(</proc/uptime)" page:="$(getconf PAGESIZE)"
+    [[ $condition == dead ]] || emit processes "stats=$(timeout 5 cat "/proc/$pid/root/proc"/[0-9]*/stat 2>/dev/null)" "uptime=$(</proc/uptime)" page:="$(getconf PAGESIZE)"
     for log in "$state"/log/*.log; do
       [[ -e $log ]] || continue
       name=${log##*/} log=${log%.log} fields=(state=running)

@@ -72,7 +72,7 @@ fn keep(saved: &Path, pid: i32, place: &str, link: &str, device: &str) -> Result
     // Whoever waits for that reads it there.
     fs::write("/proc/self/fd/3", "1")?;
     let mut ends = [PollFd::new(&process, PollFlags::IN)];
-    while poll(&mut ends, None).is_err() {}
+    rustix::io::retry_on_intr(|| poll(&mut ends, None))?;
     back(saved, &lent, &here)
 }
 

@@ -109,7 +109,7 @@ fn test(lab: &str, file: &TestFile, topology: &Topology, diagnostics: &Diagnosti
     let all = path.iter().chain(of_steps.iter().flatten()).chain(awaited.iter().flatten());
     let all: Vec<&Rule> = all.collect();
     let unwanted = matches!(file.capture.as_slice(), [none]
-        if none.value == NONE && topology.nodes.iter().all(|node| node.name != NONE));
+        if none.value == NONE && file.capture_filter.is_none() && topology.nodes.iter().all(|node| node.name != NONE));
     let usual = file.capture.is_empty() && file.capture_filter.is_none();
     // A capture costs more than half of what could be transferred without it.
     let measures = |step: &&StepEntry| step.kind.value.as_ref().is_some_and(StepFile::measures);
