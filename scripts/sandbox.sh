@@ -102,7 +102,8 @@ probe_user_namespace() { unshare "${FLAGS[@]}" --mount --net ip link set lo up 2
 save_script() {
   local file=$STATE/lab.sh
   [[ -v LAB_PROGRAM ]] || LAB_PROGRAM=${BASH_EXECUTION_STRING-$(<"${BASH_SOURCE[0]}")}
-  LAB_PROGRAM=${LAB_PROGRAM%$'\n'}
+  # Where there is no newline, bash takes tens of milliseconds to look for one at each place but the last.
+  [[ $LAB_PROGRAM != *$'\n' ]] || LAB_PROGRAM=${LAB_PROGRAM%$'\n'}
   [[ -e $file ]] || { try "cannot write to $STATE" write "$file" "$LAB_PROGRAM"; return; }
   [[ $(<"$file") != "$LAB_PROGRAM" ]] || return 0
   # Somebody may be reading the old one.

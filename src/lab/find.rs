@@ -1,10 +1,8 @@
 //! Which labs there are, and which of them the words of a command line mean.
 
 use crate::error::Failure;
-use crate::lab::check;
 use crate::lab::model::Lab;
-use crate::lab::params::Setting;
-use crate::lab::repository::{is_repository_of, is_root, repository};
+use crate::lab::repository::{is_repository_of, is_root};
 use crate::text::{quoted, suggest};
 use crate::yaml::diagnostic::Diagnostic;
 use anyhow::{Context, Result};
@@ -82,77 +80,10 @@ fn one_line(text: &str) -> String {
 }
 
 impl Labs {
-    /// Those of `files` if any are named, else the repository's and the built-in ones. A lab of the
-    /// repository hides a built-in one of the same name.
-    ///
-    /// # Errors
-    /// If a file cannot be read. Mistakes in a file are kept in `broken`.
-    pub fn load(files: &[PathBuf]) -> Result<Labs> {
-        Labs::load_with(files, &[])
-    }
-
-    /// The same with these parameters, of which none needs to have any ([`crate::lab::params::known`]).
-    ///
-    /// # Errors
-    /// As [`Labs::load`].
-    pub fn load_with(files: &[PathBuf], settings: &[Setting]) -> Result<Labs> {
-        let here = std::env::current_dir().context("cannot tell the working directory")?;
-        let repository = repository(&here);
-        let mut labs = Labs { labs: Vec::new(), broken: Vec::new(), repository };
-        if !files.is_empty() {
-            for file in files {
-                labs.read(Origin::File, file, &file.display().to_string(), settings)?;
-            }
-            return Ok(labs);
-        }
-        for path in lab_files(&labs.repository.join("labs")) {
-            let shown = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
-            labs.read(Origin::Repository, &path, &shown, settings)?;
-        }
-        for (name, text) in BUILT_IN {
-            if !labs.labs.iter().any(|(_, lab)| lab.name == name) {
-                labs.add(Origin::BuiltIn, text, &format!("<built-in>/{name}.yaml"), settings);
-            }
-        }
-        Ok(labs)
-    }
-
     /// The same labs, which wait `factor` times as long.
     pub fn waiting_longer(mut self, factor: f64) -> Labs {
         self.labs.iter_mut().for_each(|(_, lab)| lab.wait_longer(factor));
         self
-    }
-
-    fn read(
-        &mut self,
-        origin: Origin,
-        path: &Path,
-        shown: &str,
-        settings: &[Setting],
-    ) -> Result<()> {
-        let bytes = std::fs::read(path)
-            .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
-        match String::from_utf8(bytes) {
-            Ok(text) => self.add(origin, &text, shown, settings),
-            Err(_) => self.broken.push(format!("{shown}:1:1: the file is not UTF-8 text")),
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, origin: Origin, text: &str, shown: &str, settings: &[Setting]) {
-        match check::lab_with(text, shown, settings) {
-            Ok(lab) => {
-                if let Some((_, other)) = self.labs.iter().find(|(_, l)| l.name == lab.name) {
-                    self.broken.push(format!(
-                        "{shown}:1:1: the lab `{}` is already in {}",
-                        lab.name, other.file
-                    ));
-                } else {
-                    self.labs.push((origin, lab));
-                }
-            }
-            Err(diagnostics) => self.broken.push(show_diagnostics(shown, &diagnostics)),
-        }
     }
 
     /// Everything that concerns the repository labrun runs in: its own labs and those whose subject
@@ -214,7 +145,7 @@ impl Labs {
             self.all().into_iter().for_each(|lab| add(lab, None));
         }
         for word in words {
-            match word.contains(['*', '?']) {
+            match is_pattern(word) {
                 true => self.matching(word)?.into_iter().for_each(|(lab, test)| add(lab, test)),
                 false => {
                     let (lab, test) = self.find(word)?;
@@ -268,7 +199,7 @@ impl Labs {
         Ok(labs)
     }
 
-    fn find(&self, word: &str) -> Result<(&Lab, Option<usize>)> {
+    pub(super) fn find(&self, word: &str) -> Result<(&Lab, Option<usize>)> {
         let labs = || self.labs.iter().map(|(_, lab)| lab);
         let path = Path::new(word.strip_prefix("./").unwrap_or(word));
         let is_meant = |lab: &&Lab| lab.name == word || path == Path::new(&lab.file);
@@ -310,6 +241,11 @@ impl Labs {
             Err(Failure::usage(self.broken.join("\n")).into())
         }
     }
+}
+
+/// Whether `word` is a pattern of names.
+pub(super) fn is_pattern(word: &str) -> bool {
+    word.contains(['*', '?'])
 }
 
 /// Whether `path` is named as lab files are.

@@ -5,6 +5,7 @@ pub mod check;
 mod each;
 mod file;
 pub mod find;
+mod load;
 pub mod model;
 pub mod params;
 mod place;

@@ -22,7 +22,8 @@ impl Tags<'_> {
         (self.with.is_empty() || among(self.with)) && !among(self.without)
     }
 
-    fn is_any(&self) -> bool {
+    /// Whether they choose at all.
+    pub fn is_any(&self) -> bool {
         !self.with.is_empty() || !self.without.is_empty()
     }
 }

@@ -33,7 +33,7 @@ pub fn doctor(
     tested: &SubjectArgs,
     client: Client,
 ) -> Result<u8> {
-    let labs = Labs::load(&cli.files)?;
+    let labs = Labs::load_for(words, &cli.files, &[])?;
     let chosen = if words.is_empty() {
         labs.all()
     } else {

@@ -118,8 +118,9 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// # Errors
 /// If there is no such lab.
 pub fn script(cli: &Cli, lab: &str, client: Client, settings: &[Setting]) -> anyhow::Result<u8> {
-    let labs = Labs::load_with(&cli.files, settings)?;
-    let chosen = labs.labs(&[lab.to_string()])?;
+    let words = [lab.to_string()];
+    let labs = Labs::load_for(&words, &cli.files, settings)?;
+    let chosen = labs.labs(&words)?;
     params::known(settings, &chosen)?;
     for lab in chosen {
         print_exactly(compiler::compile(lab, client).trim_end());
@@ -132,8 +133,9 @@ pub fn script(cli: &Cli, lab: &str, client: Client, settings: &[Setting]) -> any
 /// # Errors
 /// If there is no such lab.
 pub fn graph(cli: &Cli, lab: &str, format: Format, settings: &[Setting]) -> anyhow::Result<u8> {
-    let labs = Labs::load_with(&cli.files, settings)?;
-    let chosen = labs.labs(&[lab.to_string()])?;
+    let words = [lab.to_string()];
+    let labs = Labs::load_for(&words, &cli.files, settings)?;
+    let chosen = labs.labs(&words)?;
     params::known(settings, &chosen)?;
     for lab in chosen {
         let drawing = match format {

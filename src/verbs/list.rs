@@ -1,6 +1,6 @@
 //! `labrun list`.
 
-use crate::cli::{ChoiceArgs, Cli, ListArgs};
+use crate::cli::{ChoiceArgs, Cli, ListArgs, TestArgs};
 use crate::error::{Exit, Failure};
 use crate::lab::find::{Labs, Origin, Selection};
 use crate::record::durations::Durations;
@@ -99,6 +99,16 @@ fn choose<'a>(labs: &'a Labs, args: &ListArgs) -> Result<Vec<Selection<'a>>> {
         shard::keep(&mut chosen, part, &durations);
     }
     Ok(chosen)
+}
+
+/// The labs of which tests are chosen.
+///
+/// # Errors
+/// As [`Labs::load`].
+pub fn labs(cli: &Cli, args: &TestArgs) -> Result<Labs> {
+    // A tag may be that of any.
+    let words = if args.choice.tags().is_any() { &[] } else { &args.choice.tests[..] };
+    Labs::load_for(words, &cli.files, &args.run.params.settings)
 }
 
 /// The tests that `choice` means, of every lab that has one.

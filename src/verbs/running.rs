@@ -168,8 +168,9 @@ pub fn exec(cli: &Cli, lab: &str, node: &str, command: &[String]) -> Result<u8> 
 
 /// What the runtime calls these `services` of `lab`, as far as a lab file is known that says.
 fn ids(cli: &Cli, lab: &str, services: &[String]) -> Result<Vec<String>> {
-    let labs = Labs::load(&cli.files).map(|labs| labs.labs).unwrap_or_default();
     let name = lab.split_once('@').map_or(lab, |(name, _)| name);
+    let labs = Labs::load_for(&[name.to_string()], &cli.files, &[]);
+    let labs = labs.map(|labs| labs.labs).unwrap_or_default();
     let known = labs.iter().find(|(_, lab)| lab.name == name);
     let id = |service: &String| {
         let found = known.map_or(Err(Vec::new()), |(_, lab)| lab.topology.service(service));

@@ -21,7 +21,7 @@ use std::sync::Mutex;
 /// # Errors
 /// Wrong names, broken lab files, a build that fails, a machine that lacks something.
 pub fn setup(cli: &Cli, words: &[String], run: &RunArgs) -> Result<u8> {
-    let labs = Labs::load_with(&cli.files, &run.params.settings)?;
+    let labs = Labs::load_for(words, &cli.files, &run.params.settings)?;
     let labs = labs.waiting_longer(run.timeout_scale);
     let chosen = labs.labs(words)?;
     params::known(&run.params.settings, &chosen)?;

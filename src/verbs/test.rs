@@ -36,7 +36,7 @@ type Files = BTreeSet<PathBuf>;
 
 /// Whether any of the chosen tests is of a lab in one of the files `only`, or something is wrong with the choice.
 pub fn concerns(cli: &Cli, args: &TestArgs, only: Option<&Files>) -> bool {
-    let Ok(labs) = Labs::load_with(&cli.files, &args.run.params.settings) else { return true };
+    let Ok(labs) = list::labs(cli, args) else { return true };
     let chosen = list::chosen(&labs, &args.choice);
     chosen.is_ok_and(|chosen| chosen.iter().any(|one| is_among(one, only)))
         || !labs.broken.is_empty()
@@ -56,7 +56,7 @@ pub fn once(cli: &Cli, args: &TestArgs, only: Option<&Files>) -> Result<u8> {
     let part = args.partition.map(|asked| asked.part(engine::environment)).transpose()?;
     let settings = &run.params.settings;
     let begun = Instant::now();
-    let labs = Labs::load_with(&cli.files, settings)?.waiting_longer(run.timeout_scale);
+    let labs = list::labs(cli, args)?.waiting_longer(run.timeout_scale);
     let parsed = begun.elapsed();
     let mut chosen = list::chosen(&labs, &args.choice)?;
     chosen.retain(|one| is_among(one, only));
