@@ -12,7 +12,8 @@ const LEAST: Duration = Duration::from_secs(1);
 
 /// The share of an attempt that takes no longer than `timeout` when it is the only one.
 pub fn share(timeout: Duration) -> impl Fn(Duration) -> Duration {
-    move |within| (within / 3).clamp(LEAST, timeout)
+    // In whole milliseconds, because failures say it.
+    move |within| Duration::from_millis(within.as_millis() as u64 / 3).clamp(LEAST, timeout)
 }
 
 /// Deadline and retry of a step.
@@ -82,5 +83,18 @@ impl PatienceFile {
             within,
             every: self.every.as_ref().map_or(EVERY, |every| every.value),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_gets_a_third_of_the_time_in_whole_milliseconds() {
+        let share = share(Duration::from_secs(10));
+        assert_eq!(format!("{:?}", share(Duration::from_secs(5))), "1.666s");
+        assert_eq!(share(Duration::from_secs(2)), LEAST);
+        assert_eq!(share(Duration::from_secs(90)), Duration::from_secs(10));
     }
 }
