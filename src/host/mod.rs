@@ -8,6 +8,7 @@ mod cache;
 mod connection;
 mod kind;
 pub(crate) mod lima;
+pub(crate) mod login;
 mod native;
 mod output;
 mod remote;

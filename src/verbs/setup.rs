@@ -2,7 +2,7 @@
 
 use crate::cli::{Cli, RunArgs};
 use crate::error::{Exit, Failure};
-use crate::host::HostKind;
+use crate::host::{Host, HostKind, login};
 use crate::interrupt;
 use crate::lab::find::Labs;
 use crate::lab::model::Lab;
@@ -76,6 +76,8 @@ fn setup_on(
             Err(SetupError::Interrupted) => return Ok(Exit::Interrupted),
         }
     }
+    let note = matches!(options.host, Host::Native(_)).then(login::ends_with_login).flatten();
+    note.into_iter().for_each(|text| tell(RunEvent::Note { text }));
     Ok(Exit::Passed)
 }
 

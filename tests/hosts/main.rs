@@ -11,6 +11,7 @@ mod clean;
 mod full;
 mod interrupt;
 mod kill;
+mod login;
 mod noexec;
 mod parallel;
 mod reuse;
