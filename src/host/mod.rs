@@ -4,6 +4,7 @@
 //! followed by the requests of a session, so nothing is written to a disk on the way and any
 //! transport that carries a pipe will do.
 
+mod allowed;
 mod cache;
 mod connection;
 mod kind;

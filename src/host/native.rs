@@ -1,6 +1,7 @@
 //! This machine.
 
 use crate::error::{Failure, not_found};
+use crate::host::allowed::{self, Allowed};
 use crate::host::transfer::files::Build;
 use crate::host::{BOOTSTRAP, Process, Stream, cache};
 use crate::interrupt;
@@ -32,25 +33,28 @@ impl Native {
                 "labs need Linux, network namespaces are a feature of its kernel: name a Linux machine with `--host ssh://[user@]machine`"
             );
         }
-        if is_root() || user_namespaces() {
-            return Ok(Native { elevated: false });
+        let (why, way) = match if is_root() { allowed::root() } else { allowed::user() } {
+            Allowed::Yes => return Ok(Native { elevated: false }),
+            Allowed::Refused { why, way } => (why, way),
+        };
+        if is_root() {
+            bail!("{why}: {way}");
         }
         // Nothing is known of the kernel then.
         if which::which("unshare").is_err() {
             bail!(not_found("unshare"));
         }
         if which::which("sudo").is_err() {
-            bail!(
-                "this kernel refuses user namespaces to ordinary users, and there is no sudo: run labrun as root"
-            );
+            bail!("{why}, and there is no sudo: {way}");
+        }
+        if let Allowed::Refused { .. } = allowed::by_sudo() {
+            bail!("{why}, and sudo would not help: {way}");
         }
         // Asked for here, in the foreground, where sudo can ask for a password.
         let granted =
             cmd!("sudo", "-v").unchecked().run().is_ok_and(|output| output.status.success());
         if !granted {
-            bail!(
-                "this kernel refuses user namespaces to ordinary users, and sudo does not let us in: run labrun as root"
-            );
+            bail!("{why}, and sudo does not let us in: {way}");
         }
         // Once: a run looks for its host more often.
         static KEPT: Once = Once::new();
@@ -146,12 +150,6 @@ fn renewed() -> bool {
 /// Whether this process is root's.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
-}
-
-/// Ubuntu lets anybody make the namespace but do nothing in it, so the probe mounts.
-fn user_namespaces() -> bool {
-    let words = ["unshare", "--user", "--map-root-user", "--mount", "--net", "true"];
-    process::output(&words, Vec::new()).is_ok_and(|output| output.status.success())
 }
 
 /// What this machine calls itself, as uname(1) has it.
