@@ -130,6 +130,33 @@ tracked() {
 # copy_tracked FOLDER
 copy_tracked() { tracked | tar -c --null -T - | tar -x --no-same-owner -C "$1"; }
 
+# debian_archive CACHE SUITE: a minimal SUITE as CACHE/SUITE.tar. An old one is better than none.
+debian_archive() {
+  local cache=$1 suite=$2 file=$1/$2.tar mirrors=() lock
+  mkdir -p "$cache"
+  exec {lock}>"$cache/lock"
+  flock "$lock"
+  if [[ -z $(find "$cache" -name "$suite.tar" -mtime -7) ]]; then
+    # A Debian host's own mirror is near, and known to be reachable.
+    # shellcheck disable=SC2016 # for apt to fill in
+    mapfile -t mirrors < <(LC_ALL=C apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' 2>/dev/null |
+      sed -n 's/ Debian Debian$//p' | sort -u | head -n 1)
+    mmdebstrap --quiet --format=tar --variant=minbase --include=git,ca-certificates --components=main \
+      "$suite" "$file.new" "${mirrors[@]}" && mv "$file.new" "$file"
+  fi
+  exec {lock}>&-
+  [[ -e $file ]]
+}
+
+# way_to_network ROOT: the host's way to the network for the Debian in ROOT. Succeeds if that has certificates now
+# which it must be told of.
+way_to_network() {
+  cp -L /etc/resolv.conf /etc/hosts "$1/etc/"
+  apt-config dump Acquire | grep -Ei '^Acquire::(https?::Proxy|Check-)' >"$1/etc/apt/apt.conf.d/99host" || :
+  compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null || return
+  cp /usr/local/share/ca-certificates/*.crt "$1/usr/local/share/ca-certificates/"
+}
+
 # check NAME COMMAND...: one check, counted, its output shown as it comes.
 check() {
   local name=$1
