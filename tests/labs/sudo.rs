@@ -130,3 +130,59 @@ fn without_sudo_either_the_reason_is_named_and_the_exit_code_is_3() {
     assert!(text.contains("refuses user namespaces"), "{text}");
     assert!(text.contains("run labrun as root"), "{text}");
 }
+
+/// As in a container. What is refused is told before anything runs, by every verb that is about labs.
+#[test]
+fn root_without_the_capabilities_that_labs_need_is_told_which_and_runs_nothing() {
+    if !is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    for (lacked, flag) in [("sys_admin", "SYS_ADMIN"), ("net_admin", "NET_ADMIN")] {
+        for words in [&["test", "vpn-routed"][..], &["doctor", "vpn"]] {
+            let output = Command::new("setpriv")
+                .arg(format!("--bounding-set=-{lacked}"))
+                .arg(env!("CARGO_BIN_EXE_labrun"))
+                .args(words)
+                .env_remove("CI")
+                .output()
+                .unwrap();
+            let text = text(&output);
+            assert_eq!(output.status.code(), Some(3), "{text}");
+            assert!(text.contains("root lacks capabilities here"), "{text}");
+            assert!(text.contains(&format!("start it with `--cap-add {flag}`")), "{text}");
+            assert!(!text.contains("nothing ran"), "{text}");
+        }
+    }
+}
+
+/// As in a container, too: its /proc has parts that nobody is to see, so the kernel lets no ordinary user have another.
+#[test]
+fn an_ordinary_user_with_a_masked_proc_is_told_of_it() {
+    if !is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let script = r#"
+        mount --bind /dev/null /proc/timer_list || mount --bind /dev/null /proc/kcore
+        cd /
+        mkdir /tmp/labrun-test-masked-$$
+        trap 'rm -r /tmp/labrun-test-masked-$$' EXIT
+        ln -s "$(type -P unshare)" "$(type -P mount)" "$(type -P true)" /tmp/labrun-test-masked-$$
+        setpriv --reuid nobody --regid nogroup --clear-groups env HOME=/tmp PATH=/tmp/labrun-test-masked-$$ "$labrun" test vpn-routed
+    "#;
+    let output = Command::new("unshare")
+        .args(["--mount", "bash", "-c", script])
+        .env("labrun", env!("CARGO_BIN_EXE_labrun"))
+        .env_remove("CI")
+        .output()
+        .unwrap();
+    let text = text(&output);
+    if text.contains("this kernel refuses user namespaces") {
+        eprintln!("skipped: this kernel lets no ordinary user have a user namespace");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("not mount /proc in them, and there is no sudo"), "{text}");
+    assert!(text.contains("unmask=ALL"), "{text}");
+}
