@@ -195,6 +195,13 @@ beside_ended() {
   return "$status"
 }
 
+# fenced FILE COMMAND...: what COMMAND says comes between the lines of the first fence of text in FILE, by way of $WORK.
+fenced() {
+  local file=$1
+  { sed '/^[`]*text$/q' "$file" && "${@:2}" && sed -n '/^[`][`]*$/,$p' "$file"; } >"$WORK/page" || die "$file stays as it was"
+  cp "$WORK/page" "$file"
+}
+
 # summary: the last line, and the exit status that goes with it.
 summary() {
   local skipped=
