@@ -12,6 +12,7 @@ use crate::lab::repository::repository;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_exactly};
 use crate::steps::Client;
+use crate::text::count;
 use crate::topology::model::Subject;
 use crate::verbs::filters;
 use crate::yaml::diagnostic::Diagnostic;
@@ -59,11 +60,11 @@ pub fn check(paths: &[PathBuf], settings: &[Setting]) -> anyhow::Result<u8> {
                     outln!("{}", show_diagnostics(&shown, &[warning]));
                 }
                 outln!(
-                    "{shown}: lab `{}`, {} nodes, {} services, {} tests: ok",
+                    "{shown}: lab `{}`, {}, {}, {}: ok",
                     lab.name,
-                    lab.topology.nodes.len(),
-                    lab.topology.services.len(),
-                    lab.tests.len()
+                    count(lab.topology.nodes.len(), "node"),
+                    count(lab.topology.services.len(), "service"),
+                    count(lab.tests.len(), "test")
                 );
                 seen.entry(lab.name.clone()).or_insert(path);
                 good.push(lab);

@@ -188,7 +188,7 @@ fn check_tells_good_files_from_bad_ones() {
     assert!(
         good.exit == 0
             && good.stdout
-                == format!("{path}: lab `{}`, 1 nodes, 2 services, 2 tests: ok\n", lab.name),
+                == format!("{path}: lab `{}`, 1 node, 2 services, 2 tests: ok\n", lab.name),
         "{}",
         good.all
     );
