@@ -80,11 +80,12 @@ start_time() {
   REPLY=${stat[19]}
 }
 
-# alive FILE: the process that FILE names by "PID START" still runs.
+# alive FILE: the process that FILE names by "PID START" still runs. A lab's supervisor is the first process of a PID
+# namespace below this one, see proc_pid_status(5): none else is taken for it, and ended.
 alive() {
-  local pid start
-  { read -r pid start <"$1"; } 2>/dev/null || return 1
-  [[ -n $start ]] && start_time "$pid" && [[ $REPLY == "$start" ]]
+  local pid start lines
+  [[ -f $1 ]] && { read -r pid start <"$1"; } 2>/dev/null && [[ -n $start ]] && start_time "$pid" && [[ $REPLY == "$start" ]] || return
+  [[ $1 != */supervisor ]] || { { mapfile -t lines <"/proc/$pid/status"; } 2>/dev/null && [[ ${lines[*]} == *' NSpid:'+([[:blank:]0-9])[[:blank:]]'1 NS'* ]]; }
 }
 
 # try WHAT COMMAND...: if it fails, say WHAT went wrong, and why, such as that a disk is full.

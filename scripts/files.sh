@@ -66,7 +66,7 @@ files_owned() {
   local pid start
   while read -r pid start; do
     [[ -n $pid ]] && remote_start "$pid" && [[ $REPLY == "$start" ]] && return
-  done < <("${SUDO[@]}" find "$ROOT" -mindepth 2 -maxdepth 2 -name owner -exec cat {} + 2>/dev/null)
+  done < <("${SUDO[@]}" find "$ROOT" -mindepth 2 -maxdepth 2 -type f -name owner -exec cat {} + 2>/dev/null)
   return 1
 }
 

@@ -120,7 +120,7 @@ prepare() {
   subject_choose || return 3
   identity && identity=$REPLY
   if ((!FRESH)); then
-    if [[ $1 != anew && ! -e $STATE/dirty && $(<"$STATE/identity") == "$identity" ]]; then
+    if [[ $1 != anew && ! -s $STATE/dirty ]] && noted "$STATE/identity" && [[ $REPLY == "$identity" ]]; then
       save_script || return 4
       emit reused "instance=$NAME"
       subject_say
@@ -161,10 +161,10 @@ own_anew() {
 
 # leave STATUS: the end of every use. A kept lab stays if its set-up came to an end, anything else goes.
 leave() {
-  if [[ -e $STATE/keep ]] || { ((KEEP)) && [[ -e $STATE/failed ]]; }; then : >"$STATE/kept" && emit kept "instance=$NAME"; fi
+  if [[ -s $STATE/keep ]] || { ((KEEP)) && [[ -e $STATE/failed ]]; }; then : >"$STATE/kept" && emit kept "instance=$NAME"; fi
   if [[ -e $STATE/kept && (-e $STATE/ready || -e $STATE/failed) ]] && alive "$STATE/supervisor"; then
-    [[ ! -e $STATE/keep ]] || rm -f "$STATE/keep"
     # Nobody's, without a process that removes the file.
+    : >"$STATE/keep"
     : >"$STATE/owner"
   else
     sandbox_remove "$STATE" && [[ -n $BEGUN ]] && emit cleaned "instance=$NAME"
@@ -239,24 +239,27 @@ clean() {
 
 # status: every instance, the services of those that run, and the processes in it, as the kernel tells of them.
 status() {
-  local state name condition log how path pid fields
+  local state name condition log how path pid fields logs restarts
   for state in "$ROOT"/* "$ROOT"/.gone-*; do
     [[ -d $state ]] || continue
-    name=${state##*/} condition=starting how='' path='' pid=$(cut -d' ' -f1 "$state/supervisor" 2>/dev/null)
+    noted "$state/supervisor"
+    name=${state##*/} condition=starting how='' path='' pid=${REPLY%% *}
     if ! alive "$state/supervisor"; then
       alive "$state/owner" || condition=dead
     elif [[ -e $state/failed ]]; then condition=failed; elif [[ -e $state/ready ]]; then
       condition=ready
       ! alive "$state/owner" || condition=testing
     fi
-    { read -r how && IFS= read -r path; } 2>/dev/null <"$state/subject"
+    ! noted "$state/subject" || { read -r how && IFS= read -r path; } <<<"$REPLY"
     emit instance "instance=$name" "condition=$condition" "state=$state" "how=$how" "path=$path" "pid=$pid"
-    [[ $condition == dead ]] || emit processes "stats=$(timeout 5 cat "/proc/$pid/root/proc"/[0-9]*/stat 2>/dev/null)" "uptime=$(</proc/uptime)" page:="$(getconf PAGESIZE)"
-    for log in "$state"/log/*.log; do
-      [[ -e $log ]] || continue
-      name=${log##*/} log=${log%.log} fields=(state=running)
-      [[ ! -s $log.exit ]] || fields=(state=exited status:="$(<"$log.exit")")
-      emit service "name=${name%.log}" "${fields[@]}" "log=$log.log" "pid=$(cat "$log.pid" 2>/dev/null)" "restarts=$(grep -cs "" "$log.restarts")"
+    [[ $condition == dead ]] || emit processes "stats=$(timeout 5 cat "/proc/$pid/root/proc"/[0-9]*/stat 2>/dev/null | head -c 8M)" "uptime=$(</proc/uptime)" page:="$(getconf PAGESIZE)"
+    logs=("$state"/log/*.log)
+    for log in "${logs[@]:0:10000}"; do
+      log=${log%.log} name=${log##*/} fields=(state=running) restarts=()
+      ! noted "$log.exit" || [[ $REPLY != +([0-9]) ]] || fields=(state=exited status:="$REPLY")
+      ! noted "$log.restarts" || [[ -z $REPLY ]] || mapfile -t restarts <<<"$REPLY"
+      noted "$log.pid"
+      [[ $name == '*' ]] || emit service "name=$name" "${fields[@]}" "log=$log.log" "pid=$REPLY" "restarts=${#restarts[@]}"
     done
   done
 }
@@ -267,12 +270,10 @@ logs() {
   shift
   [[ -d $state/log ]] || fail "there is no instance ${state##*/}" 2
   [[ ${1-} != -f ]] || { follow=1 && shift; }
-  (($#)) || for log in "$state"/log/*.log; do [[ ! -e $log ]] || set -- "$@" "$(basename "$log" .log)"; done
-  for service; do [[ -e $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2; done
+  (($#)) || for log in "$state"/log/*.log; do [[ $log == *[[:cntrl:]*\"\\\&]* ]] || { log=${log##*/} && set -- "$@" "${log%.log}"; }; done
+  for service; do [[ -f $state/log/$service.log && ! -L $state/log/$service.log ]] || fail "$(basename "$state") has no service $service" 2; done
   { read -r pid _ <"$state/supervisor"; } 2>/dev/null
-  for service; do
-    if ((follow)); then log_events "$state" "$service" -F --pid="$pid" & else log_events "$state" "$service"; fi
-  done
+  for service; do if ((follow)); then log_events "$state" "$service" -F --pid="$pid" & else log_events "$state" "$service"; fi; done
   ((follow)) || return 0
   ((TIED)) || { wait && return; }
   # The end of the input is the end of the following, as that of the lab is. The group is this script's own.

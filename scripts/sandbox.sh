@@ -5,20 +5,27 @@
 # host has to be undone, except for the state folder, $ROOT/INSTANCE:
 #
 #   lab.sh       this script
-#   supervisor   "PID START" of PID 1 as the host sees it
+#   supervisor   "PID START" of PID 1 as the host sees it;  supervisor.log: what it says when it cannot start
 #   owner        "PID START" of the process that sets the lab up or tests it
 #   kept         set up to stay, by `setup` or --keep
-#   identity     what it was made from;  ready, failed: how set-up ended
-#   dirty        a test is at work in the lab, or has left it other than it was set up
+#   identity     what it was made from;  subject, stand-in: what it tests
+#   ready        set-up has come to an end;  failed: or could not
+#   dirty        is empty, unless a test is at work in the lab, or has left it other than it was set up
+#   keep         is empty, unless the lab is to stay up after this session
 #   control      a pipe on which PID 1 is told the names of services to start again; open as long as PID 1 is
-#   connected    whether all of them work
+#   connected    whether all of the links that lead out work
 #   bin/         the program under test
+#
+# All that only labrun writes, from outside: in the sandbox it can be read. What is written there itself, and read outside as
+# what anybody may have written:
+#
+#   client/      what clients have asked for
 #   service/N/   working folder of service N, with its files
-#   gathered/    the state of a failure, until it has been reported
 #   log/N.log    its output;  log/N.pid, log/N.exit: its process (in the sandbox) and exit status;
 #                log/N.from: where in its output its last start is;  log/N.cut: what of it is left out;
 #                log/N.restarts: when (ms since boot) it failed and was to be started again, and with which exit status
 #   tmp/         $TMPDIR of everything that runs in the lab
+#   private/     only in there: what hides the machine's folders, and what else ends with the sandbox
 #
 # and for what is acted on outside, $ROOT/.outside-INSTANCE, which the lab does not see. It is there only as long as the
 # state folder is:
@@ -129,12 +136,13 @@ sandbox_start() {
   while :; do
     if IFS= read -r -t 0.1 -u "$events" part; then
       line+=$part
-      [[ $line != '{"event":"failed"'* ]] || failed=$line
       # The end of the pipe would not do: unshare(1), waiting for PID 1, holds it open.
-      [[ -z $failed ]] || break
-      [[ $line != '{"event":"connect"'* ]] || { sandbox_connect; line= && continue; }
+      [[ $line != '{"event":"failed"'* ]] || { failed=$line && : >"$STATE/failed"; break; }
+      # Once: a lab's programs may have found the pipe by then.
+      [[ $line != '{"event":"connect"'* ]] || { [[ -e $STATE/connected ]] || sandbox_connect; line= && continue; }
+      [[ $line != '{"event":"ready"'* ]] || { ready=1 && : >"$STATE/ready"; }
       { printf '%s\n' "$line" >&"$EVENTS"; } 2>/dev/null
-      [[ $line != '{"event":"ready"'* ]] || { ready=1 && break; }
+      ((!ready)) || break
       line=
     else
       (($? > 128)) || break
@@ -150,7 +158,7 @@ sandbox_start() {
     [[ $GATHER$AGENT != 1?* ]] || { emit failing && agent failed; }
     { printf '%s\n' "$failed" >&"$EVENTS"; } 2>/dev/null
   }
-  [[ ! -s $STATE/supervisor.log || -e $STATE/failed ]] || emit error "message=the supervisor ended: $(tail -n 5 "$STATE/supervisor.log")"
+  [[ ! -s $STATE/supervisor.log || -e $STATE/failed ]] || emit error "message=the supervisor ended: $(tail -c 2000 "$STATE/supervisor.log" | tail -n 5)"
   return 1
 }
 
@@ -213,10 +221,9 @@ sandbox_init() {
   emit supervisor pid:="${stat%% *}"
   trap '' INT HUP PIPE
   if lab_up; then
-    : >"$STATE/ready"
+    : >"$STATE/private/ready"
     emit ready "instance=$NAME"
   else
-    : >"$STATE/failed"
     emit failed "instance=$NAME"
     # Its state is looked at before it goes, unless who wanted to has gone.
     ((keep)) || { ((!gather)) || pause 60; exit 4; }
@@ -242,21 +249,27 @@ sandbox_mounts() {
   mapfile -t mounts </proc/self/mountinfo
   mounts=("${mounts[@]#* * * * }") mounts=("${mounts[@]%% *}")
   # Without -p: if somebody has cleaned up, the folder must not come into being again.
+  # Debian and Ubuntu mount /run noexec, but the program under test lies in $STATE.
   REPLY="[mounts of global]
 mkfifo $STATE/control
+mkdir $private
 mount --rbind $STATE $STATE
+? mount -o remount,bind,exec $STATE
 mount -t proc proc /proc
 ? mount -t sysfs sysfs /sys
-mkdir $private
 mount -t tmpfs -o mode=755 tmpfs $private
 mkdir -p $private/run $private/tmp $private/var/tmp $private/dev/net $private/dev/pts $private/dev/shm
 ln -s $STATE/service $private/run/service
 mount -t tmpfs -o mode=1777 tmpfs $private/tmp
 mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
 "
+  # What else is in the state folder labrun goes by.
+  for dir in client log service tmp; do REPLY+="mount --rbind $STATE/$dir $STATE/$dir"$'\n'; done
+  REPLY+="mount -o remount,bind,ro $STATE"$'\n'
   # Before all can only be read.
   for dir in "${WRITE[@]}"; do REPLY+="mkdir -p $private/write$dir $private$dir"$'\n'"mount --rbind $dir $private/write$dir"$'\n'; done
-  for dir in "${mounts[@]}"; do [[ $dir/ == @(/dev|/proc|/sys|/run|/tmp|/var/tmp)/* ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'; done
+  # What is covered by private ones is seen by what PID 1 has open, and where it is.
+  for dir in "${mounts[@]}"; do [[ $dir/ == @(/dev|/proc|/sys|/run|/tmp|/var/tmp)/* && $STATE/ != "$dir"/* && $PWD/ != "$dir"/* ]] || REPLY+="? mount -o remount,bind,ro $dir"$'\n'; done
   sandbox_devices
   ((EUID)) || sandbox_kernel
   sandbox_folder
@@ -266,11 +279,9 @@ mount -t tmpfs -o mode=1777 tmpfs $private/var/tmp
   for dir in dhcp dhcpcd misc kea NetworkManager; do REPLY+="? mkdir $private/var/lib/upper/$dir"$'\n'; done
   for dir in /var/lib/{dhcp,dhcpcd,misc,kea,NetworkManager} /var/db/dhcpcd; do [[ ! -d $dir ]] || REPLY+="mount -t tmpfs -o mode=755 tmpfs $dir"$'\n'; done
   # Host sockets below /run (systemd, D-Bus, resolved) must be out of reach of the lab's daemons.
-  # Debian and Ubuntu mount /run noexec, but the program under test lies in $STATE.
   # The last is /run, where mount(8) makes notes.
   REPLY+="mkdir -p $private$STATE
 mount --rbind $STATE $private$STATE
-? mount -o remount,bind,exec $private$STATE
 mount --rbind $private/dev /dev
 ? mount -o remount,bind,ro /dev
 mount --rbind $private/tmp /tmp
@@ -340,7 +351,7 @@ mount --rbind $folder $lower
 sandbox_again() {
   local private=$STATE/private
   # Entering a node by ip-netns(8) mounts /sys, too.
-  [[ $REFUSED != *' sysfs /sys'* ]] || : >"$STATE/plain-nsenter"
+  [[ $REFUSED != *' sysfs /sys'* ]] || : >"$private/plain-nsenter"
   # Where overlayfs refuses (an overlay below, an old kernel) a copy does the same, slower.
   [[ $REFUSED != *' overlay /etc'* ]] ||
     { cp -a /etc/. "$private/etc/upper/" 2>/dev/null; mount --bind "$private/etc/upper" /etc; }
@@ -352,17 +363,16 @@ sandbox_again() {
 # makes way for a shell that waits.
 enter() {
   local state=$ROOT/$1 pid flags=()
-  shift
   alive "$state/supervisor" || fail "$(basename "$state") is not running" 4
   read -r pid _ <"$state/supervisor"
   ((EUID == 0)) || flags=(--user --preserve-credentials)
-  # What it was set up with, but on this terminal.
+  # What it was set up with, but on this terminal; for what runs inside only, as programs of the lab can change it.
   mapfile -d '' -t OWN <"/proc/$pid/environ"
   close_others
   # shellcheck disable=SC2016 # expanded by the shell that reads it
-  exec env -i -- "${OWN[@]}" "TERM=${TERM-}" nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --cgroup --no-fork -- \
-    "${BOUNDED[@]}" bash -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' labrun \
-    bash "$state/lab.sh" --state "$state" --cwd "$PWD" "$@"
+  exec env -i -- "PATH=$PATH" "${BOUNDED[@]}" nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --cgroup --no-fork -- \
+    "$BASH" -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' labrun \
+    env -i -- "${OWN[@]}" "TERM=${TERM-}" bash "$state/lab.sh" --state "$state" --cwd "$PWD" "${@:2}"
 }
 
 # sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees.

@@ -70,7 +70,7 @@ service_start() {
 # more than 5 times in a minute, or what never works would look alive for ever.
 service_again() {
   local times
-  [[ -n $restart && $2 != 0 && -e $STATE/ready && ! -e $STATE/log/$1.stopped ]] || return
+  [[ -n $restart && $2 != 0 && -e $STATE/private/ready && ! -e $STATE/log/$1.stopped ]] || return
   mapfile -t times < <(tail -n 5 -- "$STATE/log/$1.restarts" 2>/dev/null)
   uptime_ms && { ((${#times[@]} < 5)) || ((REPLY - ${times[0]% *} > 60000)); } && printf '%s\n' "$REPLY $2" >>"$STATE/log/$1.restarts"
 }

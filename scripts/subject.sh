@@ -10,7 +10,7 @@ subject_choose() {
   # It is yet to be brought here, or built: all that is asked is what else is missing.
   [[ -n $SUBJECT || -z $SUBJECT_HOW ]] || { HOW=$SUBJECT_HOW && return; }
   # A lab that was set up with a named program keeps it until another is named.
-  if [[ -z $SUBJECT && -e $STATE/subject ]]; then
+  if [[ -z $SUBJECT && -f $STATE/subject ]]; then
     { read -r HOW && IFS= read -r SUBJECT; } <"$STATE/subject"
     [[ $HOW == given || $HOW == built ]] && [[ -x $SUBJECT ]] || SUBJECT='' HOW=''
   fi

@@ -10,7 +10,7 @@
 # prefix NODE: the words that put a command into the network namespace of NODE, in the array $IN.
 prefix() {
   IN=(ip netns exec "$1")
-  [[ ! -e $STATE/plain-nsenter ]] || IN=(nsenter --net="/run/netns/$1" --)
+  [[ ! -e $STATE/private/plain-nsenter ]] || IN=(nsenter --net="/run/netns/$1" --)
   [[ $1 != global ]] || IN=()
 }
 

@@ -1,8 +1,8 @@
 //! What those look at who ask why a test failed: the state of every node, the services' output and
 //! files, the processes, the versions of the programs.
 //!
-//! It is read while the state is still that of the failure, into the folder `gathered` of the lab's
-//! state, and then sent; what is not of the sandbox can be sent when that is gone. Nothing in here
+//! It is read while the state is still that of the failure, into a folder `gathered` of the
+//! sandbox, and then sent; what is not of the sandbox can be sent when that is gone. Nothing in here
 //! may fail or hang a test: a tool that is not there or does not end is a line in its file.
 
 use super::message::Stream;
@@ -75,7 +75,7 @@ const BRIDGES: [(&str, &[&str]); 3] = [
 /// # Errors
 /// If the session or the sandbox ended.
 pub fn state(sandbox: &Sandbox) -> Result<(), Gone> {
-    let folder = sandbox.state.join("gathered");
+    let folder = sandbox.private("gathered");
     let _ = fs::remove_dir_all(&folder);
     if fs::create_dir(&folder).is_err() {
         return Ok(());
@@ -251,7 +251,7 @@ pub fn send(sandbox: &Sandbox, speaker: &Speaker) {
             speaker.output(Stream::File, name, &bytes);
         }
     };
-    let gathered = sandbox.state.join("gathered");
+    let gathered = sandbox.private("gathered");
     for path in files(&gathered) {
         let name = path.strip_prefix(&gathered).unwrap_or(&path).to_string_lossy().into_owned();
         send(&path, &name, 0, STATE);

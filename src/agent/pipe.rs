@@ -7,9 +7,9 @@ use crate::pipe::write_some;
 use crate::sandbox::Stop;
 use anyhow::{Context, Result, bail};
 use rustix::event::{EventfdFlags, eventfd};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -39,7 +39,7 @@ pub fn request(input: &mut impl BufRead) -> Result<Option<Request>> {
 }
 
 /// The requests that are still to come; when there are some, the descriptor can be read. When they
-/// end, so does every wait. Leaving the lab of `state` up is done at once, because the end often
+/// end, so does every wait. That the lab is to stay up is noted in `keep` at once, because the end often
 /// comes right after it.
 ///
 /// # Errors
@@ -48,7 +48,7 @@ pub fn requests(
     mut input: BufReader<io::Stdin>,
     stop: Stop,
     speaker: Speaker,
-    state: PathBuf,
+    keep: File,
 ) -> Result<(Receiver<Request>, OwnedFd)> {
     let (sender, receiver) = sync_channel(16);
     let news =
@@ -57,7 +57,7 @@ pub fn requests(
     std::thread::spawn(move || {
         loop {
             match request(&mut input) {
-                Ok(Some(Request::Keep)) => _ = std::fs::write(state.join("keep"), ""),
+                Ok(Some(Request::Keep)) => _ = keep.set_len(1),
                 Ok(Some(request)) => {
                     if sender.send(request).is_err()
                         || rustix::io::write(&ring, &1u64.to_ne_bytes()).is_err()

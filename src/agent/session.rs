@@ -14,6 +14,7 @@ use crate::topology::layout::Layout;
 use crate::topology::model::{Condition, GLOBAL};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -32,6 +33,17 @@ const FOREVER: Duration = Duration::from_secs(1 << 31);
 /// If it cannot be entered, or labrun says something that makes no sense.
 pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
     let door = Door::find(supervisor)?;
+    // What labrun goes by outside of the lab is in files that cannot be written to inside.
+    let note = |name: &str| {
+        let path = state.join(name);
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(|| format!("cannot write to {}", path.display()))
+    };
+    let (keep, dirty) = (note("keep")?, note("dirty")?);
     let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
     // Before there is a second thread.
     door.enter()?;
@@ -49,7 +61,7 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
     };
     let stop = Stop::new()?;
     let speaker = Speaker::new(nonce.clone(), stop.clone());
-    let requests = requests(input, stop.clone(), speaker.clone(), state.clone())?;
+    let requests = requests(input, stop.clone(), speaker.clone(), keep)?;
     speaker.busy(WORK);
     speaker.beat();
     let capturer = (!failed)
@@ -68,7 +80,7 @@ pub fn run(supervisor: i32, state: PathBuf, failed: bool) -> Result<()> {
     let found = Found::of(&sandbox);
     let restarts = restarts(&sandbox);
     let mark = Mark::default();
-    let mut session = Session { sandbox, speaker, capturer, follow, mark, found, restarts };
+    let mut session = Session { sandbox, speaker, capturer, follow, mark, found, restarts, dirty };
     let result = if failed { session.gather() } else { session.serve(&requests) };
     if result == Err(Gone::Lost) {
         // Its processes are gone, what they wrote is not.
@@ -105,6 +117,8 @@ struct Session {
     found: Found,
     /// How the services have failed and were started again, as far as that was told.
     restarts: BTreeMap<String, Vec<i32>>,
+    /// Has a byte while the lab may be other than it was set up.
+    dirty: File,
 }
 
 fn restarts(sandbox: &Sandbox) -> BTreeMap<String, Vec<i32>> {
@@ -194,13 +208,10 @@ impl Session {
     /// Notes whether the lab may be other than it was set up. It may outlive this session, which may be
     /// killed in the middle of a test.
     fn dirty(&self, is: bool) {
-        let note = self.sandbox.state.join("dirty");
-        let done = match is {
-            true => std::fs::write(&note, ""),
-            false => std::fs::remove_file(&note),
-        };
-        if let Err(error) = done {
-            self.speaker.say(Event::Error { message: format!("{}: {error}", note.display()) });
+        // A hole: there may be no room for anything else.
+        if let Err(error) = self.dirty.set_len(is.into()) {
+            let message = format!("cannot note the state of the lab: {error}");
+            self.speaker.say(Event::Error { message });
         }
     }
 

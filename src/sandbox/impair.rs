@@ -81,7 +81,7 @@ impl Sandbox {
     }
 
     fn impaired(&self) -> std::path::PathBuf {
-        self.state.join("impaired")
+        self.private("impaired")
     }
 
     /// In the order of the steps.

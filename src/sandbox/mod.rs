@@ -139,7 +139,7 @@ impl Door {
     ) -> Result<Sandbox> {
         netns::enter(&self.pid).context("cannot enter the lab's PID namespace")?;
         let global = netns::current(&self.machine)?;
-        let plain = state.join("plain-nsenter").exists();
+        let plain = state.join("private/plain-nsenter").exists();
         // What runs in the lab sees the mark, so it must not tell the nonce.
         let mark = Sha256::digest(nonce)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let troubles = RefCell::default();
@@ -177,6 +177,12 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// The file or folder `name` of labrun's own that is there for as long as the sandbox is: most of the
+    /// state folder can only be read in it.
+    pub fn private(&self, name: &str) -> PathBuf {
+        self.state.join("private").join(name)
+    }
+
     /// Runs `act` in the network namespace of `node`.
     ///
     /// # Errors

@@ -4,10 +4,12 @@
 use super::tail::Tail;
 use super::{Gone, Sandbox};
 use crate::topology::model::GLOBAL;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -312,8 +314,23 @@ pub fn which(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
 /// What stands for the content of a file (SHA-256), however large it is.
 pub fn digest(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut hash = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
+    std::io::copy(&mut regular(path, OpenOptions::new().read(true))?, &mut hash)?;
     Ok(hash.finalize().to_vec())
+}
+
+/// Opens `path` if it is a file. Programs of the lab may have put a pipe or a link in its place, which would keep this
+/// waiting, or lead elsewhere.
+///
+/// # Errors
+/// If it is not, or cannot be opened.
+pub fn regular(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let file = options.custom_flags(flags.bits() as i32).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(std::io::ErrorKind::InvalidInput.into()),
+    }
 }
 
 /// The size of a file, and its end, `limit` bytes at most.
@@ -325,7 +342,7 @@ pub fn end_of(path: &Path, limit: u64) -> std::io::Result<(u64, Vec<u8>)> {
 /// What is in a file from `at` on, `limit` bytes at most.
 pub fn part_of(path: &Path, at: u64, limit: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Seek, SeekFrom};
-    let mut file = std::fs::File::open(path)?;
+    let mut file = regular(path, OpenOptions::new().read(true))?;
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes)?;

@@ -131,18 +131,18 @@ impl Sandbox {
     /// Notes that a cable of `node` has been pulled.
     pub fn note_pulled(&self, node: &str) {
         use std::io::Write;
-        let file = fs::OpenOptions::new().append(true).create(true).open(self.state.join("pulled"));
+        let file = fs::OpenOptions::new().append(true).create(true).open(self.private("pulled"));
         let _ = file.and_then(|mut file| writeln!(file, "{node}"));
     }
 
     /// Puts back the cables that a test pulled.
     fn restore_links(&self) -> Result<(), Gone> {
-        let Ok(pulled) = fs::read_to_string(self.state.join("pulled")) else { return Ok(()) };
+        let Ok(pulled) = fs::read_to_string(self.private("pulled")) else { return Ok(()) };
         self.batch(GLOBAL, &self.layout.ports)?;
         for node in pulled.lines() {
             self.restore_addresses(node)?;
         }
-        let _ = fs::remove_file(self.state.join("pulled"));
+        let _ = fs::remove_file(self.private("pulled"));
         Ok(())
     }
 

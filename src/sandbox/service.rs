@@ -11,7 +11,7 @@
 
 use super::condition::{Asker, holds};
 use super::proc::processes_of;
-use super::program::{end_of, part_of};
+use super::program::{end_of, part_of, regular};
 use super::{Gone, Output, Process, Program, Sandbox, View};
 use crate::topology::model::{Condition, Run, Service};
 use rustix::process::Signal;
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Of a service's output, what is looked at for a pattern: so much of its beginning and of its end.
 const SEEN: u64 = 1 << 20;
+/// How long a note may be.
+const NOTE: u64 = 1 << 20;
 /// How many lines a failure shows, and how long each may be.
 const SHOWN: usize = 20;
 const LONGEST_LINE: usize = 1000;
@@ -91,6 +93,12 @@ impl Sandbox {
         self.state.join("log").join(format!("{name}.{kind}"))
     }
 
+    /// What is in a note.
+    fn note_of(&self, name: &str, kind: &str) -> Option<String> {
+        let bytes = part_of(&self.note(name, kind), 0, NOTE).ok()?;
+        String::from_utf8(bytes).ok()
+    }
+
     /// Where its output is.
     pub fn log_of(&self, name: &str) -> PathBuf {
         self.note(name, "log")
@@ -104,14 +112,12 @@ impl Sandbox {
     /// Its exit status, if it has ended. Between its making and its writing the note is empty, and
     /// says nothing yet.
     pub fn ended(&self, name: &str) -> Option<i32> {
-        fs::read_to_string(self.note(name, "exit")).ok()?.trim().parse().ok()
+        self.note_of(name, "exit")?.trim().parse().ok()
     }
 
     /// Its process, if it runs.
     pub fn pid_of(&self, name: &str) -> Option<i32> {
-        self.ended(name)
-            .is_none()
-            .then(|| fs::read_to_string(self.note(name, "pid")).ok()?.trim().parse().ok())?
+        self.ended(name).is_none().then(|| self.note_of(name, "pid")?.trim().parse().ok())?
     }
 
     /// The services whose first process is stopped by a signal, as SIGSTOP does it: they run, and
@@ -154,7 +160,8 @@ impl Sandbox {
         within: Duration,
     ) -> Result<bool, Gone> {
         // Said first, so that nobody takes the end for a surprise.
-        let _ = fs::write(self.note(name, "stopped"), "");
+        let stopped = self.note(name, "stopped");
+        let _ = regular(&stopped, OpenOptions::new().append(true).create(true));
         let ended = || Ok(self.ended(name).is_some());
         if signal == SignalName::Term {
             self.signal_service(name, Signal::TERM);
@@ -174,7 +181,7 @@ impl Sandbox {
 
     /// With which exit statuses `name` has failed and was started again since the lab is up.
     pub fn restarts(&self, name: &str) -> Vec<i32> {
-        let note = fs::read_to_string(self.note(name, "restarts")).unwrap_or_default();
+        let note = self.note_of(name, "restarts").unwrap_or_default();
         note.lines().filter_map(|line| line.split_once(' ')?.1.parse().ok()).collect()
     }
 
@@ -260,7 +267,7 @@ impl Sandbox {
         }
         for text in run.started.iter().filter(|_| !runs) {
             let output = self.beside(service, text)?;
-            let log = OpenOptions::new().append(true).open(self.log_of(name));
+            let log = regular(&self.log_of(name), OpenOptions::new().append(true));
             let _ = log.and_then(|mut log| {
                 log.write_all(&[output.stdout.as_slice(), &output.stderr].concat())
             });
@@ -384,8 +391,7 @@ impl Sandbox {
 
     /// How long its log was when it was started last.
     fn began(&self, name: &str) -> u64 {
-        let note = fs::read_to_string(self.note(name, "from")).ok();
-        note.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+        self.note_of(name, "from").and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     }
 
     /// What `name` has printed since then, and since it was started last.

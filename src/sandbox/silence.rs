@@ -122,7 +122,7 @@ impl Sandbox {
     }
 
     fn silent(&self) -> std::path::PathBuf {
-        self.state.join("silent")
+        self.private("silent")
     }
 
     /// The ends that were made silent, each once.

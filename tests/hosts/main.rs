@@ -17,5 +17,6 @@ mod parallel;
 mod reuse;
 mod ssh;
 mod stacked;
+mod state;
 mod tun;
 mod untouched;

@@ -1,0 +1,211 @@
+//! What a lab writes where labrun notes things of it harms nobody outside, and keeps labrun from nothing.
+
+use crate::common;
+
+use common::host::{self, Trace, state_root};
+use common::{User, folder, text, users, write};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+const LAB: &str = r#"
+about: its service tries from the first moment on
+nodes:
+  a:
+    services:
+      s:
+        command: |
+          cd "${TMPDIR%/tmp}"
+          for name in ready failed supervisor owner; do echo 1 1 >$name; done
+          echo tried
+          exec sleep 1000
+        ready: {log: tried}
+tests:
+  t:
+    steps:
+      - run: {node: a, command: 'true'}
+"#;
+
+/// What labrun notes in a lab's state folder, and what the services are watched by, which the lab writes itself.
+const NOTES: &str = "supervisor owner kept keep dirty identity ready failed subject stand-in connected supervisor.log \
+                     lab.sh lab.sh.new control bin gathered device-9.agent device-9.saved";
+const LOGS: &str = "log pid exit cut from restarts stopped";
+
+/// Somebody who is not to be harmed: a process and a file of the user who runs labrun. And a file that is not to be.
+struct Victim {
+    process: Child,
+    file: PathBuf,
+    ran: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Victim {
+    fn of(user: User) -> Victim {
+        let folder = folder();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let file = write(folder.path(), "precious", "as it was");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+        let process = host::marked(user, "sleep").arg("1000").spawn().unwrap();
+        // Not before it is that user's.
+        common::wait_for("sleep", || {
+            host::process(process.id()).is_some_and(|process| process.name == "sleep")
+        });
+        Victim { process, file, ran: folder.path().join("ran"), _folder: folder }
+    }
+
+    fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// As labrun notes a process.
+    fn note(&self) -> String {
+        format!("{} {}", self.pid(), host::process(self.pid()).unwrap().start)
+    }
+
+    fn assert_well(&mut self, when: &str) {
+        assert!(self.process.try_wait().unwrap().is_none(), "{when}: the process was ended");
+        assert_eq!(fs::read_to_string(&self.file).unwrap(), "as it was", "{when}");
+        assert!(!self.ran.exists(), "{when}: a program of the lab's ran outside of it");
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A bash command that puts a note into the place of `$1`.
+fn forgery(kind: &str, victim: &Victim) -> String {
+    match kind {
+        "text" => format!("echo '{}' >$1", victim.note()),
+        // What bash would evaluate, were it taken for a number.
+        "code" => format!("echo '0 CONTROLS[$({{touch,{}}})0]' >$1", victim.ran.display()),
+        "pipe" => "rm -rf $1 && mkfifo $1".into(),
+        "link" => format!("rm -rf $1 && ln -s {} $1", victim.file.display()),
+        _ => unreachable!(),
+    }
+}
+
+fn lab(folder: &Path) -> String {
+    write(folder, "forged.yaml", &format!("lab: forged\n{LAB}")).to_str().unwrap().into()
+}
+
+fn bash_in_lab(user: User, file: &str, script: &str) -> String {
+    host::expect(user, &["--file", file, "exec", "forged", "a", "--", "bash", "-c", script], 0)
+}
+
+#[test]
+fn what_labrun_notes_of_a_lab_the_lab_cannot_change() {
+    host::private("what_labrun_notes_of_a_lab_the_lab_cannot_change", || {
+        for user in users() {
+            for kind in ["text", "code", "pipe", "link"] {
+                let when = format!("{kind}, {user:?}");
+                let folder = folder();
+                let file = lab(folder.path());
+                let mut victim = Victim::of(user);
+                let before = Trace::now(user);
+                host::expect(user, &["--file", &file, "setup", "forged"], 0);
+                // Whom labrun has started to be told lines on `control` may be told any.
+                let notes = match kind {
+                    "text" | "code" => NOTES.replace("control", ""),
+                    _ => NOTES.into(),
+                };
+                let script = format!(
+                    "cd ${{TMPDIR%/tmp}}; forge() {{ {{ {}; }} 2>/dev/null; }}
+                    for name in {notes}; do ! forge $name || echo changed $name; done
+                    for file in /proc/1/fd/255 /proc/1/cwd/x; do ! {{ echo 'touch {}' >>$file; }} 2>/dev/null || echo changed $file; done
+                    ! mv log log2 2>/dev/null || echo moved
+                    for name in {LOGS}; do forge log/s.$name || echo not log/s.$name; done",
+                    forgery(kind, &victim),
+                    victim.ran.display()
+                );
+                let said = bash_in_lab(user, &file, &script);
+                assert!(!said.contains("changed") && !said.contains("moved"), "{when}: {said}");
+                assert!(!said.contains("not log/"), "{when}: {said}");
+                let said = host::expect(user, &["--file", &file, "status"], 0);
+                assert!(said.contains("forged") && said.contains("ready"), "{when}: {said}");
+                host::expect(user, &["--file", &file, "status", "--format", "json"], 0);
+                // What these come to is the lab's own affair, as long as they do.
+                host::run(user, &["--file", &file, "logs", "forged"]);
+                host::run(user, &["--file", &file, "logs", "forged", "s"]);
+                bash_in_lab(user, &file, "true");
+                let said = host::expect(user, &["--file", &file, "setup", "forged"], 0);
+                assert!(said.contains("was up already"), "{when}: {said}");
+                let own = state_root(user).join("forged/lab.sh");
+                let mut script = host::marked(user, "bash");
+                script.arg(own).args(["exec", "forged", "a", "true"]);
+                let output = host::run_within(std::time::Duration::from_secs(60), &mut script);
+                assert!(output.status.success(), "{when}: {}", text(&output));
+                host::run(user, &["--file", &file, "test", "forged", "--artifacts", "never"]);
+                victim.assert_well(&when);
+                let said = host::expect(user, &["--file", &file, "clean", "forged"], 0);
+                assert!(said.contains("cleaned forged"), "{when}: {said}");
+                victim.assert_well(&when);
+                before.assert_same(&when);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_environment_of_a_labs_first_process_is_for_what_runs_in_the_lab() {
+    host::private("the_environment_of_a_labs_first_process_is_for_what_runs_in_the_lab", || {
+        for user in users() {
+            let folder = folder();
+            let file = lab(folder.path());
+            let mut victim = Victim::of(user);
+            let before = Trace::now(user);
+            host::expect(user, &["--file", &file, "setup", "forged"], 0);
+            // Where it lies is the 50th field of proc_pid_stat(5). A word without `=` would be a program for env(1).
+            let script = format!(
+                r#"read -ra stat </proc/1/stat
+                printf 'sh\0-c\0touch {}\0' | dd of=/proc/1/mem bs=1 seek=${{stat[49]}} conv=notrunc status=none
+                tr '\0' ' ' </proc/1/environ"#,
+                victim.ran.display()
+            );
+            let said = bash_in_lab(user, &file, &script);
+            assert!(said.contains("sh -c touch"), "{user:?}: it could not be changed: {said}");
+            host::run(user, &["--file", &file, "exec", "forged", "a", "--", "true"]);
+            victim.assert_well(&format!("{user:?}"));
+            host::expect(user, &["--file", &file, "clean", "forged"], 0);
+            before.assert_same(&format!("{user:?}"));
+        }
+    });
+}
+
+/// A lab that has undone its mounts has changed them all the same.
+#[test]
+fn no_process_but_the_first_of_a_lab_is_ended_as_that() {
+    host::private("no_process_but_the_first_of_a_lab_is_ended_as_that", || {
+        for user in users() {
+            for kind in ["text", "pipe", "link"] {
+                let when = format!("{kind}, {user:?}");
+                let folder = folder();
+                let file = lab(folder.path());
+                let mut victim = Victim::of(user);
+                let before = Trace::now(user);
+                host::expect(user, &["--file", &file, "setup", "forged"], 0);
+                let state = state_root(user).join("forged");
+                let supervisor = fs::read_to_string(state.join("supervisor")).unwrap();
+                for name in ["supervisor", "owner", "subject", "identity"] {
+                    let mut forge = Command::new("bash");
+                    forge.args(["-c", &forgery(kind, &victim), "x", name]).current_dir(&state);
+                    // An owner that is alive would keep others out.
+                    if name != "owner" || kind != "text" {
+                        assert!(forge.status().unwrap().success(), "{when}");
+                    }
+                }
+                let said = host::expect(user, &["--file", &file, "status"], 0);
+                assert!(said.contains("forged") && said.contains("dead"), "{when}: {said}");
+                host::expect(user, &["--file", &file, "clean", "forged"], 0);
+                victim.assert_well(&when);
+                assert!(!state.exists());
+                host::kill("KILL", supervisor.split(' ').next().unwrap().parse().unwrap());
+                before.assert_same(&when);
+            }
+        }
+    });
+}
