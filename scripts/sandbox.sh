@@ -358,21 +358,21 @@ sandbox_again() {
   [[ $REFUSED != *' overlay /var/log'* ]] || mount --bind "$private/var/log/upper" /var/log
 }
 
-# enter INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, in this shell's place. A
-# signal is for what runs there: nsenter(1), which would die of it and leave the command the terminal,
-# makes way for a shell that waits.
+# enter INSTANCE ARGUMENT...: run the instance's own script inside its sandbox, in this shell's place. All that is begun in
+# there is one of the lab's processes, and could signal no other. A signal is for what runs there: nsenter(1), which waits for
+# it, would die of it and leave the command the terminal.
 enter() {
   local state=$ROOT/$1 pid flags=()
-  alive "$state/supervisor" || fail "$(basename "$state") is not running" 4
-  read -r pid _ <"$state/supervisor"
+  { alive "$state/supervisor" && read -r pid _ <"$state/supervisor"; } || fail "$(basename "$state") is not running" 4
   ((EUID == 0)) || flags=(--user --preserve-credentials)
   # What it was set up with, but on this terminal; for what runs inside only, as programs of the lab can change it.
   mapfile -d '' -t OWN <"/proc/$pid/environ"
   close_others
+  trap '' INT QUIT TERM HUP
   # shellcheck disable=SC2016 # expanded by the shell that reads it
-  exec env -i -- "PATH=$PATH" "${BOUNDED[@]}" nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --cgroup --no-fork -- \
-    "$BASH" -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' labrun \
-    env -i -- "${OWN[@]}" "TERM=${TERM-}" bash "$state/lab.sh" --state "$state" --cwd "$PWD" "${@:2}"
+  exec env -i -- "PATH=$PATH" "${BOUNDED[@]}" nsenter --target "$pid" "${flags[@]}" --mount --net --pid --ipc --uts --cgroup -- \
+    env --default-signal=INT,QUIT,TERM,HUP -i -- "${OWN[@]}" "TERM=${TERM-}" bash -c 'trap : INT QUIT TERM HUP; exec {ERR}>&2 2>/dev/null; "$@" 2>&"$ERR" {ERR}>&-; exit' \
+    labrun bash "$state/lab.sh" --state "$state" --cwd "$PWD" "${@:2}"
 }
 
 # sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees.

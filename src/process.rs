@@ -127,17 +127,23 @@ pub fn in_terminal(words: &[String]) -> Result<i32> {
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
 }
 
-/// Sends the signal `number`, which labrun got, to what `pid` runs: it is a shell that only waits
-/// for a command in a lab, or a program without children. What the terminal sends they have, too.
+/// Sends the signal `number`, which labrun got, to what `pid` runs: it is nsenter(1), which waits for a
+/// shell in a lab, which waits for a command; or another shell, or a program without children. What
+/// the terminal sends they have, too.
 fn pass_on(pid: u32, number: i32) {
     let Some(signal) = Signal::from_named_raw(number) else { return };
     if [Signal::INT, Signal::QUIT].contains(&signal) && has_terminal() {
         return;
     }
-    let children = children(pid);
-    for pid in if children.is_empty() { vec![pid] } else { children } {
-        send(pid, signal);
+    let enters = fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name == b"nsenter\n");
+    let mut ends = vec![pid];
+    for _ in 0..1 + usize::from(enters) {
+        let below: Vec<u32> = ends.iter().copied().flat_map(children).collect();
+        if !below.is_empty() {
+            ends = below;
+        }
     }
+    ends.into_iter().for_each(|pid| send(pid, signal));
 }
 
 fn children(pid: u32) -> Vec<u32> {

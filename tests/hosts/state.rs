@@ -209,3 +209,42 @@ fn no_process_but_the_first_of_a_lab_is_ended_as_that() {
         }
     });
 }
+
+/// What the lab has put into /etc/ld.so.preload or on the way of a program is loaded by what begins in its mounts. That must
+/// be able to signal the lab's processes only.
+#[test]
+fn what_is_run_by_hand_is_a_process_of_the_lab() {
+    host::private("what_is_run_by_hand_is_a_process_of_the_lab", || {
+        for user in users() {
+            let folder = folder();
+            let file = lab(folder.path());
+            let before = Trace::now(user);
+            host::expect(user, &["--file", &file, "setup", "forged"], 0);
+            let state = state_root(user).join("forged");
+            let supervisor = fs::read_to_string(state.join("supervisor")).unwrap();
+            let supervisor = supervisor.split(' ').next().unwrap().parse().unwrap();
+            let own = host::process(supervisor).unwrap().namespaces;
+            let script = "touch $TMPDIR/begun; sleep 1000; exit 5";
+            let mut command = host::labrun(user);
+            command.args(["--file", &file, "exec", "forged", "global", "--", "sh", "-c", script]);
+            let child = command.stdin(std::process::Stdio::null()).spawn().unwrap();
+            common::wait_for("the command", || state.join("tmp/begun").exists());
+            let (inside, outside): (Vec<_>, Vec<_>) = host::processes()
+                .into_values()
+                .filter(|process| process.namespaces.get("mnt") == own.get("mnt"))
+                .partition(|process| process.namespaces.get("pid") == own.get("pid"));
+            assert!(inside.len() > 2, "{user:?}: {inside:#?}");
+            // These are not begun in there: they have forked.
+            let outside: std::collections::BTreeSet<_> =
+                outside.iter().map(|process| process.name.as_str()).collect();
+            assert_eq!(outside, ["nsenter", "unshare"].into(), "{user:?}");
+            // It ends as the command does, also by a signal.
+            bash_in_lab(user, &file, "pkill -INT -f '^sh -c touch' && pkill -INT '^sleep$'");
+            let limit = std::time::Duration::from_secs(20);
+            let output = host::finish_within(limit, child, "exec");
+            assert_eq!(output.status.code(), Some(130), "{user:?}");
+            host::expect(user, &["--file", &file, "clean", "forged"], 0);
+            before.assert_same(&format!("{user:?}"));
+        }
+    });
+}
