@@ -8,7 +8,7 @@ use common::{User, folder, text, users, wait_for, write};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -454,5 +454,34 @@ fn an_interrupt_is_heard_while_ssh_connects() {
                 );
             }
         }
+    });
+}
+
+/// A signal that is handled ends the wait for whoever is to read, which random moments seldom meet: strace(1) makes every
+/// other of these waits end so.
+#[test]
+fn a_signal_while_the_script_is_handed_over_breaks_nothing() {
+    let test = "a_signal_while_the_script_is_handed_over_breaks_nothing";
+    let ends =
+        ["-qq", "-o", "/dev/null", "-e", "trace=ppoll", "-e", "inject=ppoll:error=EINTR:when=1+2"];
+    let traces = Command::new("strace").args(ends).arg("true").status();
+    if !traces.is_ok_and(|status| status.success()) {
+        eprintln!("SKIP {test}: there is no strace, or it may trace nothing here");
+        return;
+    }
+    host::private(test, || {
+        let folder = folder();
+        let file = write(folder.path(), "small.yaml", "lab: small\nnodes: {a: {}}\n");
+        let program = labrun(User::Own);
+        let mut command = Command::new("strace");
+        command
+            .args(ends)
+            .arg(program.get_program())
+            .arg("--file")
+            .arg(file)
+            .args(["setup", "small"]);
+        let output = host::run_within(SOON, &mut command);
+        assert!(output.status.success(), "{}", text(&output));
+        host::expect(User::Own, &["clean", "small"], 0);
     });
 }
