@@ -285,13 +285,22 @@ const KINDS: [&str; 6] = ["net", "mnt", "pid", "user", "uts", "ipc"];
 /// All processes on a host of one's own, else those with this test's mark. A zombie is none:
 /// nothing of it runs any more.
 pub fn processes() -> BTreeMap<u32, Process> {
-    let all = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    all.filter(|pid| is_private() || carries_mark(*pid))
+    pids()
+        .filter(|pid| is_private() || carries_mark(*pid))
         .filter_map(process)
         .map(|process| (process.pid, process))
         .collect()
+}
+
+/// All processes in the mount namespace of `one`, with or without this test's mark.
+pub fn beside(one: &Process) -> Vec<Process> {
+    let mounts = |process: &Process| process.namespaces.get("mnt").cloned();
+    pids().filter_map(process).filter(|other| mounts(other) == mounts(one)).collect()
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 fn carries_mark(pid: u32) -> bool {

@@ -47,9 +47,9 @@ impl Victim {
         let file = write(folder.path(), "precious", "as it was");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
         let process = host::marked(user, "sleep").arg("1000").spawn().unwrap();
-        // Not before it is that user's.
+        // Not before it is that user's, and seen by its mark, which it has a moment after its name.
         common::wait_for("sleep", || {
-            host::process(process.id()).is_some_and(|process| process.name == "sleep")
+            host::processes().get(&process.id()).is_some_and(|process| process.name == "sleep")
         });
         Victim { process, file, ran: folder.path().join("ran"), _folder: folder }
     }
@@ -223,16 +223,17 @@ fn what_is_run_by_hand_is_a_process_of_the_lab() {
             let state = state_root(user).join("forged");
             let supervisor = fs::read_to_string(state.join("supervisor")).unwrap();
             let supervisor = supervisor.split(' ').next().unwrap().parse().unwrap();
-            let own = host::process(supervisor).unwrap().namespaces;
+            let own = host::process(supervisor).unwrap();
             let script = "touch $TMPDIR/begun; sleep 1000; exit 5";
             let mut command = host::labrun(user);
             command.args(["--file", &file, "exec", "forged", "global", "--", "sh", "-c", script]);
-            let child = command.stdin(std::process::Stdio::null()).spawn().unwrap();
+            // Were this test to fail, who reads its output would wait for the command's.
+            let null = || std::process::Stdio::null();
+            let child = command.stdin(null()).stdout(null()).stderr(null()).spawn().unwrap();
             common::wait_for("the command", || state.join("tmp/begun").exists());
-            let (inside, outside): (Vec<_>, Vec<_>) = host::processes()
-                .into_values()
-                .filter(|process| process.namespaces.get("mnt") == own.get("mnt"))
-                .partition(|process| process.namespaces.get("pid") == own.get("pid"));
+            let (inside, outside): (Vec<_>, Vec<_>) = host::beside(&own)
+                .into_iter()
+                .partition(|process| process.namespaces.get("pid") == own.namespaces.get("pid"));
             assert!(inside.len() > 2, "{user:?}: {inside:#?}");
             // These are not begun in there: they have forked.
             let outside: std::collections::BTreeSet<_> =
