@@ -24,9 +24,10 @@ pub fn lines(lab: &Topology) -> Vec<String> {
     if !has_keys(lab) {
         return Vec::new();
     }
-    let file =
-        |node: &str, link: &str| format!("\"$STATE/keys/\"{}", shell(&format!("{node}@{link}")));
-    let mut lines = vec!["(umask 077 && mkdir -p \"$STATE/keys\") || return".to_string()];
+    let file = |node: &str, link: &str| {
+        format!("\"$STATE/private/keys/\"{}", shell(&format!("{node}@{link}")))
+    };
+    let mut lines = vec!["(umask 077 && try 'cannot make a folder for keys' mkdir -p \"$STATE/private/keys\") || return".to_string()];
     let cannot = |node: &str, link: &str| shell(&format!("cannot make the key of {node}/{link}"));
     for (node, device) in tunnels(lab) {
         let file = file(&node.name, &device.name);
