@@ -68,9 +68,10 @@ own_root() {
   [[ $REPLY != "$own 700"$'\n'"$own 700" ]] || return 0
   [[ $lock == none ]] || exec {lock}<&-
   [[ -n $REPLY ]] || return 1
-  # It has just come or gone, or others may look into it.
-  [[ $REPLY == "$own "+([0-7])?($'\n'"$own "+([0-7])) ]] && chmod 700 -- "$ROOT" 2>/dev/null || [[ ! -e $ROOT ]] ||
-    fail "$ROOT is not a folder of this user's; remove it"
+  # It has just come or gone, or others may look into it. It may also go and come while that is changed, so whether it could be
+  # shows when it is looked at again.
+  if [[ $REPLY == "$own "+([0-7])?($'\n'"$own "+([0-7])) ]]; then chmod 700 -- "$ROOT" 2>/dev/null
+  elif [[ -e $ROOT ]]; then fail "$ROOT is not a folder of this user's; remove it"; fi
   own_root $((${1-0} + 1))
 }
 
