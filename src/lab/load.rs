@@ -18,7 +18,7 @@ impl Labs {
     /// # Errors
     /// If a file cannot be read. Mistakes in a file are kept in `broken`.
     pub fn load(files: &[PathBuf]) -> Result<Labs> {
-        Labs::load_from(&here()?, files, &[], |_| true)
+        Labs::load_for(&[], files, &[])
     }
 
     /// The same where only what `words` mean is wanted, or all without words, with these parameters, of which none
@@ -27,7 +27,8 @@ impl Labs {
     /// # Errors
     /// As [`Labs::load`].
     pub fn load_for(words: &[String], files: &[PathBuf], settings: &[Setting]) -> Result<Labs> {
-        Labs::load_for_from(&here()?, words, files, settings)
+        let here = std::env::current_dir().context("cannot tell the working directory")?;
+        Labs::load_for_from(&here, words, files, settings)
     }
 
     fn load_for_from(
@@ -69,10 +70,9 @@ impl Labs {
             labs.add_file(Origin::Repository, &path, &shown, settings, &wanted)?;
         }
         for (name, text) in BUILT_IN {
-            let file = format!("<built-in>/{name}.yaml");
             let hidden = labs.labs.iter().any(|(_, lab)| lab.name == name);
             if !hidden && wanted(name) {
-                labs.add(Origin::BuiltIn, text, &file, settings);
+                labs.add(Origin::BuiltIn, text, &format!("<built-in>/{name}.yaml"), settings);
             }
         }
         Ok(labs)
@@ -129,11 +129,6 @@ fn plain_name(text: &str) -> Option<&str> {
     let name = value.split_once(" #").map_or(value, |(name, _)| name).trim();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     (!name.is_empty() && name.chars().all(is_plain)).then_some(name)
-}
-
-/// The folder labrun was called in.
-fn here() -> Result<PathBuf> {
-    std::env::current_dir().context("cannot tell the working directory")
 }
 
 #[cfg(test)]
