@@ -6,7 +6,7 @@ use common::host::{self, Trace, state_root};
 use common::{User, folder, text, users, write};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 
 const LAB: &str = r#"
@@ -89,12 +89,40 @@ fn forgery(kind: &str, victim: &Victim) -> String {
     }
 }
 
-fn lab(folder: &Path) -> String {
-    write(folder, "forged.yaml", &format!("lab: forged\n{LAB}")).to_str().unwrap().into()
+/// The lab, up, and how the host was before.
+struct Forged {
+    user: User,
+    file: String,
+    before: Trace,
+    _folder: tempfile::TempDir,
 }
 
-fn bash_in_lab(user: User, file: &str, script: &str) -> String {
-    host::expect(user, &["--file", file, "exec", "forged", "a", "--", "bash", "-c", script], 0)
+impl Forged {
+    fn up(user: User) -> Forged {
+        let folder = folder();
+        let file = write(folder.path(), "forged.yaml", &format!("lab: forged\n{LAB}"));
+        let file = file.to_str().unwrap().to_string();
+        let lab = Forged { user, file, before: Trace::now(user), _folder: folder };
+        lab.expect(&["setup", "forged"]);
+        lab
+    }
+
+    fn state(&self) -> PathBuf {
+        state_root(self.user).join("forged")
+    }
+
+    fn run(&self, words: &[&str]) {
+        host::run(self.user, &[&["--file", &self.file], words].concat());
+    }
+
+    /// What labrun says, which ends with 0.
+    fn expect(&self, words: &[&str]) -> String {
+        host::expect(self.user, &[&["--file", &self.file], words].concat(), 0)
+    }
+
+    fn bash(&self, script: &str) -> String {
+        self.expect(&["exec", "forged", "a", "--", "bash", "-c", script])
+    }
 }
 
 #[test]
@@ -103,11 +131,8 @@ fn what_labrun_notes_of_a_lab_the_lab_cannot_change() {
         for user in users() {
             for kind in ["text", "code", "pipe", "link"] {
                 let when = format!("{kind}, {user:?}");
-                let folder = folder();
-                let file = lab(folder.path());
                 let mut victim = Victim::of(user);
-                let before = Trace::now(user);
-                host::expect(user, &["--file", &file, "setup", "forged"], 0);
+                let lab = Forged::up(user);
                 // Whom labrun has started to be told lines on `control` may be told any.
                 let notes = match kind {
                     "text" | "code" => NOTES.replace("control", ""),
@@ -122,29 +147,29 @@ fn what_labrun_notes_of_a_lab_the_lab_cannot_change() {
                     forgery(kind, &victim),
                     victim.ran.display()
                 );
-                let said = bash_in_lab(user, &file, &script);
+                let said = lab.bash(&script);
                 assert!(!said.contains("changed") && !said.contains("moved"), "{when}: {said}");
                 assert!(!said.contains("not log/"), "{when}: {said}");
-                let said = host::expect(user, &["--file", &file, "status"], 0);
+                let said = lab.expect(&["status"]);
                 assert!(said.contains("forged") && said.contains("ready"), "{when}: {said}");
-                host::expect(user, &["--file", &file, "status", "--format", "json"], 0);
+                lab.expect(&["status", "--format", "json"]);
                 // What these come to is the lab's own affair, as long as they do.
-                host::run(user, &["--file", &file, "logs", "forged"]);
-                host::run(user, &["--file", &file, "logs", "forged", "s"]);
-                bash_in_lab(user, &file, "true");
-                let said = host::expect(user, &["--file", &file, "setup", "forged"], 0);
+                lab.run(&["logs", "forged"]);
+                lab.run(&["logs", "forged", "s"]);
+                lab.bash("true");
+                let said = lab.expect(&["setup", "forged"]);
                 assert!(said.contains("was up already"), "{when}: {said}");
-                let own = state_root(user).join("forged/lab.sh");
+                let own = lab.state().join("lab.sh");
                 let mut script = host::marked(user, "bash");
                 script.arg(own).args(["exec", "forged", "a", "true"]);
                 let output = host::run_within(std::time::Duration::from_secs(60), &mut script);
                 assert!(output.status.success(), "{when}: {}", text(&output));
-                host::run(user, &["--file", &file, "test", "forged", "--artifacts", "never"]);
+                lab.run(&["test", "forged", "--artifacts", "never"]);
                 victim.assert_well(&when);
-                let said = host::expect(user, &["--file", &file, "clean", "forged"], 0);
+                let said = lab.expect(&["clean", "forged"]);
                 assert!(said.contains("cleaned forged"), "{when}: {said}");
                 victim.assert_well(&when);
-                before.assert_same(&when);
+                lab.before.assert_same(&when);
             }
         }
     });
@@ -154,11 +179,8 @@ fn what_labrun_notes_of_a_lab_the_lab_cannot_change() {
 fn the_environment_of_a_labs_first_process_is_for_what_runs_in_the_lab() {
     host::private("the_environment_of_a_labs_first_process_is_for_what_runs_in_the_lab", || {
         for user in users() {
-            let folder = folder();
-            let file = lab(folder.path());
             let mut victim = Victim::of(user);
-            let before = Trace::now(user);
-            host::expect(user, &["--file", &file, "setup", "forged"], 0);
+            let lab = Forged::up(user);
             // Where it lies is the 50th field of proc_pid_stat(5). A word without `=` would be a program for env(1).
             let script = format!(
                 r#"read -ra stat </proc/1/stat
@@ -166,12 +188,12 @@ fn the_environment_of_a_labs_first_process_is_for_what_runs_in_the_lab() {
                 tr '\0' ' ' </proc/1/environ"#,
                 victim.ran.display()
             );
-            let said = bash_in_lab(user, &file, &script);
+            let said = lab.bash(&script);
             assert!(said.contains("sh -c touch"), "{user:?}: it could not be changed: {said}");
-            host::run(user, &["--file", &file, "exec", "forged", "a", "--", "true"]);
+            lab.run(&["exec", "forged", "a", "--", "true"]);
             victim.assert_well(&format!("{user:?}"));
-            host::expect(user, &["--file", &file, "clean", "forged"], 0);
-            before.assert_same(&format!("{user:?}"));
+            lab.expect(&["clean", "forged"]);
+            lab.before.assert_same(&format!("{user:?}"));
         }
     });
 }
@@ -183,12 +205,9 @@ fn no_process_but_the_first_of_a_lab_is_ended_as_that() {
         for user in users() {
             for kind in ["text", "pipe", "link"] {
                 let when = format!("{kind}, {user:?}");
-                let folder = folder();
-                let file = lab(folder.path());
                 let mut victim = Victim::of(user);
-                let before = Trace::now(user);
-                host::expect(user, &["--file", &file, "setup", "forged"], 0);
-                let state = state_root(user).join("forged");
+                let lab = Forged::up(user);
+                let state = lab.state();
                 let supervisor = fs::read_to_string(state.join("supervisor")).unwrap();
                 for name in ["supervisor", "owner", "subject", "identity"] {
                     let mut forge = Command::new("bash");
@@ -198,13 +217,13 @@ fn no_process_but_the_first_of_a_lab_is_ended_as_that() {
                         assert!(forge.status().unwrap().success(), "{when}");
                     }
                 }
-                let said = host::expect(user, &["--file", &file, "status"], 0);
+                let said = lab.expect(&["status"]);
                 assert!(said.contains("forged") && said.contains("dead"), "{when}: {said}");
-                host::expect(user, &["--file", &file, "clean", "forged"], 0);
+                lab.expect(&["clean", "forged"]);
                 victim.assert_well(&when);
                 assert!(!state.exists());
                 host::kill("KILL", supervisor.split(' ').next().unwrap().parse().unwrap());
-                before.assert_same(&when);
+                lab.before.assert_same(&when);
             }
         }
     });
@@ -216,17 +235,15 @@ fn no_process_but_the_first_of_a_lab_is_ended_as_that() {
 fn what_is_run_by_hand_is_a_process_of_the_lab() {
     host::private("what_is_run_by_hand_is_a_process_of_the_lab", || {
         for user in users() {
-            let folder = folder();
-            let file = lab(folder.path());
-            let before = Trace::now(user);
-            host::expect(user, &["--file", &file, "setup", "forged"], 0);
-            let state = state_root(user).join("forged");
+            let lab = Forged::up(user);
+            let state = lab.state();
             let supervisor = fs::read_to_string(state.join("supervisor")).unwrap();
             let supervisor = supervisor.split(' ').next().unwrap().parse().unwrap();
             let own = host::process(supervisor).unwrap();
             let script = "touch $TMPDIR/begun; sleep 1000; exit 5";
             let mut command = host::labrun(user);
-            command.args(["--file", &file, "exec", "forged", "global", "--", "sh", "-c", script]);
+            command
+                .args(["--file", &lab.file, "exec", "forged", "global", "--", "sh", "-c", script]);
             // Were this test to fail, who reads its output would wait for the command's.
             let null = || std::process::Stdio::null();
             let child = command.stdin(null()).stdout(null()).stderr(null()).spawn().unwrap();
@@ -240,12 +257,12 @@ fn what_is_run_by_hand_is_a_process_of_the_lab() {
                 outside.iter().map(|process| process.name.as_str()).collect();
             assert_eq!(outside, ["nsenter", "unshare"].into(), "{user:?}");
             // It ends as the command does, also by a signal.
-            bash_in_lab(user, &file, "pkill -INT -f '^sh -c touch' && pkill -INT '^sleep$'");
+            lab.bash("pkill -INT -f '^sh -c touch' && pkill -INT '^sleep$'");
             let limit = std::time::Duration::from_secs(20);
             let output = host::finish_within(limit, child, "exec");
             assert_eq!(output.status.code(), Some(130), "{user:?}");
-            host::expect(user, &["--file", &file, "clean", "forged"], 0);
-            before.assert_same(&format!("{user:?}"));
+            lab.expect(&["clean", "forged"]);
+            lab.before.assert_same(&format!("{user:?}"));
         }
     });
 }
