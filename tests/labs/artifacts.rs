@@ -38,7 +38,7 @@ nodes:
             dhcp-leasefile=leases
         ready: {udp: 67}
       mortal:
-        command: echo I live; while [ ! -e "$TMPDIR/die" ]; do sleep 0.01; done; rm "$TMPDIR/die"; echo famous last words; exit 7
+        command: echo $$ >"$TMPDIR/mortal"; echo I live; while [ ! -e "$TMPDIR/die" ]; do sleep 0.01; done; rm "$TMPDIR/die"; echo famous last words; exit 7
         ready: {log: I live}
 tests:
   pool:
@@ -49,7 +49,7 @@ tests:
       - run: {node: client, command: "echo out; echo err >&2; exit 3"}
   dies:
     steps:
-      - run: {node: server, command: ': >"$TMPDIR/die"; while [ -e "$TMPDIR/die" ]; do sleep 0.01; done'}
+      - run: {node: server, command: 'pid=$(cat "$TMPDIR/mortal"); : >"$TMPDIR/die"; while kill -0 "$pid"; do sleep 0.01; done'}
   good:
     steps:
       - run: {node: server, command: "true"}
