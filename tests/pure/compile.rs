@@ -252,15 +252,21 @@ fn scripts_are_shellcheck_clean() {
     if !have("scripts_are_shellcheck_clean", &["shellcheck"]) {
         return;
     }
+    // One whole script shows how the runtime and a lab's data go together, and takes ten times as long as data alone.
     let checks = BUILT_IN.map(|(name, _)| {
+        let lab = built_in(name);
         // SC2016: a lab's commands are text for another shell, so nothing is to expand in them.
+        // SC2034: that nothing reads it without the runtime.
+        let (script, excluded) = match name {
+            "relay" => (script::compile(&lab, Client::Dhclient), "--exclude=SC2016"),
+            _ => (data(&lab, Client::Dhclient), "--exclude=SC2016,SC2034"),
+        };
         let mut child = Command::new("shellcheck")
-            .args(["--shell=bash", "--exclude=SC2016", "-"])
+            .args(["--shell=bash", excluded, "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let script = script::compile(&built_in(name), Client::Dhclient);
         child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         (name, child)
     });
