@@ -11,6 +11,7 @@
 #   built BUILD PROGRAM       whether BUILD is in the cache
 #   put BUILD PROGRAM         put the program that follows in chunks into the cache
 #   works BUILD PROGRAM       whether BUILD is in the cache and PROGRAM starts here
+#   runs PATH                 whether the program that is there already starts here
 #   build BUILD PROGRAM COPY  build it in a copy by the command that follows in chunks
 #   end                       the run is over
 # Answers are lines: `path PATH`, `absent`, `output STATUS LENGTH` and as many bytes, `failed REASON`.
@@ -21,6 +22,8 @@ remote_files() {
   trap : PIPE
   umask 022
   until files_open; do :; done
+  # Who has no home has what is built, and the agent, for as long as the copies.
+  mkdir -p -- "$CACHE" 2>/dev/null || CACHE=$FILES/cache
   trap files_end EXIT
   printf 'labrun %s %s\n' "$HOW" "$(uname -m)"
   while read -ra request; do
@@ -29,6 +32,7 @@ remote_files() {
       built) files_built "${request[@]:1}" || echo absent ;;
       build) files_build "${request[@]:1}" ;;
       put) files_put "${request[@]:1}" ;;
+      runs) "${request[1]}" --version </dev/null >/dev/null 2>&1 && printf 'path %s\n' "${request[1]}" || echo absent ;;
       works) files_works "${request[@]:1}" || echo absent ;;
       end) OVER=1 && break ;;
       *) files_fail "unknown request ${request[*]}" ;;

@@ -6,10 +6,11 @@ use duct::{Expression, ReaderHandle, cmd};
 use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What a program printed, and its exit status, 255 if a signal ended it.
@@ -125,6 +126,57 @@ pub fn in_terminal(words: &[String]) -> Result<i32> {
     });
     let status = handle.wait().with_context(failed)?.status;
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
+}
+
+/// Runs `words` to their end with three pipes instead of this terminal and these descriptors, and carries what is
+/// said; their exit status, as a shell would give it. Signals are for them meanwhile.
+///
+/// # Errors
+/// If the program cannot be started.
+pub fn through_pipes(words: &[String]) -> Result<i32> {
+    let failed = || format!("cannot run {}", words[0]);
+    let ((input, typed), (said, output), (worse, error)) = (io::pipe()?, io::pipe()?, io::pipe()?);
+    let command = cmd(&words[0], &words[1..]);
+    let command = command.stdin_file(input).stdout_file(output).stderr_file(error).unchecked();
+    let handle = command.start().with_context(failed)?;
+    // It holds the other ends of the pipes open.
+    drop(command);
+    // Nobody waits for that one: what it reads from need not end.
+    relay(io::stdin(), typed);
+    let said = [relay(said, io::stdout()), relay(worse, io::stderr())];
+    let pids = handle.pids();
+    let _passed = interrupt::pass_to(move |number| {
+        for pid in &pids {
+            signal_raw(*pid, number);
+        }
+    });
+    let status = handle.wait().with_context(failed)?.status;
+    for thread in said {
+        let _ = thread.join();
+    }
+    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
+}
+
+/// Carries all that comes `from` somewhere `to` somewhere, at once, until one of them ends.
+pub fn relay(
+    mut from: impl Read + Send + 'static,
+    mut to: impl Write + Send + 'static,
+) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut room = vec![0; 64 << 10];
+        while let Ok(count @ 1..) = from.read(&mut room) {
+            if to.write_all(&room[..count]).and_then(|()| to.flush()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Sends the signal `number` to the process group of `pid`.
+fn signal_raw(pid: u32, number: i32) {
+    if let Some(named) = Signal::from_named_raw(number) {
+        signal(pid, named);
+    }
 }
 
 /// Sends the signal `number`, which labrun got, to what `pid` runs: it is nsenter(1), which waits for a

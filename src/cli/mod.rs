@@ -40,8 +40,8 @@ pub struct Cli {
     pub files: Vec<PathBuf>,
 
     /// Where labs run: `native`, `lima` (a VM), another Linux machine by
-    /// `ssh://[user@]machine[:port]`, or `auto`: here, or in the VM if there is one and this
-    /// machine lacks what the lab needs
+    /// `ssh://[user@]machine[:port]`, as root here as another user who may do nothing, by `user://NAME`,
+    /// or `auto`: here, or in the VM if there is one and this machine lacks what the lab needs
     #[arg(long, env = "LABRUN_HOST", value_name = "HOST", global = true)]
     pub host: Option<HostKind>,
 

@@ -32,6 +32,38 @@ pub fn user() -> Allowed {
     })
 }
 
+/// Why another user of this machine, as whom `runs` runs a program, may not make labs, and what to do about it.
+pub fn other(runs: impl Fn(&[&str]) -> bool) -> Option<(String, String)> {
+    let user = ["unshare", "--user", "--map-root-user", "--mount", "--net"];
+    let proc = ["--pid", "--fork", "mount", "-t", "proc", "proc", "/proc"];
+    let makes = runs(&[&user[..], &proc].concat());
+    let Allowed::Refused { why, way } =
+        judge_user(&status(), makes, || runs(&[&user[..], &["true"]].concat()))
+    else {
+        return None;
+    };
+    let setting = SETTINGS.iter().find(|(file, refuses, _)| {
+        std::fs::read_to_string(file).is_ok_and(|value| value.trim() == *refuses)
+    });
+    let way = match setting {
+        Some((_, _, allows)) => format!("`sysctl {allows}` allows them"),
+        None if filtered(&status()) => way,
+        None => "without `--host` labs run as root, which is no barrier".into(),
+    };
+    Some((why.into(), way))
+}
+
+/// By which settings kernels refuse user namespaces: the file, its value then, and what allows them.
+const SETTINGS: [(&str, &str, &str); 3] = [
+    ("/proc/sys/user/max_user_namespaces", "0", "user.max_user_namespaces=10000"),
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+];
+
 /// Looks at what root may whom an ordinary user becomes by sudo: no more than its bounding set has.
 pub fn by_sudo() -> Allowed {
     capable(&status(), "CapBnd")

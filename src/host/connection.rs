@@ -86,14 +86,14 @@ impl Requests {
     }
 }
 
-/// Starts `command` with `script` on its standard input; its output, and what is left of its input.
+/// Starts `command`, which no signal at the terminal reaches, with `script` on its standard input; its output, and what is left of its input.
 fn start(
     command: Expression,
     script: &str,
     reached: &Arc<AtomicBool>,
 ) -> Result<(ReaderHandle, Requests, Group)> {
     let (reader, writer) = io::pipe()?;
-    let handle = process::apart(command.stdin_file(reader)).reader().map_err(not_started)?;
+    let handle = command.stdin_file(reader).reader().map_err(not_started)?;
     let requests = Requests::new(writer);
     let group = Group::of(&handle);
     requests.close_on_interrupt(&group, reached);
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn a_runtime_that_says_rubbish_or_nothing_is_given_up_with_what_it_said() {
         let command = cmd!("sh", "-c", "echo what nonsense; exec sleep 20");
-        let mut process = Process::start(command, "", None).unwrap();
+        let mut process = Process::start(process::apart(command), "", None).unwrap();
         process.bear(Duration::from_millis(300));
         let began = Instant::now();
         assert_eq!(process.said(), None);

@@ -1,6 +1,7 @@
 //! Which host the user means: `--host`, `LABRUN_HOST`, or what suits the operating system.
 
 use crate::host::ssh::Destination;
+use crate::host::user::Account;
 use crate::quote::shell;
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +17,8 @@ pub enum HostKind {
     Auto,
     /// Another machine, by ssh.
     Ssh(Destination),
+    /// This machine, as another user, who may do nothing.
+    User(Account),
 }
 
 impl HostKind {
@@ -55,10 +58,11 @@ impl FromStr for HostKind {
             "native" => Ok(HostKind::Native),
             "lima" => Ok(HostKind::Lima),
             "auto" => Ok(HostKind::Auto),
-            _ => match value.strip_prefix("ssh://") {
-                Some(rest) => rest.parse().map(HostKind::Ssh),
-                None => {
-                    Err("a host is `auto`, `native`, `lima` or `ssh://[user@]machine[:port]`"
+            _ => match value.split_once("://") {
+                Some(("ssh", rest)) => rest.parse().map(HostKind::Ssh),
+                Some(("user", name)) => name.parse().map(HostKind::User),
+                _ => {
+                    Err("a host is `auto`, `native`, `lima`, `ssh://[user@]machine[:port]` or `user://NAME`"
                         .into())
                 }
             },
@@ -74,6 +78,7 @@ impl fmt::Display for HostKind {
             HostKind::Lima => f.write_str("lima"),
             HostKind::Auto => f.write_str("auto"),
             HostKind::Ssh(destination) => write!(f, "ssh://{destination}"),
+            HostKind::User(account) => write!(f, "user://{account}"),
         }
     }
 }
@@ -84,7 +89,14 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_again() {
-        for text in ["native", "lima", "auto", "ssh://me@lab.example.org", "ssh://[fd00::1]:2222"] {
+        for text in [
+            "native",
+            "lima",
+            "auto",
+            "ssh://me@lab.example.org",
+            "ssh://[fd00::1]:2222",
+            "user://labs",
+        ] {
             assert_eq!(text.parse::<HostKind>().unwrap().to_string(), text);
         }
     }
@@ -116,6 +128,7 @@ mod tests {
         assert_eq!("lima".parse(), Ok(HostKind::Lima));
         assert_eq!("auto".parse(), Ok(HostKind::Auto));
         assert!(matches!("ssh://lab".parse(), Ok(HostKind::Ssh(_))));
+        assert!(matches!("user://labs".parse(), Ok(HostKind::User(_))));
         for wrong in ["", "Lima", "lima://x", "lab.example.org", "ssh:/lab", "Native", "http://lab"]
         {
             let why = wrong.parse::<HostKind>().unwrap_err();

@@ -7,6 +7,8 @@
 mod allowed;
 mod cache;
 mod connection;
+#[cfg(target_os = "linux")]
+pub mod door;
 mod kind;
 pub(crate) mod lima;
 pub(crate) mod login;
@@ -15,6 +17,7 @@ mod output;
 mod remote;
 mod ssh;
 pub(crate) mod transfer;
+mod user;
 
 pub use connection::{FOREVER, Process, Requests, Said, Stream};
 pub use kind::HostKind;
@@ -54,6 +57,7 @@ impl Host {
             HostKind::Native | HostKind::Auto => Host::Native(Native::detect()?),
             HostKind::Lima => Host::Remote(Remote::new(Vm::new(VmConfig::default())?.machine())),
             HostKind::Ssh(destination) => Host::Remote(Remote::new(destination.machine())),
+            HostKind::User(account) => Host::Remote(Remote::new(account.machine()?)),
         })
     }
 
@@ -66,7 +70,7 @@ impl Host {
     }
 
     /// The same, and on this machine the script also has the variables `kept` of labrun's own environment
-    /// where it is run through sudo.
+    /// where it is run through sudo, or as another user.
     ///
     /// # Errors
     /// If what runs it cannot be started.
@@ -79,7 +83,7 @@ impl Host {
     ) -> Result<Process> {
         match self {
             Host::Native(native) => native.run(script, arguments, folder, kept),
-            Host::Remote(remote) => remote.run(script, arguments, folder),
+            Host::Remote(remote) => remote.run(script, arguments, folder, kept),
         }
     }
 
@@ -95,24 +99,26 @@ impl Host {
         }
     }
 
-    /// Runs a program on this terminal that has nothing to do with labs; whether it succeeded.
+    /// Runs a program on this terminal that has nothing to do with labs; whether it succeeded. Where labs run
+    /// as another user of this machine, it is run by who runs labrun.
     ///
     /// # Errors
     /// If it cannot be started.
     pub fn run_tool(&self, words: &[String]) -> Result<bool> {
         let status = match self {
             Host::Native(_) => process::in_terminal(words)?,
+            Host::Remote(remote) if remote.machine.here => process::in_terminal(words)?,
             Host::Remote(remote) => remote.tool(words)?,
         };
         Ok(status == 0)
     }
 
-    /// Whether programs run there as root; of another machine this is known once something has run
-    /// there.
+    /// Whether what [`Host::run_tool`] runs there is root's; of another machine this is known once something has
+    /// run there.
     pub fn is_root(&self) -> bool {
         match self {
             Host::Native(_) => native::is_root(),
-            Host::Remote(remote) => remote.how() == "root",
+            Host::Remote(remote) => remote.machine.here || remote.how() == "root",
         }
     }
 
@@ -125,17 +131,22 @@ impl Host {
     }
 
     /// How labs run there, in words.
-    pub fn how(&self) -> &'static str {
+    pub fn how(&self) -> String {
         let how = match self {
             Host::Native(Native { elevated: true }) => "sudo",
             Host::Native(_) if native::is_root() => "root",
             Host::Native(_) => "namespaces",
             Host::Remote(remote) => remote.how(),
         };
-        match how {
-            "root" => "as root",
-            "sudo" => "through sudo: this kernel refuses user namespaces to ordinary users",
-            _ => "as this user, in user namespaces",
+        match (how, self) {
+            ("root", _) => "as root".into(),
+            ("sudo", _) => {
+                "through sudo: this kernel refuses user namespaces to ordinary users".into()
+            }
+            (_, Host::Remote(Remote { machine, .. })) if machine.here => {
+                format!("as {}, in user namespaces", machine.name)
+            }
+            _ => "as this user, in user namespaces".into(),
         }
     }
 

@@ -100,7 +100,7 @@ impl Native {
             .map(String::from)
             .chain(arguments.iter().cloned());
         let words = self.words(kept, words);
-        process::clean(cmd(&words[0], &words[1..])).dir(folder)
+        process::apart(process::clean(cmd(&words[0], &words[1..])).dir(folder))
     }
 
     /// Runs `script` with `arguments` on this terminal, and returns its exit status.

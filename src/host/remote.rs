@@ -4,7 +4,8 @@
 //! `scripts/remote.sh`, which comes along as base64: it means the same to every login shell, and
 //! leaves standard input to the script and its requests.
 
-use crate::error::Failure;
+use crate::error::{Failure, not_found};
+use crate::host::user::KEEP;
 use crate::host::{BOOTSTRAP, Process, Stream};
 use crate::interrupt;
 use crate::process;
@@ -12,7 +13,7 @@ use crate::quote;
 use anyhow::{Context, Result};
 use base64::Engine;
 use duct::{Expression, cmd};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -32,14 +33,18 @@ pub struct Machine {
     pub quoted: bool,
     /// Whether it is labrun's own, where what was copied may stay for the next run.
     pub own: bool,
+    /// Whether it is this machine, as another user, to whom nothing but pipes may lead (door.rs).
+    pub here: bool,
 }
 
 impl Machine {
     /// The command that calls `remote` of remote.sh there with `arguments`.
     pub fn command(&self, terminal: bool, arguments: &[String]) -> Vec<String> {
-        let own = u8::from(self.own);
-        let program =
-            format!("{PROGRAM}\n{FILES}\nOWN={own}\nremote {}", quote::command(arguments));
+        let (own, here) = (u8::from(self.own), u8::from(self.here));
+        let program = format!(
+            "{PROGRAM}\n{FILES}\nOWN={own} HERE={here}\nremote {}",
+            quote::command(arguments)
+        );
         let program = base64::engine::general_purpose::STANDARD.encode(program);
         let there =
             ["bash", "-c", &format!("eval \"$(echo {program} | base64 -d)\"")].map(String::from);
@@ -50,7 +55,25 @@ impl Machine {
             true => words.push(format!("exec {}", quote::command(&there))),
             false => words.extend(there),
         }
+        if self.here && terminal {
+            // A terminal of its own, which script(1) makes: into root's, its programs could type.
+            let line = format!("exec {}", quote::command(&words));
+            words = ["env", "SHELL=/bin/sh", "script", "-qefc", &line, "/dev/null"]
+                .map(String::from)
+                .to_vec();
+        }
         words
+    }
+
+    /// `words`, which [`Machine::command`] gave, as something to start that signals at the terminal do not
+    /// reach.
+    pub fn apart(&self, words: &[String]) -> Expression {
+        let command = cmd(&words[0], &words[1..]);
+        match self.here {
+            // The door makes a whole session, which who leads a process group cannot.
+            true => command.unchecked(),
+            false => process::apart(command),
+        }
     }
 }
 
@@ -71,13 +94,20 @@ impl Remote {
     }
 
     /// Starts `script` with `arguments` in `folder`, a path there or, empty, the login's own
-    /// folder.
+    /// folder. As another user of this machine it has the variables `kept` of labrun's environment.
     ///
     /// # Errors
     /// If the command cannot be started. That the machine cannot be reached shows in
     /// [`Remote::check`].
-    pub fn run(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Process> {
+    pub fn run(
+        &self,
+        script: &str,
+        arguments: &[String],
+        folder: &Path,
+        kept: &[&str],
+    ) -> Result<Process> {
         let command = self.command("run", script, arguments, folder);
+        let command = if self.machine.here { command.env(KEEP, kept.join(",")) } else { command };
         Process::start(command, script, Some(self.clone()))
             .with_context(|| format!("cannot run {}", self.machine.piped[0]))
     }
@@ -87,7 +117,13 @@ impl Remote {
     /// # Errors
     /// If the command cannot be started.
     pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
-        Stream::start(self.command("stream", script, arguments, folder), script)
+        let command = self.command("stream", script, arguments, folder);
+        if !self.machine.here {
+            return Stream::start(command, script);
+        }
+        let (said, words) = io::pipe()?;
+        process::relay(said, io::stderr());
+        Stream::start(command.stderr_file(words), script)
     }
 
     fn command(&self, verb: &str, script: &str, arguments: &[String], folder: &Path) -> Expression {
@@ -95,8 +131,7 @@ impl Remote {
         let mut words: Vec<String> =
             [verb, BOOTSTRAP, &script.len().to_string(), &folder].map(String::from).into();
         words.extend(arguments.iter().cloned());
-        let words = self.machine.command(false, &words);
-        cmd(&words[0], &words[1..])
+        self.machine.apart(&self.machine.command(false, &words))
     }
 
     /// Runs `command` in `node` of `instance`, a shell without a command, with this terminal or
@@ -124,8 +159,19 @@ impl Remote {
     }
 
     fn interactive(&self, words: Vec<String>) -> Result<i32> {
-        let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        process::in_terminal(&self.machine.command(terminal, &words))
+        let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        let words = self.machine.command(terminal, &words);
+        if !self.machine.here {
+            return process::in_terminal(&words);
+        }
+        match terminal {
+            true if which::which("script").is_err() => Err(Failure::machine(not_found(
+                "script (of Debian's package bsdutils, or util-linux-script)",
+            ))
+            .into()),
+            true => process::in_terminal(&words),
+            false => process::through_pipes(&words),
+        }
     }
 
     /// Notes how labs run there.
@@ -195,6 +241,7 @@ mod tests {
             terminal: vec!["into".into(), "-t".into()],
             quoted,
             own: false,
+            here: false,
         }
     }
 

@@ -83,6 +83,7 @@ impl Destination {
             terminal: self.words(true),
             quoted: true,
             own: false,
+            here: false,
         }
     }
 

@@ -83,6 +83,7 @@ impl Vm {
             terminal: words(&[]),
             quoted: false,
             own: true,
+            here: false,
         }
     }
 

@@ -60,6 +60,14 @@ impl Link {
     /// Why there is none.
     pub fn agent(&mut self) -> Result<PathBuf> {
         let own = std::env::current_exe()?;
+        // The very same program, which nobody but its owner can change, if that user can get at it.
+        let word = own.to_str().filter(|own| !own.contains([' ', '\t', '\n', '\\']));
+        if let (true, Some(word)) = (self.remote.machine.here, word) {
+            self.requests.send(&format!("runs {word}"));
+            if let Some(path) = self.path()? {
+                return Ok(path);
+            }
+        }
         let mut head = Vec::new();
         File::open(&own)?.take(64).read_to_end(&mut head)?;
         let (candidates, foreign) = candidates(AGENTS, &head, &self.processor);

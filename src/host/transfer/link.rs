@@ -12,10 +12,9 @@ use crate::host::transfer::sync;
 use crate::host::transfer::sync::Entry;
 use crate::host::{Remote, Requests, native};
 use crate::interrupt;
-use crate::process::{self, Group};
+use crate::process::Group;
 use crate::text::{count, seconds};
 use anyhow::{Context, Result, bail};
-use duct::cmd;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -80,9 +79,9 @@ impl Link {
         let words = remote.machine.command(false, &["files".to_string()]);
         let (reader, writer) = io::pipe()?;
         let said = tempfile::tempfile()?;
-        let command = cmd(&words[0], &words[1..]).stdin_file(reader).stderr_file(said.try_clone()?);
-        let answers =
-            process::apart(command).reader().with_context(|| format!("cannot run {}", words[0]))?;
+        let command = remote.machine.apart(&words);
+        let command = command.stdin_file(reader).stderr_file(said.try_clone()?);
+        let answers = command.reader().with_context(|| format!("cannot run {}", words[0]))?;
         let (group, reached) = (Group::of(&answers), Arc::new(AtomicBool::new(false)));
         let mut link = Link {
             remote: remote.clone(),
