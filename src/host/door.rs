@@ -25,7 +25,7 @@ use std::process::{Command, ExitCode};
 /// The word that asks for it.
 pub const VERB: &str = user::VERB;
 /// What of the environment is nobody's secret, and is needed; besides what [`KEEP`] names.
-const KEPT: [&str; 3] = ["PATH", "TERM", "TZ"];
+const KEPT: &str = "PATH,TERM,TZ";
 
 /// Becomes the command; comes back only if that cannot be done.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -57,7 +57,7 @@ fn become_it(words: &[OsString]) -> Result<std::convert::Infallible> {
         set_no_new_privs(true)?;
     }
     let more = env::var(KEEP).unwrap_or_default();
-    let names = KEPT.into_iter().chain(more.split(',').filter(|name| !name.is_empty()));
+    let names = KEPT.split(',').chain(more.split(',').filter(|name| !name.is_empty()));
     let kept: Vec<_> = names.filter_map(|name| Some((name, env::var_os(name)?))).collect();
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").env_clear();

@@ -20,3 +20,4 @@ mod stacked;
 mod state;
 mod tun;
 mod untouched;
+mod user;
