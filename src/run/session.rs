@@ -419,9 +419,16 @@ impl<'a> Session<'a> {
     /// script has only lost its connection, and does so itself.
     fn clean(&self) {
         let agent = self.options.agent.to_string_lossy().into_owned();
-        let words = ["--agent".to_string(), agent, "clean".to_string(), self.instance.clone()];
-        let Host::Native(native) = &self.options.host else { return };
-        let Ok(mut process) = native.run(&script::runtime(), &words, Path::new("/"), &[]) else {
+        let mut words = vec!["--agent".to_string(), agent];
+        match &self.options.host {
+            Host::Native(_) => {}
+            // What was copied goes, too; and no interface was lent.
+            Host::Remote(remote) if remote.machine.here => words.clear(),
+            Host::Remote(_) => return,
+        }
+        words.extend(["clean".to_string(), self.instance.clone()]);
+        let folder = Path::new("/");
+        let Ok(mut process) = self.options.host.run(&script::runtime(), &words, folder) else {
             return;
         };
         process.bear(CLEANING);

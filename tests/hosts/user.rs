@@ -345,3 +345,40 @@ fn sudo_is_no_way_around_a_kernel_that_refuses_user_namespaces() {
         assert!(text.contains("may use sudo without a password"), "{text}");
     });
 }
+
+/// However labrun ends: asked once, asked again by who does not want to wait, or killed.
+#[test]
+fn a_labrun_that_is_interrupted_or_killed_leaves_nothing_of_another_users() {
+    let test = "a_labrun_that_is_interrupted_or_killed_leaves_nothing_of_another_users";
+    as_root(test, || {
+        let trace = Trace::now(User::Ordinary);
+        let folder = folder();
+        let lab = "lab: idle\nnodes: {a: {}}\ntests: {stubborn: {steps: [run: {node: a, command: \"trap '' INT TERM HUP; \
+                   : >$TMPDIR/began; while :; do sleep 60 & wait; done\", timeout: 60s}]}}\n";
+        let file = write(folder.path(), "lab.yaml", lab);
+        let began = host::state_root(User::Ordinary).join("idle/tmp/began");
+        for signals in [&["INT"][..], &["INT", "INT"], &["KILL"]] {
+            let mut command = labrun(&["--file", file.to_str().unwrap(), "test"]);
+            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            common::wait_for("the step", || began.exists());
+            // Stopped, it does not end when it is asked to.
+            if signals.len() == 2 {
+                let agent = trace.added().into_iter().find(|p| p.command.contains(" _agent "));
+                host::kill("STOP", agent.unwrap().pid);
+            }
+            for signal in signals {
+                host::kill(signal, child.id());
+                // Signals within a second of each other are one.
+                std::thread::sleep(Duration::from_millis(1100 * (signals.len() as u64 - 1)));
+            }
+            let output = host::finish_within(LIMIT, child, "labrun");
+            let expected = if signals[0] == "KILL" { None } else { Some(130) };
+            let said = text(&output);
+            assert_eq!(output.status.code(), expected, "{signals:?}: {said}");
+            assert_eq!(said.contains("interrupted again"), signals.len() == 2, "{said}");
+            let root = host::state_root(User::Ordinary);
+            common::wait_for(&format!("{signals:?}: the end of the lab"), || !root.exists());
+            assert_clean(&trace, &format!("after {signals:?}"));
+        }
+    });
+}
