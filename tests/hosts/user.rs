@@ -382,3 +382,43 @@ fn a_labrun_that_is_interrupted_or_killed_leaves_nothing_of_another_users() {
         }
     });
 }
+
+/// What a program of a lab pushes into its terminal would be read by who has that next: root's shell.
+#[test]
+fn a_lab_of_another_users_types_nothing_into_roots_terminal() {
+    let test = "a_lab_of_another_users_types_nothing_into_roots_terminal";
+    if !common::labs::have(test, &["script", "perl"]) {
+        return;
+    }
+    as_root(test, || {
+        let trace = Trace::now(User::Ordinary);
+        let typed = |labrun: &dyn Fn(&[&str]) -> Command| {
+            expect(&mut labrun(&["setup", "vpn"]), 0);
+            let push =
+                r##"my $c = "#"; print ioctl(STDIN, 0x5412, $c) ? "pushed\n" : "refused: $!\n""##;
+            let exec = labrun(&["exec", "vpn", "pc1", "--", "perl", "-e", push]);
+            let mut shell = host::marked(User::Own, "bash");
+            shell.args(["-c", r#""$@"; read -rt 1 -n 1 got; echo "root read: <$got>""#, "bash"]);
+            shell.arg(exec.get_program()).args(exec.get_args());
+            let mut child = host::on_terminal(&shell);
+            // Held open: the end of the keys is a key, too.
+            let keys = child.stdin.take();
+            let output = host::finish_within(LIMIT, child, "exec");
+            drop(keys);
+            expect(&mut labrun(&["clean"]), 0);
+            text(&output)
+        };
+        let there = typed(&|words| labrun(words));
+        let here = typed(&|words| {
+            let mut command = host::labrun(User::Own);
+            command.args(words);
+            command
+        });
+        assert!(there.contains("root read: <>"), "{there}");
+        // Of root's own it is, unless the kernel lets nobody do it.
+        let legacy = fs::read_to_string("/proc/sys/dev/tty/legacy_tiocsti");
+        let refused = legacy.is_ok_and(|value| value == "0\n");
+        assert!(refused || here.contains("root read: <#>"), "{here}");
+        trace.assert_same("after a terminal");
+    });
+}
