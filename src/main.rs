@@ -14,15 +14,15 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn main() -> ExitCode {
     use clap::Parser;
-    use labrun::{agent, cli::Cli, error, host, interrupt, report, verbs};
+    use labrun::{agent, cli::Cli, error, interrupt, report, verbs};
 
     let mut words = std::env::args_os().skip(1).peekable();
     if words.peek().is_some_and(agent::knows) {
         return agent::main(words);
     }
     #[cfg(target_os = "linux")]
-    if words.peek().is_some_and(|word| word == host::door::VERB) {
-        return host::door::main(words);
+    if words.peek().is_some_and(|word| word == labrun::host::door::VERB) {
+        return labrun::host::door::main(words);
     }
     if verbs::answered() {
         return ExitCode::SUCCESS;
