@@ -33,6 +33,7 @@
 #   uplink-N     "PID START" of what a link that leads out has outside;  uplink-N.works: once it does;  uplink-N.said: its
 #                output
 #   device-N     the same for an interface of the machine;  device-N.saved: what it was
+#   held-PID     "PID START" of what has kept the sandbox from ending
 
 # What no program of a lab needs, but could do the machine harm with: modules, raw memory and disks, the clock,
 # security modules, opening files by handles. In a user namespace these reach nothing of the machine anyway.
@@ -376,9 +377,10 @@ enter() {
     labrun bash "$state/lab.sh" --state "$state" --cwd "$PWD" "${@:2}"
 }
 
-# sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees.
+# sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees. What is not gone then
+# is noted beside it for the next time, when its first process is.
 sandbox_kill() {
-  local pid file namespace=none outside=$ROOT/.outside-${1##*/}
+  local pid file held='' outside=$ROOT/.outside-${1##*/}
   # A supervisor that has just started may have opened its file without having written it yet.
   wait_for 1000 sandbox_noted "$1"
   # Before the lab takes it along: what would give it back has been killed. Looked at in this order, as one that is done
@@ -387,10 +389,10 @@ sandbox_kill() {
   for file in "$1"/supervisor "$outside"/uplink-*[0-9]; do
     alive "$file" || continue
     read -r pid _ <"$file"
-    [[ $file == */uplink-* ]] || namespace=$(readlink "/proc/$pid/ns/pid") || namespace=none
+    [[ $file == */uplink-* ]] || held=$(readlink "/proc/$pid/ns/pid" "/proc/$pid/ns/mnt")
     kill -KILL "$pid" 2>/dev/null
   done
-  wait_for 10000 sandbox_ended "$1" "$namespace" || { emit error "message=processes of $1 still run after SIGKILL"; return 1; }
+  wait_for 10000 sandbox_ended "$1" "$held" || sandbox_holds "processes of $1 still run after SIGKILL" "$1" "$held" || return
   for file in "$outside"/device-*.said; do [[ ! -s $file ]] || emit error "message=$(<"$file")"; [[ ! -e ${file%.said}.saved ]] || return; done
 }
 
@@ -400,12 +402,16 @@ sandbox_noted() { [[ ! -e $1/supervisor || -s $1/supervisor ]]; }
 # longer.
 sandbox_back() { REPLY=$("${AGENT:-labrun}" _device back "$1" 2>&1 >"${1%.*}.said") || { emit error "message=$REPLY" && [[ ! -e $1 ]]; }; }
 
-# sandbox_ended STATE NAMESPACE: none of its processes runs any more.
+# sandbox_ended STATE NAMESPACES: none of its processes runs any more, nor is anybody else in these.
 sandbox_ended() {
   local file
-  for file in "$1"/supervisor "$ROOT/.outside-${1##*/}"/{uplink,device}-*[0-9]; do ! alive "$file" || return; done
-  [[ $2 == none ]] || ! readlink /proc/[0-9]*/ns/pid 2>/dev/null | grep -qFx -- "$2"
+  for file in "$1"/supervisor "$ROOT/.outside-${1##*/}"/{uplink,device,held}-*[0-9]; do ! alive "$file" || return; done
+  [[ -z $2 ]] || ! readlink /proc/[0-9]*/ns/{pid,mnt} 2>/dev/null | grep -qFx -- "$2"
 }
+
+# sandbox_holds WHAT STATE [NAMESPACES]: WHAT went wrong, and why, as the program of who cleans up can tell. Fails.
+# shellcheck disable=SC2086 # these are words
+sandbox_holds() { REPLY=$("${AGENT:-labrun}" _held "$2" "$ROOT/.outside-${2##*/}" ${3-} 2>/dev/null) || REPLY=; emit error "message=$1${REPLY:+: $REPLY}"; return 1; }
 
 # sandbox_remove STATE: end the sandbox and remove its state folder.
 sandbox_remove() {
@@ -413,10 +419,10 @@ sandbox_remove() {
   [[ -d $1 ]] || return 0
   # Killed first: what still runs could make its folder anew after the rename. A supervisor
   # that has not written its identity yet fails to after the rename, and ends.
-  { sandbox_kill "$1" && rm -rf -- "$ROOT/.outside-${1##*/}"; } || return
-  if [[ ${1##*/} == .gone-* ]]; then gone=$1; else mv -T "$1" "$gone" 2>/dev/null || return 0; fi
+  { sandbox_kill "$1" && { rm -rf -- "$ROOT/.outside-${1##*/}" 2>/dev/null || sandbox_holds "cannot remove $1" "$1"; }; } || return
+  # If it is gone, somebody else has removed it just now.
+  if [[ ${1##*/} == .gone-* ]]; then gone=$1; else mv -T "$1" "$gone" 2>/dev/null || { [[ ! -d $1 ]] || sandbox_holds "cannot remove $1" "$1"; return; }; fi
   sandbox_kill "$gone" || return
   # Daemons that dropped privileges leave files of mapped ids, which only the namespace may remove.
-  rm -rf -- "$gone" 2>/dev/null || { user_flags && unshare "${FLAGS[@]}" rm -rf -- "$gone"; } ||
-    { emit error "message=cannot remove $gone"; return 1; }
+  rm -rf -- "$gone" 2>/dev/null || { user_flags && unshare "${FLAGS[@]}" rm -rf -- "$gone"; } || sandbox_holds "cannot remove $gone" "$gone"
 }

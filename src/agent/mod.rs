@@ -10,6 +10,8 @@ mod device;
 #[cfg(target_os = "linux")]
 mod gather;
 #[cfg(target_os = "linux")]
+mod held;
+#[cfg(target_os = "linux")]
 mod live;
 #[cfg(target_os = "linux")]
 mod logs;
@@ -43,6 +45,8 @@ const VERBS: &[(&str, Run)] = &[
     ("_agent", agent),
     #[cfg(target_os = "linux")]
     ("_device", device::run),
+    #[cfg(target_os = "linux")]
+    ("_held", held::run),
     #[cfg(target_os = "linux")]
     ("_capture", |_| live::run().map(|()| 0)),
     #[cfg(target_os = "linux")]

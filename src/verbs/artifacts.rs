@@ -1,4 +1,5 @@
-//! Keeping what tests left. That it cannot be saved is told, and no more: the verdict stands.
+//! Keeping what tests left. If it cannot be saved, the verdict stands, but a run in which all is well does not end as
+//! if it had been.
 
 use crate::interrupt;
 use crate::lab::model::Lab;
@@ -9,6 +10,14 @@ pub use crate::report::artifacts::usable;
 use crate::run::options::Options;
 use crate::run::session::{Session, SetupError};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static INCOMPLETE: AtomicBool = AtomicBool::new(false);
+
+/// Whether something could not be saved since this was asked last.
+pub fn incomplete() -> bool {
+    INCOMPLETE.swap(false, Ordering::Relaxed)
+}
 
 /// Saves the artifacts of `result` if they are kept.
 pub fn save(lab: &Lab, options: &Options, result: &mut TestResult, tell: &dyn Fn(RunEvent)) {
@@ -44,6 +53,7 @@ pub fn save_setup(
 }
 
 fn unsaved(what: &str, error: &anyhow::Error, tell: &dyn Fn(RunEvent)) {
+    INCOMPLETE.store(true, Ordering::Relaxed);
     let text = format!(
         "warning: the artifacts of {what} are not complete: {error:#} (see --artifacts-dir)"
     );

@@ -1,106 +1,253 @@
-//! Proves that `labrun clean` finds and ends everything after a `kill -9` of anything at any
-//! moment: of labrun, of the runtime's outer shell, of the sandbox's PID 1, of the agent, of a daemon, of all of
-//! them; and what somebody stopped.
+//! Proves that `labrun clean` finds and ends everything after any disaster at any moment: a `kill -9` of labrun,
+//! of the runtime's outer shell, of the sandbox's PID 1, of the agent, of a daemon, of all of them; what somebody
+//! stopped; a disk that is full; no memory. And that no such run says of a test that it passed if it cannot.
 //!
 //! The moments are random; a failure names the seed that repeats the draw (LABRUN_TEST_SEED), and
 //! LABRUN_TEST_ROUNDS makes more of them.
 
-use crate::common;
+use crate::{common, disaster};
 
-use common::host::{self, Process, Random, Trace, expect, finish_within};
-use common::{User, text, users, wait_for};
-use std::path::Path;
-use std::process::Stdio;
+use common::host::{self, Random, Trace, expect, finish_within};
+use common::{text, users, wait_for};
+use disaster::{Bench, Disaster, Place, Victim};
+use std::fs;
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Victim {
-    Labrun,
-    Shell,
-    Supervisor,
-    Agent,
-    Daemon,
-    All,
-}
-
-const VICTIMS: [Victim; 6] =
-    [Victim::Labrun, Victim::Shell, Victim::Supervisor, Victim::Agent, Victim::Daemon, Victim::All];
+/// One test that holds, and two that never do, however little of what refutes them can be kept.
+const TRUTH: &str = "
+lab: truth
+about: a test that holds, and tests that do not
+nodes:
+  a: {links: {a0: {peer: b/b0, addresses: 10.0.0.1/24}}}
+  b:
+    links: {b0: {peer: a/a0, addresses: 10.0.0.2/24}}
+    services:
+      said: {command: 'while :; do echo said; sleep 0.02; done', ready: {log: said}}
+tests:
+  holds:
+    steps: [{ping: {node: a, to: 10.0.0.2}}]
+    path: [{packet: icmp echo-request, crosses: [a, b]}]
+  seen:
+    steps: [{ping: {node: a, to: 10.0.0.2}}]
+    path: [{packet: icmp echo-request, avoids: b}]
+  said:
+    steps: [{run: {node: a, command: 'seq 9000; echo said', not-match: said}}]
+";
 
 #[test]
-fn nothing_is_left_after_any_kill_and_clean() {
-    host::private("nothing_is_left_after_any_kill_and_clean", || {
+fn nothing_is_left_after_any_disaster_and_clean() {
+    host::private("nothing_is_left_after_any_disaster_and_clean", || {
         let mut random = Random::new();
         let rounds =
             std::env::var("LABRUN_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(30);
         for user in users() {
-            let before = Trace::now(user);
-            let began = Instant::now();
-            expect(user, &["test", "relay-v4"], 0);
-            let mut usual = began.elapsed();
-            before.assert_same("after a test that nobody disturbed");
+            let bench = Bench::new(user);
+            common::write(bench.folder(), "truth.yaml", TRUTH);
+            // The first may have to make the folder that mount(8) keeps notes in.
+            bench.lift(Disaster::Full(Place::State, 0), &[], &mut random);
+            let mut cycles = Cycles { before: Trace::now(user), bench, usual: [Duration::ZERO; 2] };
+            for (lab, words) in [["test", "relay-v4"], ["test", "truth-holds"]].iter().enumerate() {
+                let began = Instant::now();
+                let child = cycles.spawn(words, Disaster::Kill(Victim::All));
+                let output = cycles.finish(child, words, "undisturbed", true);
+                assert!(output.status.success(), "{}", text(&output));
+                cycles.usual[lab] = began.elapsed();
+            }
+            cycles.before.assert_same("after tests that nobody disturbed");
             let mut done = 0;
             for number in 0..rounds * 10 {
-                // Every victim gets its share, whatever is drawn.
-                if round(user, VICTIMS[number % VICTIMS.len()], usual, &before, &mut random, number)
-                {
+                if cycles.play(number, &mut random) {
                     done += 1;
-                } else {
-                    // It had ended already: the first run, by which the moments are drawn, was a
-                    // slow one.
-                    usual = usual.mul_f64(0.95);
                 }
-                if done == rounds as u32 {
+                if done == rounds {
                     break;
                 }
             }
-            assert_eq!(done, rounds as u32, "too often there was nothing to kill");
+            assert_eq!(done, rounds, "too often it had ended before");
+            let killed = cycles.bench.memory.as_ref().map_or(0, disaster::Memory::killed);
+            println!("{done} cycles as {user:?}; lack of memory has cost {killed} processes");
             let passed = expect(user, &["test", "relay"], 0);
             assert!(passed.contains("2 passed, 0 failed"), "{passed}");
-            before.assert_same("after the last test");
+            cycles.before.assert_same("after the last test");
         }
     });
 }
 
-#[test]
-fn nothing_is_left_of_what_was_stopped_and_cleaned() {
-    host::private("nothing_is_left_of_what_was_stopped_and_cleaned", || {
-        let mut random = Random::new();
-        for user in users() {
-            let before = Trace::now(user);
-            for victim in VICTIMS {
-                let moment = Duration::from_millis(random.below(1000));
-                let what = format!("{user:?}, {victim:?} stopped after {moment:?}");
-                println!("{what}");
-                let mut child = host::labrun(user)
-                    .args(["test", "relay-v4"])
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .unwrap();
-                let labrun = child.id();
-                sleep(moment);
-                let mut stopped = Vec::new();
-                while stopped.is_empty() && child.try_wait().unwrap().is_none() {
-                    stopped = pids(victim, labrun, &before);
-                    stopped.iter().for_each(|pid| host::kill("STOP", *pid));
-                }
-                // Whoever has stopped with the lock in hand is named by now, and may go on later.
-                host::run(user, &["clean", "--force"]);
-                for pid in
-                    stopped.into_iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists())
-                {
-                    host::kill("CONT", pid);
-                }
-                finish_within(Duration::from_secs(60), child, &what);
-                expect(user, &["clean", "--force"], 0);
-                before.wait_for_processes(&what);
-                before.assert_same(&what);
-            }
-            let passed = expect(user, &["test", "relay-v4"], 0);
-            assert!(passed.contains("1 passed, 0 failed"), "{passed}");
+struct Cycles {
+    bench: Bench,
+    before: Trace,
+    /// How long a test of the relay takes, and one of the tests above.
+    usual: [Duration; 2],
+}
+
+impl Cycles {
+    /// One disaster at a random moment of a set-up or a test, then the clean-up; whether there was something that it
+    /// could happen to.
+    fn play(&mut self, number: usize, random: &mut Random) -> bool {
+        let user = self.bench.user;
+        let disaster = Disaster::draw(number, random, &self.bench);
+        let all = [
+            ["setup", "relay"],
+            ["test", "relay-v4"],
+            ["test", "truth-holds"],
+            ["test", "truth-seen"],
+            ["test", "truth-said"],
+        ];
+        let of_relay = matches!(disaster, Disaster::Kill(_) | Disaster::Stop(_));
+        let words = all[random.below(if of_relay { 3 } else { 5 }) as usize];
+        let lab = usize::from(words[1].starts_with("truth"));
+        let moment = self.usual[lab].mul_f64(random.below(1000) as f64 / 1000.0);
+        // The moment that is rarely drawn: its state folder has just been made, nothing runs in it yet.
+        let early = random.below(5) == 0;
+        // What is stopped ends by itself never.
+        let at_once = random.below(2) == 0 || matches!(disaster, Disaster::Stop(_));
+        let when = if early { "its begin".into() } else { format!("{moment:?}") };
+        let what = format!(
+            "cycle {number}: {user:?}, `labrun {}`, {disaster:?} after {when}, clean at once: {at_once}",
+            words.join(" ")
+        );
+        println!("{what}");
+        let mut child = self.spawn(&words, disaster);
+        let pid = child.id();
+        let root = host::state_root(user);
+        let began = Instant::now();
+        while if early {
+            !root.join(["relay", "truth"][lab]).exists()
+        } else {
+            began.elapsed() < moment
+        } && child.try_wait().unwrap().is_none()
+        {
+            sleep(Duration::from_micros(300));
         }
-    });
+        let mut struck = Vec::new();
+        // What isn't there yet will be there soon, or labrun ends without it.
+        while struck.is_empty() && child.try_wait().unwrap().is_none() {
+            struck = self.bench.strike(disaster, pid, &self.before);
+        }
+        if struck.is_empty() {
+            // The first run, by which the moments are drawn, was a slow one.
+            self.usual[lab] = self.usual[lab].mul_f64(0.95);
+        }
+        if at_once {
+            // What befell it may not be missed, and then a labrun is still at work in the lab. Whoever has stopped
+            // with the lock in hand is named by now, and may go on later.
+            let output = host::run(user, &["clean", "--force"]);
+            let stopped = matches!(disaster, Disaster::Stop(_));
+            assert!(output.status.success() || stopped, "{what}: {}", text(&output));
+            self.bench.lift(disaster, &struck, random);
+            self.finish(child, &words, &what, false);
+            // It may have begun only then.
+            expect(user, &["clean", "--force"], 0);
+        } else {
+            // What was not killed gives up by itself, without anybody asking.
+            self.finish(child, &words, &what, true);
+            if words[0] == "test" {
+                wait_for("the runtime to clean up after a labrun that has ended", || {
+                    disaster != Disaster::Kill(Victim::Labrun) || !root.exists()
+                });
+            }
+            // Without any room, too. Where memory lacks, the runtime may yet be killed that is at work after labrun was.
+            let clean = match disaster {
+                Disaster::NoMemory(_) => &["clean", "--force"][..],
+                _ => &["clean"],
+            };
+            let early = random.below(2) == 0;
+            if early {
+                self.bench.lift(disaster, &struck, random);
+            }
+            expect(user, clean, 0);
+            if !early {
+                self.bench.lift(disaster, &struck, random);
+            }
+        }
+        self.before.wait_for_processes(&what);
+        let again = expect(user, &["clean"], 0);
+        assert!(again.contains("nothing to clean"), "{what}: the second clean found: {again}");
+        self.before.assert_same(&what);
+        let next = ["test", "truth-holds"];
+        let child = self.spawn(&next, Disaster::Kill(Victim::All));
+        let output = self.finish(child, &next, &format!("after {what}"), true);
+        assert!(output.status.success(), "after {what}: {}", text(&output));
+        self.before.assert_same(&format!("after the test after {what}"));
+        !struck.is_empty()
+    }
+
+    /// labrun with `words`, where `disaster` can strike it.
+    fn spawn(&self, words: &[&str], disaster: Disaster) -> Child {
+        let Bench { user, desk, .. } = &self.bench;
+        for entry in fs::read_dir(desk).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        }
+        let mut command = host::labrun(*user);
+        for name in ["XDG_CACHE_HOME", "XDG_STATE_HOME", "TMPDIR"] {
+            command.env(name, desk);
+        }
+        if words[1].starts_with("truth") {
+            command.arg("--file").arg(self.bench.folder().join("truth.yaml"));
+        }
+        command.args(words);
+        if words[0] == "test" {
+            command.args(["--artifacts", "always", "--artifacts-dir"]).arg(desk.join("artifacts"));
+            for (kind, name) in [("json", "run.json"), ("junit", "run.xml")] {
+                command.arg("--report").arg(format!("{kind}={}", desk.join(name).display()));
+            }
+        }
+        if let (Disaster::NoMemory(_), Some(memory)) = (disaster, &self.bench.memory) {
+            command = within(&memory.words(), &command);
+        }
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// What labrun has said when it has ended, which is true: also what its reports say. `alone`: nobody has cleaned up
+    /// meanwhile.
+    fn finish(&self, child: Child, words: &[&str], what: &str, alone: bool) -> Output {
+        let output = finish_within(Duration::from_secs(60), child, what);
+        let said = text(&output);
+        println!("    {}", said.lines().take(4).collect::<Vec<_>>().join(" / "));
+        let desk = &self.bench.desk;
+        let read = |name: &str| fs::read_to_string(desk.join(name)).unwrap_or_default();
+        let [json, junit] = ["run.json", "run.xml"].map(read);
+        let holds = ["relay-v4", "truth-holds"].contains(&words[1]);
+        let passed = said.contains("1 passed") || json.contains("\"outcome\": \"pass\"");
+        assert!(holds || !passed, "{what}: it says that {} passed: {said}\n{json}", words[1]);
+        // A report is there as a whole or not at all.
+        assert!(json.is_empty() || json.ends_with("}\n"), "{what}: {json}");
+        assert!(junit.is_empty() || junit.trim_end().ends_with("</testsuites>"), "{what}: {junit}");
+        if !output.status.success() {
+            return output;
+        }
+        let root = host::state_root(self.bench.user);
+        if words[0] == "setup" {
+            assert!(!alone || root.join("relay/ready").exists(), "{what}: it is not up: {said}");
+            return output;
+        }
+        assert!(said.contains("1 passed, 0 failed"), "{what}: {said}");
+        assert!(json.contains("\"passed\": 1,"), "{what}: {json}");
+        assert!(junit.contains("tests=\"1\""), "{what}: {junit}");
+        let artifacts = desk.join("artifacts").join(words[1]).join("1");
+        for name in ["capture.pcapng", "result.json", "lab.sh", "ladder.txt"] {
+            let size = fs::metadata(artifacts.join(name)).map_or(0, |file| file.len());
+            assert!(size > 0, "{what}: {name} is not there, and labrun says so nowhere: {said}");
+        }
+        output
+    }
+}
+
+/// `command`, by the program and the first arguments of `words`.
+fn within(words: &[String], command: &Command) -> Command {
+    let mut outer = Command::new(&words[0]);
+    outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer.stdin(Stdio::null()).current_dir("/");
+    outer
 }
 
 #[test]
@@ -118,94 +265,4 @@ fn a_labrun_that_is_stopped_with_the_lock_keeps_nobody_waiting_for_ever() {
         drop(held);
         expect(user, &["clean", "relay"], 0);
     });
-}
-
-/// One kill at a random moment of a set-up or a test, then the clean-up; whether there was
-/// something to kill.
-fn round(
-    user: User,
-    victim: Victim,
-    usual: Duration,
-    before: &Trace,
-    random: &mut Random,
-    number: usize,
-) -> bool {
-    let words = [["setup", "relay"], ["test", "relay-v4"]][random.below(2) as usize];
-    let moment = usual.mul_f64(random.below(1000) as f64 / 1000.0);
-    let at_once = random.below(2) == 0;
-    let what = format!(
-        "round {number}: {user:?}, `labrun {}`, {victim:?} killed after {moment:?}, clean at once: {at_once}",
-        words.join(" ")
-    );
-    println!("{what}");
-    let mut child = host::labrun(user)
-        .args(words)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let labrun = child.id();
-    if victim == Victim::Labrun && random.below(2) == 0 {
-        // The moment that is rarely drawn: its state folder has just been made, nothing runs in it
-        // yet.
-        while !host::state_root(user).join("relay").exists() && child.try_wait().unwrap().is_none()
-        {
-        }
-    } else {
-        sleep(moment);
-    }
-    let mut killed = 0;
-    // What isn't there yet will be there soon, or labrun ends without it.
-    while killed == 0 && child.try_wait().unwrap().is_none() {
-        for pid in pids(victim, labrun, before) {
-            host::kill("KILL", pid);
-            killed += 1;
-        }
-    }
-    if !at_once {
-        // What was not killed gives up by itself, without anybody asking.
-        let output = finish_within(Duration::from_secs(20), child, &what);
-        println!("{}", text(&output).lines().take(3).collect::<Vec<_>>().join(" / "));
-        if victim == Victim::Labrun && words[0] == "test" {
-            wait_for("the runtime to clean up after a labrun that was killed", || {
-                !host::state_root(user).exists()
-            });
-        }
-        expect(user, &["clean"], 0);
-    } else {
-        // What was killed may not be missed, and then a labrun is still at work in the lab.
-        expect(user, &["clean", "--force"], 0);
-        finish_within(Duration::from_secs(20), child, &what);
-    }
-    before.wait_for_processes(&what);
-    let again = expect(user, &["clean"], 0);
-    assert!(
-        again.contains("nothing to clean"),
-        "{what}: the second clean found something: {again}"
-    );
-    before.assert_same(&what);
-    killed > 0
-}
-
-/// The processes to kill, as far as they are there now.
-fn pids(victim: Victim, labrun: u32, before: &Trace) -> Vec<u32> {
-    if victim == Victim::Labrun {
-        return vec![labrun];
-    }
-    let all = before.added();
-    let find = |condition: &dyn Fn(&Process) -> bool| {
-        all.iter().filter(|p| condition(p)).map(|p| p.pid).collect::<Vec<_>>()
-    };
-    let shell = find(&|p| p.parent == labrun && p.name == "bash");
-    let unshare = find(&|p| p.name == "unshare" && p.command.contains("--kill-child"));
-    let supervisor = find(&|p| unshare.contains(&p.parent));
-    let agent = find(&|p| p.command.contains(" _agent "));
-    let daemons = find(&|p| ["dnsmasq", "dhcrelay", "dhclient"].contains(&p.name.as_str()));
-    match victim {
-        Victim::Labrun | Victim::All => [vec![labrun], shell, supervisor, agent, daemons].concat(),
-        Victim::Shell => shell,
-        Victim::Supervisor => supervisor,
-        Victim::Agent => agent,
-        Victim::Daemon => daemons.into_iter().take(1).collect(),
-    }
 }

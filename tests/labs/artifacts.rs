@@ -483,6 +483,22 @@ fn a_folder_that_cannot_be_written_is_a_warning() {
 }
 
 #[test]
+fn a_run_that_passes_but_keeps_nothing_of_what_it_was_to_keep_does_not_end_as_if_it_had() {
+    for user in users() {
+        let fixture = Fixture::new(
+            user,
+            "nodes: {a: {}}\ntests: {t: {steps: [run: {node: a, command: \"true\"}]}}\n",
+        );
+        let file = common::write(&fixture.out, "file", "");
+        let mut command = fixture.lab.command(&["test", "--artifacts", "always"]);
+        command.arg("--artifacts-dir").arg(&file);
+        let done = run(command);
+        assert!(done.exit == 3 && done.stdout.contains("1 passed, 0 failed"), "{}", done.all);
+        assert!(done.stdout.contains("are not complete: cannot make the folder"), "{}", done.all);
+    }
+}
+
+#[test]
 fn a_lab_that_is_killed_leaves_what_it_had_written() {
     let body = "
 nodes:
