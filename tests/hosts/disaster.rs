@@ -3,13 +3,35 @@
 //!
 //! Only root's private host has disks and memory of its own to take away.
 
-use crate::common;
+use crate::{common, lack};
 
+use common::User;
 use common::host::{self, Process, Random, Trace};
-use common::{User, wait_for};
+use lack::{Disk, Memory};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// One test that holds, and two that never do, however little of what refutes them can be kept.
+const TRUTH: &str = "
+lab: truth
+about: a test that holds, and tests that do not
+nodes:
+  a: {links: {a0: {peer: b/b0, addresses: 10.0.0.1/24}}}
+  b:
+    links: {b0: {peer: a/a0, addresses: 10.0.0.2/24}}
+    services:
+      said: {command: 'while :; do echo said; sleep 0.02; done', ready: {log: said}}
+tests:
+  holds:
+    steps: [{ping: {node: a, to: 10.0.0.2}}]
+    path: [{packet: icmp echo-request, crosses: [a, b]}]
+  seen:
+    steps: [{ping: {node: a, to: 10.0.0.2}}]
+    path: [{packet: icmp echo-request, avoids: b}]
+  said:
+    steps: [{run: {node: a, command: 'seq 9000; echo said', not-match: said}}]
+";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Victim {
@@ -76,7 +98,9 @@ pub struct Bench {
     pub memory: Option<Memory>,
     /// Of all users, for reports and artifacts.
     pub desk: PathBuf,
-    folder: tempfile::TempDir,
+    /// The file of a lab in which it is known what passes: see [`TRUTH`].
+    pub truth: PathBuf,
+    _folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -86,7 +110,8 @@ impl Bench {
         let desk = folder.path().join("desk");
         fs::create_dir(&desk).unwrap();
         let own = common::is_root() && host::is_private();
-        let mut bench = Bench { user, disks: None, memory: None, desk, folder };
+        let truth = common::write(folder.path(), "truth.yaml", TRUTH);
+        let mut bench = Bench { user, disks: None, memory: None, desk, truth, _folder: folder };
         if !own {
             eprintln!("SKIP full disks and lack of memory: this is no host of the test's own");
             return bench;
@@ -96,11 +121,6 @@ impl Bench {
         bench.disks = Some([Disk::at(&state), Disk::at(&bench.desk)]);
         bench.memory = Memory::find().map_err(|why| eprintln!("SKIP lack of memory: {why}")).ok();
         bench
-    }
-
-    /// A folder that every user may enter.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     fn disk(&self, place: Place) -> &Disk {
@@ -145,134 +165,6 @@ impl Drop for Bench {
     fn drop(&mut self) {
         if self.disks.is_some() {
             let _ = Command::new("umount").arg(&self.desk).status();
-        }
-    }
-}
-
-/// A tmpfs, whose size can be changed at any time to what is in it.
-pub struct Disk {
-    path: PathBuf,
-    size: u64,
-    files: u64,
-}
-
-impl Disk {
-    fn at(path: &Path) -> Disk {
-        let now = rustix::fs::statvfs(path).unwrap();
-        Disk { path: path.into(), size: now.f_blocks * now.f_frsize / 1024, files: now.f_files }
-    }
-
-    fn remount(&self, option: &str) -> bool {
-        let mut mount = Command::new("mount");
-        mount.args(["-n", "-o", &format!("remount,{option}")]).arg(&self.path);
-        mount.output().unwrap().status.success()
-    }
-
-    /// Leaves `more` KiB or files.
-    fn leave(&self, what: &str, more: u64) {
-        // While it is looked at and changed, more may be written: then it would be too small, and is refused.
-        wait_for("the disk to be small", || {
-            let now = rustix::fs::statvfs(&self.path).unwrap();
-            self.remount(&match what {
-                "size" => {
-                    let used = (now.f_blocks - now.f_bfree) * now.f_frsize / 1024;
-                    format!("size={}k", used.max(4) + more)
-                }
-                _ => format!("nr_inodes={}", now.f_files - now.f_ffree + more),
-            })
-        });
-    }
-
-    fn lift(&self) {
-        assert!(self.remount(&format!("size={}k,nr_inodes={}", self.size, self.files)));
-    }
-}
-
-/// A memory cgroup, of either version.
-pub struct Memory {
-    folder: PathBuf,
-    version: u8,
-}
-
-impl Memory {
-    /// The one for what this test runs, which is made.
-    fn find() -> Result<Memory, String> {
-        let root = Path::new("/sys/fs/cgroup");
-        let tried = |arguments: &[&str]| {
-            let mut mount = Command::new("mount");
-            mount.args(arguments).arg("none").arg(root);
-            mount.output().unwrap().status.success()
-        };
-        let memory = |file: &str| {
-            fs::read_to_string(root.join(file))
-                .is_ok_and(|text| text.split_whitespace().any(|word| word == "memory"))
-        };
-        let mut version = if root.join("memory.limit_in_bytes").exists() { 1 } else { 2 };
-        if version == 2 && !memory("cgroup.controllers") {
-            if tried(&["-t", "cgroup2"]) && !memory("cgroup.controllers") {
-                let _ = Command::new("umount").arg(root).status();
-            }
-            if !memory("cgroup.controllers") {
-                version = 1;
-                if !tried(&["-t", "cgroup", "-o", "memory"]) {
-                    return Err("there is no memory controller of cgroups to mount".into());
-                }
-            }
-        }
-        if version == 2 && !memory("cgroup.subtree_control") {
-            return Err("cgroups have no memory controller below the first".into());
-        }
-        let made = tempfile::Builder::new().prefix("labrun-test-").tempdir_in(root);
-        let folder = made.map_err(|error| format!("no cgroup can be made: {error}"))?.keep();
-        Ok(Memory { folder, version })
-    }
-
-    fn file(&self, old: &str, new: &str) -> PathBuf {
-        self.folder.join(if self.version == 1 { old } else { new })
-    }
-
-    /// What is to be run in it, before a program.
-    pub fn words(&self) -> [String; 5] {
-        let enter = r#"echo 0 >"$1" && shift && exec "$@""#;
-        let file = self.folder.join("cgroup.procs").display().to_string();
-        ["sh", "-c", enter, "sh", &file].map(String::from)
-    }
-
-    fn leave(&self, more: u64) {
-        // With the whole group, or what the kernel takes.
-        let _ = fs::write(self.folder.join("memory.oom.group"), (more % 2).to_string());
-        let _ = fs::write(self.folder.join("memory.swap.max"), "0");
-        let used = fs::read_to_string(self.file("memory.usage_in_bytes", "memory.current"));
-        let used: u64 = used.unwrap().trim().parse().unwrap();
-        // The old version refuses what is too little by now; the new one kills.
-        let limit = self.file("memory.limit_in_bytes", "memory.max");
-        let mut limits = (0..100).map(|more_yet| used + (more + more_yet * 400) * 1024);
-        assert!(limits.any(|bytes| fs::write(&limit, bytes.to_string()).is_ok()));
-    }
-
-    fn lift(&self) {
-        let none = if self.version == 1 { "-1" } else { "max" };
-        fs::write(self.file("memory.limit_in_bytes", "memory.max"), none).unwrap();
-    }
-
-    /// How many processes it has cost so far.
-    pub fn killed(&self) -> u64 {
-        let text = fs::read_to_string(self.file("memory.oom_control", "memory.events")).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-        line.map_or(0, |number| number.parse().unwrap())
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // After a test that failed it is not empty, and would outlive the test's own host.
-        for _ in 0..1000 {
-            let left = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
-            left.lines().filter_map(|pid| pid.parse().ok()).for_each(|pid| host::kill("KILL", pid));
-            if fs::remove_dir(&self.folder).is_ok() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(5));
         }
     }
 }

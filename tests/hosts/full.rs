@@ -1,9 +1,10 @@
 //! A full disk is named when a lab cannot be set up because of it, and nothing is left of that lab.
 
-use crate::common;
+use crate::{common, disaster};
 
-use common::host::{expect, private};
-use common::{User, is_root, users};
+use common::host::{self, Random, Trace, expect, private};
+use common::{User, is_root, text, users};
+use disaster::{Bench, Disaster, Place};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -34,6 +35,44 @@ fn a_full_disk_is_named_and_a_lab_comes_up_once_there_is_room() {
                 left.filter(|name| !name.to_string_lossy().starts_with("labrun-")).collect();
             assert!(left.is_empty(), "{user:?}: {left:?}");
             assert!(Command::new("umount").arg(disk).status().unwrap().success());
+        }
+    });
+}
+
+/// What refutes a test may be what there is no more room for.
+#[test]
+fn on_a_full_disk_no_test_passes_that_cannot_and_clean_works() {
+    if !is_root() {
+        eprintln!("skipped: an ordinary user cannot change the size of a disk");
+        return;
+    }
+    private("on_a_full_disk_no_test_passes_that_cannot_and_clean_works", || {
+        let mut random = Random::new();
+        for user in users() {
+            let bench = Bench::new(user);
+            for disaster in [Disaster::Full(Place::State, 0), Disaster::NoInodes(Place::State, 0)] {
+                bench.lift(disaster, &[], &mut random);
+                let before = Trace::now(user);
+                let file = bench.truth.to_str().unwrap();
+                expect(user, &["--file", file, "setup", "truth"], 0);
+                bench.strike(disaster, 0, &before);
+                for (name, what) in [("seen", "must avoid b, but was there"), ("said", "printed")] {
+                    let test = format!("truth-{name}");
+                    let output = host::run(user, &["--file", file, "test", &test]);
+                    let said = text(&output);
+                    assert!(!output.status.success(), "{user:?}, {disaster:?}: {said}");
+                    assert!(said.contains("0 passed"), "{user:?}, {disaster:?}: {said}");
+                    // It fails as ever, or because of the disk.
+                    let why = said.contains(what) || said.contains("No space left on device");
+                    assert!(why, "{user:?}, {disaster:?}: {said}");
+                }
+                let said = expect(user, &["clean"], 0);
+                assert!(said.contains("cleaned truth"), "{user:?}, {disaster:?}: {said}");
+                assert!(!host::state_root(user).exists(), "{user:?}, {disaster:?}, still full");
+                bench.lift(disaster, &[], &mut random);
+                expect(user, &["--file", file, "test", "truth-holds"], 0);
+                before.assert_same(&format!("{user:?}, {disaster:?}"));
+            }
         }
     });
 }

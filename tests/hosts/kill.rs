@@ -5,36 +5,16 @@
 //! The moments are random; a failure names the seed that repeats the draw (LABRUN_TEST_SEED), and
 //! LABRUN_TEST_ROUNDS makes more of them.
 
-use crate::{common, disaster};
+use crate::{common, disaster, lack};
 
 use common::host::{self, Random, Trace, expect, finish_within};
 use common::{text, users, wait_for};
 use disaster::{Bench, Disaster, Place, Victim};
+use lack::Memory;
 use std::fs;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-
-/// One test that holds, and two that never do, however little of what refutes them can be kept.
-const TRUTH: &str = "
-lab: truth
-about: a test that holds, and tests that do not
-nodes:
-  a: {links: {a0: {peer: b/b0, addresses: 10.0.0.1/24}}}
-  b:
-    links: {b0: {peer: a/a0, addresses: 10.0.0.2/24}}
-    services:
-      said: {command: 'while :; do echo said; sleep 0.02; done', ready: {log: said}}
-tests:
-  holds:
-    steps: [{ping: {node: a, to: 10.0.0.2}}]
-    path: [{packet: icmp echo-request, crosses: [a, b]}]
-  seen:
-    steps: [{ping: {node: a, to: 10.0.0.2}}]
-    path: [{packet: icmp echo-request, avoids: b}]
-  said:
-    steps: [{run: {node: a, command: 'seq 9000; echo said', not-match: said}}]
-";
 
 #[test]
 fn nothing_is_left_after_any_disaster_and_clean() {
@@ -44,7 +24,6 @@ fn nothing_is_left_after_any_disaster_and_clean() {
             std::env::var("LABRUN_TEST_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(30);
         for user in users() {
             let bench = Bench::new(user);
-            common::write(bench.folder(), "truth.yaml", TRUTH);
             // The first may have to make the folder that mount(8) keeps notes in.
             bench.lift(Disaster::Full(Place::State, 0), &[], &mut random);
             let mut cycles = Cycles { before: Trace::now(user), bench, usual: [Duration::ZERO; 2] };
@@ -66,7 +45,7 @@ fn nothing_is_left_after_any_disaster_and_clean() {
                 }
             }
             assert_eq!(done, rounds, "too often it had ended before");
-            let killed = cycles.bench.memory.as_ref().map_or(0, disaster::Memory::killed);
+            let killed = cycles.bench.memory.as_ref().map_or(0, Memory::killed);
             println!("{done} cycles as {user:?}; lack of memory has cost {killed} processes");
             let passed = expect(user, &["test", "relay"], 0);
             assert!(passed.contains("2 passed, 0 failed"), "{passed}");
@@ -186,7 +165,7 @@ impl Cycles {
             command.env(name, desk);
         }
         if words[1].starts_with("truth") {
-            command.arg("--file").arg(self.bench.folder().join("truth.yaml"));
+            command.arg("--file").arg(&self.bench.truth);
         }
         command.args(words);
         if words[0] == "test" {

@@ -14,6 +14,7 @@ mod held;
 mod hung;
 mod interrupt;
 mod kill;
+mod lack;
 mod login;
 mod noexec;
 mod parallel;
