@@ -257,8 +257,8 @@ impl Session {
                 .ready
                 .iter()
                 .any(|condition| matches!(condition, Condition::Exit(_)));
-            if let Some(status) = self.sandbox.dead(&service.id)?.filter(|_| !ends) {
-                dead.push((service.id.clone(), status, self.sandbox.was_stopped(&service.id)));
+            if let Some(how) = self.sandbox.dead(&service.id)?.filter(|_| !ends) {
+                dead.push((service.id.clone(), how, self.sandbox.was_stopped(&service.id)));
             }
         }
         if gather && dead.iter().any(|(.., stopped)| !stopped) {
@@ -267,12 +267,12 @@ impl Session {
             self.speaker.say(Event::Gathered);
         }
         self.sandbox.restore()?;
-        for (name, status, stopped) in dead {
+        for (name, how, stopped) in dead {
             let within =
                 self.sandbox.service(&name).map_or(WORK, crate::topology::model::Service::within);
             self.speaker.busy(within + WORK);
             if !stopped {
-                self.sandbox.trouble(&name, ServiceFailure::Died(status));
+                self.sandbox.trouble(&name, how);
             }
             let back = self.sandbox.start_service(&name)?;
             self.tell_troubles();
@@ -325,6 +325,7 @@ impl Session {
             };
             match trouble.failure {
                 ServiceFailure::Died(status) => service.status = Some(status),
+                ServiceFailure::Vanished => {}
                 ServiceFailure::Late(waiting) => {
                     (service.state, service.waiting) = ("late".into(), waiting);
                     service.within = Some(trouble.within.as_millis() as u64);

@@ -72,6 +72,7 @@ pub fn describe_service(service: &event::Service) -> Vec<String> {
     let what = match (service.state.as_str(), service.status) {
         ("died", Some(127)) => "could not be run (exit status 127)".into(),
         ("died", Some(status)) => died(status),
+        ("died", None) => "died, and its exit status could not be noted: is the disk full?".into(),
         ("late", _) => {
             let waited = Duration::from_millis(service.within.unwrap_or_default());
             format!("was not ready within {waited:?}, still waiting for: {}", service.waiting)

@@ -28,8 +28,8 @@ const NOTE: u64 = 1 << 20;
 /// How many lines a failure shows, and how long each may be.
 const SHOWN: usize = 20;
 const LONGEST_LINE: usize = 1000;
-/// How long the note of a service's end may take after the end.
-const NOTED: Duration = Duration::from_secs(2);
+/// How long the note of a service's end, or of its next start, may take after the end.
+const NOTED: Duration = Duration::from_secs(10);
 
 /// How a service is told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Mark(BTreeMap<String, u64>);
 pub enum ServiceFailure {
     /// It ended, with this exit status.
     Died(i32),
+    /// It ended, and that could not be noted.
+    Vanished,
     /// It was not ready in time, for want of this.
     Late(String),
     /// It was ready, and then this command failed.
@@ -134,19 +136,27 @@ impl Sandbox {
         self.note(name, "stopped").exists()
     }
 
-    /// Its exit status, if it has ended or is about to. PID 1 learns of an end a little later than
-    /// whoever caused it, so its note is waited for.
+    /// How it ended, if it has or is about to. PID 1 learns of an end a little later than whoever caused it, so its
+    /// note is waited for. On a full disk it never comes.
     ///
     /// # Errors
     /// If the session or the sandbox ended.
-    pub fn dead(&self, name: &str) -> Result<Option<i32>, Gone> {
-        if let Some(pid) = self.pid_of(name)
-            && Process::of(pid).is_none_or(|process| process.is_dying())
-        {
-            // One that is started again has another process then.
-            self.until(Instant::now() + NOTED, || Ok(self.pid_of(name) != Some(pid)))?;
+    pub fn dead(&self, name: &str) -> Result<Option<ServiceFailure>, Gone> {
+        // One that is started again has another process then.
+        let clear = || self.ended(name).is_some() || self.lives(name);
+        if !clear() {
+            self.until(Instant::now() + NOTED, || Ok(clear()))?;
         }
-        Ok(self.ended(name))
+        Ok(match self.ended(name) {
+            Some(status) => Some(ServiceFailure::Died(status)),
+            None => (!self.lives(name)).then_some(ServiceFailure::Vanished),
+        })
+    }
+
+    /// Whether its first process is noted, and runs.
+    fn lives(&self, name: &str) -> bool {
+        let process = self.pid_of(name).and_then(Process::of);
+        process.is_some_and(|process| !process.is_dying())
     }
 
     /// Ends `name`; whether it did. What does not within `within` gets SIGKILL.
@@ -229,7 +239,7 @@ impl Sandbox {
         let run = self.run_of(service);
         let deadline = Instant::now() + run.within;
         // While it is being started again, it has no process.
-        let runs = self.ended(name).is_none() && (run.restart || self.pid_of(name).is_some());
+        let runs = self.ended(name).is_none() && (run.restart || self.lives(name));
         if !runs {
             let _ = fs::remove_file(self.note(name, "pid"));
             let _ = fs::remove_file(self.note(name, "exit"));
@@ -321,8 +331,12 @@ impl Sandbox {
         run.ready.retain(|condition| !matches!(condition, Condition::Log(_)));
         let deadline = Instant::now() + run.within;
         loop {
-            if let Some(status) = self.dead(name)? {
-                return Ok(Err(format!("it ended, with exit status {status}")));
+            match self.dead(name)? {
+                Some(ServiceFailure::Died(status)) => {
+                    return Ok(Err(format!("it ended, with exit status {status}")));
+                }
+                Some(_) => return Ok(Err("it ended".into())),
+                None => {}
             }
             let Some(unmet) = self.unmet(service, &run, process.pid)? else { return Ok(Ok(())) };
             if Instant::now() >= deadline {

@@ -6,8 +6,10 @@ use common::host::{self, Random, Trace, expect, private};
 use common::{User, is_root, text, users};
 use disaster::{Bench, Disaster, Place};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 #[test]
 fn a_full_disk_is_named_and_a_lab_comes_up_once_there_is_room() {
@@ -73,6 +75,54 @@ fn on_a_full_disk_no_test_passes_that_cannot_and_clean_works() {
                 expect(user, &["--file", file, "test", "truth-holds"], 0);
                 before.assert_same(&format!("{user:?}, {disaster:?}"));
             }
+        }
+    });
+}
+
+const FRAIL: &str = "
+lab: frail
+about: a service that dies in the middle of a test
+nodes:
+  a:
+    services:
+      frail: {command: 'until [ -e /tmp/die ]; do sleep 0.02; done; exit 3', ready: {running: 100ms, within: 3s}}
+tests:
+  t:
+    steps:
+      - run: {node: a, command: 'touch $TMPDIR/begun; until [ -x $TMPDIR/begun ]; do sleep 0.02; done', timeout: 50s}
+      - run: {node: a, command: 'touch /tmp/die; sleep 0.1'}
+";
+
+/// How it ended cannot be noted then.
+#[test]
+fn a_service_that_dies_when_the_disk_is_full_is_not_taken_for_one_that_lives() {
+    if !is_root() {
+        eprintln!("skipped: an ordinary user cannot change the size of a disk");
+        return;
+    }
+    private("a_service_that_dies_when_the_disk_is_full_is_not_taken_for_one_that_lives", || {
+        let mut random = Random::new();
+        let disasters = [Disaster::Full(Place::State, 0), Disaster::NoInodes(Place::State, 0)];
+        for (user, disaster) in users().into_iter().zip(disasters.into_iter().cycle()) {
+            let bench = Bench::new(user);
+            bench.lift(disaster, &[], &mut random);
+            let before = Trace::now(user);
+            let file = common::write(bench.truth.parent().unwrap(), "frail.yaml", FRAIL);
+            let mut test = host::labrun(user);
+            test.arg("--file").arg(&file).args(["test", "frail"]);
+            let child = test.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let begun = host::state_root(user).join("frail/tmp/begun");
+            common::wait_for("the test", || begun.exists());
+            bench.strike(disaster, 0, &before);
+            // That takes no room, and makes none.
+            fs::set_permissions(begun, fs::Permissions::from_mode(0o755)).unwrap();
+            let output = host::finish_within(Duration::from_secs(60), child, "test frail");
+            let said = text(&output);
+            assert_eq!(output.status.code(), Some(1), "{user:?}, {disaster:?}: {said}");
+            let died = "service frail (node a) died, and its exit status could not be noted";
+            assert!(said.contains(died), "{user:?}, {disaster:?}: {said}");
+            bench.lift(disaster, &[], &mut random);
+            before.assert_same(&format!("{user:?}, {disaster:?}"));
         }
     });
 }
