@@ -46,6 +46,20 @@ impl Held {
         spawn(&mut exec);
     }
 
+    /// Somebody who sees the lab's mounts, and is none of its processes.
+    fn visitor(&self) -> u32 {
+        let supervisor = fs::read_to_string(self.state().join("supervisor")).unwrap();
+        let mut enter = host::marked(self.user, "nsenter");
+        enter.args(["--target", supervisor.split(' ').next().unwrap(), "--mount"]);
+        if self.user == User::Ordinary || !common::is_root() {
+            enter.args(["--user", "--preserve-credentials"]);
+        }
+        let visitor = spawn(enter.args(["sleep", "1002"]));
+        let is_there = |process: &host::Process| process.command == "sleep 1002 ";
+        wait_for("the visitor", || self.before.added().iter().any(is_there));
+        visitor
+    }
+
     /// Cleans in vain; what is said.
     fn in_vain(&self) -> String {
         let output = host::run(self.user, &["clean"]);
@@ -100,13 +114,7 @@ fn clean_names_who_holds_a_lab() {
             let stopped = find(&|process| process.name == "nsenter");
             host::kill("STOP", stopped);
             // Somebody who looks at the lab's files.
-            let mut enter = host::marked(user, "nsenter");
-            enter.args(["--target", supervisor, "--mount"]);
-            if user == User::Ordinary || !common::is_root() {
-                enter.args(["--user", "--preserve-credentials"]);
-            }
-            let visitor = spawn(enter.args(["sleep", "1002"]));
-            find(&|process| process.command == "sleep 1002 ");
+            let visitor = lab.visitor();
             // A debugger that is stopped.
             lab.exec("exec sleep 1003");
             let traced = find(&|process| process.command == "sleep 1003 ");
@@ -150,7 +158,22 @@ fn clean_names_who_holds_a_lab() {
     });
 }
 
-/// A debugger that has stopped itself.
+#[test]
+fn a_lab_whose_mounts_somebody_still_sees_is_not_cleaned() {
+    host::private("a_lab_whose_mounts_somebody_still_sees_is_not_cleaned", || {
+        for user in users() {
+            let lab = Held::up(user);
+            let visitor = lab.visitor();
+            let said = lab.in_vain();
+            assert!(said.contains(&format!("`kill -KILL {visitor}`")), "{user:?}: {said}");
+            host::kill("KILL", visitor);
+            lab.before.wait_for_processes("the visitor");
+            lab.goes();
+        }
+    });
+}
+
+/// A debugger that is stopped.
 fn tracer(user: User, pid: u32) -> Option<u32> {
     if which("strace").is_none() {
         eprintln!("SKIP a process that is traced: there is no strace");
