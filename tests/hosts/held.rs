@@ -111,7 +111,10 @@ fn clean_names_who_holds_a_lab() {
             // A command by hand, stopped as by Ctrl-Z.
             lab.exec("sleep 1001; true");
             find(&|process| process.command == "sleep 1001 ");
-            let stopped = find(&|process| process.name == "nsenter");
+            // Its environment has nothing of the test's.
+            let first = host::process(supervisor.parse().unwrap()).unwrap();
+            let stopped = host::beside(&first);
+            let stopped = stopped.iter().find(|process| process.name == "nsenter").unwrap().pid;
             host::kill("STOP", stopped);
             // Somebody who looks at the lab's files.
             let visitor = lab.visitor();
