@@ -8,10 +8,11 @@
 use crate::{common, disaster, lack};
 
 use common::host::{self, Random, Trace, expect, finish_within};
-use common::{text, users, wait_for};
+use common::{User, text, users, wait_for};
 use disaster::{Bench, Disaster, Place, Victim};
 use lack::Memory;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -227,6 +228,37 @@ fn within(words: &[String], command: &Command) -> Command {
     }
     outer.stdin(Stdio::null()).current_dir("/");
     outer
+}
+
+/// Such a sandbox can do nothing, which says nothing of what this machine can.
+#[test]
+fn a_sandbox_whose_mapping_of_ids_was_killed_is_an_error_and_no_reason_to_skip_tests() {
+    let root = |user| user == User::Own && common::is_root();
+    let Some(user) = users().into_iter().find(|user| !root(*user) && common::has_range(*user))
+    else {
+        eprintln!("skipped: there is no ordinary user with a range of ids");
+        return;
+    };
+    let name = "a_sandbox_whose_mapping_of_ids_was_killed_is_an_error_and_no_reason_to_skip_tests";
+    host::private(name, || {
+        let bench = Bench::new(user);
+        let before = Trace::now(user);
+        // It ends who has called it, if that is the lab's.
+        let path = std::env::var("PATH").unwrap();
+        let script = format!(
+            "#!/bin/sh\n! grep -q kill-child /proc/$PPID/cmdline || {{ kill -KILL $PPID; exit; }}\nPATH='{path}' exec newuidmap \"$@\"\n"
+        );
+        let program = common::write(bench.truth.parent().unwrap(), "newuidmap", &script);
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut test = host::labrun(user);
+        test.env("PATH", format!("{}:{path}", program.parent().unwrap().display()));
+        test.arg("--file").arg(&bench.truth).args(["test", "truth-holds"]);
+        let output = host::run_within(Duration::from_secs(60), &mut test);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        assert!(said.contains("0 passed, 1 failed (1 in set-up)"), "{said}");
+        before.assert_same("afterwards");
+    });
 }
 
 #[test]
