@@ -120,7 +120,7 @@ pub(crate) fn zig(folder: &Path) -> Vec<Project> {
         known_by: KnownBy::Files(vec!["build.zig".into()]),
         mark: "build.zig".into(),
         command: format!(
-            "zig build -Doptimize=ReleaseSafe --prefix \"$OUT/build\" && cp \"$OUT/build/bin/{program}\" \"$OUT\""
+            "zig build -Doptimize=ReleaseSafe --cache-dir \"$OUT/cache\" --prefix \"$OUT/build\" && cp \"$OUT/build/bin/{program}\" \"$OUT\""
         ),
         program,
     };
