@@ -55,8 +55,7 @@ uptime_ms() {
 }
 
 # pause SECONDS: wait without starting a process, by reading from a pipe that nobody writes to.
-exec {TICK}<> <(:)
-pause() { read -rt "$1" -u "$TICK" || :; }
+pause() { [[ -v TICK ]] || exec {TICK}<> <(:); read -rt "$1" -u "$TICK" || :; }
 
 # wait_for MS COMMAND...: until it succeeds, or fail after MS.
 wait_for() {
@@ -88,8 +87,10 @@ alive() {
   [[ $1 != */supervisor ]] || { { mapfile -t lines <"/proc/$pid/status"; } 2>/dev/null && [[ ${lines[*]} == *' NSpid:'+([[:blank:]0-9])[[:blank:]]'1 NS'* ]]; }
 }
 
-# try WHAT COMMAND...: if it fails, say WHAT went wrong, and why, such as that a disk is full.
+# try WHAT COMMAND...: if it fails, twice, say WHAT went wrong, and why, such as that a disk is full. Only the second time in a
+# process of its own, which takes longer than most that is tried.
 try() {
+  "${@:2}" >/dev/null 2>&1 && return
   REPLY=$("${@:2}" 2>&1) && return
   emit error "message=$1: ${REPLY##*: }"
   return 1

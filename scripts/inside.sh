@@ -20,7 +20,7 @@ execute() {
   in_lab
   IN+=(env -i -- "${OWN[@]}")
   cd "$LABRUN_CWD" 2>/dev/null || cd / || :
-  exec {EVENTS}>&- {TICK}>&-
+  exec {EVENTS}>&-
   # `ip netns exec` would end with status 1 where there is no such command; a shell says 127.
   # shellcheck disable=SC2016 # expanded by the shell that reads it
   if (($# > 1)); then exec -- "${IN[@]}" "$BASH" -c 'exec -- "$@"' labrun "${@:2}"; fi

@@ -52,7 +52,7 @@ state_root() {
 # ended, has removed the empty folder just now.
 safe_root() {
   local error
-  [[ -d $ROOT ]] || error=$(mkdir -m 700 "$ROOT" 2>&1) || [[ $error == *'File exists' ]] || fail "$error"
+  [[ -d $ROOT ]] || error=$(exec mkdir -m 700 "$ROOT" 2>&1) || [[ $error == *'File exists' ]] || fail "$error"
   root_lock
 }
 
@@ -65,7 +65,7 @@ own_root() {
   # A pipe of that name would keep us.
   [[ ! -d $ROOT ]] || { exec {lock}<"$ROOT"; } 2>/dev/null || :
   # Each is looked at once: between two looks another labrun may remove it and make it again.
-  REPLY=$(stat -c '%F %u %a' -- "$ROOT" "/proc/self/fd/$lock/." 2>/dev/null)
+  REPLY=$(exec stat -c '%F %u %a' -- "$ROOT" "/proc/self/fd/$lock/." 2>/dev/null)
   [[ $REPLY != "$own 700"$'\n'"$own 700" ]] || return 0
   [[ $lock == none ]] || exec {lock}<&-
   [[ -n $REPLY ]] || return 1

@@ -52,5 +52,5 @@ subject_install() {
 # programs apart, because reproducible builds give all files one time; inode and change time do.
 identity() {
   REPLY="$LAB_HASH $HOW $LABRUN_CWD $ALLOW"
-  [[ -z $SUBJECT ]] || REPLY+=" $(stat -L -c '%d:%i %s %y %z' -- "$SUBJECT")"
+  [[ -z $SUBJECT ]] || REPLY+=" $(exec stat -L -c '%d:%i %s %y %z' -- "$SUBJECT")"
 }

@@ -31,7 +31,8 @@ apply() {
   local output status
   REFUSED=
   [[ -n $AGENT ]] || { apply_by_commands "$1"; return; }
-  output=$("$AGENT" _net <<<"$1" 2>&1)
+  # `exec` saves a process, here and elsewhere, where output is redirected.
+  output=$(exec "$AGENT" _net <<<"$1" 2>&1)
   status=$?
   case $status in
     0) REFUSED=$output ;;
