@@ -6,6 +6,8 @@ use crate::starter::shape::Shape;
 use clap::Args;
 
 /// What is not said is asked for on a terminal; elsewhere, and with `--yes`, the likeliest is taken.
+/// Written are `labs/NAME.yaml`, a workflow if there is to be one, and, in a checkout of git's that does
+/// not ignore `labrun-artifacts` yet, a line of `.gitignore` that does.
 #[derive(Args, Clone, Debug)]
 pub struct InitArgs {
     /// The program that is tested, one of those that the repository builds; else the one on PATH, or

@@ -1,9 +1,10 @@
 //! The first lab of a repository: what the repository builds, and a lab file, whose first test passes, to go
-//! on from. Nothing is run and nothing written here.
+//! on from. Nothing is written here, and nothing run but git, which is asked what it ignores.
 
 mod c;
 pub mod ci;
 mod compiled;
+pub mod ignore;
 pub mod listens;
 pub mod project;
 mod scripts;

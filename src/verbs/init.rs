@@ -9,6 +9,7 @@ use crate::lab::repository::repository;
 use crate::prompt;
 use crate::report::{errln, outln};
 use crate::starter::ci::{self, Ci};
+use crate::starter::ignore;
 use crate::starter::listens::Listens;
 use crate::starter::project::{KnownBy, Project, detect, is_name};
 use crate::starter::shape::Shape;
@@ -16,8 +17,8 @@ use crate::starter::write::{Answers, lab};
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// Writes a lab file for the repository labrun runs in, and a workflow if there is to be one. Where one of the
-/// two would replace something, neither is written, unless the user says so.
+/// Writes a lab file for the repository labrun runs in, and a workflow if there is to be one, and has git ignore the
+/// artifacts. Where a file would replace another, none is written, unless the user says so.
 ///
 /// # Errors
 /// Nothing to test, answers that fit no lab, files that are there already.
@@ -45,7 +46,18 @@ pub fn init(args: &InitArgs) -> Result<u8> {
         None => likely,
     };
     files.extend(ci::workflow(ci, &folder));
+    let ignored = ignore::artifacts(&folder)?;
     write(&here, &folder, &files, args.force)?;
+    if let Some(text) = ignored {
+        let file = folder.join(ignore::FILE);
+        let there = file.exists();
+        fs::write(&file, &text)?;
+        let shown = file.strip_prefix(&here).unwrap_or(&file).display();
+        match there {
+            true => outln!("added {} to {shown}", ignore::LINE),
+            false => outln!("wrote {shown}"),
+        }
+    }
     if files.iter().any(|(path, _)| *path == ci::BESIDE) {
         outln!("Have .gitlab-ci.yml include it: `include: [{{local: {}}}]`.", ci::BESIDE);
     }

@@ -203,6 +203,51 @@ fn nothing_that_is_there_is_replaced_unless_the_user_says_so() {
 }
 
 #[test]
+fn git_is_told_once_to_ignore_the_artifacts() {
+    if !have("git_is_told_once_to_ignore_the_artifacts", &["git"]) {
+        return;
+    }
+    let git = |folder: &Path, words: &[&str]| {
+        // What the user's own configuration ignores is not this test's.
+        let mut git = Command::new("git");
+        git.env("HOME", folder).args(words).current_dir(folder).output().unwrap()
+    };
+    let init = |folder: &Path, words: &[&str]| {
+        let mut command = labrun(User::Own);
+        command.arg("init").args(words).current_dir(folder).env("HOME", folder);
+        let done = run(command);
+        assert_eq!(done.exit, 0, "{words:?}: {}", done.all);
+        done.all
+    };
+    let (root, ignored) = (folder(), ["--program", "a", "--name"]);
+    let folder = root.path();
+    let words = |name: &'static str| [&ignored[..], &[name]].concat();
+    let file = folder.join(".gitignore");
+    // Where no git is, there is nothing that it is to be told.
+    init(folder, &words("a"));
+    assert!(!file.exists());
+    assert!(git(folder, &["init", "--quiet"]).status.success());
+    let said = init(folder, &words("b"));
+    assert!(said.contains("wrote labs/b.yaml\nwrote .gitignore\n"), "{said}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "/labrun-artifacts/\n");
+    assert!(git(folder, &["check-ignore", "labrun-artifacts/x"]).status.success());
+    assert!(!init(folder, &words("c")).contains(".gitignore"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "/labrun-artifacts/\n");
+    // What others have written stays as it is, though its last line does not end.
+    fs::write(&file, "*.o").unwrap();
+    let said = init(folder, &words("d"));
+    assert!(said.contains("added /labrun-artifacts/ to .gitignore\n"), "{said}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "*.o\n/labrun-artifacts/\n");
+    // Git knows what other files and patterns say.
+    fs::write(&file, "labrun-*\n").unwrap();
+    init(folder, &words("e"));
+    fs::write(&file, "").unwrap();
+    fs::write(folder.join(".git/info/exclude"), "labrun-artifacts\n").unwrap();
+    init(folder, &words("f"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "");
+}
+
+#[test]
 fn what_cannot_become_a_lab_is_refused_with_a_way_out_and_nothing_is_written() {
     let folder = folder();
     let folder = folder.path();
