@@ -124,6 +124,24 @@ fn fish_completes_names() {
 }
 
 #[test]
+fn elvish_completes_names_at_the_tab() {
+    if !have("elvish_completes_names_at_the_tab", &["elvish", "script"]) {
+        return;
+    }
+    let home = folder();
+    let home = home.path().display();
+    let shell =
+        format!("env HOME={home} XDG_STATE_HOME={home} XDG_RUNTIME_DIR={home} elvish -norc");
+    // Where there is a choice, a list is shown, in which each name is whole.
+    for (typed, wanted) in
+        [("labrun test rel\t\t", "relay-v6"), ("labrun exec relay ns-\t", "ns-server")]
+    {
+        let begin = "eval (labrun completions elvish | slurp)";
+        Terminal::new(&shell, begin).types(typed, wanted);
+    }
+}
+
+#[test]
 fn each_shell_has_a_script_that_asks_labrun() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let mut command = labrun(User::Own);
