@@ -6,8 +6,9 @@ use crate::host::Host;
 use crate::yaml::values::{NO_PACKAGE, UNPACK};
 use std::time::Duration;
 
-/// What is missing on `host`, and what gets it: one command for all packages.
-pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
+/// What is missing on `host`, and what gets it: one command for all packages. `at` is what a command must say,
+/// after a space, to mean that host.
+pub fn describe_missing(missing: &[Missing], host: &Host, at: &str) -> Vec<String> {
     let (commands, others): (Vec<&Missing>, Vec<&Missing>) =
         missing.iter().partition(|m| m.kind == "command");
     let mut lines = Vec::new();
@@ -25,14 +26,14 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
     }
     lines.extend(unpacked.iter().map(|Missing { name, package, .. }| {
         let package = package.strip_prefix(UNPACK).unwrap_or(package);
-        format!("{name} is missing, and its package {package} is to be unpacked, not installed: `labrun doctor LAB --install` does so")
+        format!("{name} is missing, and its package {package} is to be unpacked, not installed: `labrun doctor LAB --install{at}` does so")
     }));
     lines.extend(by_hand.iter().map(|Missing { name, .. }| {
         format!("{name} is missing, and is in no package that can be installed for it: put it on `PATH` by hand")
     }));
     lines.extend(others.iter().map(|Missing { kind, name, stand_in, why, .. }| match kind.as_str() {
         "allow" => format!("{why}: add `--allow {name}` if you trust its lab file"),
-        "device" => format!("the interface {name} cannot be lent to the lab: {why}. Run `sudo labrun`"),
+        "device" => format!("the interface {name} cannot be lent to the lab: {why}. {}", roots(host)),
         // It is there, but not for everybody, such as /dev/net/tun, or not in this container.
         "kernel" if why.contains("Permission denied") || why.contains("not permitted") => {
             format!("{name} may not be used by this user ({why}): run labrun as root, or change that")
@@ -43,6 +44,17 @@ pub fn describe_missing(missing: &[Missing], host: &Host) -> Vec<String> {
         _ => format!("there is no {name}, and --strict refuses its stand-in {stand_in}: name it with --subject PATH"),
     }));
     lines
+}
+
+/// How a lab is root's on the machine of `host`.
+fn roots(host: &Host) -> &'static str {
+    match host {
+        Host::Native(_) => "Run `sudo labrun`",
+        Host::Remote(remote) if remote.machine.here => {
+            "Leave `--host user://…` out, so that the lab is root's"
+        }
+        Host::Remote(_) => "Log in as root there",
+    }
 }
 
 /// The command that installs Debian `packages` on `host`.

@@ -200,7 +200,7 @@ impl<'a> Session<'a> {
             return Err(SetupError::Failed(vec![error.to_string()]));
         }
         if !missing.is_empty() {
-            let mut lines = describe_missing(&missing, &self.options.host);
+            let mut lines = describe_missing(&missing, &self.options.host, &self.options.at);
             let subject = self.lab.topology.subject.as_ref();
             if missing.iter().any(|one| one.kind == "subject")
                 && let Some((_, why)) = subject.and_then(Subject::never_built)

@@ -13,7 +13,7 @@ use crate::run::describe::{describe_missing, install_command};
 use crate::run::subject::{self, Source, Sources};
 use crate::steps::Client;
 use crate::topology::wants::Allow;
-use crate::verbs::running::host;
+use crate::verbs::running::{at, host, kind};
 use crate::yaml::values::{NO_PACKAGE, UNPACK};
 use anyhow::Result;
 use std::path::Path;
@@ -46,6 +46,7 @@ pub fn doctor(
             return Ok(Exit::Machine as u8);
         }
     };
+    let at = at(&kind(cli)?);
     let sources = subject::settle(&chosen, &tested.subject, &labs.repository, &host)?;
     let patient = Patient { host: &host, sources: &sources, client, strict: tested.is_strict() };
     if install && !patient.install(&chosen)? {
@@ -68,7 +69,7 @@ pub fn doctor(
     }
     for (lab, lacks) in all {
         lacking |= !lacks.is_empty();
-        match describe(&lacks, &host).as_slice() {
+        match describe(&lacks, &host, &at).as_slice() {
             [] => outln!("ok    lab {}{}", lab.name, patient.tested(lab)),
             some => some.iter().for_each(|text| outln!("LACKS lab {}: {text}", lab.name)),
         }
@@ -83,7 +84,7 @@ enum Lack {
 }
 
 /// All of it in words, and what mends it.
-fn describe(lacks: &[Lack], host: &Host) -> Vec<String> {
+fn describe(lacks: &[Lack], host: &Host, at: &str) -> Vec<String> {
     let mut missing = Vec::new();
     let mut lines = Vec::new();
     for lack in lacks {
@@ -94,7 +95,7 @@ fn describe(lacks: &[Lack], host: &Host) -> Vec<String> {
             }
         }
     }
-    [describe_missing(&missing, host), lines].concat()
+    [describe_missing(&missing, host, at), lines].concat()
 }
 
 /// A machine, and how labs are to be run on it.

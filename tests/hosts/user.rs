@@ -77,6 +77,20 @@ fn root_has_labs_run_as_another_user_and_nothing_is_left() {
         assert_eq!(said.metadata().unwrap().uid(), 0);
         assert_clean(&trace, "after a test that failed");
 
+        // The way out of what is missing goes by the same host, or not by it.
+        let lab = "lab: wants\nneeds: {commands: {labrun-no-command: {unpack: labrun-no-package}}}\n\
+                   nodes: {a: {links: {h0: {device: h0}}}}\ntests: {t: {steps: [run: {node: a, command: 'true'}]}}\n";
+        let file = write(folder.path(), "wants.yaml", lab);
+        let host = format!("--host user://{}", name());
+        let unpack = format!("`labrun doctor LAB --install {host}` does so");
+        let mut command = labrun(&["--file", file.to_str().unwrap(), "test", "--no-strict"]);
+        let done = expect(command.args(["--allow", "device"]), 0);
+        let lent =
+            "only labrun as root does that, and no script alone. Leave `--host user://…` out";
+        assert!(done.contains("SKIP") && done.contains(&unpack) && done.contains(lent), "{done}");
+        let done = expect(&mut labrun(&["--file", file.to_str().unwrap(), "doctor"]), 3);
+        assert!(done.contains(&unpack), "{done}");
+
         let done = expect(&mut labrun(&["setup", "server"]), 0);
         assert!(done.contains(&format!("labrun clean server --host user://{}", name())), "{done}");
         let done = expect(&mut labrun(&["status"]), 0);
