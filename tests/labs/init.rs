@@ -42,9 +42,10 @@ impl Copy {
         let mut command = labrun(self.user);
         command.args(words).current_dir(&self.folder);
         command.env("XDG_CACHE_HOME", self.folder.join("../cache"));
-        // Go compiles its own library anew for each cache, which takes ten seconds.
+        // Go compiles its own library anew for each cache, which takes ten seconds; Zig what builds programs, which takes more.
         if self.user == User::Own {
-            command.env("GOCACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("go"));
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR"));
+            command.env("GOCACHE", kept.join("go")).env("ZIG_GLOBAL_CACHE_DIR", kept.join("zig"));
         }
         run(command)
     }
