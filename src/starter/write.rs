@@ -188,19 +188,32 @@ fn echo(listens: Listens) -> String {
     }
 }
 
-/// What a client of a DNS server asks.
+/// What a client of a DNS server asks. Of the answer only what the server said of it is printed, so that nothing in the
+/// question passes for it.
 fn dig(answers: &Answers) -> String {
-    let name = answers.ask.as_deref().unwrap_or("www.example.com");
-    let question =
-        format!("dig +time=1 +tries=1 @10.0.0.2 -p {} {} A", answers.listens.port, shell(name));
-    let (what, answer) = match &answers.answer {
-        Some(answer) => {
-            ("and what must be in the answer", format!("\nmatch: {}", yaml_line(answer)))
+    let name = answers.ask.as_deref().unwrap_or("localhost");
+    let question = format!(
+        "dig +noall +comments +answer +time=1 +tries=1 @10.0.0.2 -p {} {} A",
+        answers.listens.port,
+        shell(name)
+    );
+    let (change, matched) = match (&answers.answer, &answers.ask) {
+        (Some(answer), _) => ("a name that it knows, and what must be in the answer", answer),
+        (None, Some(_)) => (
+            "a name that it knows, and better the address that must be in the answer",
+            &KNOWN.into(),
+        ),
+        (None, None) => {
+            ("a name that it knows, and its address; no server knows all of them", &SANE.into())
         }
-        None => ("and with `match: ADDRESS` what must be in the answer", String::new()),
     };
-    format!("# CHANGE: a name that it knows, {what}.\ncommand: {}{answer}", yaml_line(&question))
+    format!("# CHANGE: {change}.\ncommand: {}\nmatch: {}", yaml_line(&question), yaml_line(matched))
 }
+
+/// What `dig` prints of an answer that has something in it.
+const KNOWN: &str = "(?s)status: NOERROR.* ANSWER: [1-9]";
+/// What it prints of all answers by which a server that is well can say what it knows of a name, be it nothing.
+const SANE: &str = "status: (NOERROR|NXDOMAIN|REFUSED)";
 
 /// The steps of the test and its path rules, where they are not the shape's own.
 fn exchange(answers: &Answers) -> Result<(String, String), String> {
@@ -233,10 +246,11 @@ fn exchange(answers: &Answers) -> Result<(String, String), String> {
         _ if silent => path.push_str(
             "# Nobody said that there is no such port.\n- {packet: icmp unreachable, at-most: 0}",
         ),
-        Shape::Dns if answers.answer.is_some() && port == 53 => path.push_str(&format!(
-            "- {{packet: {back}, crosses: [{}], fields: {{rcode: NOERROR}}}}",
-            reverse.join(", ")
-        )),
+        Shape::Dns if port == 53 && (answers.answer.is_some() || answers.ask.is_some()) => path
+            .push_str(&format!(
+                "- {{packet: {back}, crosses: [{}], fields: {{rcode: NOERROR}}}}",
+                reverse.join(", ")
+            )),
         _ => path.push_str(&format!("- {{packet: {back}, crosses: [{}]}}", reverse.join(", "))),
     }
     Ok((steps(answers, address)?, path))

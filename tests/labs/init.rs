@@ -163,6 +163,69 @@ repositories! {
     a_routing_daemon_is_tested_at_once "routing" User::Ordinary,
 }
 
+/// A DNS server that says `RCODE` of every name, with as many addresses as `RECORDS`.
+const DNS: &str = r#"#!/usr/bin/env python3
+import socket
+RCODE, RECORDS = 0, 1
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("", 53))
+while True:
+    question, client = server.recvfrom(512)
+    end = 12
+    while question[end]:
+        end += question[end] + 1
+    head = question[:2] + bytes([0x84, RCODE, 0, 1, 0, RECORDS, 0, 0, 0, 0]) + question[12:end + 5]
+    server.sendto(head + bytes.fromhex("c00c000100010000003c0004c0000207") * RECORDS, client)
+"#;
+
+#[test]
+fn a_dns_server_is_not_green_for_an_answer_by_which_it_is_not_well() {
+    let test = "a_dns_server_is_not_green_for_an_answer_by_which_it_is_not_well";
+    if !have(test, &["python3", "dig"]) {
+        return;
+    }
+    const NAMED: &[&str] = &["--ask", "www.example.org"];
+    // What is to be in the answer is in the question, too, which is none.
+    const ASKED: &[&str] = &["--ask", "192.0.2.7.example.org", "--answer", "192.0.2.7"];
+    let root = folder();
+    for (index, (words, [rcode, records], code)) in [
+        (&[][..], [0, 1], 0),
+        // Of those who know no name but their own, and of this one no address.
+        (&[], [5, 0], 0),
+        (&[], [3, 0], 0),
+        (&[], [2, 0], 1),
+        (&[], [1, 0], 1),
+        (NAMED, [0, 1], 0),
+        (NAMED, [0, 0], 1),
+        (NAMED, [3, 0], 1),
+        (ASKED, [0, 1], 0),
+        (ASKED, [0, 0], 1),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = root.path().join(index.to_string());
+        fs::create_dir(&folder).unwrap();
+        let server = format!("RCODE, RECORDS = {rcode}, {records}");
+        write(&folder, "names.py", &DNS.replace("RCODE, RECORDS = 0, 1", &server));
+        let name = format!("i{}-dns{index}", std::process::id());
+        init(&folder, &[&["--shape", "dns", "--name", &name], words].concat(), 0);
+        let file = folder.join(format!("labs/{name}.yaml"));
+        let text = fs::read_to_string(&file).unwrap();
+        if code != 0 {
+            // What is red waits no longer than it must.
+            fs::write(&file, text.replace("within: 5s", "within: 500ms")).unwrap();
+        }
+        let mut command = labrun(User::Own);
+        command.args(["test", &name, "--strict"]).current_dir(&folder);
+        command.env("XDG_CACHE_HOME", root.path().join("cache"));
+        let done = run(command);
+        assert_eq!(done.exit, code, "{words:?} {rcode} {records}: {}", done.all);
+        let verdict = if code == 0 { "PASS" } else { "FAIL" };
+        assert!(done.all.contains(verdict), "{words:?} {rcode} {records}: {}", done.all);
+    }
+}
+
 /// Runs `labrun init` in `folder`; what it says.
 fn init(folder: &Path, words: &[&str], code: i32) -> String {
     let mut command = labrun(User::Own);
