@@ -30,6 +30,16 @@ pub enum KnownBy {
 /// and scripts only where there is nothing else. Reads no more than the files of build tools and
 /// the first lines of sources.
 pub fn detect(folder: &Path) -> Vec<Project> {
+    let mut found = built(folder);
+    if found.is_empty() {
+        found = scripts::scripts(folder);
+    }
+    found.sort_by_key(|project| is_chore(&project.program));
+    found
+}
+
+/// The same without scripts that can be run as they are, which any folder may have.
+pub(super) fn built(folder: &Path) -> Vec<Project> {
     let kinds: [fn(&Path) -> Vec<Project>; 9] = [
         compiled::go,
         compiled::rust,
@@ -49,10 +59,6 @@ pub fn detect(folder: &Path) -> Vec<Project> {
             }
         }
     }
-    if found.is_empty() {
-        found = scripts::scripts(folder);
-    }
-    found.sort_by_key(|project| is_chore(&project.program));
     found
 }
 

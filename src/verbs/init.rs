@@ -8,6 +8,7 @@ use crate::lab::find::show_diagnostics;
 use crate::lab::repository::repository;
 use crate::prompt;
 use crate::report::{errln, outln};
+use crate::starter::below::{below, nearest};
 use crate::starter::ci::{self, Ci};
 use crate::starter::ignore;
 use crate::starter::listens::Listens;
@@ -15,7 +16,7 @@ use crate::starter::project::{KnownBy, Project, detect, is_name};
 use crate::starter::shape::Shape;
 use crate::starter::write::{Answers, lab};
 use anyhow::{Context, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes a lab file for the repository labrun runs in, and a workflow if there is to be one, and has git ignore the
 /// artifacts. Where a file would replace another, none is written, unless the user says so.
@@ -24,7 +25,12 @@ use std::path::Path;
 /// Nothing to test, answers that fit no lab, files that are there already.
 pub fn init(args: &InitArgs) -> Result<u8> {
     let here = std::env::current_dir().context("cannot tell the working directory")?;
-    let folder = repository(&here);
+    let root = repository(&here);
+    // At the root of several projects there may be none.
+    let folder = match detect(&root).is_empty() {
+        true => nearest(&here, &root).unwrap_or(root),
+        false => root,
+    };
     let asking = !args.yes && prompt::possible();
     let answers = answers(args, &folder, asking)?;
     let text = lab(&answers).map_err(Failure::usage)?;
@@ -101,6 +107,11 @@ fn answers(args: &InitArgs, folder: &Path, asking: bool) -> Result<Answers> {
     if let Some(project) = &project {
         errln!("{program}: {}, by {}", project.language, project.mark);
     }
+    let others: Vec<&str> =
+        found.iter().map(|one| one.program.as_str()).filter(|one| *one != program).collect();
+    if args.program.is_none() && !asking && !others.is_empty() {
+        errln!("there is also {}: `--program NAME` takes another", others.join(", "));
+    }
     let likely = args.listens.map_or(Shape::Server, Shape::of);
     let shape = match args.shape {
         Some(shape) => shape,
@@ -164,8 +175,9 @@ fn program(
         Some(program) => program.clone(),
         None if found.is_empty() && !asking => {
             return Err(Failure::usage(format!(
-                "{} has nothing that labrun knows how to build: name the program with --program, and how it is built with --build",
-                folder.display()
+                "{} has nothing that labrun knows how to build: name the program with --program, and how it is built with --build{}",
+                folder.display(),
+                elsewhere(folder)
             ))
             .into());
         }
@@ -209,6 +221,18 @@ fn program(
         None => found.iter().find(|project| project.program == program).cloned(),
     };
     Ok((program, project))
+}
+
+/// In which folders below `folder` there is something to build, as the end of a sentence.
+fn elsewhere(folder: &Path) -> String {
+    let shown = |(path, project): (PathBuf, Project)| {
+        let path = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+        format!("{path} ({})", project.language)
+    };
+    match below(folder).into_iter().map(shown).collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        some => format!(". Or begin in one of its folders that has: {}", some.join(", ")),
+    }
 }
 
 /// Asks for a shape, by number or name.

@@ -267,6 +267,37 @@ fn nothing_that_is_there_is_replaced_unless_the_user_says_so() {
 }
 
 #[test]
+fn of_several_programs_and_projects_the_others_are_named() {
+    let root = folder();
+    let folder = root.path();
+    for program in ["one", "two"] {
+        fs::create_dir_all(folder.join(format!("services/a/{program}"))).unwrap();
+        write(folder, &format!("services/a/{program}/__main__.py"), "print()\n");
+    }
+    fs::create_dir_all(folder.join("services/b/node_modules/c")).unwrap();
+    write(folder, "services/b/package.json", "{\"name\": \"b\", \"bin\": \"./b.js\"}");
+    write(
+        folder,
+        "services/b/node_modules/c/package.json",
+        "{\"name\": \"c\", \"bin\": \"./c.js\"}",
+    );
+    fs::create_dir(folder.join(".git")).unwrap();
+    let said = init(folder, &["--yes"], 2);
+    let hint =
+        "--build. Or begin in one of its folders that has: services/a (Python), services/b (Node)";
+    assert!(said.contains(hint), "{said}");
+    let said = init(&folder.join("services/a"), &["--yes"], 0);
+    let taken =
+        "one: Python, by one/__main__.py\nthere is also two: `--program NAME` takes another\n";
+    assert!(said.contains(taken) && said.contains("wrote labs/one.yaml\n"), "{said}");
+    assert!(folder.join("services/a/labs/one.yaml").is_file());
+    let said = init(&folder.join("services/a"), &["--yes", "--program", "two"], 0);
+    assert!(said.contains("two: Python") && !said.contains("there is also"), "{said}");
+    let said = init(&folder.join("services/b"), &["--yes"], 0);
+    assert!(said.contains("b: Node") && !said.contains("there is also"), "{said}");
+}
+
+#[test]
 fn git_is_told_once_to_ignore_the_artifacts() {
     if !have("git_is_told_once_to_ignore_the_artifacts", &["git"]) {
         return;
