@@ -5,6 +5,8 @@
 # A checkout that root made under a strict umask could not be read by the tests' ordinary users.
 umask 022
 PASSED=0 FAILED=0 SKIPPED=0
+# What a program of this folder tries, if it may be that it can try nothing.
+ALL=()
 UNDO=()
 
 # Whatever a program of this folder changed for its own use is taken back however it ends.
@@ -174,6 +176,32 @@ check() {
 skip() {
   SKIPPED=$((SKIPPED + 1))
   printf '\nSKIP  %s: %s\n' "$1" "$2"
+}
+
+# skip_all REASON: nothing can be tried here, so each of $ALL is skipped by name, and that is the end.
+skip_all() {
+  local name
+  for name in "${ALL[@]}"; do skip "$name" "$1"; done
+  printf '\n0 passed, 0 failed, %s skipped\n' "$SKIPPED"
+  exit 0
+}
+
+# labrun_and_root REASON NAME...: this program has a labrun to test, $LABRUN_BUILT, that was built by who began it, and goes on
+# as root, with the variables NAME; without sudo all is skipped for that REASON.
+labrun_and_root() {
+  local reason=$1 name words=()
+  if [[ -z ${LABRUN_BUILT-} ]]; then
+    find_cargo
+    debug_build
+    LABRUN_BUILT=$(target_folder)/debug/labrun
+    export LABRUN_BUILT
+  fi
+  ((EUID)) || return 0
+  sudo -n true 2>/dev/null || skip_all "$reason"
+  for name in LABRUN_BUILT http_proxy https_proxy no_proxy "${@:2}"; do
+    [[ -z ${!name-} ]] || words+=("$name=${!name}")
+  done
+  exec sudo env "${words[@]}" bash ".ci/${0##*/}"
 }
 
 # beside LOG COMMAND...: run COMMAND while this program goes on, with what it says in LOG. One at a time.
