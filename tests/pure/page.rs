@@ -17,6 +17,9 @@ seen.shown = shown();
 seen.open = [...document.querySelectorAll('.test[open]')].map(t => t.id);
 seen.wide = document.documentElement.scrollWidth > innerWidth;
 seen.badge = getComputedStyle(document.querySelector('.badge')).backgroundColor;
+seen.causes = [...document.querySelectorAll('.test[open] .story b')].map(b => b.textContent);
+const words = [...document.querySelectorAll('[open] .ladder text')].map(t => box(t).height);
+seen.words = [Math.min(...words), Math.max(...words)];
 seen.back = getComputedStyle(document.body).backgroundColor;
 seen.figures = [...document.querySelectorAll('[open] figure')].filter(f => box(f).height > 20).length;
 for (const name of ['bad', 'skip', 'pass']) {
@@ -60,6 +63,26 @@ fn the_page_fits_a_telephone_and_follows_the_readers_colours() {
     assert_ne!(light["badge"], dark["badge"]);
     let seen = look(&browser, &hostile(), 390, 1);
     assert_eq!(seen["wide"], false, "{seen}");
+}
+
+/// A wide window is used, and a drawing is neither larger than drawn nor too small to read.
+#[test]
+fn the_words_of_a_ladder_can_be_read_and_each_cause_stands_out() {
+    let test = "the_words_of_a_ladder_can_be_read_and_each_cause_stands_out";
+    let Some(browser) = Browser::find(test) else { return };
+    let mut run = mixed();
+    let more = ["labs/relay.yaml:126", "the ACK crossed v-br-lb, too", "its way: v-br-srv"];
+    run.tests[0].lines.extend(more.map(String::from));
+    let drawn = look(&browser, &run, 1400, 1);
+    assert_eq!(drawn["causes"], serde_json::json!([run.tests[0].lines[0], more[1]]), "{drawn}");
+    let sizes = |seen: &Value| {
+        let words = seen["words"].as_array().unwrap();
+        (words[0].as_f64().unwrap(), words[1].as_f64().unwrap())
+    };
+    let (least, most) = sizes(&drawn);
+    assert!(least >= 10.0 && most < 20.0, "{drawn}");
+    let phone = look(&browser, &run, 390, 1);
+    assert!(sizes(&phone).0 >= 6.0, "{phone}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub fn section(page: &Page, lab: &LabRun) -> String {
     }
     text.push_str(&format!("<p class=\"meta\">{}</p>\n", meta.join(" · ")));
     if lab.setup.state == SetupState::Failed {
-        let story = story(&lab.setup.lines, &|_| None);
+        let story = story(&lab.setup.lines, &lab.file, &|_| None);
         text.push_str(&format!(
             "<details class=\"card error\" open><summary><span class=\"badge\">error</span><h3>{name} could not be set up</h3></summary>\n<div class=\"body\">{story}</div></details>\n"
         ));

@@ -36,13 +36,13 @@ pub fn card(page: &Page, test: &TestRun, lab: &LabRun) -> String {
         ));
     }
     if !test.lines.is_empty() {
-        body.push_str(&story(&test.lines, &|line| exchange::link(page, test, line)));
+        body.push_str(&story(&test.lines, &lab.file, &|line| exchange::link(page, test, line)));
     }
     if let Some(tries) = tries(test.outcome, &test.attempts) {
         body.push_str(&format!("<p><span class=\"note\">{}</span></p>\n", escape(&tries)));
     }
     for (index, attempt) in test.attempts.iter().enumerate() {
-        body.push_str(&earlier(page, index + 1, attempt));
+        body.push_str(&earlier(page, index + 1, attempt, &lab.file));
     }
     body.extend(test.benches.iter().map(measured));
     body.push_str(&exchange::exchange(page, test));
@@ -98,7 +98,7 @@ fn measured(bench: &Bench) -> String {
 }
 
 /// An attempt that failed, after which the test was tried again.
-fn earlier(page: &Page, number: usize, attempt: &Attempt) -> String {
+fn earlier(page: &Page, number: usize, attempt: &Attempt, file: &str) -> String {
     let kept = attempt.artifacts.iter().map(|folder| {
         format!(", kept in <a href=\"{}\">{}</a>", page.link(folder), escape(folder))
     });
@@ -107,24 +107,32 @@ fn earlier(page: &Page, number: usize, attempt: &Attempt) -> String {
         attempt.word(),
         escape(&attempt.detail),
         kept.collect::<String>(),
-        story(&attempt.lines, &|_| None)
+        story(&attempt.lines, file, &|_| None)
     )
 }
 
-/// Lines of which the first says what is wrong, and those after `|` are a program's own. Some lead to what
-/// they are about.
-pub fn story(lines: &[String], link: &dyn Fn(usize) -> Option<String>) -> String {
+/// Lines of which the first says what is wrong, as does that after a place in the lab `file`, and those
+/// after `|` are a program's own. Some lead to what they are about.
+pub fn story(lines: &[String], file: &str, link: &dyn Fn(usize) -> Option<String>) -> String {
     let led = |line: &str, href: &str| {
         let text = line.trim_start();
         let indent = &line[..line.len() - text.len()];
         format!("{indent}<a class=\"to-message\" href=\"{href}\">{}</a>", escape(text))
     };
-    let line = |(index, line): (usize, &String)| match (index, line.starts_with('|'), link(index)) {
-        (0, _, Some(href)) => format!("<b>{}</b>", led(line, &href)),
-        (_, _, Some(href)) => led(line, &href),
-        (0, false, _) => format!("<b>{}</b>", escape(line)),
-        (_, true, _) => format!("<i>{}</i>", escape(line)),
-        _ => escape(line),
+    let place = |line: &str| {
+        let number = line.strip_prefix(file).and_then(|rest| rest.strip_prefix(':'));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    let line = |(index, line): (usize, &String)| {
+        let cause = index == 0 || place(&lines[index - 1]);
+        match (cause, line.starts_with('|'), link(index)) {
+            (true, _, Some(href)) => format!("<b>{}</b>", led(line, &href)),
+            (_, _, Some(href)) => led(line, &href),
+            (true, false, _) => format!("<b>{}</b>", escape(line)),
+            (_, true, _) => format!("<i>{}</i>", escape(line)),
+            _ if place(line) => format!("<i>{}</i>", escape(line)),
+            _ => escape(line),
+        }
     };
     format!(
         "<pre class=\"story\">{}</pre>\n",
