@@ -14,7 +14,7 @@ lab_up() {
 # execute NODE COMMAND...: without a command, an interactive shell.
 execute() {
   local node IN
-  lab_handle "$1" || fail "the lab $LAB has no node $1" 2
+  lab_handle "$1" || fail "the lab $LAB has no node $1$REPLY" 2
   node=$REPLY
   prefix "$node"
   in_lab

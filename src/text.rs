@@ -155,6 +155,15 @@ pub fn quoted<S: AsRef<str>>(words: &[S]) -> String {
     words.iter().map(|w| format!("`{}`", w.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
+/// The same of as many as one reads.
+pub fn listed<S: AsRef<str>>(words: &[S]) -> String {
+    let most = 20;
+    match words.len().saturating_sub(most) {
+        0 => quoted(words),
+        more => format!("{} and {more} more", quoted(&words[..most])),
+    }
+}
+
 /// About how wide a text of 12 pixels in a fixed-width font is.
 pub fn length(text: &str) -> usize {
     (width(text) * 37).div_ceil(5)

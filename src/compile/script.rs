@@ -10,6 +10,7 @@ use crate::compile::wireguard;
 use crate::lab::model::{Lab, Test};
 use crate::quote::{command, ip_line, pattern, shell};
 use crate::steps::Client;
+use crate::text::listed;
 use crate::topology::device::Kind;
 use crate::topology::layout::Layout;
 use crate::topology::model::*;
@@ -200,14 +201,16 @@ fn needs(text: &mut String, lab: &Lab, client: Client) {
     }
 }
 
-/// From the names of the lab file to the kernel's.
+/// From the names of the lab file to the kernel's, else to what may have been meant.
 fn handles(text: &mut String, lab: &Lab) {
     let mut lines = vec!["case $1 in".to_string(), format!("  {GLOBAL}) REPLY={GLOBAL} ;;")];
     for node in lab.topology.nodes.iter().filter(|n| n.name != GLOBAL) {
         // In quotes, or shellcheck takes it for a command whose output is wanted.
         lines.push(format!("  {}) REPLY={} ;;", pattern(&node.name), pattern(&node.netns.0)));
     }
-    lines.extend(["  *) return 1 ;;".to_string(), "esac".into()]);
+    let names: Vec<&str> = lab.topology.nodes.iter().map(|node| node.name.as_str()).collect();
+    let there = shell(&format!("; there is {}", listed(&names)));
+    lines.extend([format!("  *) REPLY={there} && return 1 ;;"), "esac".into()]);
     function(text, "lab_handle", &lines);
 }
 

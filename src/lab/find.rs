@@ -222,7 +222,9 @@ impl Labs {
                 format!("`{word}` is none of the repository's labs: --file {word} takes it");
             return Err(Failure::usage(message).into());
         }
-        let hint = match suggest(word, names.iter().copied()) {
+        let is_file = word.contains('/') || path.extension().is_some_and(|kind| kind == "yaml");
+        let files = labs().map(|lab| lab.file.as_str()).filter(|_| is_file);
+        let hint = match suggest(word, names.iter().copied().chain(files)) {
             Some(near) => format!(", did you mean `{near}`?"),
             None => format!(
                 "; there is {}",

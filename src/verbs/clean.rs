@@ -9,6 +9,7 @@ use crate::record::artifacts::FOLDER;
 use crate::record::event::RunEvent;
 use crate::report::Reporter;
 use crate::report::errln;
+use crate::text::suggest;
 use crate::verbs::running::{at, collect, hosts, kind, noun};
 use anyhow::Result;
 use std::path::Path;
@@ -39,8 +40,13 @@ pub fn clean(cli: &Cli, names: &[String], force: bool) -> Result<u8> {
     for name in
         names.iter().filter(|name| !up.iter().flatten().any(|instance| means(name, instance)))
     {
+        let there: Vec<String> = up.iter().flatten().map(|instance| name_of(instance)).collect();
+        let hint = match suggest(name, there.iter().map(String::as_str)) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
         reporter.tell(&RunEvent::Note {
-            text: format!("{} `{name}` is up, nothing to clean", noun(name)),
+            text: format!("{} `{name}` is up, nothing to clean{hint}", noun(name)),
         });
     }
     let (mut seen, mut failed) = (0, false);

@@ -12,7 +12,7 @@ use crate::lab::repository::repository;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_exactly};
 use crate::steps::Client;
-use crate::text::count;
+use crate::text::{count, suggest};
 use crate::topology::model::Subject;
 use crate::verbs::filters;
 use crate::yaml::diagnostic::Diagnostic;
@@ -97,9 +97,20 @@ fn own_files() -> anyhow::Result<Vec<PathBuf>> {
     Ok(files.iter().map(shown).collect())
 }
 
+/// The file of the repository that may have been meant by `word`, a path or the name of a lab.
+fn meant(word: &str) -> String {
+    let files = own_files().unwrap_or_default();
+    let stems = files.iter().filter_map(|file| Some((file.file_stem()?.to_str()?, file)));
+    let stems: BTreeMap<&str, &PathBuf> = stems.collect();
+    let near = suggest(word, files.iter().filter_map(|file| file.to_str()))
+        .or_else(|| stems.get(suggest(word, stems.keys().copied())?)?.to_str());
+    near.map_or(String::new(), |near| format!(", did you mean `{near}`?"))
+}
+
 /// The lab in a file, or all of its mistakes, ready to print.
 fn checked(path: &Path, shown: &str, settings: &[Setting]) -> Result<Lab, String> {
-    let text = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let text = std::fs::read(path)
+        .map_err(|error| format!("cannot read {shown}: {error}{}", meant(shown)))?;
     let text =
         String::from_utf8(text).map_err(|_| format!("{shown}:1:1: the file is not UTF-8 text"))?;
     let lab =

@@ -14,7 +14,7 @@ use crate::record::event::RunEvent;
 use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, Reporter};
-use crate::text::{quoted, suggest};
+use crate::text::{listed, quoted, suggest};
 use crate::topology::check_services::ambiguous;
 use anyhow::Result;
 use std::env::consts::OS;
@@ -125,11 +125,23 @@ pub fn instance(cli: &Cli, host: &Host, name: &str) -> Result<String> {
     let hint = match suggest(name, names.iter().map(String::as_str)) {
         Some(near) => format!(", did you mean `{near}`?"),
         None if names.is_empty() => {
-            format!(": bring it up with `labrun setup {name}{}`", at(&kind(cli)?))
+            let (meant, said) = match slip(cli, name) {
+                Some(near) => (near.clone(), format!(", did you mean `{near}`? Bring it up")),
+                None => (name.to_string(), ": bring it up".into()),
+            };
+            format!("{said} with `labrun setup {meant}{}`", at(&kind(cli)?))
         }
         None => format!("; up: {}", quoted(&names)),
     };
     Err(Failure::usage(format!("{} `{name}` is up{hint}", noun(name))).into())
+}
+
+/// The lab that `name`, which is that of none, is most likely a slip of.
+fn slip(cli: &Cli, name: &str) -> Option<String> {
+    let labs = Labs::load_for(&[], &cli.files, &[]).ok()?;
+    let names: Vec<&str> = labs.all().iter().map(|lab| lab.name.as_str()).collect();
+    let lab = name.split_once('@').map_or(name, |(lab, _)| lab);
+    if names.contains(&lab) { None } else { suggest(lab, names).map(String::from) }
 }
 
 /// Runs `command` in `node`, or an interactive shell without one; its exit code becomes labrun's.
@@ -183,6 +195,24 @@ fn ids(cli: &Cli, lab: &str, services: &[String]) -> Result<Vec<String>> {
     services.iter().map(id).collect()
 }
 
+/// What may have been meant by that of `services` which `instance` does not have.
+fn unknown(host: &Host, instance: &str, services: &[String]) -> Option<String> {
+    let (mut here, mut names) = (false, Vec::new());
+    for event in collect(host, &["status".to_string()]).ok()?.0 {
+        match event {
+            Event::Instance(one) => here = one.instance == instance,
+            Event::Service(service) if here => names.push(service.name),
+            _ => {}
+        }
+    }
+    let wrong = services.iter().find(|service| !names.contains(&service.replacen('/', "@", 1)))?;
+    Some(match suggest(wrong, names.iter().map(String::as_str)) {
+        Some(near) => format!(", did you mean `{near}`?"),
+        None if names.is_empty() => return None,
+        None => format!("; there is {}", listed(&names)),
+    })
+}
+
 /// Prints the services' output, each line with the service's name in front.
 ///
 /// # Errors
@@ -211,7 +241,10 @@ pub fn logs(cli: &Cli, lab: &str, services: &[String], follow: bool) -> Result<u
     }
     host.check()?;
     match failed {
-        Some(message) => Err(Failure::usage(message).into()),
+        Some(message) => {
+            let hint = unknown(&host, &instance, services).unwrap_or_default();
+            Err(Failure::usage(format!("{message}{hint}")).into())
+        }
         None if interrupt::interrupted() => Ok(Exit::Interrupted as u8),
         None => Ok(Exit::Passed as u8),
     }

@@ -12,7 +12,7 @@ use crate::packet::pcap::Reader;
 use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_json};
-use crate::text::count;
+use crate::text::{count, suggest};
 use crate::verbs::capture::line;
 use anyhow::Result;
 use std::collections::BTreeSet;
@@ -166,10 +166,18 @@ fn find(what: Option<&str>, artifacts: &Path) -> Result<PathBuf> {
     let folder = artifacts.display();
     match (newest, what) {
         (Some((_, path)), _) => Ok(path),
-        (None, Some(what)) => Err(Failure::usage(format!(
-            "there is no file `{what}`, and no capture of a test `{what}` in {folder}"
-        ))
-        .into()),
+        (None, Some(what)) => {
+            let tests = folders(artifacts);
+            let names = tests.iter().filter_map(|test| test.file_name()?.to_str());
+            let hint = match suggest(what, names) {
+                Some(near) => format!(", did you mean `{near}`?"),
+                None => String::new(),
+            };
+            Err(Failure::usage(format!(
+                "there is no file `{what}`, and no capture of a test `{what}` in {folder}{hint}"
+            ))
+            .into())
+        }
         (None, None) => {
             Err(Failure::usage(format!("there is no capture in {folder}: name a file")).into())
         }

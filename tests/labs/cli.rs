@@ -226,6 +226,37 @@ fn check_tells_good_files_from_bad_ones() {
     assert!(done.exit == 2 && done.all.contains("cannot read /no/such/file.yaml"), "{}", done.all);
 }
 
+const RELAY: &str = include_str!("../../labs/relay.yaml");
+
+#[test]
+fn a_slip_in_the_name_of_a_lab_or_its_file_is_told() {
+    let repository = common::folder();
+    for folder in ["labs", "labrun-artifacts/relay-v4/1", ".git"] {
+        std::fs::create_dir_all(repository.path().join(folder)).unwrap();
+    }
+    std::fs::write(repository.path().join("labs/relay.yaml"), RELAY).unwrap();
+    let there = |words: &[&str]| {
+        let mut command = labrun(User::Own);
+        command.args(words).current_dir(repository.path());
+        run(command)
+    };
+    for (words, hint) in [
+        (&["check", "labs/rely.yaml"][..], "did you mean `labs/relay.yaml`?"),
+        (&["check", "rely"], "did you mean `labs/relay.yaml`?"),
+        (&["test", "labs/rely.yaml"], "did you mean `labs/relay.yaml`?"),
+        (&["test", "relay-v5"], "did you mean `relay-v4`?"),
+        (&["setup", "rely"], "did you mean `relay`?"),
+        (&["graph", "rely"], "did you mean `relay`?"),
+        (&["script", "rely"], "did you mean `relay`?"),
+        (&["list", "rely"], "did you mean `relay`?"),
+        (&["doctor", "rely"], "did you mean `relay`?"),
+        (&["capture", "show", "relay-v5"], "did you mean `relay-v4`?"),
+    ] {
+        let done = there(words);
+        assert!(done.exit == 2 && done.all.contains(hint), "{words:?}: {}", done.all);
+    }
+}
+
 #[test]
 fn many_files_are_checked_whatever_is_wrong_with_one_and_two_are_not_one_lab() {
     let folder = common::folder();
@@ -486,7 +517,9 @@ fn exec_hands_input_output_and_exit_code_through() {
         );
         let done = lab.exec("nobody", &["true"]);
         assert!(
-            done.exit == 2 && done.all.contains("has no node nobody") && done.stdout.is_empty(),
+            done.exit == 2
+                && done.all.contains("has no node nobody; there is `host`")
+                && done.stdout.is_empty(),
             "{}",
             done.all
         );
@@ -534,7 +567,27 @@ fn logs_show_each_service_and_follow_until_interrupted() {
             ]
         );
         let wrong = lab.run(&["logs", &lab.name, "talkre"]);
-        assert!(wrong.exit == 2 && wrong.all.contains("has no service talkre"), "{}", wrong.all);
+        assert!(
+            wrong.exit == 2 && wrong.all.contains("has no service talkre, did you mean `talker`?"),
+            "{}",
+            wrong.all
+        );
+        // Which one was meant nobody can tell where others of such a name are up.
+        let slip = format!("{}x", lab.name);
+        for words in [
+            vec!["exec", &slip, "host", "--", "true"],
+            vec!["logs", &slip],
+            vec!["capture", &slip, "host"],
+            vec!["clean", &slip],
+        ] {
+            let done = lab.run(&words);
+            assert!(
+                done.all.contains(&format!("no lab `{slip}` is up"))
+                    && done.all.contains("did you mean `"),
+                "{words:?}: {}",
+                done.all
+            );
+        }
 
         let follow = || {
             let mut command = lab.command(&["logs", "-f", &lab.name]);
