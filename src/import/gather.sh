@@ -37,9 +37,10 @@ ip link set lo up || exit 3
 record() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >&3; }
 encoded() { base64 -w 0; }
 # daemons: what the command has left behind, in $DAEMONS: its own end has made them ours. Forks nothing, which would
-# be ours, too. A shell that only waits for the daemon that it has started is not the daemon.
+# be ours, too. A shell that only waits for the daemon that it has started is not the daemon; one that
+# sleeps between what it does is.
 daemons() {
-  local stat pid children
+  local stat pid children name
   DAEMONS=()
   for stat in /proc/[0-9]*/stat; do
     { read -r stat <"$stat"; } 2>/dev/null || continue
@@ -47,6 +48,9 @@ daemons() {
     [[ $pid != 1 && ${stat##*) } == [!Z]' 1 '* ]] || continue
     children=
     [[ $stat != *'('@(sh|bash|dash)')'* ]] || read -r children 2>/dev/null <"/proc/$pid/task/$pid/children"
+    name=
+    { [[ -z $children ]] || read -r name <"/proc/${children% }/comm"; } 2>/dev/null
+    [[ $name != sleep ]] || children=
     # shellcheck disable=SC2206 # numbers
     DAEMONS+=(${children:-$pid})
   done

@@ -357,6 +357,7 @@ fn what_cannot_be_imported_says_why_and_leaves_no_file() {
         (&["--", "./bridge.sh/"], 4, "failed with exit status"),
         (&["--", "bash", "-c", "exit 7"], 2, "is no name for a lab"),
         (&["--name", "x", "--", "bash", "-c", "exit 7"], 4, "failed with exit status 7, so"),
+        (&["--name", "x", "--", "true"], 4, "true has made no network namespace, so"),
         (&["none.yml"], 2, "cannot read none.yml: "),
         (&["other.yaml"], 2, "neither a topology of containerlab"),
         (&["--name", "x", "--timeout", "1", "--", "sleep", "50"], 4, "was still running after 1s"),
