@@ -10,7 +10,7 @@ use std::path::Path;
 /// is a file.
 ///
 /// # Errors
-/// If what was printed makes no sense.
+/// If what was printed makes no sense, or no lab.
 pub fn lab(
     name: &str,
     command: &str,
@@ -32,23 +32,29 @@ pub fn lab(
             text.push_str(&format!("  {}: {fields}\n", yaml(bridge)));
         }
     }
-    text.push_str("\nnodes:\n");
+    let mut nodes = String::new();
     for (name, node) in &wiring.nodes {
         let services = services.by_node.get(name).map(Vec::as_slice).unwrap_or_default();
         let lines = fields(node, services);
         match lines.is_empty() {
             // The bridges stand in the lab's own namespace anyway.
             true if name == GLOBAL || is_switch(&found, name) => {}
-            true => text.push_str(&format!("  {}: {{}}\n", yaml(name))),
+            true => nodes.push_str(&format!("  {}: {{}}\n", yaml(name))),
             false => {
-                text.push_str(&format!("  {}:\n", yaml(name)));
+                nodes.push_str(&format!("  {}:\n", yaml(name)));
                 for line in lines {
-                    text.push_str(format!("    {line}").trim_end());
-                    text.push('\n');
+                    nodes.push_str(format!("    {line}").trim_end());
+                    nodes.push('\n');
                 }
             }
         }
     }
+    if nodes.is_empty() && wiring.bridges.is_empty() {
+        return Err(format!(
+            "{command} has made no network namespace, so there is nothing to import"
+        ));
+    }
+    text.push_str(&format!("\nnodes:\n{nodes}"));
     text.push_str(NO_TESTS);
     Ok(text)
 }

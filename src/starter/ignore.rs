@@ -1,9 +1,10 @@
 //! What git is to ignore of a repository with labs.
 
+use crate::process;
 use anyhow::{Context, Result};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Its name, in the repository's folder.
 pub const FILE: &str = ".gitignore";
@@ -41,10 +42,10 @@ pub fn artifacts(folder: &Path) -> Result<Option<Vec<u8>>> {
 
 /// Whether git ignores them, whichever file says so; `None` if there is no git, or it cannot tell.
 fn ignored(folder: &Path) -> Option<bool> {
-    let mut git = Command::new("git");
-    git.args(["check-ignore", "--quiet", LINE.trim_start_matches('/')]).current_dir(folder);
-    let status = git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    match status.ok()?.code()? {
+    let words = ["git", "-C"].map(OsStr::new);
+    let asked = ["check-ignore", "--quiet", LINE.trim_start_matches('/')].map(OsStr::new);
+    let words = [&words[..], &[folder.as_os_str()], &asked].concat();
+    match process::output(&words, Vec::new()).ok()?.status.code()? {
         0 => Some(true),
         1 => Some(false),
         _ => None,
