@@ -380,19 +380,20 @@ enter() {
 # sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees. What is not gone then
 # is noted beside it for the next time, when its first process is.
 sandbox_kill() {
-  local pid file held='' outside=$ROOT/.outside-${1##*/}
+  local pid file held='' open='' more='' outside=$ROOT/.outside-${1##*/}
   # A supervisor that has just started may have opened its file without having written it yet.
   wait_for 1000 sandbox_noted "$1"
   # Before the lab takes it along: what would give it back has been killed. Looked at in this order, as one that is done
   # removes what it has saved, and ends.
   ((EUID)) || for file in "$outside"/device-*.saved; do alive "${file%.*}" || [[ ! -e $file ]] || sandbox_back "$file" || return; done
   for file in "$1"/supervisor "$outside"/uplink-*[0-9]; do
-    alive "$file" || continue
-    read -r pid _ <"$file"
-    [[ $file == */uplink-* ]] || held=$(readlink "/proc/$pid/ns/pid" "/proc/$pid/ns/mnt")
+    alive "$file" && read -r pid _ <"$file" || continue
+    # As long as they are open, no new one is called the same, whose processes would be taken for this lab's.
+    [[ $file == */uplink-* ]] || { { exec {open}<"/proc/$pid/ns/pid" {more}<"/proc/$pid/ns/mnt"; } 2>/dev/null && held=$(readlink "/proc/self/fd/$open" "/proc/self/fd/$more"); }
     kill -KILL "$pid" 2>/dev/null
   done
   wait_for 10000 sandbox_ended "$1" "$held" || sandbox_holds "processes of $1 still run after SIGKILL" "$1" "$held" || return
+  [[ -z $more ]] || exec {open}<&- {more}<&-
   for file in "$outside"/device-*.said; do [[ ! -s $file ]] || emit error "message=$(<"$file")"; [[ ! -e ${file%.said}.saved ]] || return; done
 }
 
