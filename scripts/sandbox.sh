@@ -387,7 +387,7 @@ sandbox_kill() {
   # removes what it has saved, and ends.
   ((EUID)) || for file in "$outside"/device-*.saved; do alive "${file%.*}" || [[ ! -e $file ]] || sandbox_back "$file" || return; done
   for file in "$1"/supervisor "$outside"/uplink-*[0-9]; do
-    alive "$file" && read -r pid _ <"$file" || continue
+    { alive "$file" && read -r pid _ <"$file"; } || continue
     # As long as they are open, no new one is called the same, whose processes would be taken for this lab's.
     [[ $file == */uplink-* ]] || { { exec {open}<"/proc/$pid/ns/pid" {more}<"/proc/$pid/ns/mnt"; } 2>/dev/null && held=$(readlink "/proc/self/fd/$open" "/proc/self/fd/$more"); }
     kill -KILL "$pid" 2>/dev/null
