@@ -1,12 +1,13 @@
 //! Starting programs on this machine, such as limactl or tcpdump, and waiting for their end.
 
 use crate::interrupt;
+use crate::pipe::read_some;
 use anyhow::{Context, Result, bail};
 use duct::{Expression, ReaderHandle, cmd};
 use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, PipeReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -116,16 +117,7 @@ pub fn output<W: AsRef<OsStr>>(words: &[W], input: Vec<u8>) -> Result<std::proce
 /// # Errors
 /// If the program cannot be started.
 pub fn in_terminal(words: &[String]) -> Result<i32> {
-    let failed = || format!("cannot run {}", words[0]);
-    let handle = clean(cmd(&words[0], &words[1..])).unchecked().start().with_context(failed)?;
-    let pids = handle.pids();
-    let _passed = interrupt::pass_to(move |number| {
-        for pid in &pids {
-            pass_on(*pid, number);
-        }
-    });
-    let status = handle.wait().with_context(failed)?.status;
-    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
+    passing(words, clean(cmd(&words[0], &words[1..])).unchecked(), pass_on)
 }
 
 /// Runs `words` to their end with three pipes instead of this terminal and these descriptors, and carries what is
@@ -134,56 +126,75 @@ pub fn in_terminal(words: &[String]) -> Result<i32> {
 /// # Errors
 /// If the program cannot be started.
 pub fn through_pipes(words: &[String]) -> Result<i32> {
-    let failed = || format!("cannot run {}", words[0]);
-    let ((input, typed), (said, output), (worse, error)) = (io::pipe()?, io::pipe()?, io::pipe()?);
+    let ((input, mut typed), (said, output), (worse, error)) =
+        (io::pipe()?, io::pipe()?, io::pipe()?);
+    // Nobody waits for that one: what it reads from need not end.
+    std::thread::spawn(move || io::copy(&mut io::stdin(), &mut typed));
+    let said = [Relay::start(said, io::stdout()), Relay::start(worse, io::stderr())];
     let command = cmd(&words[0], &words[1..]);
     let command = command.stdin_file(input).stdout_file(output).stderr_file(error).unchecked();
+    let status = passing(words, command, signal);
+    said.into_iter().for_each(Relay::finish);
+    status
+}
+
+/// Runs `command`, which is that of `words`, to its end, with the signals that labrun gets handed to it by `pass`.
+fn passing(words: &[String], command: Expression, pass: fn(u32, Signal)) -> Result<i32> {
+    let failed = || format!("cannot run {}", words[0]);
     let handle = command.start().with_context(failed)?;
-    // It holds the other ends of the pipes open.
+    // It holds the other ends of pipes open.
     drop(command);
-    // Nobody waits for that one: what it reads from need not end.
-    relay(io::stdin(), typed);
-    let said = [relay(said, io::stdout()), relay(worse, io::stderr())];
     let pids = handle.pids();
     let _passed = interrupt::pass_to(move |number| {
-        for pid in &pids {
-            signal_raw(*pid, number);
-        }
+        let Some(signal) = Signal::from_named_raw(number) else { return };
+        pids.iter().for_each(|pid| pass(*pid, signal));
     });
     let status = handle.wait().with_context(failed)?.status;
-    for thread in said {
-        let _ = thread.join();
-    }
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(1)))
 }
 
-/// Carries all that comes `from` somewhere `to` somewhere, at once, until one of them ends.
-pub fn relay(
-    mut from: impl Read + Send + 'static,
-    mut to: impl Write + Send + 'static,
-) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut room = vec![0; 64 << 10];
-        while let Ok(count @ 1..) = from.read(&mut room) {
-            if to.write_all(&room[..count]).and_then(|()| to.flush()).is_err() {
-                return;
-            }
-        }
-    })
+/// Carries what a program says on a pipe somewhere else, at once.
+pub struct Relay {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
-/// Sends the signal `number` to the process group of `pid`.
-fn signal_raw(pid: u32, number: i32) {
-    if let Some(named) = Signal::from_named_raw(number) {
-        signal(pid, named);
+impl Relay {
+    /// Carries all that comes `from` the program `to` somewhere.
+    pub fn start(from: PipeReader, mut to: impl Write + Send + 'static) -> Relay {
+        let over = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&over);
+        let thread = std::thread::spawn(move || {
+            let mut room = vec![0; 64 << 10];
+            loop {
+                // Asked first: what was said before the program's end is in the pipe then.
+                let last = ended.load(Ordering::SeqCst);
+                match read_some(&from, &mut room, Duration::from_millis(50)) {
+                    Ok(None) if !last => {}
+                    Ok(Some(count @ 1..)) => {
+                        if to.write_all(&room[..count]).and_then(|()| to.flush()).is_err() {
+                            return;
+                        }
+                    }
+                    _ => return,
+                }
+            }
+        });
+        Relay { over, thread }
+    }
+
+    /// The program has ended, and all that it said is carried. Something that it has left may have the pipe, too, and is not
+    /// waited for.
+    pub fn finish(self) {
+        self.over.store(true, Ordering::SeqCst);
+        let _ = self.thread.join();
     }
 }
 
-/// Sends the signal `number`, which labrun got, to what `pid` runs: it is nsenter(1), which waits for a
+/// Sends `signal`, which labrun got, to what `pid` runs: it is nsenter(1), which waits for a
 /// shell in a lab, which waits for a command; or another shell, or a program without children. What
 /// the terminal sends they have, too.
-fn pass_on(pid: u32, number: i32) {
-    let Some(signal) = Signal::from_named_raw(number) else { return };
+fn pass_on(pid: u32, signal: Signal) {
     if [Signal::INT, Signal::QUIT].contains(&signal) && has_terminal() {
         return;
     }

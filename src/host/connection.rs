@@ -8,7 +8,7 @@ use crate::host::Remote;
 use crate::host::output::{LEAVING, Output};
 use crate::interrupt;
 use crate::pipe::write_some;
-use crate::process::{self, Group};
+use crate::process::{self, Group, Relay};
 use anyhow::{Context, Result, anyhow};
 use duct::{Expression, ReaderHandle};
 use rustix::process::Signal;
@@ -86,7 +86,8 @@ impl Requests {
     }
 }
 
-/// Starts `command`, which no signal at the terminal reaches, with `script` on its standard input; its output, and what is left of its input.
+/// Starts `command`, which no signal at the terminal reaches, with `script` on its standard input; its output, and what
+/// is left of its input.
 fn start(
     command: Expression,
     script: &str,
@@ -121,20 +122,24 @@ pub struct Stream {
     /// Its standard output.
     pub output: Output,
     requests: Requests,
+    /// What carries its words, where these do not go to labrun's own standard error.
+    words: Option<Relay>,
 }
 
 impl Stream {
-    pub(crate) fn start(command: Expression, script: &str) -> Result<Stream> {
+    pub(crate) fn start(command: Expression, script: &str, words: Option<Relay>) -> Result<Stream> {
         // Nobody knows when another machine has been reached, and the end of its input is the end.
         let reached = Arc::new(AtomicBool::new(true));
         let (output, requests, group) = start(command, script, &reached)?;
-        Ok(Stream { output: Output::of(output, group, FOREVER), requests })
+        Ok(Stream { output: Output::of(output, group, FOREVER), requests, words })
     }
 
     /// Ends its input, waits for its end and returns the exit status, 255 if it can't be told.
     pub fn finish(mut self) -> i32 {
         self.requests.close();
-        self.output.finish().unwrap_or(255)
+        let status = self.output.finish().unwrap_or(255);
+        self.words.into_iter().for_each(Relay::finish);
+        status
     }
 }
 

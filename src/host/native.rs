@@ -83,7 +83,7 @@ impl Native {
     /// # Errors
     /// If bash cannot be started.
     pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
-        Stream::start(self.command(script, arguments, folder, &[]), script)
+        Stream::start(self.command(script, arguments, folder, &[]), script, None)
     }
 
     /// What reads `script` from its standard input and becomes it.

@@ -8,7 +8,7 @@ use crate::error::{Failure, not_found};
 use crate::host::user::KEEP;
 use crate::host::{BOOTSTRAP, Process, Stream};
 use crate::interrupt;
-use crate::process;
+use crate::process::{self, Relay};
 use crate::quote;
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -119,11 +119,11 @@ impl Remote {
     pub fn stream(&self, script: &str, arguments: &[String], folder: &Path) -> Result<Stream> {
         let command = self.command("stream", script, arguments, folder);
         if !self.machine.here {
-            return Stream::start(command, script);
+            return Stream::start(command, script, None);
         }
         let (said, words) = io::pipe()?;
-        process::relay(said, io::stderr());
-        Stream::start(command.stderr_file(words), script)
+        let relay = Relay::start(said, io::stderr());
+        Stream::start(command.stderr_file(words), script, Some(relay))
     }
 
     fn command(&self, verb: &str, script: &str, arguments: &[String], folder: &Path) -> Expression {

@@ -110,6 +110,10 @@ fn root_has_labs_run_as_another_user_and_nothing_is_left() {
         let output = host::finish_within(LIMIT, child, "exec");
         let said = (output.stdout.as_slice(), output.stderr.as_slice(), output.status.code());
         assert_eq!(said, (&b"what is typed"[..], &b"worse\n"[..], Some(7)));
+        // What it leaves in the lab has its output, too, and is not waited for.
+        let words =
+            ["exec", "server", "global", "--", "sh", "-c", "sleep 1000 & echo said; exit 5"];
+        assert!(expect(&mut labrun(&words), 5).ends_with("\nsaid\n"));
         let done = expect(&mut labrun(&["doctor", "server"]), 0);
         assert!(done.contains(&format!("as the user `{}`", name())), "{done}");
         let done = expect(&mut labrun(&["clean"]), 0);
