@@ -20,28 +20,26 @@ pub enum Allowed {
 
 /// Looks at what root may.
 pub fn root() -> Allowed {
-    judge_root(&status(), || makes(&["--mount", "--net", "--pid", "--fork"]))
+    judge_root(&status(), || makes(&["--mount", "--net", "--pid", "--fork"], &runs))
 }
 
 /// Looks at what an ordinary user may.
 pub fn user() -> Allowed {
+    ordinary(&runs)
+}
+
+/// What an ordinary user may as whom `runs` runs a program.
+fn ordinary(runs: &dyn Fn(&[&str]) -> bool) -> Allowed {
     let user = ["--user", "--map-root-user", "--mount", "--net"];
-    judge_user(&status(), makes(&[&user[..], &["--pid", "--fork"]].concat()), || {
+    judge_user(&status(), makes(&[&user[..], &["--pid", "--fork"]].concat(), runs), || {
         // Ubuntu lets anybody make the namespace but do nothing in it, so this mounts, too.
         runs(&[&["unshare"], &user[..], &["true"]].concat())
     })
 }
 
 /// Why another user of this machine, as whom `runs` runs a program, may not make labs, and what to do about it.
-pub fn other(runs: impl Fn(&[&str]) -> bool) -> Option<(String, String)> {
-    let user = ["unshare", "--user", "--map-root-user", "--mount", "--net"];
-    let proc = ["--pid", "--fork", "mount", "-t", "proc", "proc", "/proc"];
-    let makes = runs(&[&user[..], &proc].concat());
-    let Allowed::Refused { why, way } =
-        judge_user(&status(), makes, || runs(&[&user[..], &["true"]].concat()))
-    else {
-        return None;
-    };
+pub fn other(runs: &dyn Fn(&[&str]) -> bool) -> Option<(String, String)> {
+    let Allowed::Refused { why, way } = ordinary(runs) else { return None };
     let setting = SETTINGS.iter().find(|(file, refuses, _)| {
         std::fs::read_to_string(file).is_ok_and(|value| value.trim() == *refuses)
     });
@@ -137,7 +135,7 @@ fn status() -> String {
 
 /// Whether namespaces can be made, with a /proc of their own, which a kernel refuses where parts of
 /// the one outside are hidden.
-fn makes(namespaces: &[&str]) -> bool {
+fn makes(namespaces: &[&str], runs: &dyn Fn(&[&str]) -> bool) -> bool {
     runs(&[&["unshare"], namespaces, &["mount", "-t", "proc", "proc", "/proc"]].concat())
 }
 

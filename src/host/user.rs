@@ -87,7 +87,7 @@ impl Account {
             process::output(&probe.collect::<Vec<_>>(), Vec::new())
                 .is_ok_and(|output| output.status.success())
         };
-        if let Some((why, way)) = allowed::other(probe) {
+        if let Some((why, way)) = allowed::other(&probe) {
             return Err(refused(format!("the user `{self}` cannot run labs: {why}: {way}")));
         }
         Ok(machine)
