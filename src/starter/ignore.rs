@@ -74,6 +74,7 @@ mod tests {
 
     #[test]
     fn the_line_is_added_once_and_nothing_else_changes() {
+        assert_eq!(LINE, format!("/{}/", crate::record::artifacts::FOLDER));
         let added = |text: Option<&str>| by_line(text).unwrap();
         assert_eq!(added(None), "/labrun-artifacts/\n");
         assert_eq!(added(Some("")), "/labrun-artifacts/\n");

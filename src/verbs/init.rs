@@ -25,14 +25,16 @@ use std::path::{Path, PathBuf};
 /// Nothing to test, answers that fit no lab, files that are there already.
 pub fn init(args: &InitArgs) -> Result<u8> {
     let here = std::env::current_dir().context("cannot tell the working directory")?;
-    let root = repository(&here);
+    let mut folder = repository(&here);
+    let mut found = detect(&folder);
     // At the root of several projects there may be none.
-    let folder = match detect(&root).is_empty() {
-        true => nearest(&here, &root).unwrap_or(root),
-        false => root,
-    };
+    if found.is_empty()
+        && let Some(near) = nearest(&here, &folder)
+    {
+        (found, folder) = (detect(&near), near);
+    }
     let asking = !args.yes && prompt::possible();
-    let answers = answers(args, &folder, asking)?;
+    let answers = answers(args, &found, &folder, asking)?;
     let text = lab(&answers).map_err(Failure::usage)?;
     let path = format!("labs/{}.yaml", answers.name);
     check::lab(&text, &path).map_err(|mistakes| {
@@ -100,10 +102,9 @@ fn write(here: &Path, folder: &Path, files: &[(&str, String)], force: bool) -> R
     Ok(())
 }
 
-/// What the lab is to be, from the arguments, from the repository in `folder`, and from whoever is asked.
-fn answers(args: &InitArgs, folder: &Path, asking: bool) -> Result<Answers> {
-    let found = detect(folder);
-    let (program, project) = program(args, &found, folder, asking)?;
+/// What the lab is to be, from the arguments, from what was `found` in the repository's `folder`, and from whoever is asked.
+fn answers(args: &InitArgs, found: &[Project], folder: &Path, asking: bool) -> Result<Answers> {
+    let (program, project) = program(args, found, folder, asking)?;
     if let Some(project) = &project {
         errln!("{program}: {}, by {}", project.language, project.mark);
     }
