@@ -150,6 +150,18 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// What follows on an unknown `word`: which of `candidates` may have been meant, `otherwise` what there is to say.
+pub fn slip<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    otherwise: impl FnOnce() -> String,
+) -> String {
+    match suggest(word, candidates) {
+        Some(near) => format!(", did you mean `{near}`?"),
+        None => otherwise(),
+    }
+}
+
 /// `a`, `b` and `c`, for messages.
 pub fn quoted<S: AsRef<str>>(words: &[S]) -> String {
     words.iter().map(|w| format!("`{}`", w.as_ref())).collect::<Vec<_>>().join(", ")

@@ -3,7 +3,7 @@
 use crate::error::Failure;
 use crate::lab::model::Lab;
 use crate::lab::repository::{is_repository_of, is_root};
-use crate::text::{quoted, suggest};
+use crate::text::{quoted, slip};
 use crate::yaml::diagnostic::Diagnostic;
 use anyhow::{Context, Result};
 use regex_lite::Regex;
@@ -224,13 +224,10 @@ impl Labs {
         }
         let is_file = word.contains('/') || path.extension().is_some_and(|kind| kind == "yaml");
         let files = labs().map(|lab| lab.file.as_str()).filter(|_| is_file);
-        let hint = match suggest(word, names.iter().copied().chain(files)) {
-            Some(near) => format!(", did you mean `{near}`?"),
-            None => format!(
-                "; there is {}",
-                quoted(&labs().map(|l| l.name.as_str()).collect::<Vec<_>>())
-            ),
-        };
+        let hint = slip(word, names.iter().copied().chain(files), || {
+            let names: Vec<&str> = labs().map(|lab| lab.name.as_str()).collect();
+            format!("; there is {}", quoted(&names))
+        });
         Err(Failure::usage(format!("there is no lab or test `{word}`{hint}")).into())
     }
 

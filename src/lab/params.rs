@@ -3,7 +3,7 @@
 
 use crate::error::Failure;
 use crate::lab::model::Lab;
-use crate::text::{quoted, suggest};
+use crate::text::{quoted, slip};
 use crate::yaml::diagnostic::Diagnostics;
 use crate::yaml::tree::{Node, Position, Value};
 use crate::yaml::values;
@@ -44,11 +44,10 @@ pub fn known(settings: &[Setting], chosen: &[&Lab]) -> Result<(), Failure> {
         return Ok(());
     };
     let all: Vec<&str> = all.into_iter().collect();
-    let hint = match suggest(name, all.iter().copied()) {
-        Some(near) => format!(", did you mean `{near}`?"),
-        None if all.is_empty() => ": the lab has no `params`".into(),
-        None => format!(", there is {}", quoted(&all)),
-    };
+    let hint = slip(name, all.iter().copied(), || match all.is_empty() {
+        true => ": the lab has no `params`".into(),
+        false => format!(", there is {}", quoted(&all)),
+    });
     Err(Failure::usage(format!("--set {name}: there is no parameter `{name}`{hint}")))
 }
 

@@ -3,7 +3,7 @@
 use crate::error::Failure;
 use crate::lab::find::{Labs, Selection};
 use crate::lab::model::Test;
-use crate::text::{quoted, suggest};
+use crate::text::{quoted, slip};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -68,11 +68,10 @@ impl Labs {
 }
 
 fn unknown(tag: &str, known: &BTreeSet<&str>) -> Failure {
-    let hint = match suggest(tag, known.iter().copied()) {
-        Some(near) => format!(", did you mean `{near}`?"),
-        None if known.is_empty() => "; no test has any (see `tags` in docs/lab-files.md)".into(),
-        None => format!("; there is {}", quoted(&known.iter().collect::<Vec<_>>())),
-    };
+    let hint = slip(tag, known.iter().copied(), || match known.is_empty() {
+        true => "; no test has any (see `tags` in docs/lab-files.md)".into(),
+        false => format!("; there is {}", quoted(&known.iter().collect::<Vec<_>>())),
+    });
     Failure::usage(format!("no test has the tag `{tag}`{hint}"))
 }
 

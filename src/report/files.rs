@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::fs;
 use crate::record::run::Run;
 use crate::report::{html, junit};
-use crate::text::{quoted, suggest};
+use crate::text::{quoted, slip};
 use anyhow::Result;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -52,8 +52,7 @@ impl FromStr for Target {
             text.split_once('=').map_or((text, None), |(name, file)| (name, Some(file)));
         let names = KINDS.map(|(name, _)| name);
         let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == name) else {
-            let hint = suggest(name, names)
-                .map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+            let hint = slip(name, names, String::new);
             return Err(Failure::usage(format!(
                 "there is no report `{name}`{hint}; there is {}",
                 quoted(&names)

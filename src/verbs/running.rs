@@ -14,7 +14,7 @@ use crate::record::event::RunEvent;
 use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, Reporter};
-use crate::text::{listed, quoted, suggest};
+use crate::text::{listed, quoted, slip, suggest};
 use crate::topology::check_services::ambiguous;
 use anyhow::Result;
 use std::env::consts::OS;
@@ -125,11 +125,11 @@ pub fn instance(cli: &Cli, host: &Host, name: &str) -> Result<String> {
     let hint = match suggest(name, names.iter().map(String::as_str)) {
         Some(near) => format!(", did you mean `{near}`?"),
         None if names.is_empty() => {
-            let (meant, said) = match slip(cli, name) {
+            let (lab, said) = match meant(cli, name) {
                 Some(near) => (near.clone(), format!(", did you mean `{near}`? Bring it up")),
                 None => (name.to_string(), ": bring it up".into()),
             };
-            format!("{said} with `labrun setup {meant}{}`", at(&kind(cli)?))
+            format!("{said} with `labrun setup {lab}{}`", at(&kind(cli)?))
         }
         None => format!("; up: {}", quoted(&names)),
     };
@@ -137,7 +137,7 @@ pub fn instance(cli: &Cli, host: &Host, name: &str) -> Result<String> {
 }
 
 /// The lab that `name`, which is that of none, is most likely a slip of.
-fn slip(cli: &Cli, name: &str) -> Option<String> {
+fn meant(cli: &Cli, name: &str) -> Option<String> {
     let labs = Labs::load_for(&[], &cli.files, &[]).ok()?;
     let names: Vec<&str> = labs.all().iter().map(|lab| lab.name.as_str()).collect();
     let lab = name.split_once('@').map_or(name, |(lab, _)| lab);
@@ -206,11 +206,10 @@ fn unknown(host: &Host, instance: &str, services: &[String]) -> Option<String> {
         }
     }
     let wrong = services.iter().find(|service| !names.contains(&service.replacen('/', "@", 1)))?;
-    Some(match suggest(wrong, names.iter().map(String::as_str)) {
-        Some(near) => format!(", did you mean `{near}`?"),
-        None if names.is_empty() => return None,
-        None => format!("; there is {}", listed(&names)),
-    })
+    Some(slip(wrong, names.iter().map(String::as_str), || match names.is_empty() {
+        true => String::new(),
+        false => format!("; there is {}", listed(&names)),
+    }))
 }
 
 /// Prints the services' output, each line with the service's name in front.

@@ -12,7 +12,7 @@ use crate::packet::pcap::Reader;
 use crate::report::errln;
 use crate::report::outln;
 use crate::report::{Format, colours, columns, print_json};
-use crate::text::{count, suggest};
+use crate::text::{count, slip};
 use crate::verbs::capture::line;
 use anyhow::Result;
 use std::collections::BTreeSet;
@@ -169,10 +169,7 @@ fn find(what: Option<&str>, artifacts: &Path) -> Result<PathBuf> {
         (None, Some(what)) => {
             let tests = folders(artifacts);
             let names = tests.iter().filter_map(|test| test.file_name()?.to_str());
-            let hint = match suggest(what, names) {
-                Some(near) => format!(", did you mean `{near}`?"),
-                None => String::new(),
-            };
+            let hint = slip(what, names, String::new);
             Err(Failure::usage(format!(
                 "there is no file `{what}`, and no capture of a test `{what}` in {folder}{hint}"
             ))
