@@ -79,8 +79,8 @@ impl Account {
             )));
         }
         let (uid, gid, home) = self.found()?;
-        self.is_harmless(uid, gid)?;
         let shut = !self.has_range(uid)?;
+        self.is_harmless(uid, gid, shut)?;
         let machine = self.way(&std::env::current_exe()?.to_string_lossy(), uid, gid, &home, shut);
         let probe = |words: &[&str]| {
             let probe = machine.piped.iter().map(String::as_str).chain(words.iter().copied());
@@ -108,8 +108,8 @@ impl Account {
         Ok((number(fields[2])?, number(fields[3])?, fields[5].into()))
     }
 
-    /// It may do no more than anybody.
-    fn is_harmless(&self, uid: u32, gid: u32) -> Result<()> {
+    /// It may do no more than anybody. Who is `shut` in becomes nobody else by sudo anyway.
+    fn is_harmless(&self, uid: u32, gid: u32, shut: bool) -> Result<()> {
         let no = |why: &str| {
             Err(refused(format!(
                 "the user `{self}` {why}, so a lab would be kept from nothing: name one that may do nothing, such as `nobody`"
@@ -118,15 +118,25 @@ impl Account {
         if uid == 0 || gid == 0 {
             return no("is root, or of root's group");
         }
-        let groups = process::capture(&["id", "-Gn", "--", &self.0].map(String::from))?.stdout;
-        if let Some(group) = groups.split_whitespace().find(|group| MIGHTY.contains(group)) {
+        let groups = process::capture(&["id", "-Gn", "--", &self.0].map(String::from))?;
+        if groups.status != 0 || groups.stdout.trim().is_empty() {
+            return no("is in groups that cannot be told");
+        }
+        if let Some(group) = groups.stdout.split_whitespace().find(|group| MIGHTY.contains(group)) {
             return no(&format!("is in the group {group}"));
         }
         // Without a password; one that a lab does not know helps it to nothing.
         let sudo = ["env", "LC_ALL=C", "sudo", "-n", "-l", "-U", &self.0].map(String::from);
-        let may = process::capture(&sudo).map(|seen| seen.stdout).unwrap_or_default();
-        match may.contains("NOPASSWD") || may.contains("!authenticate") {
-            true => no("may use sudo without a password"),
+        if which::which("sudo").is_err() {
+            return Ok(());
+        }
+        let may = process::capture(&sudo)?.stdout;
+        if may.contains("NOPASSWD") || may.contains("!authenticate") {
+            return no("may use sudo without a password");
+        }
+        // It names who may do nothing, too.
+        match may.trim().is_empty() && !shut {
+            true => no("may use sudo in a way that it does not tell"),
             false => Ok(()),
         }
     }

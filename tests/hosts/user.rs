@@ -336,6 +336,21 @@ fn who_is_no_barrier_is_refused_and_nothing_runs() {
             let range = format!("{}:0:65536\n", name());
             instead("/etc/subuid", &range, &|| refused(&name(), "may use ids below 1000"));
         }
+        // What tells nothing of the user has not shown that there is nothing to tell.
+        let mute = |program: &str| {
+            let path = write(folder.path(), program, "#!/bin/sh\nexit 1\n");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+            let text = expect(labrun(&["status"]).env("PATH", path), 3);
+            fs::remove_file(folder.path().join(program)).unwrap();
+            text
+        };
+        assert!(mute("id").contains("is in groups that cannot be told"));
+        if Path::new("/etc/subuid").exists() && which::which("newuidmap").is_ok() {
+            instead("/etc/subuid", &format!("{}:1900000000:65536\n", name()), &|| {
+                assert!(mute("sudo").contains("may use sudo in a way that it does not tell"));
+            });
+        }
         if which::which("sudo").is_ok() {
             let all = format!("{} ALL=(ALL) NOPASSWD: ALL\n", name());
             instead("/etc/sudoers", &all, &|| refused(&name(), "may use sudo without a password"));
