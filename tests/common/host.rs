@@ -107,6 +107,15 @@ pub fn private(name: &str, body: impl FnOnce()) {
     );
 }
 
+/// As [`private`], but only where root runs the tests: `why` the others cannot.
+#[track_caller]
+pub fn private_of_root(name: &str, why: &str, body: impl FnOnce()) {
+    match super::is_root() {
+        true => private(name, body),
+        false => eprintln!("SKIP {name}: {why}"),
+    }
+}
+
 /// As [`private`], run by root, on a host whose kernel refuses user namespaces to everybody, and on
 /// which `user` may use sudo. The refusal is a limit of a user namespace around that host.
 #[track_caller]
@@ -183,6 +192,12 @@ pub fn mark_variable() -> String {
 
 fn mark() -> String {
     format!(":labrun-test-{}", std::process::id())
+}
+
+/// The first process of the lab whose state is in the folder `state`.
+pub fn first(state: &Path) -> u32 {
+    let note = fs::read_to_string(state.join("supervisor")).unwrap();
+    note.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// The folder that labrun keeps the state of `user`'s labs in.

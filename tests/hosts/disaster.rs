@@ -169,7 +169,7 @@ impl Drop for Bench {
     }
 }
 
-fn mount(options: &[&str], folder: &Path) {
+pub fn mount(options: &[&str], folder: &Path) {
     let mut mount = Command::new("mount");
     assert!(mount.args(options).arg("tmpfs").arg(folder).status().unwrap().success());
 }

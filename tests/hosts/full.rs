@@ -2,8 +2,8 @@
 
 use crate::{common, disaster};
 
-use common::host::{self, Random, Trace, expect, private};
-use common::{User, is_root, text, users};
+use common::host::{self, Random, Trace, expect};
+use common::{User, text, users};
 use disaster::{Bench, Disaster, Place};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,19 +11,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+#[track_caller]
+fn as_root(name: &str, body: impl FnOnce()) {
+    host::private_of_root(name, "an ordinary user cannot mount a disk or change its size", body);
+}
+
 #[test]
 fn a_full_disk_is_named_and_a_lab_comes_up_once_there_is_room() {
-    if !is_root() {
-        eprintln!("skipped: an ordinary user cannot mount a small disk");
-        return;
-    }
-    private("a_full_disk_is_named_and_a_lab_comes_up_once_there_is_room", || {
+    as_root("a_full_disk_is_named_and_a_lab_comes_up_once_there_is_room", || {
         for user in users() {
             // Where the state of labs is.
             let disk = Path::new(if user == User::Own { "/run" } else { "/tmp" });
-            let mut mount = Command::new("mount");
-            mount.args(["-t", "tmpfs", "-o", "size=1M,mode=1777", "tmpfs"]).arg(disk);
-            assert!(mount.status().unwrap().success());
+            disaster::mount(&["-t", "tmpfs", "-o", "size=1M,mode=1777"], disk);
             let filler = disk.join("filler");
             fs::write(&filler, vec![0; 2 << 20]).unwrap_err();
             let said = expect(user, &["setup", "bridge"], 4);
@@ -44,11 +43,7 @@ fn a_full_disk_is_named_and_a_lab_comes_up_once_there_is_room() {
 /// What refutes a test may be what there is no more room for.
 #[test]
 fn on_a_full_disk_no_test_passes_that_cannot_and_clean_works() {
-    if !is_root() {
-        eprintln!("skipped: an ordinary user cannot change the size of a disk");
-        return;
-    }
-    private("on_a_full_disk_no_test_passes_that_cannot_and_clean_works", || {
+    as_root("on_a_full_disk_no_test_passes_that_cannot_and_clean_works", || {
         let mut random = Random::new();
         for user in users() {
             let bench = Bench::new(user);
@@ -96,11 +91,7 @@ tests:
 /// How it ended cannot be noted then.
 #[test]
 fn a_service_that_dies_when_the_disk_is_full_is_not_taken_for_one_that_lives() {
-    if !is_root() {
-        eprintln!("skipped: an ordinary user cannot change the size of a disk");
-        return;
-    }
-    private("a_service_that_dies_when_the_disk_is_full_is_not_taken_for_one_that_lives", || {
+    as_root("a_service_that_dies_when_the_disk_is_full_is_not_taken_for_one_that_lives", || {
         let mut random = Random::new();
         let disasters = [Disaster::Full(Place::State, 0), Disaster::NoInodes(Place::State, 0)];
         for (user, disaster) in users().into_iter().zip(disasters.into_iter().cycle()) {

@@ -48,9 +48,8 @@ impl Held {
 
     /// Somebody who sees the lab's mounts, and is none of its processes.
     fn visitor(&self) -> u32 {
-        let supervisor = fs::read_to_string(self.state().join("supervisor")).unwrap();
         let mut enter = host::marked(self.user, "nsenter");
-        enter.args(["--target", supervisor.split(' ').next().unwrap(), "--mount"]);
+        enter.args(["--target", &host::first(&self.state()).to_string(), "--mount"]);
         if self.user == User::Ordinary || !common::is_root() {
             enter.args(["--user", "--preserve-credentials"]);
         }
@@ -105,14 +104,13 @@ fn clean_names_who_holds_a_lab() {
                 });
                 found.unwrap().pid
             };
-            let supervisor = fs::read_to_string(lab.state().join("supervisor")).unwrap();
-            let supervisor = supervisor.split(' ').next().unwrap();
+            let supervisor = host::first(&lab.state());
 
             // A command by hand, stopped as by Ctrl-Z.
             lab.exec("sleep 1001; true");
             find(&|process| process.command == "sleep 1001 ");
             // Its environment has nothing of the test's.
-            let first = host::process(supervisor.parse().unwrap()).unwrap();
+            let first = host::process(supervisor).unwrap();
             let stopped = host::beside(&first);
             let stopped = stopped.iter().find(|process| process.name == "nsenter").unwrap().pid;
             host::kill("STOP", stopped);
@@ -178,7 +176,7 @@ fn a_lab_whose_mounts_somebody_still_sees_is_not_cleaned() {
 
 /// A debugger that is stopped.
 fn tracer(user: User, pid: u32) -> Option<u32> {
-    if which("strace").is_none() {
+    if which::which("strace").is_err() {
         eprintln!("SKIP a process that is traced: there is no strace");
         return None;
     }
@@ -192,18 +190,10 @@ fn tracer(user: User, pid: u32) -> Option<u32> {
     Some(tracer)
 }
 
-fn which(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.exists())
-}
-
 #[test]
 fn clean_names_what_cannot_be_removed() {
-    if !common::is_root() {
-        eprintln!("skipped: an ordinary user cannot mount anything there");
-        return;
-    }
-    host::private("clean_names_what_cannot_be_removed", || {
+    let why = "an ordinary user cannot mount anything there";
+    host::private_of_root("clean_names_what_cannot_be_removed", why, || {
         for user in users() {
             // A mount of somebody's.
             let lab = Held::up(user);

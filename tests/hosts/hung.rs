@@ -25,7 +25,7 @@ pub struct FileSystem {
 
 impl FileSystem {
     /// Mounts it where the process `pid` sees it. Says why there is none.
-    pub fn mount(pid: &str) -> Option<FileSystem> {
+    pub fn mount(pid: u32) -> Option<FileSystem> {
         let device = File::options().read(true).write(true).open("/dev/fuse");
         let (true, Ok(device)) = (common::is_root(), device) else {
             eprintln!("SKIP a program that waits in the kernel: /dev/fuse cannot be opened");
@@ -35,7 +35,7 @@ impl FileSystem {
         let fd = device.as_raw_fd();
         let options = format!("fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other");
         let mut mount = Command::new("nsenter");
-        mount.args(["--target", pid, "--mount", "mount", "-i", "-t", "fuse"]);
+        mount.args(["--target", &pid.to_string(), "--mount", "mount", "-i", "-t", "fuse"]);
         assert!(mount.args(["-o", &options, "hung", FOLDER]).status().unwrap().success());
         rustix::io::fcntl_setfd(&device, rustix::io::FdFlags::CLOEXEC).unwrap();
         let [asked, over] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));

@@ -208,7 +208,7 @@ fn no_process_but_the_first_of_a_lab_is_ended_as_that() {
                 let mut victim = Victim::of(user);
                 let lab = Forged::up(user);
                 let state = lab.state();
-                let supervisor = fs::read_to_string(state.join("supervisor")).unwrap();
+                let supervisor = host::first(&state);
                 for name in ["supervisor", "owner", "subject", "identity"] {
                     let mut forge = Command::new("bash");
                     forge.args(["-c", &forgery(kind, &victim), "x", name]).current_dir(&state);
@@ -222,7 +222,7 @@ fn no_process_but_the_first_of_a_lab_is_ended_as_that() {
                 lab.expect(&["clean", "forged"]);
                 victim.assert_well(&when);
                 assert!(!state.exists());
-                host::kill("KILL", supervisor.split(' ').next().unwrap().parse().unwrap());
+                host::kill("KILL", supervisor);
                 lab.before.assert_same(&when);
             }
         }
@@ -237,9 +237,7 @@ fn what_is_run_by_hand_is_a_process_of_the_lab() {
         for user in users() {
             let lab = Forged::up(user);
             let state = lab.state();
-            let supervisor = fs::read_to_string(state.join("supervisor")).unwrap();
-            let supervisor = supervisor.split(' ').next().unwrap().parse().unwrap();
-            let own = host::process(supervisor).unwrap();
+            let own = host::process(host::first(&state)).unwrap();
             let script = "touch $TMPDIR/begun; sleep 1000; exit 5";
             let mut command = host::labrun(user);
             command

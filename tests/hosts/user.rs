@@ -3,7 +3,7 @@
 
 use crate::common;
 
-use common::host::{self, Trace, private, without_user_namespaces};
+use common::host::{self, Trace, without_user_namespaces};
 use common::{User, folder, is_root, text, write};
 use std::fs;
 use std::io::Write;
@@ -15,13 +15,9 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Runs `body` on a host of its own, where root runs the tests.
 #[track_caller]
 fn as_root(name: &str, body: impl FnOnce()) {
-    match is_root() {
-        true => private(name, body),
-        false => eprintln!("SKIP {name}: only root can be another user"),
-    }
+    host::private_of_root(name, "only root can be another user", body);
 }
 
 fn name() -> String {
