@@ -380,7 +380,7 @@ enter() {
 # sandbox_kill STATE: end the sandbox whose state folder this is, and wait until the kernel agrees. What is not gone then
 # is noted beside it for the next time, when its first process is.
 sandbox_kill() {
-  local pid file held='' open='' more='' outside=$ROOT/.outside-${1##*/}
+  local pid file held='' pid_ns='' mnt_ns='' outside=$ROOT/.outside-${1##*/}
   # A supervisor that has just started may have opened its file without having written it yet.
   wait_for 1000 sandbox_noted "$1"
   # Before the lab takes it along: what would give it back has been killed. Looked at in this order, as one that is done
@@ -389,11 +389,11 @@ sandbox_kill() {
   for file in "$1"/supervisor "$outside"/uplink-*[0-9]; do
     { alive "$file" && read -r pid _ <"$file"; } || continue
     # As long as they are open, no new one is called the same, whose processes would be taken for this lab's.
-    [[ $file == */uplink-* ]] || { { exec {open}<"/proc/$pid/ns/pid" {more}<"/proc/$pid/ns/mnt"; } 2>/dev/null && held=$(readlink "/proc/self/fd/$open" "/proc/self/fd/$more"); }
+    [[ $file == */uplink-* ]] || { { exec {pid_ns}<"/proc/$pid/ns/pid" {mnt_ns}<"/proc/$pid/ns/mnt"; } 2>/dev/null && held=$(readlink "/proc/self/fd/$pid_ns" "/proc/self/fd/$mnt_ns"); }
     kill -KILL "$pid" 2>/dev/null
   done
   wait_for 10000 sandbox_ended "$1" "$held" || sandbox_holds "processes of $1 still run after SIGKILL" "$1" "$held" || return
-  [[ -z $more ]] || exec {open}<&- {more}<&-
+  [[ -z $mnt_ns ]] || exec {pid_ns}<&- {mnt_ns}<&-
   for file in "$outside"/device-*.said; do [[ ! -s $file ]] || emit error "message=$(<"$file")"; [[ ! -e ${file%.said}.saved ]] || return; done
 }
 
